@@ -1,0 +1,1 @@
+"""PostgreSQL and Redis out of Python wheels, for a machine that has neither."""

@@ -1,0 +1,148 @@
+"""Django settings, derived from the environment (`katoproject/environment.py`) and nothing else."""
+
+import secrets
+from typing import Any
+
+from psycopg.conninfo import conninfo_to_dict
+
+from katoproject.embedded.locations import data_dir, postgres_url, redis_url
+from katoproject.environment import PROJECT_DIR, read_environment
+
+ENV = read_environment()
+BASE_DIR = PROJECT_DIR
+
+DEBUG = ENV.debug
+# Nothing outlives a process that is signed with it yet, so development needs no secret that could leak.
+SECRET_KEY = ENV.secret_key or secrets.token_urlsafe(48)
+ALLOWED_HOSTS = ENV.allowed_hosts
+ROOT_URLCONF = "katoproject.urls"
+WSGI_APPLICATION = "katoproject.wsgi.application"
+APPEND_SLASH = False
+USE_TZ = True
+TIME_ZONE = "UTC"
+LANGUAGE_CODE = "en-us"
+USE_I18N = False
+
+INSTALLED_APPS = [
+    "django.contrib.contenttypes",
+    "django.contrib.auth",
+    "django.contrib.staticfiles",
+    "rest_framework",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "katoproject",
+    "sessions_app",
+]
+MIDDLEWARE = ["katoproject.middleware.envelope"]
+TEMPLATES = [{"BACKEND": "django.template.backends.django.DjangoTemplates", "APP_DIRS": True}]
+
+STATIC_URL = "/static/"
+STATIC_ROOT = data_dir() / "static"
+
+# PostgreSQL ----------------------------------------------------------------------------------------------------------
+
+
+def _database(url: str) -> dict[str, Any]:
+    parts: dict[str, Any] = dict(conninfo_to_dict(url))
+    return {
+        "ENGINE": "katoproject.postgresql",
+        "NAME": parts.pop("dbname", "kato"),
+        "USER": parts.pop("user", ""),
+        "PASSWORD": parts.pop("password", ""),
+        "HOST": parts.pop("host", ""),
+        "PORT": parts.pop("port", ""),
+        # One connection per thread, kept for ever: opening one per request costs five times the CPU.
+        "CONN_MAX_AGE": None,
+        "OPTIONS": {
+            **parts,
+            "connect_timeout": 3,
+            "server_side_binding": True,
+            "prepare_threshold": 1,
+            "application_name": "kato",
+            "options": "-c statement_timeout=5s -c lock_timeout=4s -c idle_in_transaction_session_timeout=15s",
+        },
+    }
+
+
+DATABASES = {"default": _database(ENV.database_url or postgres_url())}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+# What a client waits at most for one statement when the server does not even answer a cancel; seconds.
+# Above statement_timeout, so that a server that is merely slow reports the reason itself.
+DATABASE_ANSWER_LIMIT = 6.0
+
+# Redis ---------------------------------------------------------------------------------------------------------------
+
+REDIS_URL = ENV.effective_redis_url or redis_url()
+CACHES = {
+    "default": {
+        "BACKEND": "django_redis.cache.RedisCache",
+        "LOCATION": REDIS_URL,
+        "OPTIONS": {
+            "SOCKET_CONNECT_TIMEOUT": 0.2,
+            "SOCKET_TIMEOUT": 0.2,
+            "CONNECTION_POOL_KWARGS": {"max_connections": 64, "retry": None},
+        },
+    }
+}
+
+# Celery --------------------------------------------------------------------------------------------------------------
+
+CELERY_BROKER_URL = REDIS_URL.replace("unix://", "redis+socket://", 1)
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_ACKS_LATE = True
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_CONNECTION_MAX_RETRIES = None
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_BEAT_SCHEDULE_FILENAME = str(data_dir() / "celerybeat-schedule")
+CELERY_BEAT_SCHEDULE = {
+    "delete expired sessions": {"task": "sessions_app.tasks.delete_expired_sessions", "schedule": 10.0},
+    "delete old idempotency keys": {"task": "sessions_app.tasks.delete_old_idempotency_keys", "schedule": 600.0},
+}
+
+# REST framework ------------------------------------------------------------------------------------------------------
+
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": [],
+    "DEFAULT_PERMISSION_CLASSES": [],
+    "DEFAULT_PARSER_CLASSES": [],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "UNAUTHENTICATED_USER": None,
+    "EXCEPTION_HANDLER": "katoproject.errors.exception_handler",
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "KATO API",
+    "VERSION": "3.10.1",
+    "OAS_VERSION": "3.1.1",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "REDOC_DIST": "SIDECAR",
+}
+DATA_UPLOAD_MAX_MEMORY_SIZE = ENV.max_request_size
+
+# Logging -------------------------------------------------------------------------------------------------------------
+
+_HANDLERS: dict[str, dict[str, Any]] = {
+    "stdout": {"class": "logging.StreamHandler", "stream": "ext://sys.stdout"},
+    "stderr": {"class": "logging.StreamHandler", "stream": "ext://sys.stderr"},
+    "file": {"class": "logging.FileHandler", "filename": data_dir() / "kato.log", "delay": True},
+}
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {
+        "human": {"format": "%(asctime)s %(levelname)-7s %(name)s: %(message)s"},
+        "json": {"()": "katoproject.logs.JsonFormatter"},
+    },
+    "handlers": {
+        "output": {
+            **_HANDLERS[ENV.log_output],
+            "formatter": ENV.log_format,
+        }
+    },
+    "root": {"handlers": ["output"], "level": ENV.log_level},
+    # Django's own lines about 4xx answers repeat what the client was told.
+    "loggers": {"django.request": {"level": "CRITICAL"}},
+}
