@@ -9,6 +9,7 @@ import os
 import stat
 from functools import cache
 from pathlib import Path
+from urllib.parse import quote
 
 from katoproject.environment import PROJECT_DIR, read_environment
 
@@ -34,14 +35,15 @@ def data_dir() -> Path:
     return chosen
 
 
-def run_dir() -> Path:
+def run_dir(data: Path | None = None) -> Path:
     """The folder of the Unix sockets; its path must stay short (107 bytes for the socket on Linux)."""
-    return data_dir() / "run"
+    return (data or data_dir()) / "run"
 
 
-def postgres_url() -> str:
-    return f"postgresql://kato@/kato?host={run_dir()}"
+def postgres_url(data: Path | None = None) -> str:
+    # The port is part of the socket's name; said outright, PGPORT cannot change it on one side only.
+    return f"postgresql://kato@/kato?host={quote(str(run_dir(data)))}&port=5432"
 
 
-def redis_url() -> str:
-    return f"unix://{run_dir() / 'redis.sock'}"
+def redis_url(data: Path | None = None) -> str:
+    return f"unix://{quote(str(run_dir(data) / 'redis.sock'))}"
