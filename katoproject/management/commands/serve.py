@@ -1,0 +1,20 @@
+"""`manage.py serve`: the web server alone, in this very process, for containers."""
+
+import os
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand
+
+from katoproject.web import web_command
+
+
+class Command(BaseCommand):
+    help = "Run only the web server, on HOST and PORT."
+    requires_system_checks = []
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        environment = settings.ENV
+        settings.STATIC_ROOT.mkdir(parents=True, exist_ok=True)
+        command = web_command(environment.host, environment.port, environment.workers)
+        os.execv(command[0], command)
