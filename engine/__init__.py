@@ -1,0 +1,1 @@
+"""Pure computation: events in, events out. No Django, no I/O, no clock."""

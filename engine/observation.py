@@ -1,0 +1,25 @@
+"""From the parts of an observation to an event and a percept (engine.md 2.2, 2.4, 2.5)."""
+
+from collections.abc import Iterable, Mapping
+
+
+def make_event(strings: list[str], *, sort_symbols: bool) -> list[str]:
+    """The event that observing `strings` appends to the STM; an empty list means that nothing is appended.
+
+    Sorting is by Unicode code point, without locale or normalisation. `[""]` is an event, `[]` is not (2.2).
+    """
+    return sorted(strings) if sort_symbols else list(strings)
+
+
+def mean_emotives(accumulated: Iterable[Mapping[str, float]]) -> dict[str, float]:
+    """The current emotives: per name the mean over all accumulated maps that contain it (2.4).
+
+    Summed oldest first, names in order of first appearance, so that the result is the same to the last bit everywhere.
+    """
+    sums: dict[str, float] = {}
+    counts: dict[str, int] = {}
+    for emotives in accumulated:
+        for name, value in emotives.items():
+            sums[name] = sums.get(name, 0.0) + value
+            counts[name] = counts.get(name, 0) + 1
+    return {name: sums[name] / counts[name] for name in sums}

@@ -1,0 +1,215 @@
+"""`/`, `/health` (does the process live?) and `/health/ready` (can it do its work?)."""
+
+import time
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import TimeoutError as NoAnswerInTime
+from datetime import UTC, datetime
+
+import psutil
+from django.db import DatabaseError
+from django.http import HttpRequest, HttpResponse
+from django_redis import get_redis_connection
+from drf_spectacular.utils import OpenApiResponse, extend_schema
+from kombu.exceptions import OperationalError as BrokerError
+from pydantic import BaseModel
+from pydantic_core import to_json
+from redis.exceptions import RedisError
+
+from katoproject import identity
+from katoproject.celery import app
+from katoproject.http import json_answer
+from sessions_app import cache, reading
+from sessions_app.api.base import LeanView
+from sessions_app.database import execute
+
+HEALTH_PATIENCE = 0.3  # seconds that liveness waits for the number of sessions
+READY_PATIENCE = 2.0  # seconds that readiness waits for each part
+
+
+class RootAnswer(BaseModel):
+    service: str
+    version: str
+    description: str
+    docs: str
+    health: str
+    status: str
+    uptime_seconds: float
+    architecture: str
+    session_support: bool
+    program: str
+
+
+class HealthAnswer(BaseModel):
+    status: str
+    processor_status: str
+    service_name: str
+    uptime_seconds: float
+    issues: list[str]
+    metrics_collected: int
+    last_collection: float
+    active_sessions: int | None
+    timestamp: str
+    program: str
+
+
+class PartAnswer(BaseModel):
+    ok: bool
+    required: bool
+    latency_ms: float
+    error: str | None
+
+
+class ReadyAnswer(BaseModel):
+    ready: bool
+    parts: dict[str, PartAnswer]
+    cache: dict[str, int]
+    program: str
+    timestamp: str
+
+
+class Counter:
+    """The number of living sessions, asked in a thread of its own: the database may hang, liveness may not."""
+
+    def __init__(self) -> None:
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="count")
+        self._asked: Future[int] | None = None
+
+    def ask(self) -> int | None:
+        """None where the database does not say in time, or still owes an earlier answer."""
+        if self._asked is not None and not self._asked.done():
+            return None
+        self._asked = self._thread.submit(reading.count)
+        try:
+            return self._asked.result(HEALTH_PATIENCE)
+        except (DatabaseError, NoAnswerInTime):
+            return None
+
+
+_sessions = Counter()
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat()
+
+
+def _uptime() -> float:
+    return round(time.time() - identity.STARTED_AT, 3)
+
+
+class Root(LeanView):
+    @extend_schema(summary="Service name, version, uptime", responses={200: RootAnswer})
+    def get(self, request: HttpRequest) -> HttpResponse:
+        return json_answer(
+            to_json(
+                RootAnswer(
+                    service="KATO API",
+                    version=identity.API_VERSION,
+                    description="Deterministic memory and prediction for event sequences",
+                    docs="/docs",
+                    health="/health",
+                    status="running",
+                    uptime_seconds=_uptime(),
+                    architecture="modular",
+                    session_support=True,
+                    program=identity.describe(),
+                )
+            )
+        )
+
+
+class Health(LeanView):
+    @extend_schema(
+        summary="Liveness: always 200 while the process lives; what it cannot find out is null",
+        responses={200: HealthAnswer},
+    )
+    def get(self, request: HttpRequest) -> HttpResponse:
+        issues = []
+        if psutil.virtual_memory().percent > 90:
+            issues.append("High memory usage")
+        if psutil.cpu_percent() > 80:
+            issues.append("High CPU usage")
+        status = "unhealthy" if "High memory usage" in issues else "degraded" if issues else "healthy"
+        return json_answer(
+            to_json(
+                HealthAnswer(
+                    status=status,
+                    processor_status="unhealthy" if status == "unhealthy" else "healthy",
+                    service_name=identity.SERVICE_NAME,
+                    uptime_seconds=_uptime(),
+                    issues=issues,
+                    metrics_collected=sum(cache.counts.values()),
+                    last_collection=identity.STARTED_AT,
+                    active_sessions=_sessions.ask(),
+                    timestamp=_now(),
+                    program=identity.describe(),
+                )
+            )
+        )
+
+
+def _ask_database() -> None:
+    execute("SELECT 1", {})
+
+
+def _ask_redis() -> None:
+    get_redis_connection("default").ping()
+
+
+def _ask_broker() -> None:
+    with app.connection_for_read(connect_timeout=READY_PATIENCE) as broker:
+        broker.ensure_connection(max_retries=1, timeout=READY_PATIENCE)
+
+
+def _ask_worker() -> None:
+    if not app.control.ping(timeout=READY_PATIENCE / 2, limit=1):
+        raise BrokerError("no worker answered")
+
+
+# Name → how to ask, and whether requests need it. Without Redis they are slower; without broker and worker only
+# background work waits.
+PARTS: dict[str, tuple[Callable[[], None], bool]] = {
+    "database": (_ask_database, True),
+    "redis": (_ask_redis, False),
+    "broker": (_ask_broker, False),
+    "worker": (_ask_worker, False),
+}
+_askers = {name: ThreadPoolExecutor(1, thread_name_prefix=f"ready-{name}") for name in PARTS}
+
+
+def _timed(ask: Callable[[], None]) -> float:
+    begun = time.perf_counter()
+    ask()
+    return (time.perf_counter() - begun) * 1000
+
+
+def _part(asked: Future[float], *, required: bool, deadline: float) -> PartAnswer:
+    try:
+        latency = asked.result(max(0.0, deadline - time.monotonic()))
+    except NoAnswerInTime:
+        return PartAnswer(ok=False, required=required, latency_ms=READY_PATIENCE * 1000, error="no answer in time")
+    except (DatabaseError, RedisError, BrokerError, OSError) as error:
+        return PartAnswer(ok=False, required=required, latency_ms=0.0, error=f"{type(error).__name__}: {error}")
+    return PartAnswer(ok=True, required=required, latency_ms=round(latency, 3), error=None)
+
+
+class Ready(LeanView):
+    @extend_schema(
+        summary="Readiness: 503 where a part that requests need is missing",
+        responses={200: ReadyAnswer, 503: OpenApiResponse(ReadyAnswer, "The database does not answer.")},
+    )
+    def get(self, request: HttpRequest) -> HttpResponse:
+        deadline = time.monotonic() + READY_PATIENCE
+        asked = {name: _askers[name].submit(_timed, ask) for name, (ask, _) in PARTS.items()}
+        parts = {
+            name: _part(asked[name], required=required, deadline=deadline) for name, (_, required) in PARTS.items()
+        }
+        ready = all(part.ok for part in parts.values() if part.required)
+        counts = {name: cache.counts[name] for name in ("hit", "miss", "fallback")}
+        answer = ReadyAnswer(
+            ready=ready, parts=parts, cache=counts, program=identity.describe(), timestamp=_now()
+        )
+        response = json_answer(to_json(answer), 200 if ready else 503)
+        if not ready:
+            response["Retry-After"] = "1"
+        return response

@@ -1,0 +1,65 @@
+"""What the session endpoints have in common."""
+
+from collections.abc import Callable
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from rest_framework.request import Request
+from rest_framework.views import APIView
+
+from katoproject.http import json_answer, read_raw_body
+from sessions_app import idempotency, operations
+
+
+class LeanView(APIView):
+    """REST framework's dispatch and error handling, without what a JSON-only service does not use.
+
+    There is one media type, no user and no throttle: negotiating them costs more than a read of the database.
+    """
+
+    http_method_names = ["get", "post", "put", "patch", "delete", "head", "trace"]
+
+    def initialize_request(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        return request
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        pass
+
+    def finalize_response(self, request: Request, response: HttpResponse, *args: Any, **kwargs: Any) -> HttpResponse:
+        if response.status_code == 405:
+            response["Allow"] = ", ".join(self.allowed_methods)
+        return response
+
+
+class SessionView(LeanView):
+    """A view below `/sessions/{session_id}/`: its answers carry X-Session-ID once the session was found."""
+
+    session_found = True  # the error handler knows better
+
+    def finalize_response(self, request: Request, response: HttpResponse, *args: Any, **kwargs: Any) -> HttpResponse:
+        response = super().finalize_response(request, response, *args, **kwargs)
+        if self.session_found:
+            response["X-Session-ID"] = kwargs["session_id"]
+        return response
+
+
+def answer_once(request: HttpRequest, scope: str, perform: Callable[[], bytes]) -> HttpResponse:
+    """Answer a POST; with an Idempotency-Key header, perform it once however often it comes (R26)."""
+    key = request.META.get("HTTP_IDEMPOTENCY_KEY")
+    if key is None:
+        return json_answer(perform())
+    parts = (str(request.method), request.get_full_path())
+    mark = idempotency.fingerprint(*(part.encode() for part in parts), read_raw_body(request))
+    content, repeated = idempotency.once(scope=scope, key=key, fingerprint=mark, perform=perform)
+    response = json_answer(content)
+    if repeated:
+        response["Idempotency-Replayed"] = "true"
+    return response
+
+
+def answer_once_for_session(request: HttpRequest, session_id: str, perform: Callable[[], bytes]) -> HttpResponse:
+    """As `answer_once`, with keys of this session. A repeat is an access too, so it needs a session that lives."""
+    response = answer_once(request, f"session:{session_id}", perform)
+    if "Idempotency-Replayed" in response:
+        operations.touch(session_id=session_id)
+    return response

@@ -1,0 +1,37 @@
+"""`/sessions/{id}/config`."""
+
+from django.http import HttpRequest, HttpResponse
+from drf_spectacular.utils import extend_schema
+from pydantic_core import to_json
+
+from katoproject.http import as_object, json_answer, parse_object, read_raw_body
+from sessions_app import config as session_config
+from sessions_app import operations, reading
+from sessions_app.api import shapes
+from sessions_app.api.base import SessionView, answer_once_for_session
+from sessions_app.api.schema import CONFIG_BODY, IDEMPOTENCY_KEY, errors
+
+
+class Config(SessionView):
+    @extend_schema(summary="The configuration in force", responses={200: shapes.ConfigAnswer, **errors(404)})
+    def get(self, request: HttpRequest, session_id: str) -> HttpResponse:
+        config = session_config.effective(reading.own_config(session_id))
+        return json_answer(to_json({"session_id": session_id, "config": config}))
+
+    @extend_schema(
+        summary="Change settings; all of them or none",
+        request=CONFIG_BODY,
+        parameters=[IDEMPOTENCY_KEY],
+        responses={200: shapes.ConfigUpdated, **errors(400, 404, 413, 422)},
+    )
+    def post(self, request: HttpRequest, session_id: str) -> HttpResponse:
+        given = parse_object(request, read_raw_body(request))
+        if "config" in given:
+            given = as_object(given["config"], ["body", "config"])
+        changes = session_config.validate(given)
+
+        def perform() -> bytes:
+            operations.update_config(session_id=session_id, changes=changes)
+            return to_json({"status": "okay", "message": "Configuration updated", "session_id": session_id})
+
+        return answer_once_for_session(request, session_id, perform)

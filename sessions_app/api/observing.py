@@ -1,0 +1,137 @@
+"""`/sessions/{id}/observe`, `observe-sequence`, `stm`, `clear-stm`, `percept-data`."""
+
+import uuid
+
+from django.http import HttpRequest, HttpResponse
+from drf_spectacular.utils import extend_schema
+from pydantic_core import to_json
+
+from katoproject.http import json_answer, parse_body, read_raw_body
+from sessions_app import operations, reading
+from sessions_app.api import shapes
+from sessions_app.api.base import SessionView, answer_once_for_session
+from sessions_app.api.schema import IDEMPOTENCY_KEY, errors
+from sessions_app.errors import NotSupportedYet
+from sessions_app.operations import Observation
+
+# A batch of more observations than this may take long enough for a short-lived session to run out meanwhile (R12).
+LONG_BATCH = 100
+
+
+def _observation(given: shapes.ObservationInput, prefix: str) -> Observation:
+    if given.vectors:
+        raise NotSupportedYet("vectors", "Vectors are not supported yet; nothing was changed")
+    return Observation(
+        strings=given.strings,
+        emotives=given.emotives,
+        metadata=given.metadata,
+        unique_id=given.unique_id if given.unique_id is not None else f"{prefix}{uuid.uuid4().hex}",
+    )
+
+
+class Observe(SessionView):
+    @extend_schema(
+        summary="Append one observation to the STM",
+        request=shapes.ObservationInput,
+        parameters=[IDEMPOTENCY_KEY],
+        responses={200: shapes.ObservedAnswer, **errors(400, 404, 413, 422)},
+    )
+    def post(self, request: HttpRequest, session_id: str) -> HttpResponse:
+        given = parse_body(request, shapes.ObservationInput, read_raw_body(request))
+        observation = _observation(given, "obs-")
+
+        def perform() -> bytes:
+            node_id, observed = operations.observe(session_id=session_id, observation=observation)
+            return to_json(
+                {
+                    "status": "okay",
+                    "session_id": session_id,
+                    "processor_id": node_id,
+                    "stm_length": observed.stm_length,
+                    "time": observed.time,
+                    "unique_id": observed.unique_id,
+                    "auto_learned_pattern": None,
+                }
+            )
+
+        return answer_once_for_session(request, session_id, perform)
+
+
+class ObserveSequence(SessionView):
+    @extend_schema(
+        summary="Append many observations, all or none",
+        request=shapes.ObserveSequence,
+        parameters=[IDEMPOTENCY_KEY],
+        responses={200: shapes.SequenceAnswer, **errors(400, 404, 413, 422)},
+    )
+    def post(self, request: HttpRequest, session_id: str) -> HttpResponse:
+        given = parse_body(request, shapes.ObserveSequence, read_raw_body(request))
+        if given.learn_after_each or given.learn_at_end:
+            raise NotSupportedYet("learning", "Learning is not supported yet; nothing was changed")
+        observations = [_observation(item, "seq-obs-") for item in given.observations]
+        if len(observations) > LONG_BATCH:
+            operations.hold(session_id=session_id)
+
+        def perform() -> bytes:
+            observed = operations.observe_sequence(
+                session_id=session_id, observations=observations, clear_stm_between=given.clear_stm_between
+            )
+            return to_json(_sequence_answer(observed, isolated=given.clear_stm_between))
+
+        return answer_once_for_session(request, session_id, perform)
+
+
+def _sequence_answer(observed: operations.SequenceObserved, *, isolated: bool) -> dict[str, object]:
+    return {
+        "status": "completed",
+        "processor_id": observed.node_id,
+        "observations_processed": len(observed.results),
+        "initial_stm_length": observed.initial_stm_length,
+        "final_stm_length": observed.final_stm_length,
+        "results": [
+            {
+                "status": "okay",
+                "sequence_position": position,
+                "stm_length": item.stm_length,
+                "time": item.time,
+                "unique_id": item.unique_id,
+                "auto_learned_pattern": None,
+            }
+            for position, item in enumerate(observed.results)
+        ],
+        "auto_learned_patterns": [],
+        "final_learned_pattern": None,
+        "isolated": isolated,
+    }
+
+
+class Stm(SessionView):
+    @extend_schema(summary="The short-term memory", responses={200: shapes.StmAnswer, **errors(404)})
+    def get(self, request: HttpRequest, session_id: str) -> HttpResponse:
+        stm = reading.short_term_memory(session_id)
+        return json_answer(b'{"stm":%b,"session_id":%b,"length":%d}' % (stm.events, to_json(session_id), stm.length))
+
+
+class ClearStm(SessionView):
+    @extend_schema(
+        summary="Empty STM, accumulators and percept",
+        request=None,
+        parameters=[IDEMPOTENCY_KEY],
+        responses={200: shapes.ClearedAnswer, **errors(404)},
+    )
+    def post(self, request: HttpRequest, session_id: str) -> HttpResponse:
+        def perform() -> bytes:
+            operations.clear_stm(session_id=session_id)
+            return to_json({"status": "cleared", "session_id": session_id})
+
+        return answer_once_for_session(request, session_id, perform)
+
+
+class PerceptData(SessionView):
+    @extend_schema(summary="The last observation", responses={200: shapes.PerceptAnswer, **errors(404)})
+    def get(self, request: HttpRequest, session_id: str) -> HttpResponse:
+        percept = reading.percept(session_id)
+        return json_answer(
+            b'{"percept_data":%b,"session_id":%b,"node_id":%b}'
+            % (percept.percept, to_json(session_id), to_json(percept.node_id))
+        )

@@ -1,0 +1,65 @@
+"""Pieces of the OpenAPI document that several endpoints share."""
+
+from typing import Any
+
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse
+
+from sessions_app.api.shapes import MAX_TTL
+from sessions_app.config import DEFAULTS
+
+
+def _object(description: str, example: dict[str, Any]) -> OpenApiResponse:
+    return OpenApiResponse({"type": "object", "example": example, "additionalProperties": True}, description)
+
+
+_NOT_FOUND = {"code": "SESSION_NOT_FOUND", "message": "Session s not found or expired", "session_id": "s"}
+_PROBLEM = {"type": "missing", "loc": ["body", "node_id"], "msg": "Field required", "input": {}}
+_INVALID = {"recall_threshold": "Must be a number between 0.0 and 1.0"}
+
+_ERRORS = {
+    400: _object(
+        "The configuration is invalid, or asks for something that is not supported yet. Nothing was changed.",
+        {"detail": {"error": "Configuration validation failed", "validation_errors": _INVALID}},
+    ),
+    404: _object("No such session, or it has expired.", {"error": _NOT_FOUND}),
+    413: _object("The body is larger than MAX_REQUEST_SIZE.", {"detail": "Request body too large"}),
+    422: _object("The request is not valid; every problem is listed. Nothing was changed.", {"detail": [_PROBLEM]}),
+    503: _object(
+        "PostgreSQL does not answer, or the service is overloaded. Try again after `Retry-After` seconds.",
+        {"detail": "The session store is not available at the moment"},
+    ),
+}
+E1_NOT_FOUND = _object("No such session, or it has expired.", {"detail": "Session s not found or expired"})
+
+
+def errors(*statuses: int) -> dict[int, OpenApiResponse]:
+    """The named error answers and the one that every route can give."""
+    return {status: _ERRORS[status] for status in (*statuses, 503)}
+
+
+IDEMPOTENCY_KEY = OpenApiParameter(
+    "Idempotency-Key",
+    str,
+    OpenApiParameter.HEADER,
+    description="Makes repeats safe: the same request under the same key is performed once and answered the same. "
+    "Unique per session, at creation per node; kept for a day.",
+)
+TTL_SECONDS = OpenApiParameter(
+    "ttl_seconds",
+    {"type": "integer", "minimum": 1, "maximum": MAX_TTL, "default": 3600},
+    description="The new life, from now.",
+)
+PAGE = [
+    OpenApiParameter("skip", {"type": "integer", "minimum": 0, "default": 0}),
+    OpenApiParameter("limit", {"type": "integer", "minimum": 1, "maximum": 1000, "default": 100}),
+    OpenApiParameter("node_id", {"type": "string", "maxLength": 512}, description="Only sessions of this node."),
+]
+_SETTINGS = {"type": "object", "example": {"recall_threshold": 0.4}, "description": f"Any of {', '.join(DEFAULTS)}."}
+CONFIG_BODY = {
+    "application/json": {
+        "anyOf": [
+            {"type": "object", "properties": {"config": _SETTINGS}, "required": ["config"]},
+            _SETTINGS,
+        ]
+    }
+}

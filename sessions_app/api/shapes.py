@@ -1,0 +1,152 @@
+"""Inputs and answers of the session endpoints (http-api.md 1.1). The inputs validate, all of them document."""
+
+from typing import Annotated, Any
+
+from django.conf import settings
+from pydantic import BaseModel, ConfigDict, Field
+
+MAX_TTL: int = settings.ENV.session_ttl_max
+# Long enough for any name, short enough for an index entry.
+NodeId = Annotated[str, Field(max_length=512)]
+
+
+class Input(BaseModel):
+    """Numbers as text and booleans as numbers are taken, unknown fields ignored: pydantic's lax mode, as in KATO."""
+
+    model_config = ConfigDict(allow_inf_nan=False)
+
+
+class CreateSession(Input):
+    model_config = ConfigDict(
+        allow_inf_nan=False,
+        json_schema_extra={"examples": [{"node_id": "kitchen", "ttl_seconds": 3600, "config": {"recall_threshold": 0.4}}]},
+    )
+
+    node_id: NodeId = Field(description="The long-term memory that this session shares with others of the same id.")
+    metadata: dict[str, Any] | None = Field(None, description="Free JSON, returned as it is.")
+    ttl_seconds: int | None = Field(
+        None, ge=1, le=MAX_TTL, description="Life after the last access, in seconds; null: the service's default."
+    )
+    config: dict[str, Any] | None = Field(None, description="Initial configuration, validated as in POST config.")
+
+
+class ObservationInput(Input):
+    model_config = ConfigDict(
+        allow_inf_nan=False,
+        json_schema_extra={"examples": [{"strings": ["kettle", "on"], "emotives": {"joy": 0.5}, "metadata": {"by": "me"}}]},
+    )
+
+    strings: list[str] = Field([], description="The symbols of the event.")
+    vectors: list[list[float]] = Field([], description="Not supported yet: refused with 400 when not empty.")
+    emotives: dict[str, float] = Field({}, description="Named numbers.")
+    metadata: dict[str, Any] = Field({}, description="Named values of any kind.")
+    unique_id: str | None = Field(None, description="Returned as it is; made by the service when absent.")
+
+
+class ObserveSequence(Input):
+    observations: list[ObservationInput]
+    learn_after_each: bool = Field(False, description="Not supported yet: refused with 400.")
+    learn_at_end: bool = Field(False, description="Not supported yet: refused with 400.")
+    clear_stm_between: bool = Field(False, description="Empty the STM before every observation but the first.")
+
+
+class SessionAnswer(BaseModel):
+    session_id: str
+    node_id: str
+    created_at: str = Field(description="ISO 8601, UTC, microseconds, `Z`.")
+    expires_at: str
+    ttl_seconds: int = Field(description="At creation the session's TTL; later the whole seconds that are left.")
+    metadata: dict[str, Any]
+    session_config: dict[str, Any] = Field(description="The configuration in force.")
+
+
+class SessionList(BaseModel):
+    sessions: list[SessionAnswer]
+    total: int = Field(description="Living sessions (of the node, if one was named), whatever the page.")
+    skip: int
+    limit: int
+
+
+class SessionCount(BaseModel):
+    active_session_count: int
+
+
+class ExistsAnswer(BaseModel):
+    exists: bool
+    expired: bool
+    session_id: str
+
+
+class DeletedAnswer(BaseModel):
+    status: str = Field(examples=["deleted"])
+    session_id: str
+
+
+class ConfigAnswer(BaseModel):
+    session_id: str
+    config: dict[str, Any]
+
+
+class ConfigUpdated(BaseModel):
+    status: str = Field(examples=["okay"])
+    message: str = Field(examples=["Configuration updated"])
+    session_id: str
+
+
+class ExtendedAnswer(BaseModel):
+    status: str = Field(examples=["extended"])
+    session_id: str
+    ttl_seconds: int
+
+
+class ClearedAnswer(BaseModel):
+    status: str = Field(examples=["cleared"])
+    session_id: str
+
+
+class ObservedAnswer(BaseModel):
+    status: str = Field(examples=["okay"])
+    session_id: str
+    processor_id: str = Field(description="The node id.")
+    stm_length: int
+    time: int = Field(description="Observations since the STM was last cleared.")
+    unique_id: str
+    auto_learned_pattern: str | None
+
+
+class SequenceItemAnswer(BaseModel):
+    status: str = Field(examples=["okay"])
+    sequence_position: int
+    stm_length: int
+    time: int
+    unique_id: str
+    auto_learned_pattern: str | None
+
+
+class SequenceAnswer(BaseModel):
+    status: str = Field(examples=["completed"])
+    processor_id: str
+    observations_processed: int
+    initial_stm_length: int
+    final_stm_length: int
+    results: list[SequenceItemAnswer]
+    auto_learned_patterns: list[str]
+    final_learned_pattern: str | None
+    isolated: bool
+
+
+class StmAnswer(BaseModel):
+    stm: list[list[str]]
+    session_id: str
+    length: int
+
+
+class PerceptAnswer(BaseModel):
+    percept_data: dict[str, Any]
+    session_id: str
+    node_id: str
+
+
+class TestAnswer(BaseModel):
+    test_id: str
+    message: str

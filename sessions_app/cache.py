@@ -1,0 +1,126 @@
+"""The Redis cache of what is dear to assemble: the STM and the percept of long sessions.
+
+The key names the session, its version and the view, so an entry is true for ever or unreachable: no fill can be wrong,
+whenever it arrives, and no invalidation can come too late. Deleting the replaced version on commit only saves memory.
+
+Redis is never trusted (P3). Every entry begins with a digest over key and payload, so foreign or damaged bytes count as
+a miss. Trouble of any kind is a *fallback*: the caller reads PostgreSQL. After three failures in a row Redis is left
+alone for a second, so that a slow one costs a bounded time.
+"""
+
+import hashlib
+import logging
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable
+from functools import cache as memoised
+from typing import TypeVar, cast
+
+from django.db import transaction
+from django_redis import get_redis_connection
+from redis import Redis
+from redis.exceptions import RedisError
+
+Result = TypeVar("Result")
+
+# Sessions with fewer entries than this are read from PostgreSQL in the statement that admits the request: cheaper than
+# a hit (measured by `make bench`, figures in docs/consistency.md).
+WORTH_CACHING = 64
+
+_LIFETIME = 3600  # seconds
+_DIGEST_BYTES = 16
+
+log = logging.getLogger(__name__)
+counts: Counter[str] = Counter()  # hit, miss, fallback; of this process
+
+
+class Breaker:
+    """Stops calling a service that keeps failing; lets one call through per pause to see whether it is back."""
+
+    def __init__(self, *, failures: int, pause: float) -> None:
+        self._allowed = failures
+        self._pause = pause
+        self._failed = 0
+        self._retry_at = 0.0
+        self._lock = threading.Lock()
+
+    def admits(self) -> bool:
+        if self._failed < self._allowed:
+            return True
+        with self._lock:
+            now = time.monotonic()
+            if now < self._retry_at:
+                return False
+            self._retry_at = now + self._pause  # this caller tries, the others wait for what it finds
+            return True
+
+    def succeeded(self) -> None:
+        if self._failed:
+            with self._lock:
+                self._failed = 0
+
+    def failed(self) -> None:
+        with self._lock:
+            self._failed += 1
+            self._retry_at = time.monotonic() + self._pause
+
+
+breaker = Breaker(failures=3, pause=1.0)
+
+
+@memoised
+def _redis() -> Redis:
+    return cast(Redis, get_redis_connection("default"))
+
+
+def key(session_id: str, version: int, view: str) -> str:
+    return f"kato:session:{session_id}:{version}:{view}"
+
+
+def _digest(name: str, payload: bytes) -> bytes:
+    return hashlib.blake2b(name.encode() + b"\0" + payload, digest_size=_DIGEST_BYTES).digest()
+
+
+def _ask(question: Callable[[], Result]) -> Result | None:
+    """The answer of Redis, or None if it cannot be asked; that is counted and logged, never hidden."""
+    if not breaker.admits():
+        counts["fallback"] += 1
+        return None
+    try:
+        answer = question()
+    except RedisError as error:
+        breaker.failed()
+        counts["fallback"] += 1
+        log.warning("Redis does not serve, PostgreSQL answers instead: %s", error)
+        return None
+    breaker.succeeded()
+    return answer
+
+
+def get(session_id: str, version: int, view: str) -> bytes | None:
+    """The view of the session at exactly this version, or None."""
+    name = key(session_id, version, view)
+    entry = cast(bytes | None, _ask(lambda: _redis().get(name)))
+    if entry is not None and entry[:_DIGEST_BYTES] == _digest(name, entry[_DIGEST_BYTES:]):
+        counts["hit"] += 1
+        return entry[_DIGEST_BYTES:]
+    counts["miss"] += 1
+    return None
+
+
+def put(session_id: str, version: int, view: str, payload: bytes) -> None:
+    """Remember what was read from PostgreSQL in one snapshot together with `version`."""
+    name = key(session_id, version, view)
+    _ask(lambda: _redis().set(name, _digest(name, payload) + payload, ex=_LIFETIME))
+
+
+def forget_on_commit(session_id: str, version: int | None) -> None:
+    """Once the running transaction has committed, delete what was cached under the version it replaced."""
+    if version is not None:
+        names = [key(session_id, version, view) for view in ("stm", "percept")]
+        transaction.on_commit(lambda: _forget(names))
+
+
+def _forget(names: list[str]) -> None:
+    _ask(lambda: _redis().unlink(*names))

@@ -1,0 +1,149 @@
+"""A session's configuration: keys, defaults, validation (http-api.md 1.1 and 1.2; D28).
+
+A session stores only what its client set; everything else follows the service's defaults.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any, get_args
+
+from django.conf import settings
+
+from katoproject.environment import RankField
+from sessions_app.errors import InvalidConfiguration
+
+Check = Callable[[Any], bool]
+
+INDEXER_TYPES = ("VI", "LSH", "ANNOY", "FAISS")
+FILTERS = ("length", "jaccard", "bloom", "minhash", "rapidfuzz")
+RANK_FIELDS: tuple[str, ...] = get_args(RankField)
+
+
+def _number(low: float, high: float = float("inf")) -> Check:
+    return lambda value: isinstance(value, int | float) and low <= value <= high
+
+
+def _integer(low: int, high: float = float("inf")) -> Check:
+    return lambda value: isinstance(value, int) and low <= value <= high
+
+
+def _boolean(value: Any) -> bool:
+    return isinstance(value, bool)
+
+
+def _text(value: Any) -> bool:
+    return isinstance(value, str)
+
+
+def _one_of(names: tuple[str, ...]) -> Check:
+    return lambda value: isinstance(value, str) and value in names
+
+
+def _filters(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(name, str) and name in FILTERS for name in value)
+
+
+_RATIO = (_number(0.0, 1.0), "Must be a number between 0.0 and 1.0")
+_FLAG = (_boolean, "Must be a boolean (true/false)")
+
+# Keys that the reference checks in POST config too: null is an error for them.
+_CHECKED: dict[str, tuple[Check, str]] = {
+    "max_pattern_length": (_integer(0), "Must be a non-negative integer"),
+    "persistence": (_integer(1, 100), "Must be an integer between 1 and 100"),
+    "recall_threshold": _RATIO,
+    "indexer_type": (_one_of(INDEXER_TYPES), f"Must be one of: {', '.join(INDEXER_TYPES)}"),
+    "max_predictions": (_integer(1, 10000), "Must be an integer between 1 and 10000"),
+    "process_predictions": _FLAG,
+    "use_token_matching": _FLAG,
+    "stm_mode": (_text, "Must be a string"),
+    "rank_sort_algo": (_one_of(RANK_FIELDS), f"Must be one of: {', '.join(RANK_FIELDS)}"),
+    "sort": _FLAG,
+}
+# Keys for which null takes the session's own value back.
+_OPTIONAL: dict[str, tuple[Check, str]] = {
+    "sort_symbols": _FLAG,
+    "fuzzy_token_threshold": _RATIO,
+    "affinity_emotive": (_text, "Must be a string"),
+    "filter_pipeline": (_filters, f"Must be a list of filter names, each one of: {', '.join(FILTERS)}"),
+    "length_min_ratio": _RATIO,
+    "length_max_ratio": (_number(1.0), "Must be a number of at least 1.0"),
+    "jaccard_threshold": _RATIO,
+    "jaccard_min_overlap": (_integer(1), "Must be an integer of at least 1"),
+    "minhash_threshold": _RATIO,
+    "minhash_bands": (_integer(1, 100), "Must be an integer between 1 and 100"),
+    "minhash_rows": (_integer(1, 20), "Must be an integer between 1 and 20"),
+    "minhash_num_hashes": (_integer(10, 256), "Must be an integer between 10 and 256"),
+    "bloom_false_positive_rate": (_number(0.0001, 0.1), "Must be a number between 0.0001 and 0.1"),
+    "max_candidates_per_stage": (_integer(100), "Must be an integer of at least 100"),
+    "enable_filter_metrics": _FLAG,
+}
+
+# In the order of answers (http-api.md 1.2); the two that are None are shown only when something sets them.
+DEFAULTS: dict[str, Any] = {
+    "max_pattern_length": settings.ENV.max_pattern_length,
+    "persistence": settings.ENV.persistence,
+    "recall_threshold": settings.ENV.recall_threshold,
+    "indexer_type": settings.ENV.indexer_type,
+    "max_predictions": settings.ENV.max_predictions,
+    "sort_symbols": settings.ENV.sort_symbols,
+    "process_predictions": settings.ENV.process_predictions,
+    "use_token_matching": settings.ENV.use_token_matching,
+    "fuzzy_token_threshold": settings.ENV.fuzzy_token_threshold,
+    "stm_mode": settings.ENV.stm_mode,
+    "rank_sort_algo": settings.ENV.rank_sort_algo,
+    "affinity_emotive": settings.ENV.affinity_emotive,
+    "filter_pipeline": [],
+    "length_min_ratio": 0.5,
+    "length_max_ratio": 2.0,
+    "jaccard_threshold": 0.3,
+    "jaccard_min_overlap": 2,
+    "minhash_threshold": 0.7,
+    "minhash_bands": 20,
+    "minhash_rows": 5,
+    "minhash_num_hashes": 100,
+    "bloom_false_positive_rate": 0.01,
+    "max_candidates_per_stage": 100000,
+    "enable_filter_metrics": True,
+}
+
+
+def validate(given: Mapping[str, Any]) -> dict[str, Any]:
+    """What `given` changes: key → new value, None where the session's own value is to be removed.
+
+    Unknown keys are ignored, identity fields among them. Raises InvalidConfiguration naming every bad key.
+    """
+    problems: dict[str, str] = {}
+    changes: dict[str, Any] = {}
+    for key, value in given.items():
+        check, message = _CHECKED.get(key) or _OPTIONAL.get(key) or (None, "")
+        if check is None:
+            continue
+        if (value is None and key in _OPTIONAL) or check(value):
+            changes[key] = value
+        else:
+            problems[key] = message
+    if problems:
+        raise InvalidConfiguration(problems)
+    return _normalised(changes)
+
+
+def _normalised(changes: dict[str, Any]) -> dict[str, Any]:
+    for key, value in changes.items():
+        if isinstance(value, bool) and {**_CHECKED, **_OPTIONAL}[key][0] is not _boolean:
+            changes[key] = int(value)  # true passes the number checks, as in KATO; stored as the number it counts as
+    if "stm_mode" in changes and changes["stm_mode"] not in ("CLEAR", "ROLLING"):
+        changes["stm_mode"] = "CLEAR"
+    if "sort" in changes:
+        changes.setdefault("sort_symbols", changes.pop("sort"))
+        changes.pop("sort", None)
+    if "use_token_matching" in changes:
+        changes.setdefault("sort_symbols", changes["use_token_matching"])
+    return changes
+
+
+def effective(own: Mapping[str, Any]) -> dict[str, Any]:
+    """The configuration in force: the session's own values over the service's defaults, in the order of answers."""
+    merged = {key: own.get(key, default) for key, default in DEFAULTS.items()}
+    for key in ("fuzzy_token_threshold", "affinity_emotive"):
+        if merged[key] is None:
+            del merged[key]
+    return merged

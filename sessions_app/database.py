@@ -1,0 +1,31 @@
+"""The way to PostgreSQL for the statements that every request runs."""
+
+from typing import Any, cast
+
+from django.db import connection
+from psycopg import Connection
+
+from katoproject.postgresql.base import DatabaseWrapper
+
+Parameters = dict[str, Any]
+
+
+def execute(sql: str, parameters: Parameters) -> list[tuple[Any, ...]]:
+    """Run one prepared statement on this thread's connection, inside its transaction if there is one.
+
+    Django's own cursor costs three times as much per statement as psycopg's, so only its connection is used: the
+    transaction handling, the reconnecting and the exceptions (`django.db.OperationalError`, …) are Django's.
+    """
+    wrapper = cast(DatabaseWrapper, connection)
+    wrapper.drop_if_hung_up()
+    wrapper.ensure_connection()
+    with wrapper.wrap_database_errors:
+        raw = cast(Connection[Any], wrapper.connection)
+        cursor = raw.execute(sql, parameters, prepare=True)
+        return cursor.fetchall() if cursor.description else []
+
+
+def execute_one(sql: str, parameters: Parameters) -> tuple[Any, ...] | None:
+    """Like `execute`, for a statement that answers at most one row."""
+    rows = execute(sql, parameters)
+    return rows[0] if rows else None

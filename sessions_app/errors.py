@@ -1,0 +1,33 @@
+"""What can go wrong with a session. `katoproject/errors.py` turns these into HTTP answers, in one place."""
+
+
+class SessionNotFound(Exception):
+    """No such session: never created, deleted, or expired."""
+
+    def __init__(self, session_id: str) -> None:
+        super().__init__(f"Session {session_id} not found or expired")
+        self.session_id = session_id
+
+
+class InvalidConfiguration(Exception):
+    """`problems`: configuration key → what it must be."""
+
+    def __init__(self, problems: dict[str, str]) -> None:
+        super().__init__("Configuration validation failed")
+        self.problems = problems
+
+
+class NotSupportedYet(Exception):
+    """A valid request for something this release does not do. Nothing was changed."""
+
+    def __init__(self, feature: str, message: str) -> None:
+        super().__init__(message)
+        self.feature = feature
+
+
+class IdempotencyKeyReused(Exception):
+    """The key was used before for another request."""
+
+    def __init__(self, key: str) -> None:
+        super().__init__(f"Idempotency-Key {key!r} was used before for a different request")
+        self.key = key

@@ -1,0 +1,107 @@
+"""Tables of the session store. Rows are written by `operations.py` and nothing else."""
+
+from typing import Any
+
+import pydantic_core
+from django.db import models
+
+
+class VerbatimJSONField(models.Field):  # type: ignore[type-arg]  # not subscriptable at run time
+    """JSON kept as the client wrote it: PostgreSQL's `json`.
+
+    `jsonb` would turn 1e20 into 100000000000000000000 and reorder keys, and both matter: learning uses the text form
+    of metadata values and the order in which keys appeared (engine.md 4.3).
+    """
+
+    def db_type(self, connection: Any) -> str:
+        return "json"
+
+    def get_prep_value(self, value: Any) -> str | None:
+        return None if value is None else pydantic_core.to_json(value).decode()
+
+
+class TextFieldInC(models.TextField):  # type: ignore[type-arg]
+    """Text compared byte by byte: cheaper than a locale, and the same order on every machine."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**{"db_collation": "C", **options})
+
+
+class Session(models.Model):
+    """One client's conversation with one node.
+
+    The session owns three streams of entries (events, emotives, metadata). Positions in a stream start at 1 and are
+    never used twice; the live part is the window (start, end]. Appending moves `end`; clearing, learning and the limit
+    of 1000 move `start`. So nothing that is already stored is ever rewritten, and what lies outside the window is gone
+    whether its row was deleted already or not.
+    """
+
+    id = TextFieldInC(primary_key=True)
+    node_id = TextFieldInC()
+    created_at = models.DateTimeField()
+    ttl_seconds = models.BigIntegerField()
+    # Decides on life and death, by the database's clock. Set a little further than now + ttl_seconds by each touch, so
+    # that not every read has to write (see `expiry.py`).
+    expires_at = models.DateTimeField()
+    extended_until = models.DateTimeField(null=True)
+    # Changes with every change of the content and never names two contents (see `NEXT_VERSION`).
+    version = models.BigIntegerField()
+    config = models.JSONField(default=dict)
+    metadata = VerbatimJSONField()
+    time = models.BigIntegerField(default=0)
+    percept = VerbatimJSONField(null=True)
+    stm_start = models.BigIntegerField(default=0)
+    stm_end = models.BigIntegerField(default=0)
+    emotives_start = models.BigIntegerField(default=0)
+    emotives_end = models.BigIntegerField(default=0)
+    metadata_start = models.BigIntegerField(default=0)
+    metadata_end = models.BigIntegerField(default=0)
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["expires_at"], name="session_expires_at"),
+            models.Index(fields=["created_at", "id"], name="session_created_at"),
+            models.Index(fields=["node_id", "created_at", "id"], name="session_node"),
+        ]
+
+    def __str__(self) -> str:
+        return self.id
+
+
+class Stream(models.IntegerChoices):
+    EVENTS = 0
+    EMOTIVES = 1
+    METADATA = 2
+
+
+class Entry(models.Model):
+    """One entry of one stream of a session. No foreign key: the session's row lock already orders all writers."""
+
+    pk = models.CompositePrimaryKey("session_id", "stream", "position")
+    session_id = TextFieldInC()
+    stream = models.SmallIntegerField(choices=Stream.choices)
+    position = models.BigIntegerField()
+    value = VerbatimJSONField()
+
+    class Meta:
+        verbose_name_plural = "entries"
+
+    def __str__(self) -> str:
+        return f"{self.session_id} {Stream(self.stream).label} {self.position}"
+
+
+class IdempotencyKey(models.Model):
+    """The first answer to a POST that carried an Idempotency-Key, committed together with its effect."""
+
+    pk = models.CompositePrimaryKey("scope", "key")
+    scope = TextFieldInC()
+    key = TextFieldInC()
+    fingerprint = models.BinaryField()
+    answer = models.BinaryField(null=True)
+    created_at = models.DateTimeField()
+
+    class Meta:
+        indexes = [models.Index(fields=["created_at"], name="idempotencykey_created_at")]
+
+    def __str__(self) -> str:
+        return f"{self.scope} {self.key}"

@@ -1,0 +1,29 @@
+"""What can be done to a session: each operation is one transaction, and nothing else writes sessions.
+
+All of them admit the session in the statement that changes or locks it (`WHERE id = … AND expires_at > now()`). The row
+lock that PostgreSQL takes there puts concurrent operations in order, and after waiting for it PostgreSQL looks at the
+*new* row: a session that was deleted meanwhile stays deleted (R08), and no operation works on an old copy (R04).
+"""
+
+from sessions_app.operations.changes import clear_stm, extend, hold, touch, update_config
+from sessions_app.operations.creation import SessionInfo, create
+from sessions_app.operations.deletion import delete, delete_expired
+from sessions_app.operations.observation import Observation, Observed, observe
+from sessions_app.operations.sequence import SequenceObserved, observe_sequence
+
+__all__ = [
+    "Observation",
+    "Observed",
+    "SequenceObserved",
+    "SessionInfo",
+    "clear_stm",
+    "create",
+    "delete",
+    "delete_expired",
+    "extend",
+    "hold",
+    "observe",
+    "observe_sequence",
+    "touch",
+    "update_config",
+]

@@ -1,0 +1,75 @@
+"""Small changes to one session: touch, extend, configure, clear."""
+
+from typing import Any
+
+from sessions_app import cache
+from sessions_app.database import execute_one
+from sessions_app.errors import SessionNotFound
+from sessions_app.expiry import ALIVE, HELD_DEADLINE, TOUCHED_DEADLINE
+from sessions_app.operations.sql import CACHED_VERSION, NEXT_VERSION, json_text
+
+_TOUCH = f"""
+    UPDATE sessions_app_session SET expires_at = {TOUCHED_DEADLINE} WHERE id = %(id)s AND {ALIVE} RETURNING id
+"""
+_HOLD = f"UPDATE sessions_app_session SET expires_at = {HELD_DEADLINE} WHERE id = %(id)s AND {ALIVE} RETURNING id"
+_EXTEND = f"""
+    UPDATE sessions_app_session
+    SET expires_at = now() + make_interval(secs => %(ttl)s), extended_until = now() + make_interval(secs => %(ttl)s)
+    WHERE id = %(id)s AND {ALIVE} RETURNING id
+"""
+_UPDATE_CONFIG = f"""
+    UPDATE sessions_app_session
+    SET config = (config || %(changed)s::jsonb) - %(removed)s::text[], version = {NEXT_VERSION},
+        expires_at = {TOUCHED_DEADLINE}
+    WHERE id = %(id)s AND {ALIVE} RETURNING {CACHED_VERSION}
+"""
+# The rows of an observation that commits while this waits for the lock are not seen by its DELETE, but they are outside
+# the new windows, so no reader sees them either; the next trim takes them.
+_CLEAR = f"""
+    WITH session AS (
+        UPDATE sessions_app_session
+        SET version = {NEXT_VERSION}, time = 0, percept = NULL, stm_start = stm_end,
+            emotives_start = emotives_end, metadata_start = metadata_end, expires_at = {TOUCHED_DEADLINE}
+        WHERE id = %(id)s AND {ALIVE}
+        RETURNING id, (SELECT before.version FROM sessions_app_session AS before WHERE before.id = %(id)s) AS version
+    ), emptied AS (
+        DELETE FROM sessions_app_entry USING session WHERE session_id = session.id
+    )
+    SELECT version FROM session
+"""
+
+
+def touch(*, session_id: str) -> None:
+    """Keep the session alive for another `ttl_seconds`. Raises SessionNotFound."""
+    if execute_one(_TOUCH, {"id": session_id}) is None:
+        raise SessionNotFound(session_id)
+
+
+def hold(*, session_id: str) -> None:
+    """Keep the session alive, for everybody, while a long batch on it runs. Raises SessionNotFound."""
+    if execute_one(_HOLD, {"id": session_id}) is None:
+        raise SessionNotFound(session_id)
+
+
+def extend(*, session_id: str, ttl_seconds: int) -> None:
+    """Let the session live exactly `ttl_seconds` from now, or longer if it is touched. Raises SessionNotFound."""
+    if execute_one(_EXTEND, {"id": session_id, "ttl": ttl_seconds}) is None:
+        raise SessionNotFound(session_id)
+
+
+def update_config(*, session_id: str, changes: dict[str, Any]) -> None:
+    """Merge `changes` (from `config.validate`) into the session's own configuration. Raises SessionNotFound."""
+    changed = {key: value for key, value in changes.items() if value is not None}
+    removed = [key for key, value in changes.items() if value is None]
+    row = execute_one(_UPDATE_CONFIG, {"id": session_id, "changed": json_text(changed), "removed": removed})
+    if row is None:
+        raise SessionNotFound(session_id)
+    cache.forget_on_commit(session_id, row[0])
+
+
+def clear_stm(*, session_id: str) -> None:
+    """Empty STM, accumulators and percept, and set the time to 0; configuration and metadata stay (engine.md 3.1)."""
+    row = execute_one(_CLEAR, {"id": session_id})
+    if row is None:
+        raise SessionNotFound(session_id)
+    cache.forget_on_commit(session_id, row[0])

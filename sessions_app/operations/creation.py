@@ -1,0 +1,51 @@
+"""Creating a session."""
+
+import uuid
+from dataclasses import dataclass
+from datetime import datetime
+from time import time_ns
+from typing import Any
+
+from sessions_app.database import execute
+from sessions_app.expiry import FIRST_DEADLINE
+from sessions_app.operations.sql import FIRST_VERSION, json_text
+
+_CREATE = f"""
+    INSERT INTO sessions_app_session
+        (id, node_id, created_at, ttl_seconds, expires_at, version, config, metadata, time,
+         stm_start, stm_end, emotives_start, emotives_end, metadata_start, metadata_end)
+    SELECT %(id)s, %(node_id)s, now(), ttl_seconds, {FIRST_DEADLINE}, {FIRST_VERSION},
+           %(config)s::jsonb, %(metadata)s::json, 0, 0, 0, 0, 0, 0, 0
+    FROM (VALUES (%(ttl)s::bigint)) AS given (ttl_seconds)
+    RETURNING created_at, now() + make_interval(secs => ttl_seconds)
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class SessionInfo:
+    """What a client is told about a session. `metadata` is JSON as the client wrote it, `config` the session's own."""
+
+    session_id: str
+    node_id: str
+    created_at: datetime
+    expires_at: datetime
+    ttl_seconds: int
+    metadata: bytes
+    config: dict[str, Any]
+
+
+def new_session_id() -> str:
+    """`session-` + 32 hex digits of a random UUID + `-` + the time in epoch milliseconds (http-api.md 2.1)."""
+    return f"session-{uuid.uuid4().hex}-{time_ns() // 1_000_000}"
+
+
+def create(*, node_id: str, ttl_seconds: int, config: dict[str, Any], metadata: dict[str, Any]) -> SessionInfo:
+    """Create a session that lives `ttl_seconds` from its last access; `config` as `config.validate` returned it."""
+    session_id = new_session_id()
+    own = {key: value for key, value in config.items() if value is not None}
+    given = json_text(metadata)
+    [(created_at, expires_at)] = execute(
+        _CREATE,
+        {"id": session_id, "node_id": node_id, "ttl": ttl_seconds, "config": json_text(own), "metadata": given},
+    )
+    return SessionInfo(session_id, node_id, created_at, expires_at, ttl_seconds, given.encode(), own)

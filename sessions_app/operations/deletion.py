@@ -1,0 +1,40 @@
+"""The end of sessions: by request, or by time."""
+
+from django.db import transaction
+
+from sessions_app import cache
+from sessions_app.database import execute, execute_one
+from sessions_app.errors import SessionNotFound
+from sessions_app.expiry import ALIVE
+
+_DELETE = f"DELETE FROM sessions_app_session WHERE id = %(id)s AND {ALIVE} RETURNING version"
+_DELETE_ENTRIES = "DELETE FROM sessions_app_entry WHERE session_id = ANY(%(ids)s)"
+
+# SKIP LOCKED: a session that somebody works on is not waited for. If that somebody was admitted before the deadline, he
+# has moved it by the time his lock is gone.
+_DELETE_EXPIRED = """
+    DELETE FROM sessions_app_session WHERE id = ANY(ARRAY(
+        SELECT id FROM sessions_app_session WHERE expires_at <= now()
+        ORDER BY expires_at LIMIT %(limit)s FOR UPDATE SKIP LOCKED
+    )) RETURNING id
+"""
+
+
+@transaction.atomic
+def delete(*, session_id: str) -> None:
+    """Delete a session with all it holds; what its node learned stays. Raises SessionNotFound."""
+    row = execute_one(_DELETE, {"id": session_id})
+    if row is None:
+        raise SessionNotFound(session_id)
+    # A statement of its own, because it must see what was committed while the first one waited for the row lock.
+    execute(_DELETE_ENTRIES, {"ids": [session_id]})
+    cache.forget_on_commit(session_id, row[0])
+
+
+@transaction.atomic
+def delete_expired(*, limit: int = 500) -> int:
+    """Delete up to `limit` sessions whose time has run out; answers how many."""
+    ids = [row[0] for row in execute(_DELETE_EXPIRED, {"limit": limit})]
+    if ids:
+        execute(_DELETE_ENTRIES, {"ids": ids})
+    return len(ids)

@@ -1,0 +1,27 @@
+"""SQL that several operations share, and JSON as PostgreSQL gets it."""
+
+from typing import Any
+
+from pydantic_core import to_json
+
+from sessions_app import cache
+
+# Events, emotives and metadata entries that a session keeps at most, each (D35).
+STREAM_LIMIT = 1000
+
+# A version counts up, and jumps to the clock's microseconds: after a restore from a back-up, a new write cannot reuse a
+# version under which Redis may still hold content that the restore undid.
+FIRST_VERSION = "(extract(epoch FROM clock_timestamp()) * 1000000)::bigint"
+NEXT_VERSION = f"GREATEST(version + 1, {FIRST_VERSION})"
+
+# In RETURNING: the version that the statement replaced, so that its cache entry can go; NULL where the session was too
+# small to be cached. The subselect sees the row as it was when the statement began. (If the statement had to wait for
+# the lock that may be an older version still; its successor's entry then just runs out.)
+CACHED_VERSION = f"""
+    CASE WHEN GREATEST(stm_end - stm_start, emotives_end - emotives_start) >= {cache.WORTH_CACHING}
+    THEN (SELECT before.version FROM sessions_app_session AS before WHERE before.id = %(id)s) END
+"""
+
+
+def json_text(value: Any) -> str:
+    return to_json(value).decode()

@@ -1,0 +1,185 @@
+"""Reading sessions. Every read asks PostgreSQL first: is the session alive, which version is it, is a touch due?
+
+Short sessions are read in that same round trip. For long ones the payload comes from the cache under the version that
+PostgreSQL named, or from PostgreSQL, which then fills the cache with what one snapshot held.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from pydantic_core import from_json, to_json
+
+from engine.observation import mean_emotives
+from sessions_app import cache
+from sessions_app.database import execute, execute_one
+from sessions_app.errors import SessionNotFound
+from sessions_app.expiry import ALIVE, PROMISED_DEADLINE, TOUCH_DUE
+from sessions_app.models import Stream
+from sessions_app.operations import SessionInfo, touch
+
+
+@dataclass(frozen=True, slots=True)
+class ShortTermMemory:
+    """`events`: a JSON array of arrays of strings, oldest first."""
+
+    events: bytes
+    length: int
+
+
+@dataclass(frozen=True, slots=True)
+class Percept:
+    """`percept`: a JSON object, `{}` before the first observation."""
+
+    percept: bytes
+    node_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Existence:
+    exists: bool
+    expired: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SessionPage:
+    sessions: list[SessionInfo]
+    total: int
+
+
+def _admitted(session_id: str, row: tuple[Any, ...] | None) -> tuple[Any, ...]:
+    """The row without its first column, which tells whether a touch is due; the touch is done."""
+    if row is None:
+        raise SessionNotFound(session_id)
+    if row[0]:
+        touch(session_id=session_id)
+    return row[1:]
+
+
+def _window(stream: Stream, start: str, end: str) -> str:
+    """SQL for the live entries of a stream, oldest first, as the inside of a JSON array."""
+    return f"""(
+        SELECT COALESCE(string_agg(value::text, ',' ORDER BY position), '') FROM sessions_app_entry
+        WHERE session_id = id AND stream = {stream} AND position > {start} AND position <= {end}
+    )"""
+
+
+_EVENTS = _window(Stream.EVENTS, "stm_start", "stm_end")
+_EMOTIVES = _window(Stream.EMOTIVES, "emotives_start", "emotives_end")
+_INFO = f"""
+    id, node_id, created_at, {PROMISED_DEADLINE}, metadata::text, config,
+    GREATEST(0, floor(extract(epoch FROM {PROMISED_DEADLINE} - clock_timestamp())))::bigint
+"""
+_SESSION = f"SELECT {TOUCH_DUE}, {_INFO} FROM sessions_app_session WHERE id = %(id)s AND {ALIVE}"
+_PAGE = f"""
+    SELECT {_INFO} FROM sessions_app_session
+    WHERE {ALIVE} AND (%(node_id)s::text IS NULL OR node_id = %(node_id)s)
+    ORDER BY created_at DESC, id DESC LIMIT %(limit)s OFFSET %(skip)s
+"""
+_COUNT = f"""
+    SELECT count(*) FROM sessions_app_session
+    WHERE {ALIVE} AND (%(node_id)s::text IS NULL OR node_id = %(node_id)s)
+"""
+_CONFIG = f"SELECT {TOUCH_DUE}, config FROM sessions_app_session WHERE id = %(id)s AND {ALIVE}"
+_EXISTS = f"SELECT {ALIVE} FROM sessions_app_session WHERE id = %(id)s"
+
+_STM = f"""
+    SELECT {TOUCH_DUE}, version, stm_end - stm_start,
+        CASE WHEN stm_end - stm_start < {cache.WORTH_CACHING} THEN {_EVENTS} END
+    FROM sessions_app_session WHERE id = %(id)s AND {ALIVE}
+"""
+_PERCEPT = f"""
+    SELECT {TOUCH_DUE}, version, node_id, percept::text,
+        CASE WHEN emotives_end - emotives_start < {cache.WORTH_CACHING} THEN {_EMOTIVES} END
+    FROM sessions_app_session WHERE id = %(id)s AND {ALIVE}
+"""
+# The second look of a request that is admitted already: no check of the expiry (R09). Version and payload come from one
+# statement, so from one snapshot: what is cached under that version is that version.
+_WHOLE_STM = f"SELECT version, stm_end - stm_start, {_EVENTS} FROM sessions_app_session WHERE id = %(id)s"
+_WHOLE_PERCEPT = f"SELECT version, percept::text, {_EMOTIVES} FROM sessions_app_session WHERE id = %(id)s"
+
+
+def _info(row: tuple[Any, ...]) -> SessionInfo:
+    session_id, node_id, created_at, expires_at, metadata, config, seconds_left = row
+    return SessionInfo(session_id, node_id, created_at, expires_at, seconds_left, metadata.encode(), from_json(config))
+
+
+def session(session_id: str) -> SessionInfo:
+    """The session, with the seconds it has left as `ttl_seconds`. Raises SessionNotFound."""
+    return _info(_admitted(session_id, execute_one(_SESSION, {"id": session_id})))
+
+
+def own_config(session_id: str) -> dict[str, Any]:
+    """What the session itself sets. Raises SessionNotFound."""
+    [config] = _admitted(session_id, execute_one(_CONFIG, {"id": session_id}))
+    own: dict[str, Any] = from_json(config)
+    return own
+
+
+def existence(session_id: str) -> Existence:
+    """Would a request be admitted now? Touches nothing; knows an expired session until its row is deleted."""
+    row = execute_one(_EXISTS, {"id": session_id})
+    return Existence(exists=bool(row and row[0]), expired=bool(row and not row[0]))
+
+
+def count() -> int:
+    """Sessions alive at this moment, exactly (R22)."""
+    [(number,)] = execute(_COUNT, {"node_id": None})
+    return int(number)
+
+
+def page(*, skip: int, limit: int, node_id: str | None) -> SessionPage:
+    """Sessions alive, newest first, of one node or of all; none of them is touched."""
+    rows = execute(_PAGE, {"skip": skip, "limit": limit, "node_id": node_id})
+    [(total,)] = execute(_COUNT, {"node_id": node_id})
+    return SessionPage([_info(row) for row in rows], total)
+
+
+def short_term_memory(session_id: str) -> ShortTermMemory:
+    """Raises SessionNotFound."""
+    version, length, events = _admitted(session_id, execute_one(_STM, {"id": session_id}))
+    if events is not None:
+        return ShortTermMemory(b"[%b]" % events.encode(), length)
+    cached = cache.get(session_id, version, "stm")
+    if cached is not None:
+        return ShortTermMemory(cached, length)
+    row = execute_one(_WHOLE_STM, {"id": session_id})
+    if row is None:
+        raise SessionNotFound(session_id)
+    version, length, events = row
+    payload = b"[%b]" % events.encode()
+    cache.put(session_id, version, "stm", payload)
+    return ShortTermMemory(payload, length)
+
+
+def percept(session_id: str) -> Percept:
+    """The last observation, with the mean of all accumulated emotives (engine.md 2.5). Raises SessionNotFound."""
+    version, node_id, stored, emotives = _admitted(session_id, execute_one(_PERCEPT, {"id": session_id}))
+    if emotives is not None:
+        return Percept(_percept(stored, emotives), node_id)
+    cached = cache.get(session_id, version, "percept")
+    if cached is not None:
+        return Percept(cached, node_id)
+    row = execute_one(_WHOLE_PERCEPT, {"id": session_id})
+    if row is None:
+        raise SessionNotFound(session_id)
+    version, stored, emotives = row
+    payload = _percept(stored, emotives)
+    cache.put(session_id, version, "percept", payload)
+    return Percept(payload, node_id)
+
+
+def _percept(stored: str | None, emotives: str) -> bytes:
+    if stored is None:
+        return b"{}"
+    last = from_json(stored)
+    current = mean_emotives(from_json(f"[{emotives}]"))
+    return to_json(
+        {
+            "strings": last["strings"],
+            "vectors": last["vectors"],
+            "emotives": current,
+            "path": [],
+            "metadata": last["metadata"],
+        }
+    )
