@@ -109,9 +109,10 @@ class Supervisor:
                     f"{program.name} failed {short_lives} times in a row, the last time it {_describe(code)}."
                     f"{program.log_tail() or ' See its output above.'}"
                 )
-            delay = min(2 * delay, LONGEST_DELAY) if lived < SHORT_LIFE else FIRST_DELAY
+            delay = FIRST_DELAY if lived >= SHORT_LIFE else delay
             self._say(f"{program.name} {_describe(code)}; it is started again in {delay:.1f} s")
             await asyncio.sleep(delay)
+            delay = min(2 * delay, LONGEST_DELAY)
 
     def _spawn(self, program: Program) -> subprocess.Popen[bytes]:
         process = self._processes[program.name] = spawn(program)

@@ -6,8 +6,7 @@ import secrets
 import signal
 import sys
 import time
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack
 from functools import partial
 from pathlib import Path
 
@@ -46,6 +45,8 @@ class Service:
         self.data = data
         self.started = time.monotonic()
         self.supervisor = Supervisor(self.say)
+        # Closed after the web server, which still answers what it has begun.
+        self.until_stopped = AsyncExitStack()
         self.child_environment = {
             **os.environ,
             "KATO_INSTANCE_ID": environment.instance_id or secrets.token_hex(6),
@@ -75,6 +76,7 @@ class Service:
             serving.cancel()
             await asyncio.gather(serving, return_exceptions=True)
             await self.supervisor.stop(hurry)
+            await self.until_stopped.aclose()
         if not stop.is_set():
             serving.result()  # raises the reason
         self.say("Stopped")
@@ -87,11 +89,11 @@ class Service:
         await self.supervisor.run_to_end(self.python("migrate", "manage.py", "migrate", "--verbosity=1"))
         self.say("Collecting the files of the API documentation")
         await self.supervisor.run_to_end(self.python("collectstatic", "manage.py", "collectstatic", "--noinput"))
-        async with self.both_loopback_families():
-            self.say(f"Starting {self.environment.workers} web workers, a background worker and the scheduler")
-            await self.supervisor.bring_up(*self.programs())
-            self.print_summary()
-            await self.supervisor.watch()
+        await self.serve_both_loopback_families()
+        self.say(f"Starting {self.environment.workers} web workers, a background worker and the scheduler")
+        await self.supervisor.bring_up(*self.programs())
+        self.print_summary()
+        await self.supervisor.watch()
 
     async def end_orphans(self) -> None:
         left = orphans.children_of_up(self.data)
@@ -137,17 +139,12 @@ class Service:
         """Where this machine itself reaches the web server."""
         return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.environment.host, self.environment.host)
 
-    @asynccontextmanager
-    async def both_loopback_families(self) -> AsyncIterator[None]:
-        if self.environment.host != "127.0.0.1":
-            yield
-            return
-        async with AsyncExitStack() as stack:
+    async def serve_both_loopback_families(self) -> None:
+        if self.environment.host == "127.0.0.1":
             try:
-                await stack.enter_async_context(relay(self.environment.port))
+                await self.until_stopped.enter_async_context(relay(self.environment.port))
             except OSError as error:
                 self.say(f"No IPv6 loopback on this machine, so 127.0.0.1 only ({error.strerror})")
-            yield
 
     def print_summary(self) -> None:
         address = f"[{self.own_address}]" if ":" in self.own_address else self.own_address

@@ -1,0 +1,36 @@
+# make run: the whole service on this machine. make test: its tests. Needs Python 3.11 or newer, nothing else.
+
+PYTHON ?= python3
+IN_VENV := .venv/bin/python
+PIP_INSTALL := $(IN_VENV) -m pip install --disable-pip-version-check
+
+.PHONY: run test lint bench
+
+run: .venv/installed
+	@exec $(IN_VENV) manage.py up
+
+test: .venv/installed-dev
+	$(IN_VENV) -m pytest
+
+lint: .venv/installed-dev
+	$(IN_VENV) -m ruff check .
+	$(IN_VENV) -m ruff format --check .
+	$(IN_VENV) -m mypy .
+
+bench: .venv/installed-dev
+	$(IN_VENV) -m benchmarks.run
+
+# Stamps, so that nothing is installed again until a list of requirements changes. Each is written last: an
+# interrupted step is done again.
+.venv/created:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; $(PYTHON) is " + sys.version.split()[0] + ". Name another one: make run PYTHON=python3.12")'
+	$(PYTHON) -m venv --clear .venv
+	@touch $@
+
+.venv/installed: .venv/created requirements.txt
+	$(PIP_INSTALL) -r requirements.txt
+	@touch $@
+
+.venv/installed-dev: .venv/created requirements.txt requirements-dev.txt
+	$(PIP_INSTALL) -r requirements-dev.txt
+	@touch $@ .venv/installed
