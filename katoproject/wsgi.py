@@ -1,9 +1,22 @@
 """The WSGI application that the web server's workers load."""
 
 import os
+from collections.abc import Iterable
+from typing import Any
 
 from django.core.wsgi import get_wsgi_application
+from django.http import HttpResponse
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "katoproject.settings")
 
-application = get_wsgi_application()
+_django = get_wsgi_application()
+
+
+def application(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+    """Django, with its answers as lists: Granian sends a list at once, with its length, anything else in chunks."""
+    response = _django(environ, start_response)
+    if not isinstance(response, HttpResponse):
+        return response
+    content = [response.content]
+    response.close()
+    return content

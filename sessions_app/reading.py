@@ -66,13 +66,21 @@ def _window(stream: Stream, start: str, end: str) -> str:
 
 _EVENTS = _window(Stream.EVENTS, "stm_start", "stm_end")
 _EMOTIVES = _window(Stream.EMOTIVES, "emotives_start", "emotives_end")
-_INFO = f"""
-    id, node_id, created_at, {PROMISED_DEADLINE}, metadata::text, config,
-    GREATEST(0, floor(extract(epoch FROM {PROMISED_DEADLINE} - clock_timestamp())))::bigint
+
+
+def _info_columns(deadline: str) -> str:
+    return f"""
+        id, node_id, created_at, {deadline}, metadata::text, config,
+        GREATEST(0, floor(extract(epoch FROM {deadline} - clock_timestamp())))::bigint
+    """
+
+
+_SESSION = f"""
+    SELECT {TOUCH_DUE}, {_info_columns(PROMISED_DEADLINE)} FROM sessions_app_session WHERE id = %(id)s AND {ALIVE}
 """
-_SESSION = f"SELECT {TOUCH_DUE}, {_INFO} FROM sessions_app_session WHERE id = %(id)s AND {ALIVE}"
+# Being listed is no access, so nothing is promised anew: the deadline as it stands.
 _PAGE = f"""
-    SELECT {_INFO} FROM sessions_app_session
+    SELECT {_info_columns("expires_at")} FROM sessions_app_session
     WHERE {ALIVE} AND (%(node_id)s::text IS NULL OR node_id = %(node_id)s)
     ORDER BY created_at DESC, id DESC LIMIT %(limit)s OFFSET %(skip)s
 """

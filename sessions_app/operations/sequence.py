@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.db import transaction
+from pydantic_core import from_json
 
 from engine.observation import make_event
 from sessions_app import cache
@@ -83,7 +84,7 @@ def observe_sequence(
         raise SessionNotFound(session_id)
     node_id, own_config, time = row[:3]
     stm, emotives, metadata = Window(*row[3:5]), Window(*row[5:7]), Window(*row[7:9])
-    config = effective(own_config)
+    config = effective(from_json(own_config))
     initial_length = len(stm)
     results: list[Observed] = []
     for position, observation in enumerate(observations):

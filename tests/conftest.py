@@ -1,0 +1,66 @@
+"""Fixtures that several files use. `server` is the one most tests talk to: four real worker processes."""
+
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.stack import Stores, WebServer
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[WebServer]:
+    with WebServer(workers=4) as running:
+        yield running
+
+
+@pytest.fixture
+def client(server: WebServer) -> Iterator[httpx.Client]:
+    with httpx.Client(base_url=server.url, timeout=30) as connected:
+        yield connected
+
+
+@pytest.fixture
+def new_session(client: httpx.Client) -> Callable[..., str]:
+    """Creates a session over HTTP, answers its id: `new_session(node_id="n", ttl_seconds=5)`."""
+
+    def create(**body: Any) -> str:
+        response = client.post("/sessions", json={"node_id": "node", **body})
+        assert response.status_code == 200, response.text
+        session_id: str = response.json()["session_id"]
+        return session_id
+
+    return create
+
+
+class Fragile:
+    """A whole service of one test file's own, whose stores may be stopped, paused and killed."""
+
+    def __init__(self, folder: Path) -> None:
+        self.stores = Stores(folder / "data", private=True)
+        self.stores.start()
+        data = folder / "data"
+        self.redis_socket = str(data / "run" / "redis.sock")
+        self.web = WebServer(
+            workers=2,
+            KATO_DATA_DIR=str(data),
+            DATABASE_URL=f"postgresql://kato@/kato?host={data / 'run'}",
+            REDIS_URL=f"unix://{self.redis_socket}",
+        )
+        self.web.prepare()
+        self.web.start()
+
+
+@pytest.fixture(scope="module")
+def fragile() -> Iterator[Fragile]:
+    folder = Path(tempfile.mkdtemp(prefix="kato-"))
+    folder.chmod(0o755)
+    service = Fragile(folder)
+    yield service
+    service.web.stop()
+    service.stores.stop()
+    shutil.rmtree(folder)

@@ -1,0 +1,158 @@
+"""What tests about processes start: stores of their own, and the real web server with several workers."""
+
+import http.client
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+
+import psutil
+
+from katoproject import processes
+from katoproject.embedded import postgres, redis
+from katoproject.environment import PROJECT_DIR
+from katoproject.web import web_command
+
+DEADLINE = 20.0
+
+
+def eventually(condition: Callable[[], bool], what: str, *, seconds: float = DEADLINE) -> None:
+    """Wait until `condition` holds; fail, saying `what` did not happen, when it takes too long."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            raise AssertionError(f"{what}: not within {seconds} s")
+        time.sleep(0.02)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@contextmanager
+def paused(pid: int) -> Iterator[None]:
+    """The process and its children stand still inside the block."""
+    everyone = [psutil.Process(pid), *psutil.Process(pid).children(recursive=True)]
+    for process in everyone:
+        process.send_signal(signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for process in reversed(everyone):
+            process.send_signal(signal.SIGCONT)
+
+
+class Stores:
+    """PostgreSQL and Redis in `data`, where DATABASE_URL and REDIS_URL do not name others."""
+
+    def __init__(self, data: Path, *, private: bool = False) -> None:
+        self.data = data
+        self._wanted = {
+            "postgres": (postgres, private or "DATABASE_URL" not in os.environ),
+            "redis": (redis, private or "REDIS_URL" not in os.environ),
+        }
+        self.running: dict[str, subprocess.Popen[bytes]] = {}
+
+    def start(self) -> None:
+        for name in self._wanted:
+            self.start_one(name)
+
+    def start_one(self, name: str) -> None:
+        module, wanted = self._wanted[name]
+        if wanted:
+            self.running[name] = processes.start(module.program(self.data))
+
+    def stop(self) -> None:
+        for name in list(self.running):
+            self.stop_one(name)
+
+    def stop_one(self, name: str) -> None:
+        processes.stop(self._wanted[name][0].program(self.data), self.running.pop(name))
+
+    def kill(self, name: str) -> None:
+        """`kill -9` of the server and all it started."""
+        process = self.running.pop(name)
+        processes.end_group(process.pid)
+        process.wait()
+
+
+class WebServer:
+    """The service as users run it: Granian, several worker processes, 8 threads each."""
+
+    def __init__(self, *, workers: int = 4, **environment: str) -> None:
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self._workers = workers
+        self._environment = {**os.environ, **environment}
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def prepare(self) -> None:
+        """What `manage.py up` does before it starts the web server."""
+        for command in ("migrate", "collectstatic"):
+            subprocess.run(
+                [sys.executable, "manage.py", command, "--verbosity=0", "--noinput"],
+                cwd=PROJECT_DIR,
+                env=self._environment,
+                check=True,
+            )
+
+    def start(self) -> None:
+        self._process = subprocess.Popen(
+            web_command("127.0.0.1", self.port, self._workers),
+            cwd=PROJECT_DIR,
+            env=self._environment,
+            start_new_session=True,
+        )
+        eventually(self.all_workers_answer, "the web server comes up")
+
+    def all_workers_answer(self) -> bool:
+        """Has every worker process answered a request?"""
+        assert self._process is not None
+        assert self._process.poll() is None, "the web server has ended"
+        return len({self._who_answers() for _ in range(8 * self._workers)} - {""}) >= self._workers
+
+    def _who_answers(self) -> str:
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=5)
+        try:
+            connection.request("GET", "/")
+            return connection.getresponse().headers["X-Kato-Instance"] or ""
+        except OSError:
+            return ""
+        finally:
+            connection.close()
+
+    @property
+    def worker_pids(self) -> list[int]:
+        assert self._process is not None
+        return [child.pid for child in psutil.Process(self._process.pid).children()]
+
+    def kill(self) -> None:
+        """`kill -9` of all its processes at once."""
+        assert self._process is not None
+        processes.end_group(self._process.pid)
+        self._process.wait()
+
+    def stop(self) -> None:
+        assert self._process is not None
+        if self._process.poll() is None:
+            self._process.send_signal(signal.SIGTERM)
+            self._process.wait(15)
+
+    def __enter__(self) -> "WebServer":
+        self.prepare()
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
