@@ -6,6 +6,7 @@
 import json
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import quote
 
 from pydantic import AliasChoices, Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -122,7 +123,7 @@ class Environment(BaseSettings):
         """REDIS_URL, or the URL that REDIS_HOST, REDIS_PORT, REDIS_PASSWORD and REDIS_TLS describe, or None."""
         url = self.redis_url
         if url is None and self.redis_host:
-            password = f":{self.redis_password}@" if self.redis_password else ""
+            password = f":{quote(self.redis_password, safe='')}@" if self.redis_password else ""
             url = f"redis://{password}{self.redis_host}:{self.redis_port}/0"
         if url and self.redis_tls:
             url = url.replace("redis://", "rediss://", 1)

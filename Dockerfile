@@ -1,0 +1,25 @@
+# One image for web, worker, beat and migrations; docker-compose.yml says which is which.
+FROM python:3.11-slim
+
+ENV PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
+WORKDIR /app
+RUN useradd --uid 10001 --no-create-home kato
+
+# Before the sources, so that a change of those does not install everything again.
+COPY requirements.txt .
+RUN pip install --no-cache-dir --requirement requirements.txt
+
+COPY . .
+# The static files are part of the image. Only data/ is written to: beat keeps its clock there.
+RUN python manage.py collectstatic --noinput && chown -R kato data
+USER kato
+
+ENV ENVIRONMENT=production HOST=0.0.0.0 PORT=8000 KATO_WORKERS=4
+EXPOSE 8000
+# http.client and not urllib, which would ask a proxy that Docker may have been told to put into the environment.
+HEALTHCHECK --interval=10s --timeout=5s --start-period=30s CMD ["python", "-c", "\
+from http.client import HTTPConnection; \
+connection = HTTPConnection('127.0.0.1', 8000, timeout=4); \
+connection.request('GET', '/health'); \
+raise SystemExit(connection.getresponse().status != 200)"]
+CMD ["python", "manage.py", "serve"]
