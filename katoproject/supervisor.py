@@ -66,25 +66,29 @@ class Supervisor:
             await task
 
     async def stop(self, hurry: asyncio.Event) -> None:
-        """Stop everything, the last started first; by force where it takes too long or the operator is in a hurry."""
+        """Stop everything, the last started first; by force where it takes too long.
+
+        Hurry cuts short what the last stage is still doing for its clients. The stages below it, the stores, have
+        nothing left to do by then and always get their orderly stop.
+        """
         for task in self._tending:
             task.cancel()
         await asyncio.gather(*self._tending, return_exceptions=True)
         deadline = time.monotonic() + STOP_LIMIT
-        for position, programs in enumerate(reversed(self._stages)):
-            limit = LAST_STAGE_LIMIT if position == 0 else STOP_LIMIT
-            await self._stop_stage(programs, min(deadline, time.monotonic() + limit), hurry)
+        last, *below = [*reversed(self._stages)] or [[]]
+        await self._stop_stage(last, time.monotonic() + LAST_STAGE_LIMIT, hurry)
+        for programs in below:
+            await self._stop_stage(programs, deadline, asyncio.Event())
 
     async def _stop_stage(self, programs: list[Program], deadline: float, hurry: asyncio.Event) -> None:
-        running = {p.name: self._processes[p.name] for p in programs if p.name in self._processes}
-        for program in programs:
-            if program.name in running:
-                running[program.name].send_signal(program.stop_signal)
-        while any(p.poll() is None for p in running.values()) and time.monotonic() < deadline and not hurry.is_set():
+        running = [(program, self._processes[program.name]) for program in programs if program.name in self._processes]
+        for program, process in running:
+            process.send_signal(program.stop_signal)
+        while any(p.poll() is None for _, p in running) and time.monotonic() < deadline and not hurry.is_set():
             await asyncio.sleep(POLL)
-        for name, process in running.items():
+        for program, process in running:
             if process.poll() is None:
-                self._say(f"{name} did not stop in time: killed")
+                self._say(f"{program.name} is killed" if hurry.is_set() else f"{program.name} did not stop: killed")
             end_group(process.pid)
             process.wait()
 
