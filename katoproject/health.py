@@ -7,7 +7,7 @@ from concurrent.futures import TimeoutError as NoAnswerInTime
 from datetime import UTC, datetime
 
 import psutil
-from django.db import DatabaseError
+from django.db import DatabaseError, close_old_connections
 from django.http import HttpRequest, HttpResponse
 from django_redis import get_redis_connection
 from drf_spectacular.utils import OpenApiResponse, extend_schema
@@ -68,6 +68,11 @@ class ReadyAnswer(BaseModel):
     timestamp: str
 
 
+def _count_sessions() -> int:
+    close_old_connections()  # Django does this before a request, but these threads see no requests
+    return reading.count()
+
+
 class Counter:
     """The number of living sessions, asked in a thread of its own: the database may hang, liveness may not."""
 
@@ -79,7 +84,7 @@ class Counter:
         """None where the database does not say in time, or still owes an earlier answer."""
         if self._asked is not None and not self._asked.done():
             return None
-        self._asked = self._thread.submit(reading.count)
+        self._asked = self._thread.submit(_count_sessions)
         try:
             return self._asked.result(HEALTH_PATIENCE)
         except (DatabaseError, NoAnswerInTime):
@@ -149,6 +154,7 @@ class Health(LeanView):
 
 
 def _ask_database() -> None:
+    close_old_connections()
     execute("SELECT 1", {})
 
 

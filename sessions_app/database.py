@@ -5,8 +5,6 @@ from typing import Any, cast
 from django.db import connection
 from psycopg import Connection
 
-from katoproject.postgresql.base import DatabaseWrapper
-
 Parameters = dict[str, Any]
 
 
@@ -16,11 +14,9 @@ def execute(sql: str, parameters: Parameters) -> list[tuple[Any, ...]]:
     Django's own cursor costs three times as much per statement as psycopg's, so only its connection is used: the
     transaction handling, the reconnecting and the exceptions (`django.db.OperationalError`, …) are Django's.
     """
-    wrapper = cast(DatabaseWrapper, connection)
-    wrapper.drop_if_hung_up()
-    wrapper.ensure_connection()
-    with wrapper.wrap_database_errors:
-        raw = cast(Connection[Any], wrapper.connection)
+    connection.ensure_connection()
+    with connection.wrap_database_errors:
+        raw = cast(Connection[Any], connection.connection)
         cursor = raw.execute(sql, parameters, prepare=True)
         return cursor.fetchall() if cursor.description else []
 

@@ -3,6 +3,7 @@
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -37,30 +38,31 @@ def new_session(client: httpx.Client) -> Callable[..., str]:
     return create
 
 
+@dataclass
 class Fragile:
     """A whole service of one test file's own, whose stores may be stopped, paused and killed."""
 
-    def __init__(self, folder: Path) -> None:
-        self.stores = Stores(folder / "data", private=True)
-        self.stores.start()
-        data = folder / "data"
-        self.redis_socket = str(data / "run" / "redis.sock")
-        self.web = WebServer(
-            workers=2,
-            KATO_DATA_DIR=str(data),
-            DATABASE_URL=f"postgresql://kato@/kato?host={data / 'run'}",
-            REDIS_URL=f"unix://{self.redis_socket}",
-        )
-        self.web.prepare()
-        self.web.start()
+    stores: Stores
+    web: WebServer
+
+    @property
+    def redis_socket(self) -> str:
+        return str(self.stores.data / "run" / "redis.sock")
+
+    @property
+    def database_url(self) -> str:
+        return f"postgresql://kato@/kato?host={self.stores.data / 'run'}"
 
 
 @pytest.fixture(scope="module")
 def fragile() -> Iterator[Fragile]:
     folder = Path(tempfile.mkdtemp(prefix="kato-"))
     folder.chmod(0o755)
-    service = Fragile(folder)
-    yield service
-    service.web.stop()
-    service.stores.stop()
+    stores = Stores(folder / "data", private=True)
+    run = folder / "data" / "run"
+    web = WebServer(
+        workers=2, DATABASE_URL=f"postgresql://kato@/kato?host={run}", REDIS_URL=f"unix://{run / 'redis.sock'}"
+    )
+    with stores, web:
+        yield Fragile(stores, web)
     shutil.rmtree(folder)

@@ -78,6 +78,15 @@ class Stores:
     def stop_one(self, name: str) -> None:
         processes.stop(self._wanted[name][0].program(self.data), self.running.pop(name))
 
+    def __enter__(self) -> "Stores":
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
     def kill(self, name: str) -> None:
         """`kill -9` of the server and all it started."""
         process = self.running.pop(name)
@@ -149,7 +158,11 @@ class WebServer:
 
     def __enter__(self) -> "WebServer":
         self.prepare()
-        self.start()
+        try:
+            self.start()
+        except BaseException:
+            self.stop()
+            raise
         return self
 
     def __exit__(

@@ -70,13 +70,13 @@ class DatabaseWrapper(base.DatabaseWrapper):
         self.isolation_level = psycopg.IsolationLevel.READ_COMMITTED
         return _guard.connect(**conn_params)
 
-    def drop_if_hung_up(self) -> None:
-        """Close a connection whose server has said good-bye while it was idle, so that the next use opens a new one.
+    def close_if_unusable_or_obsolete(self) -> None:
+        """Also close a connection whose server has said good-bye while it was idle; Django calls this per request.
 
         An idle connection has nothing to read but its own end (a restart, an administrator's terminate). Asking the
         kernel costs about a microsecond, a health check by query 14 % of a request.
         """
-        if self.connection is None or self.in_atomic_block:
-            return
-        if self.connection.closed or _readable(self.connection.fileno()):
-            self.close()
+        if self.connection is not None and not self.in_atomic_block:
+            if self.connection.closed or _readable(self.connection.fileno()):
+                self.close()
+        super().close_if_unusable_or_obsolete()

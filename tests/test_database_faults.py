@@ -1,0 +1,255 @@
+"""PostgreSQL slow, frozen, gone or full of connections: 503 within a bounded time, never a false 404 (G8, G9, R17–R20)."""
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import httpx
+import psycopg
+import pytest
+
+from tests.conftest import Fragile
+from tests.races import at_once
+from tests.stack import eventually, paused
+
+
+@pytest.fixture
+def client(fragile: Fragile) -> Iterator[httpx.Client]:
+    with httpx.Client(base_url=fragile.web.url, timeout=60) as connected:
+        yield connected
+
+
+@pytest.fixture
+def session_id(client: httpx.Client) -> str:
+    created: str = client.post("/sessions", json={"node_id": "n"}).json()["session_id"]
+    client.post(f"/sessions/{created}/observe", json={"strings": ["before"]})
+    return created
+
+
+@contextmanager
+def database_connection(fragile: Fragile) -> Iterator[psycopg.Connection]:
+    with psycopg.connect(fragile.database_url) as connection:
+        yield connection
+
+
+def every_route(session_id: str) -> list[tuple[str, str, dict[str, object] | None]]:
+    session = f"/sessions/{session_id}"
+    return [
+        ("POST", "/sessions", {"node_id": "n"}),
+        ("GET", "/sessions", None),
+        ("GET", "/sessions/count", None),
+        ("GET", session, None),
+        ("GET", f"{session}/exists", None),
+        ("GET", f"{session}/stm", None),
+        ("GET", f"{session}/config", None),
+        ("GET", f"{session}/percept-data", None),
+        ("GET", f"{session}/unknown", None),
+        ("POST", f"{session}/observe", {"strings": ["x"]}),
+        ("POST", f"{session}/observe", {"strings": "not a list"}),
+        ("POST", f"{session}/observe-sequence", {"observations": [{"strings": ["x"]}]}),
+        ("POST", f"{session}/config", {"persistence": 3}),
+        ("POST", f"{session}/extend?ttl_seconds=60", None),
+        ("POST", f"{session}/clear-stm", None),
+        ("DELETE", session, None),
+    ]
+
+
+def recovers(client: httpx.Client, session_id: str) -> None:
+    """By itself, and with all it held."""
+    eventually(lambda: client.get("/health/ready").status_code == 200, "the service recovers")
+    eventually(lambda: client.get(f"/sessions/{session_id}/stm").status_code == 200, "every worker recovers")
+    assert client.get(f"/sessions/{session_id}/stm").json()["stm"][0] == ["before"]
+
+
+def test_a_database_that_is_gone_is_a_503_with_retry_after_on_every_route(
+    fragile: Fragile, client: httpx.Client, session_id: str
+) -> None:
+    """R18."""
+    fragile.stores.kill("postgres")
+    try:
+        for method, path, body in every_route(session_id):
+            response = client.request(method, path, json=body)
+            assert (response.status_code, path) == (503, path)
+            assert int(response.headers["Retry-After"]) >= 1
+            assert "detail" in response.json()
+        assert client.get("/health").json()["active_sessions"] is None
+        assert client.get("/health").status_code == 200
+        ready = client.get("/health/ready")
+        assert ready.status_code == 503
+        assert ready.json()["parts"]["database"]["ok"] is False
+        assert client.get("/").status_code == 200
+    finally:
+        fragile.stores.start_one("postgres")
+    recovers(client, session_id)
+
+
+def test_a_restart_between_two_requests_is_not_noticed(
+    fragile: Fragile, client: httpx.Client, session_id: str
+) -> None:
+    """The connections of all threads are dead afterwards; each must be found dead before it is used, not by failing."""
+    for _ in range(20):
+        client.get(f"/sessions/{session_id}/stm")
+    fragile.stores.stop_one("postgres")
+    fragile.stores.start_one("postgres")
+    answers = at_once([lambda: httpx.get(f"{fragile.web.url}/sessions/{session_id}/stm", timeout=30)] * 16)
+    assert {answer.status_code for answer in answers} == {200}
+    assert client.post(f"/sessions/{session_id}/observe", json={"strings": ["after"]}).status_code == 200
+
+
+def test_a_frozen_database_is_a_503_in_bounded_time_and_liveness_stays_fast(
+    fragile: Fragile, client: httpx.Client, session_id: str
+) -> None:
+    """G8: more requests than threads, all at once, none of which gets an answer from the database."""
+    slowest_health = 0.0
+    done = threading.Event()
+
+    def watch_health() -> None:
+        nonlocal slowest_health
+        with httpx.Client(base_url=fragile.web.url, timeout=60) as other:
+            while not done.wait(0.1):
+                begun = time.monotonic()
+                assert other.get("/health").status_code == 200
+                slowest_health = max(slowest_health, time.monotonic() - begun)
+
+    with httpx.Client(base_url=fragile.web.url, timeout=60, limits=httpx.Limits(max_keepalive_connections=0)) as many:
+        begun = time.monotonic()
+        with paused(fragile.stores.running["postgres"].pid):
+            watcher = threading.Thread(target=watch_health)
+            watcher.start()
+            answers = at_once([lambda: many.get(f"/sessions/{session_id}/stm")] * 60)
+            took = time.monotonic() - begun
+            done.set()
+            watcher.join()
+    assert {answer.status_code for answer in answers} == {503}
+    assert all("Retry-After" in answer.headers for answer in answers)
+    # Loose bounds that tell bounded from unbounded, not benchmarks.
+    assert took < 20
+    assert slowest_health < 3
+    recovers(client, session_id)
+
+
+def test_a_statement_that_waits_too_long_for_a_lock_is_a_503_and_changes_nothing(
+    fragile: Fragile, client: httpx.Client, session_id: str
+) -> None:
+    with database_connection(fragile) as other:
+        other.execute("SELECT 1 FROM sessions_app_session WHERE id = %s FOR UPDATE", [session_id])
+        response = client.post(f"/sessions/{session_id}/observe", json={"strings": ["blocked"]})
+        assert response.status_code == 503
+        # Readers do not wait for writers.
+        assert client.get(f"/sessions/{session_id}/stm").json()["stm"] == [["before"]]
+    assert client.get(f"/sessions/{session_id}/stm").json()["stm"] == [["before"]]
+
+
+def test_exhausted_connections_are_a_503_never_a_404(
+    fragile: Fragile, client: httpx.Client, session_id: str
+) -> None:
+    """R17: somebody else holds all connections, and ours were ended."""
+    with database_connection(fragile) as admin:
+        [limit] = admin.execute("SELECT setting::int FROM pg_settings WHERE name = 'max_connections'").fetchone() or (0,)
+        admin.execute("ALTER ROLE kato CONNECTION LIMIT 1")
+        admin.execute("ALTER DATABASE kato CONNECTION LIMIT 1")
+        admin.commit()
+        assert limit > 1
+        admin.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND datname = 'kato'")
+        statuses = {client.get(f"/sessions/{session_id}/stm").status_code for _ in range(10)}
+        admin.execute("ALTER ROLE kato CONNECTION LIMIT -1")
+        admin.execute("ALTER DATABASE kato CONNECTION LIMIT -1")
+        admin.commit()
+    assert 404 not in statuses
+    assert statuses <= {200, 503}
+    recovers(client, session_id)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("POST", "/observe", {"strings": ["x"], "emotives": {"e": 1}, "metadata": {"m": 1}}),
+        ("POST", "/observe-sequence", {"observations": [{"strings": ["x"], "emotives": {"e": 1}}] * 3}),
+        ("POST", "/clear-stm", None),
+        ("DELETE", "", None),
+    ],
+)
+@pytest.mark.parametrize("table", ["sessions_app_session", "sessions_app_entry"])
+def test_a_failure_at_any_step_leaves_the_state_before(
+    fragile: Fragile,
+    client: httpx.Client,
+    session_id: str,
+    table: str,
+    method: str,
+    path: str,
+    body: dict[str, object] | None,
+) -> None:
+    """G9: every table the operation writes is made to fail in turn."""
+    before = _everything(fragile, session_id)
+    with database_connection(fragile) as admin:
+        admin.execute("CREATE FUNCTION explode() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'injected'; END $$")
+        admin.execute(
+            f"CREATE TRIGGER injected AFTER INSERT OR UPDATE OR DELETE ON {table} FOR EACH ROW EXECUTE FUNCTION explode()"
+        )
+        admin.commit()
+        try:
+            response = client.request(method, f"/sessions/{session_id}{path}", json=body)
+        finally:
+            admin.execute("DROP FUNCTION explode CASCADE")
+            admin.commit()
+    assert response.status_code == 500
+    assert response.text == "Internal Server Error"
+    assert _everything(fragile, session_id) == before
+
+
+def _everything(fragile: Fragile, session_id: str) -> list[tuple[object, ...]]:
+    with database_connection(fragile) as connection:
+        return [
+            *connection.execute(
+                "SELECT version, time, stm_start, stm_end, percept::text FROM sessions_app_session WHERE id = %s",
+                [session_id],
+            ),
+            *connection.execute(
+                "SELECT stream, position, value::text FROM sessions_app_entry WHERE session_id = %s ORDER BY 1, 2",
+                [session_id],
+            ),
+        ]
+
+
+def test_acknowledged_observes_survive_kill_9_of_the_workers(
+    fragile: Fragile, client: httpx.Client, session_id: str
+) -> None:
+    """G9: workers are killed while four clients write; what got a 200 is there, what did not is there once or not."""
+    acknowledged: list[str] = []
+    attempted: list[str] = []
+    stop = threading.Event()
+
+    def write(writer: int) -> None:
+        number = 0
+        while not stop.is_set():
+            number += 1
+            symbol = f"w{writer}-{number}"
+            attempted.append(symbol)
+            try:
+                response = httpx.post(
+                    f"{fragile.web.url}/sessions/{session_id}/observe", json={"strings": [symbol]}, timeout=30
+                )
+            except httpx.TransportError:
+                continue  # the worker died with this request
+            if response.status_code == 200:
+                acknowledged.append(symbol)
+
+    writers = [threading.Thread(target=write, args=(n,)) for n in range(4)]
+    for writer in writers:
+        writer.start()
+    for _ in range(3):
+        count = len(acknowledged)
+        eventually(lambda count=count: len(acknowledged) > count + 20, "writers get on")  # type: ignore[misc]
+        victim = fragile.web.worker_pids[0]
+        os.kill(victim, signal.SIGKILL)
+        eventually(lambda victim=victim: victim not in fragile.web.worker_pids, "the dead worker is replaced")  # type: ignore[misc]
+    stop.set()
+    for writer in writers:
+        writer.join()
+    eventually(fragile.web.all_workers_answer, "all workers are back")
+    stored = [event[0] for event in client.get(f"/sessions/{session_id}/stm").json()["stm"][1:]]
+    assert len(stored) == len(set(stored)), "doubled"
+    assert set(acknowledged) <= set(stored) <= set(attempted)

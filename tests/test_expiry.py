@@ -1,0 +1,120 @@
+"""How long a session lives (http-api.md 2.3–2.5; G6, G10): one deadline, moved by every access, never too early."""
+
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+import httpx
+import pytest
+
+from tests.stack import WebServer, eventually
+
+NewSession = Callable[..., str]
+
+
+def alive(client: httpx.Client, session_id: str) -> bool:
+    exists: bool = client.get(f"/sessions/{session_id}/exists").json()["exists"]
+    return exists
+
+
+def keep_busy(client: httpx.Client, path: str, *, seconds: float) -> set[int]:
+    """GET `path` every 0.2 s; answers the statuses seen."""
+    end = time.monotonic() + seconds
+    statuses = set()
+    while time.monotonic() < end:
+        statuses.add(client.get(path).status_code)
+        time.sleep(0.2)
+    return statuses
+
+
+@pytest.mark.parametrize("path", ["/stm", "", "/config", "/percept-data", "/unknown", "/observe"])
+def test_every_request_that_names_the_session_keeps_it_alive(
+    client: httpx.Client, new_session: NewSession, path: str
+) -> None:
+    """G6, R10: reads as well as writes, whatever they are answered (here 200, 404 and 405)."""
+    session_id = new_session(ttl_seconds=1)
+    statuses = keep_busy(client, f"/sessions/{session_id}{path}", seconds=1.8)
+    assert statuses == {{"/unknown": 404, "/observe": 405}.get(path, 200)}
+    assert alive(client, session_id)
+
+
+def test_silence_ends_it_and_asking_whether_it_exists_does_not_keep_it(
+    client: httpx.Client, new_session: NewSession
+) -> None:
+    session_id = new_session(ttl_seconds=1)
+    begun = time.monotonic()
+    eventually(lambda: not alive(client, session_id), "the session expires")
+    assert 1.0 <= time.monotonic() - begun <= 1.5
+    for path in ("", "/stm", "/config"):
+        assert client.get(f"/sessions/{session_id}{path}").status_code == 404
+    assert client.post(f"/sessions/{session_id}/observe", json={"strings": ["late"]}).status_code == 404
+
+
+def test_an_expired_session_says_so_until_its_row_is_deleted(client: httpx.Client, new_session: NewSession) -> None:
+    session_id = new_session(ttl_seconds=1)
+    eventually(lambda: not alive(client, session_id), "the session expires")
+    assert client.get(f"/sessions/{session_id}/exists").json() == {
+        "exists": False,
+        "expired": True,
+        "session_id": session_id,
+    }
+
+
+def test_a_touch_never_shortens_an_extension(client: httpx.Client, new_session: NewSession) -> None:
+    """R07."""
+    session_id = new_session(ttl_seconds=10)
+    assert client.post(f"/sessions/{session_id}/extend", params={"ttl_seconds": 100}).status_code == 200
+    for path in ("/stm", "/config", ""):
+        assert client.get(f"/sessions/{session_id}{path}").status_code == 200
+    client.post(f"/sessions/{session_id}/observe", json={"strings": ["a"]})
+    assert 95 <= client.get(f"/sessions/{session_id}").json()["ttl_seconds"] <= 100
+
+
+def test_an_extension_replaces_and_may_shorten(client: httpx.Client, new_session: NewSession) -> None:
+    session_id = new_session(ttl_seconds=1000)
+    client.post(f"/sessions/{session_id}/extend", params={"ttl_seconds": 1})
+    eventually(lambda: not alive(client, session_id), "the shortened session expires", seconds=2)
+
+
+def test_the_session_tells_the_time_it_has_left(client: httpx.Client, new_session: NewSession) -> None:
+    session_id = new_session(ttl_seconds=120)
+    assert client.get(f"/sessions/{session_id}").json()["ttl_seconds"] in (119, 120)
+
+
+def test_a_batch_longer_than_the_ttl_neither_loses_nor_hides_the_session(
+    server: WebServer, client: httpx.Client, new_session: NewSession
+) -> None:
+    """G6, R12."""
+    session_id = new_session(ttl_seconds=1)
+    batch = {"observations": [{"strings": [f"s{n}", "x" * 50], "emotives": {"e": 1.0}} for n in range(120_000)]}
+    with ThreadPoolExecutor(1) as pool, httpx.Client(base_url=server.url, timeout=60) as writer:
+        begun = time.monotonic()
+        running = pool.submit(writer.post, f"/sessions/{session_id}/observe-sequence", json=batch)
+        others = set()
+        while not running.done():
+            others.add(client.get(f"/sessions/{session_id}/stm").status_code)
+        assert running.result().status_code == 200
+        assert time.monotonic() - begun > 1.1, "the batch was too short to show anything"
+    assert others == {200}
+    assert client.get(f"/sessions/{session_id}/stm").json()["length"] == 1000
+    eventually(lambda: not alive(client, session_id), "the session expires after the batch", seconds=3)
+
+
+def test_the_count_is_exact_at_once_in_every_process(
+    server: WebServer, client: httpx.Client, new_session: NewSession
+) -> None:
+    """G10, R21, R22."""
+
+    def counts() -> set[int]:
+        with httpx.Client(base_url=server.url, limits=httpx.Limits(max_keepalive_connections=0)) as anew:
+            return {anew.get("/sessions/count").json()["active_session_count"] for _ in range(12)}
+
+    [before] = counts()
+    lasting = [new_session() for _ in range(5)]
+    passing = [new_session(ttl_seconds=1) for _ in range(3)]
+    assert counts() == {before + 8}
+    eventually(lambda: not any(alive(client, one) for one in passing), "the short ones expire")
+    assert counts() == {before + 5}
+    for session_id in lasting:
+        assert client.delete(f"/sessions/{session_id}").status_code == 200
+    assert counts() == {before}

@@ -1,0 +1,163 @@
+"""P2 and P4: whatever runs at the same time, in whichever process, the outcome is one of the serial ones (G1, G3–G5).
+
+Every request uses a connection of its own, so that the kernel spreads them over the four worker processes.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.races import at_once
+from tests.stack import WebServer
+
+NewSession = Callable[..., str]
+
+
+class Api:
+    """One session, each request on a new connection."""
+
+    def __init__(self, client: httpx.Client, session_id: str) -> None:
+        self._client = client
+        self._base = f"/sessions/{session_id}"
+
+    def request(self, method: str, path: str, **options: Any) -> httpx.Response:
+        return self._client.request(method, f"{self._base}{path}", **options)
+
+    def post(self, path: str, **options: Any) -> httpx.Response:
+        return self.request("POST", path, **options)
+
+    def get(self, path: str) -> httpx.Response:
+        return self.request("GET", path)
+
+    def delete(self) -> httpx.Response:
+        return self.request("DELETE", "")
+
+    def observe(self, *strings: str) -> httpx.Response:
+        return self.post("/observe", json={"strings": list(strings)})
+
+    def stm(self) -> list[list[str]]:
+        events: list[list[str]] = self.get("/stm").json()["stm"]
+        return events
+
+
+@pytest.fixture
+def api(server: WebServer, new_session: NewSession) -> Iterator[Callable[..., Api]]:
+    with httpx.Client(base_url=server.url, timeout=30, limits=httpx.Limits(max_keepalive_connections=0)) as client:
+        yield lambda **body: Api(client, new_session(**body))
+
+
+@pytest.mark.parametrize("repetition", range(20))
+def test_ten_concurrent_observes_are_ten_events(api: Callable[..., Api], repetition: int) -> None:
+    """G1, R01, R02."""
+    session = api()
+    answers = at_once([lambda symbol=f"s{n}": session.observe(symbol) for n in range(10)])
+    assert [answer.status_code for answer in answers] == [200] * 10
+    assert sorted(session.stm()) == [[f"s{n}"] for n in range(10)]
+    # Acknowledged in commit order: the position each client was told is where its event is.
+    stm = session.stm()
+    for n, answer in enumerate(answers):
+        assert stm[answer.json()["stm_length"] - 1] == [f"s{n}"]
+        assert answer.json()["time"] == answer.json()["stm_length"]
+
+
+def test_observes_of_emotives_and_metadata_are_all_accumulated(api: Callable[..., Api]) -> None:
+    session = api()
+    at_once(
+        [lambda n=n: session.post("/observe", json={"emotives": {"joy": float(n)}}) for n in range(10)]  # type: ignore[misc]
+    )
+    assert session.get("/percept-data").json()["percept_data"]["emotives"] == {"joy": 4.5}
+
+
+def test_a_clear_and_an_observe_end_in_one_of_the_serial_outcomes(api: Callable[..., Api]) -> None:
+    """G3, R05: never the old events back."""
+    outcomes = set()
+    for _ in range(100):
+        session = api()
+        session.observe("old")
+        cleared, observed = at_once([lambda s=session: s.post("/clear-stm"), lambda s=session: s.observe("new")])  # type: ignore[misc]
+        assert (cleared.status_code, observed.status_code) == (200, 200)
+        stm = session.stm()
+        cleared_first = observed.json()["stm_length"] == 1
+        assert stm == ([["new"]] if cleared_first else [])
+        outcomes.add(cleared_first)
+    assert outcomes == {True, False}, "the two never overlapped: the test shows nothing"
+
+
+def test_a_sequence_and_an_observe_do_not_mix(api: Callable[..., Api]) -> None:
+    batch = {"observations": [{"strings": [f"b{n}"]} for n in range(20)]}
+    for _ in range(20):
+        session = api()
+        at_once([lambda s=session: s.post("/observe-sequence", json=batch), lambda s=session: s.observe("single")])  # type: ignore[misc]
+        stm = session.stm()
+        expected = [[f"b{n}"] for n in range(20)]
+        assert stm in ([["single"], *expected], [*expected, ["single"]])
+
+
+def test_config_extend_and_observe_all_take_effect(api: Callable[..., Api]) -> None:
+    """G4, R06, R07."""
+    for _ in range(30):
+        session = api(ttl_seconds=100)
+        answers = at_once(
+            [
+                lambda s=session: s.post("/config", json={"recall_threshold": 0.77}),  # type: ignore[misc]
+                lambda s=session: s.post("/config", json={"persistence": 7}),  # type: ignore[misc]
+                lambda s=session: s.post("/extend?ttl_seconds=5000"),  # type: ignore[misc]
+                lambda s=session: s.observe("kept"),  # type: ignore[misc]
+                lambda s=session: s.get("/stm"),  # type: ignore[misc]
+            ]
+        )
+        assert {answer.status_code for answer in answers} == {200}
+        config = session.get("/config").json()["config"]
+        assert (config["recall_threshold"], config["persistence"]) == (0.77, 7)
+        assert session.stm() == [["kept"]]
+        assert 4980 <= session.get("").json()["ttl_seconds"] <= 5000
+
+
+def test_nothing_brings_a_deleted_session_back(api: Callable[..., Api], client: httpx.Client) -> None:
+    """G5, R08: the concurrent write came first (200) or found nothing (404)."""
+    before = client.get("/sessions/count").json()["active_session_count"]
+    for _ in range(100):
+        session = api()
+        deleted, observed = at_once([lambda s=session: s.delete(), lambda s=session: s.observe("x")])  # type: ignore[misc]
+        assert deleted.status_code == 200
+        assert observed.status_code in (200, 404)
+        assert session.get("/exists").json()["exists"] is False
+        assert session.observe("y").status_code == 404
+    assert client.get("/sessions/count").json()["active_session_count"] == before
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "options"),
+    [
+        ("POST", "/observe", {"json": {"strings": ["x"]}}),
+        ("POST", "/observe-sequence", {"json": {"observations": [{"strings": ["x"]}]}}),
+        ("POST", "/config", {"json": {"persistence": 7}}),
+        ("POST", "/extend?ttl_seconds=100", {}),
+        ("POST", "/clear-stm", {}),
+        ("GET", "/stm", {}),
+        ("GET", "", {}),
+    ],
+)
+def test_no_operation_resurrects(
+    api: Callable[..., Api], method: str, path: str, options: dict[str, Any]
+) -> None:
+    for _ in range(5):
+        session = api()
+        deleted, other = at_once(
+            [
+                lambda s=session: s.delete(),  # type: ignore[misc]
+                lambda s=session: s.request(method, path, **options),  # type: ignore[misc]
+            ]
+        )
+        assert deleted.status_code == 200
+        assert other.status_code in (200, 404)
+        assert session.get("/exists").json()["exists"] is False
+
+
+def test_two_deletes_have_one_winner(api: Callable[..., Api]) -> None:
+    for _ in range(20):
+        session = api()
+        answers = at_once([session.delete, session.delete])
+        assert sorted(answer.status_code for answer in answers) == [200, 404]
