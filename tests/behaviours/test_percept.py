@@ -1,0 +1,63 @@
+"""Behaviours 17–20: each session of a node perceives for itself."""
+
+from functools import partial
+from typing import Any
+
+from tests.behaviours.session import Session, create
+from tests.clients import Client
+
+
+def test_a_percept_shows_the_session_s_own_observation_sorted_and_exact(api: Client, node: str) -> None:
+    """Behaviour 17."""
+    first, second = create(api, node), create(api, node)
+
+    first.observe("zebra", "Äpfel", "apple", emotives={"joy": 0.9})
+    second.observe("tiger", "ant", emotives={"fear": 0.1234567890123456, "joy": -1})
+
+    assert first.percept() == {
+        "strings": ["apple", "zebra", "Äpfel"],
+        "vectors": [],
+        "emotives": {"joy": 0.9},
+        "path": [],
+        "metadata": {},
+    }
+    assert second.percept()["strings"] == ["ant", "tiger"]
+    assert second.percept()["emotives"] == {"fear": 0.1234567890123456, "joy": -1}
+
+
+def test_three_sessions_of_one_node_hold_what_they_would_predict_from(api: Client, node: str) -> None:
+    """Behaviour 18, the STM's half: that the second one's cognition has predictions follows with learning."""
+    observed: dict[Session, str] = {create(api, node): "ABC", create(api, node): "AB", create(api, node): "XY"}
+
+    for session, symbols in observed.items():
+        for symbol in symbols:
+            session.observe(symbol)
+
+    for session, symbols in observed.items():
+        assert session.stm() == [[symbol] for symbol in symbols]
+
+
+def test_five_sessions_of_one_node_at_once_each_perceive_their_own_value(api: Client, node: str) -> None:
+    """Behaviour 19."""
+    sessions = [create(api, node) for _ in range(5)]
+
+    def observe_and_perceive(session: Session, value: float) -> Any:
+        session.observe(f"symbol-{value}", emotives={"value": value})
+        return session.percept()
+
+    percepts = api.gather([partial(observe_and_perceive, session, n / 8) for n, session in enumerate(sessions)])
+
+    assert [percept["strings"] for percept in percepts] == [[f"symbol-{n / 8}"] for n in range(5)]
+    assert [percept["emotives"] for percept in percepts] == [{"value": n / 8} for n in range(5)]
+
+
+def test_clearing_the_stm_empties_the_percept(api: Client) -> None:
+    """Behaviour 20, the percept's half: that it empties the predictions follows with learning."""
+    session = create(api)
+    session.observe("something", emotives={"joy": 1.0}, metadata={"by": "me"})
+    assert session.percept() != {}
+
+    session.clear_stm()
+
+    assert session.percept() == {}
+    assert session.stm() == []
