@@ -3,12 +3,13 @@
 from collections.abc import Iterable, Mapping
 
 
-def make_event(strings: list[str], *, sort_symbols: bool) -> list[str]:
+def make_event(strings: list[str], *, sort_symbols: bool, vector_symbols: Iterable[str] = ()) -> list[str]:
     """The event that observing `strings` appends to the STM; an empty list means that nothing is appended.
 
-    Sorting is by Unicode code point, without locale or normalisation. `[""]` is an event, `[]` is not (2.2).
+    Vector symbols, sorted among themselves, come before the strings. Sorting is by Unicode code point, without locale
+    or normalisation. `[""]` is an event, `[]` is not (2.2).
     """
-    return sorted(strings) if sort_symbols else list(strings)
+    return sorted(vector_symbols) + (sorted(strings) if sort_symbols else list(strings))
 
 
 def mean_emotives(accumulated: Iterable[Mapping[str, float]]) -> dict[str, float]:

@@ -1,0 +1,81 @@
+"""What one learn operation does to a pattern and to its symbols (engine.md 4.3), on plain data.
+
+A learn adds up: frequency, symbol counts and affinities are sums over all learn operations, so they do not depend on
+the order in which concurrent learns commit (store affinity sums exactly, as `numeric`, for that to hold to the last
+bit). The emotives window is by its nature in commit order.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from typing import Any
+
+from engine.naming import pattern_name, text_form
+from engine.observation import mean_emotives
+
+Events = Sequence[Sequence[str]]
+EmotivesWindow = list[dict[str, float]]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Lesson:
+    """What one learn operation adds to the long-term memory.
+
+    name, events, length: of the pattern; stored if it is new, unchanged if it is known.
+    emotives: the accumulated maps, oldest first; input of `merge_emotives`.
+    metadata: input of `merge_metadata`.
+    symbol_counts: per distinct symbol its occurrences in the pattern. freq(x) grows by the count at every learn,
+        pmf(x) by one for a new pattern.
+    affinities: per emotive what aff(x, e) of every distinct symbol x grows by, at every learn.
+    """
+
+    name: str
+    events: list[list[str]]
+    length: int
+    emotives: EmotivesWindow
+    metadata: dict[str, list[str]]
+    symbol_counts: Counter[str]
+    affinities: dict[str, float]
+
+
+def prepare_lesson(
+    events: Events,
+    *,
+    emotives: Iterable[Mapping[str, float]] = (),
+    metadata: Iterable[Mapping[str, Any]] = (),
+) -> Lesson | None:
+    """What learning `events` with these accumulated emotives and metadata adds; None below two symbols (4.1)."""
+    symbols = list(chain.from_iterable(events))
+    if len(symbols) < 2:
+        return None
+    window = [dict(entry) for entry in emotives]
+    return Lesson(
+        name=pattern_name(events),
+        events=[list(event) for event in events],
+        length=len(symbols),
+        emotives=window,
+        metadata=metadata_texts(metadata),
+        symbol_counts=Counter(symbols),
+        affinities=mean_emotives(window),
+    )
+
+
+def merge_emotives(stored: EmotivesWindow, learned: EmotivesWindow, *, persistence: int) -> EmotivesWindow:
+    """The emotives window after a learn: the last `persistence` maps, unchanged if nothing was learned."""
+    return (stored + learned)[-persistence:] if learned else list(stored)
+
+
+def merge_metadata(stored: Mapping[str, list[str]], learned: Mapping[str, list[str]]) -> dict[str, list[str]]:
+    """Per key the sorted union of texts; keys in order of first appearance, the stored ones first."""
+    keys = dict.fromkeys(chain(stored, learned))
+    return {key: sorted({*stored.get(key, ()), *learned.get(key, ())}) for key in keys}
+
+
+def metadata_texts(accumulated: Iterable[Mapping[str, Any]]) -> dict[str, list[str]]:
+    """meta(M): per key the sorted distinct text forms of its values, keys in order of first appearance."""
+    texts: dict[str, set[str]] = {}
+    for entry in accumulated:
+        for key, value in entry.items():
+            texts.setdefault(key, set()).add(text_form(value))
+    return {key: sorted(values) for key, values in texts.items()}

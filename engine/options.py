@@ -1,0 +1,72 @@
+"""What of a session's configuration a prediction depends on (engine.md 6.1)."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+FILTERS = ("length", "jaccard", "minhash", "bloom", "rapidfuzz")
+
+RANK_FIELDS = (
+    "potential",
+    "similarity",
+    "evidence",
+    "confidence",
+    "snr",
+    "fragmentation",
+    "frequency",
+    "normalized_entropy",
+    "global_normalized_entropy",
+    "itfdf_similarity",
+    "confluence",
+    "predictive_information",
+    "bayesian_posterior",
+    "bayesian_prior",
+    "bayesian_likelihood",
+    "tfidf_score",
+    "weighted_similarity",
+    "weighted_evidence",
+    "weighted_confidence",
+    "weighted_snr",
+)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Options:
+    """The effective values, named as in the configuration; the defaults are the service's."""
+
+    recall_threshold: float = 0.1
+    max_predictions: int = 100
+    use_token_matching: bool = True
+    fuzzy_token_threshold: float = 0.0
+    rank_sort_algo: str = "potential"
+    filter_pipeline: tuple[str, ...] = ()
+    length_min_ratio: float = 0.5
+    length_max_ratio: float = 2.0
+    jaccard_threshold: float = 0.3
+    jaccard_min_overlap: int = 2
+    minhash_threshold: float = 0.7
+    minhash_bands: int = 20
+    minhash_rows: int = 5
+    minhash_num_hashes: int = 100
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> "Options":
+        """The options in `config`; keys of other concerns are ignored, absent or null ones take the default.
+
+        Raises ValueError for an unknown filter (D26) or rank field.
+        """
+        given = {key: config[key] for key in cls.__dataclass_fields__ if config.get(key) is not None}
+        given["filter_pipeline"] = tuple(given.get("filter_pipeline", ()))
+        options = cls(**given)
+        unknown = [name for name in options.filter_pipeline if name not in FILTERS]
+        if unknown:
+            raise ValueError(f"unknown filter: {', '.join(unknown)}")
+        if options.rank_sort_algo not in RANK_FIELDS:
+            raise ValueError(f"unknown rank_sort_algo: {options.rank_sort_algo}")
+        return options
+
+    @property
+    def bands(self) -> int:
+        """MinHash bands in force: as many as fit into the signature (5.1)."""
+        fits = self.minhash_bands * self.minhash_rows == self.minhash_num_hashes
+        return self.minhash_bands if fits else self.minhash_num_hashes // self.minhash_rows

@@ -1,0 +1,56 @@
+"""The candidate filters (engine.md 5.1 with D26, D27): each keeps a subset, so their order does not matter."""
+
+from collections.abc import Callable
+from math import floor
+
+from engine.minhash import symbol_signatures
+from engine.options import Options
+from engine.plain.matching import similarity, token_ratio
+
+Filter = Callable[[list[str], list[str], Options], bool]
+
+
+def passes(symbols: list[str], observed: list[str], options: Options) -> bool:
+    """Whether a pattern of these symbols stays a candidate for the state `observed`."""
+    return all(_FILTERS[name](symbols, observed, options) for name in options.filter_pipeline)
+
+
+def _length(symbols: list[str], observed: list[str], options: Options) -> bool:
+    shortest = max(1, floor(len(observed) * options.length_min_ratio))
+    return shortest <= len(symbols) <= floor(len(observed) * options.length_max_ratio)
+
+
+def _jaccard(symbols: list[str], observed: list[str], options: Options) -> bool:
+    overlap = len({*symbols} & {*observed})
+    share = overlap / len({*symbols} | {*observed})
+    return overlap >= options.jaccard_min_overlap and share >= options.jaccard_threshold
+
+
+def _minhash(symbols: list[str], observed: list[str], options: Options) -> bool:
+    count, rows = options.minhash_num_hashes, options.minhash_rows
+    ours = symbol_signatures(sorted({*symbols}), count).min(axis=0)
+    theirs = symbol_signatures(sorted({*observed}), count).min(axis=0)
+    equal = [bool(same) for same in ours == theirs]
+    bands = (equal[band * rows : (band + 1) * rows] for band in range(options.bands))
+    return any(all(band) for band in bands) and equal.count(True) / count >= options.minhash_threshold
+
+
+def _bloom(_symbols: list[str], _observed: list[str], _options: Options) -> bool:
+    return True
+
+
+def _rapidfuzz(symbols: list[str], observed: list[str], options: Options) -> bool:
+    if options.use_token_matching:
+        similar = token_ratio(symbols, observed)
+    else:
+        similar = similarity(symbols, observed, by_tokens=False)
+    return similar >= options.recall_threshold and not {*symbols}.isdisjoint(observed)
+
+
+_FILTERS: dict[str, Filter] = {
+    "length": _length,
+    "jaccard": _jaccard,
+    "minhash": _minhash,
+    "bloom": _bloom,
+    "rapidfuzz": _rapidfuzz,
+}

@@ -1,0 +1,49 @@
+"""The metrics weighted by affinity (engine.md 5.6, 5.9)."""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from engine.plain.knowledge import Knowledge
+from engine.plain.matching import Match, ratio
+from engine.plain.numbers import total
+from engine.stm import state
+
+WEIGHTED_FIELDS = ("weighted_similarity", "weighted_evidence", "weighted_confidence", "weighted_snr")
+
+Weights = Mapping[str, float]
+
+
+def symbol_weights(symbols: Iterable[str], affinity: Mapping[str, float], knowledge: Knowledge) -> dict[str, float]:
+    """w(x) for each of `symbols`; all others weigh 0 (D25)."""
+    weights = {}
+    for symbol in symbols:
+        frequency = knowledge.symbol_frequency[symbol]
+        weights[symbol] = abs(affinity.get(symbol, 0.0)) / frequency + 0.01 if frequency else 0.01
+    return weights
+
+
+def weighted_metrics(match: Match, observed: Sequence[str], weights: Weights) -> dict[str, float]:
+    """The four fields for a state of two or more symbols."""
+    matched = _weight(match.matches, weights)
+    pattern = _weight(match.pattern.symbols, weights)
+    return {
+        "weighted_similarity": ratio(2 * matched, _weight(observed, weights) + pattern),
+        "weighted_evidence": ratio(matched, pattern),
+        "weighted_confidence": ratio(matched, _weight(state(match.present), weights)),
+        "weighted_snr": ratio(matched, matched + _weight(state(match.extras), weights)),
+    }
+
+
+def weighted_metrics_of_one_symbol(match: Match, symbol: str, weights: Weights) -> dict[str, float]:
+    """The four fields for a one-symbol state."""
+    matched = weights[symbol]
+    pattern = _weight(match.pattern.symbols, weights)
+    return {
+        "weighted_similarity": 2 * matched / (matched + pattern),
+        "weighted_evidence": matched / pattern,
+        "weighted_confidence": 1.0,
+        "weighted_snr": 1.0,
+    }
+
+
+def _weight(symbols: Iterable[str], weights: Weights) -> float:
+    return total(weights.get(symbol, 0.0) for symbol in symbols)

@@ -1,0 +1,45 @@
+"""The two implementations of prediction behind one call."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+from engine.index import Index
+from engine.options import Options
+from engine.plain import predict as plain
+from engine.plain.knowledge import Knowledge, Pattern, finalize
+from engine.predict import predict
+
+
+class Question(NamedTuple):
+    patterns: list[Pattern]
+    stm: list[list[str]]
+    config: Mapping[str, Any]
+    affinity: Mapping[str, float] | None = None
+    finalized_patterns: list[Pattern] | None = None
+
+
+class Answer(NamedTuple):
+    predictions: list[dict[str, Any]]
+    future_potentials: list[dict[str, Any]]
+
+
+def ask_plain(question: Question) -> Answer:
+    finalized = None
+    if question.finalized_patterns is not None:
+        finalized = finalize(Knowledge(question.finalized_patterns))
+    options = Options.from_config(question.config)
+    knowledge = Knowledge(question.patterns)
+    return Answer(*plain.predict(knowledge, question.stm, options, affinity=question.affinity, finalized=finalized))
+
+
+def ask_fast(question: Question) -> Answer:
+    index = Index()
+    index.upsert((pattern.name, pattern.events, pattern.frequency) for pattern in question.patterns)
+    windows = {pattern.name: pattern.emotives for pattern in question.patterns}
+    prediction = predict(
+        index, question.stm, question.config, emotives=lambda names: windows, affinity=question.affinity
+    )
+    return Answer(*prediction)
+
+
+IMPLEMENTATIONS: dict[str, Callable[[Question], Answer]] = {"plain": ask_plain}
