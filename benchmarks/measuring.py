@@ -1,0 +1,90 @@
+"""One round of one scenario against one service, and what several rounds say together."""
+
+from dataclasses import dataclass, replace
+from statistics import median
+
+from benchmarks.scenarios import Scenario
+from benchmarks.services import Service
+
+WARM_UP = 0.25  # of a round
+# A round ends after so many seconds even if it has not sent all its requests, so that the whole is bounded.
+LONGEST = 2.0
+
+
+@dataclass(frozen=True)
+class Round:
+    """Times in the unit of the name; `cpu` in µs per request, by part of the service."""
+
+    per_second: float
+    p50_ms: float
+    p99_ms: float
+    cpu: dict[str, float]
+    requests: int
+    failed: int
+    # How busy the load generator was: near 1 it would be what is measured.
+    load_generator: float
+
+    @property
+    def cpu_us(self) -> float:
+        return sum(self.cpu.values())
+
+
+def measure(scenario: Scenario, service: Service, scale: float) -> Round:
+    requests = int(scenario.requests * scale)
+    with scenario.prepared(service, requests) as job:
+        before = service.costs()
+        outcome = service.load.run(replace(job, seconds=LONGEST * scale))
+        after = service.costs()
+    times = sorted(outcome.latencies)
+    return Round(
+        per_second=len(times) / outcome.seconds,
+        p50_ms=times[len(times) // 2] * 1000,
+        p99_ms=times[len(times) * 99 // 100] * 1000,
+        cpu={part: (after[part] - before[part]) / len(times) * 1e6 for part in after},
+        requests=len(times),
+        failed=outcome.failed,
+        load_generator=outcome.cpu / outcome.seconds,
+    )
+
+
+@dataclass(frozen=True)
+class Row:
+    scenario: str
+    ours: Round
+    baseline: Round
+    ratio: float
+    target: float | None
+
+
+def typical(rounds: list[Round]) -> Round:
+    """The median of each figure."""
+    return Round(
+        per_second=median(one.per_second for one in rounds),
+        p50_ms=median(one.p50_ms for one in rounds),
+        p99_ms=median(one.p99_ms for one in rounds),
+        cpu={part: median(one.cpu.get(part, 0.0) for one in rounds) for part in rounds[0].cpu},
+        requests=sum(one.requests for one in rounds),
+        failed=sum(one.failed for one in rounds),
+        load_generator=median(one.load_generator for one in rounds),
+    )
+
+
+def compare(scenario: Scenario, ours: Service, baseline: Service | Round, *, rounds: int, scale: float) -> Row:
+    """Rounds of the two in turn: what disturbs the machine for a while disturbs both. Or ours beside a known round."""
+    measured = [ours] if isinstance(baseline, Round) else [ours, baseline]
+    for service in measured:
+        measure(scenario, service, scale * WARM_UP)
+    pairs = [
+        (
+            measure(scenario, ours, scale),
+            baseline if isinstance(baseline, Round) else measure(scenario, baseline, scale),
+        )
+        for _ in range(rounds)
+    ]
+    return Row(
+        scenario=scenario.name,
+        ours=typical([first for first, _ in pairs]),
+        baseline=typical([second for _, second in pairs]),
+        ratio=median(first.cpu_us / second.cpu_us for first, second in pairs),
+        target=scenario.target,
+    )

@@ -1,0 +1,97 @@
+"""`python -m benchmarks.run`: this service and the baseline, side by side, on this machine."""
+
+import argparse
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from benchmarks import correctness, report
+from benchmarks.correctness import Faults
+from benchmarks.load import Load, load_generator
+from benchmarks.measuring import Row, compare
+from benchmarks.scenarios import SCENARIOS
+from benchmarks.services import Baseline, Ours
+from katoproject.environment import PROJECT_DIR, variable_names
+
+
+def main() -> None:
+    options = _options()
+    began = time.monotonic()
+    # What a developer has set must not change what is measured.
+    for names in variable_names().values():
+        for name in names:
+            os.environ.pop(name, None)
+    with _folder() as folder, load_generator() as load, _services(folder, load) as (ours, baseline):
+        rows = _measure_all(ours, baseline, options)
+        faults = {} if options.only else _count_faults(ours, baseline, trials=1 if options.quick else 3)
+    seconds = round(time.monotonic() - began)
+    file = report.save(rows, {"faults": faults, "quick": options.quick, "seconds": seconds})
+    print(f"\n{seconds} s; all figures: {file.relative_to(PROJECT_DIR)}")
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.run", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="one short round each, for a first impression")
+    parser.add_argument("--only", default="", metavar="TEXT", help="only scenarios whose name contains it")
+    parser.add_argument("--rounds", type=int, help="rounds of each scenario and service (3; quick: 1)")
+    return parser.parse_args()
+
+
+def _measure_all(ours: Ours, baseline: Baseline, options: argparse.Namespace) -> list[Row]:
+    print(f"Two web processes each. CPU is summed over all processes of a service.\n\n{report.HEADINGS}", flush=True)
+    rows: dict[str, Row] = {}
+    for scenario in SCENARIOS:
+        if options.only not in scenario.name:
+            continue
+        known = rows.get(scenario.beside or "")
+        rows[scenario.name] = compare(
+            scenario,
+            ours,
+            known.baseline if known else baseline,
+            rounds=options.rounds or (1 if options.quick else 3),
+            scale=0.25 if options.quick else 1.0,
+        )
+        print(report.line(rows[scenario.name]), flush=True)
+    print(report.flatness(rows), flush=True)
+    return list(rows.values())
+
+
+def _count_faults(ours: Ours, baseline: Baseline, *, trials: int) -> dict[str, Faults]:
+    found = {}
+    for service in (ours, baseline):
+        service.restart(workers=correctness.WORKERS)
+        found[service.name] = correctness.faults_of(service, trials=trials)
+    print(f"\n{report.faults(**found)}", flush=True)
+    return found
+
+
+@contextmanager
+def _folder() -> Iterator[Path]:
+    folder = Path(tempfile.mkdtemp(prefix="kato-bench-"))
+    folder.chmod(0o755)  # the servers of a root user run as nobody
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder)
+
+
+@contextmanager
+def _services(folder: Path, load: Load) -> Iterator[tuple[Ours, Baseline]]:
+    ours, baseline = Ours(folder / "ours", load), Baseline(folder / "baseline", load)
+    # Read by `web_command` in this process: the folder of static files, and the server's own log.
+    os.environ |= {"KATO_DATA_DIR": str(folder / "ours"), "LOG_LEVEL": "ERROR"}
+    try:
+        ours.start()
+        baseline.start()
+        yield ours, baseline
+    finally:
+        ours.stop()
+        baseline.stop()
+
+
+if __name__ == "__main__":
+    main()

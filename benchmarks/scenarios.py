@@ -1,0 +1,112 @@
+"""What is measured: each scenario prepares a service, untimed, and answers the scripts of one round."""
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+
+from benchmarks.load import CREATED, Job, Script, Step
+from benchmarks.services import Service, event
+
+CONNECTIONS = 32
+SHORT, LONG, NEARLY_FULL = 10, 200, 900
+LISTED = 1000
+
+Prepared = AbstractContextManager[Job]
+
+CREATE = Step("POST", "/sessions", '{"node_id":"bench","metadata":{"by":"bench"}}')
+
+
+def _observe(session_id: str) -> Step:
+    return Step("POST", f"/sessions/{session_id}/observe", json.dumps(event(0)))
+
+
+def _stm(session_id: str) -> Step:
+    return Step("GET", f"/sessions/{session_id}/stm")
+
+
+def _job(service: Service, steps_of_scripts: list[list[Step]], requests: int) -> Job:
+    """`requests` in all, evenly over the scripts."""
+    per_script = max(1, requests // sum(len(steps) for steps in steps_of_scripts))
+    return Job(service.port, [Script(steps, per_script) for steps in steps_of_scripts])
+
+
+@contextmanager
+def _creating(service: Service, requests: int) -> Iterator[Job]:
+    yield _job(service, [[CREATE]] * CONNECTIONS, requests)
+
+
+@contextmanager
+def _creating_and_getting(service: Service, requests: int) -> Iterator[Job]:
+    yield _job(service, [[CREATE, Step("GET", f"/sessions/{CREATED}")]] * CONNECTIONS, requests)
+
+
+def _observing(*, sessions: int, connections: int, length: int = 0) -> Callable[[Service, int], Prepared]:
+    @contextmanager
+    def prepared(service: Service, requests: int) -> Iterator[Job]:
+        ids = service.seed(sessions, length)
+        yield _job(service, [[_observe(ids[number % sessions])] for number in range(connections)], requests)
+
+    return prepared
+
+
+def _reading(*, length: int, flush: bool = False, redis_down: bool = False) -> Callable[[Service, int], Prepared]:
+    @contextmanager
+    def prepared(service: Service, requests: int) -> Iterator[Job]:
+        ids = service.seed(CONNECTIONS, length)
+        job = _job(service, [[_stm(name)] for name in ids], requests)
+        if redis_down:
+            service.stop_redis()
+        else:
+            service.load.run(Job(job.port, [Script(script.steps) for script in job.scripts]))  # fills the cache
+        try:
+            yield Job(job.port, job.scripts, flush=service.redis_socket if flush else None)
+        finally:
+            if redis_down:
+                service.start_redis()
+
+    return prepared
+
+
+@contextmanager
+def _listing(service: Service, requests: int) -> Iterator[Job]:
+    missing = LISTED - service.ask("GET", "/sessions/count")["active_session_count"]
+    if missing > 0:
+        service.seed(missing)
+    yield _job(service, [[Step("GET", "/sessions?limit=20")]] * CONNECTIONS, requests)
+
+
+@contextmanager
+def _deleting(service: Service, requests: int) -> Iterator[Job]:
+    ids = service.seed(requests, length=2)
+    deletions = [Step("DELETE", f"/sessions/{session_id}") for session_id in ids]
+    yield Job(service.port, [Script(deletions[part::CONNECTIONS]) for part in range(CONNECTIONS)])
+
+
+@dataclass(frozen=True)
+class Scenario:
+    name: str
+    requests: int
+    prepared: Callable[[Service, int], Prepared]
+    # Our CPU per request is to be at most so many times the baseline's.
+    target: float | None = None
+    # The name of the scenario whose baseline is the one to compare with, where the baseline has no such case.
+    beside: str | None = None
+
+
+# In this order: listing wants a known number of sessions, and a service whose Redis was down is not as before.
+SCENARIOS = [
+    Scenario("list, 20 of 1000", 480, _listing),
+    Scenario("create", 1600, _creating, target=1.8),
+    Scenario("create, then get", 1600, _creating_and_getting),
+    Scenario("observe, 1 session, 1 writer", 800, _observing(sessions=1, connections=1), target=1.5),
+    Scenario("observe, 32 sessions", 1600, _observing(sessions=32, connections=CONNECTIONS), target=1.5),
+    Scenario("observe, 1 session, 32 writers", 640, _observing(sessions=1, connections=CONNECTIONS), target=1.5),
+    Scenario("observe at length 10", 640, _observing(sessions=32, connections=CONNECTIONS, length=SHORT), target=1.5),
+    Scenario("observe at length 900", 640, _observing(sessions=32, connections=CONNECTIONS, length=NEARLY_FULL)),
+    Scenario("stm of 10 events", 1600, _reading(length=SHORT), target=1.1),
+    Scenario("stm of 200, cache hit", 1600, _reading(length=LONG), target=1.1),
+    Scenario("stm of 200, cache miss", 640, _reading(length=LONG, flush=True), beside="stm of 200, cache hit"),
+    Scenario("delete", 800, _deleting),
+    Scenario("stm of 200, Redis down", 640, _reading(length=LONG, redis_down=True), beside="stm of 200, cache hit"),
+]

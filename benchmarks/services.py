@@ -1,0 +1,219 @@
+"""The two services that are compared, each with stores of its own, and what their processes cost."""
+
+import http.client
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import psutil
+import redis
+
+from benchmarks.baseline.sessions import INDEX, Session, key
+from benchmarks.load import CREATED, Job, Load, Script, Step
+from katoproject import processes
+from katoproject.embedded import redis as embedded_redis
+from katoproject.embedded.locations import postgres_url, redis_url, run_dir
+from katoproject.environment import PROJECT_DIR
+from tests.stack import Stores, WebServer, eventually, free_port
+
+WORKERS = 2
+SEEDING_CONNECTIONS = 8
+
+Costs = dict[str, float]  # part of the service ("web", "postgres", "redis") → CPU seconds
+
+
+def event(number: int) -> dict[str, Any]:
+    """What one observation of every scenario holds."""
+    return {"strings": ["kitchen", "kettle", f"reading-{number:05d}"], "vectors": [], "emotives": {}, "metadata": {}}
+
+
+def tree_cpu(leaders: Iterable[int]) -> float:
+    """CPU seconds of these processes and all below them, those that have ended meanwhile included."""
+    total = 0.0
+    for leader in leaders:
+        root = psutil.Process(leader)
+        for process in (root, *root.children(recursive=True)):
+            try:
+                total += sum(process.cpu_times()[:4])  # user, system, and the same of children that were waited for
+            except psutil.NoSuchProcess:
+                continue  # now among its parent's
+    return total
+
+
+class Service:
+    """What scenarios need of either service."""
+
+    name: str
+    port: int
+
+    def __init__(self, data: Path, load: Load) -> None:
+        self.data = data
+        self.load = load
+        self.redis_socket = str(run_dir(data) / "redis.sock")
+
+    def processes(self) -> dict[str, list[int]]:
+        raise NotImplementedError
+
+    def costs(self) -> Costs:
+        return {part: tree_cpu(leaders) for part, leaders in self.processes().items()}
+
+    def seed(self, number: int, length: int = 0) -> list[str]:
+        """The ids of new sessions that hold `length` events each."""
+        raise NotImplementedError
+
+    def stop_redis(self) -> None:
+        raise NotImplementedError
+
+    def start_redis(self) -> None:
+        raise NotImplementedError
+
+    def ask(self, method: str, path: str) -> Any:
+        """The parsed answer to one request on a connection of its own."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        try:
+            connection.request(method, path)
+            return json.loads(connection.getresponse().read())
+        finally:
+            connection.close()
+
+
+class Ours(Service):
+    name = "ours"
+
+    def __init__(self, data: Path, load: Load) -> None:
+        super().__init__(data, load)
+        self._stores = Stores(data, private=True)
+        self._web: WebServer | None = None
+
+    def start(self) -> None:
+        self._stores.start()
+        self._start_web(WORKERS, fresh=True)
+
+    def restart(self, workers: int) -> None:
+        if self._web:
+            self._web.stop()
+        self._start_web(workers)
+
+    def _start_web(self, workers: int, *, fresh: bool = False) -> None:
+        self._web = WebServer(
+            workers=workers,
+            KATO_DATA_DIR=str(self.data),
+            DATABASE_URL=postgres_url(self.data),
+            REDIS_URL=redis_url(self.data),
+        )
+        if fresh:
+            self._web.prepare()
+        self._web.start()
+        self.port = self._web.port
+
+    def stop(self) -> None:
+        if self._web:
+            self._web.stop()
+        self._stores.stop()
+
+    def processes(self) -> dict[str, list[int]]:
+        assert self._web is not None
+        web = psutil.Process(self._web.worker_pids[0]).ppid()
+        return {"web": [web]} | {name: [one.pid] for name, one in self._stores.running.items()}
+
+    def seed(self, number: int, length: int = 0) -> list[str]:
+        steps = [Step("POST", "/sessions", '{"node_id":"bench"}')]
+        if length:
+            body = json.dumps({"observations": [event(n) for n in range(length)]})
+            steps.append(Step("POST", f"/sessions/{CREATED}/observe-sequence", body))
+        return _seeded(self, steps, number)
+
+    def stop_redis(self) -> None:
+        self._stores.stop_one("redis")
+
+    def start_redis(self) -> None:
+        self._stores.start_one("redis")
+
+
+class Baseline(Service):
+    name = "baseline"
+
+    def __init__(self, data: Path, load: Load) -> None:
+        super().__init__(data, load)
+        self._redis: subprocess.Popen[bytes] | None = None
+        self._web: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        self.start_redis()
+        self._start_web(WORKERS)
+
+    def restart(self, workers: int) -> None:
+        self._stop_web()
+        self._start_web(workers)
+
+    def _start_web(self, workers: int) -> None:
+        self.port = free_port()
+        options = ["--port", str(self.port), "--workers", str(workers)]
+        self._web = subprocess.Popen(
+            [sys.executable, "-m", "benchmarks.baseline", *options],
+            cwd=PROJECT_DIR,
+            env={**os.environ, "REDIS_URL": redis_url(self.data)},
+            start_new_session=True,
+        )
+        answered: set[int] = set()
+
+        def all_workers_answer() -> bool:
+            try:
+                answered.add(self.ask("GET", "/")["pid"])
+            except (OSError, http.client.HTTPException):
+                return False
+            return len(answered) >= workers
+
+        eventually(all_workers_answer, "the baseline comes up")
+
+    def _stop_web(self) -> None:
+        if self._web:
+            self._web.terminate()
+            self._web.wait(15)
+
+    def stop(self) -> None:
+        self._stop_web()
+        if self._redis:
+            self.stop_redis()
+
+    def processes(self) -> dict[str, list[int]]:
+        assert self._web is not None
+        return {"web": [self._web.pid]} | ({"redis": [self._redis.pid]} if self._redis else {})
+
+    def seed(self, number: int, length: int = 0) -> list[str]:
+        if not length:
+            return _seeded(self, [Step("POST", "/sessions", '{"node_id":"bench"}')], number)
+        stm = [sorted(event(n)["strings"]) for n in range(length)]
+        ids = []
+        with redis.Redis.from_url(redis_url(self.data)) as client:
+            for _ in range(number):
+                session = Session(node_id="bench", stm=stm, time=length)
+                session.expires_at = session.created_at.replace(year=session.created_at.year + 1)
+                client.setex(key(session.session_id), session.ttl_seconds, session.model_dump_json())
+                client.zadd(INDEX, {session.session_id: session.created_at.timestamp()})
+                ids.append(session.session_id)
+        return ids
+
+    def stop_redis(self) -> None:
+        assert self._redis is not None
+        processes.stop(embedded_redis.program(self.data), self._redis)
+        self._redis = None
+
+    def start_redis(self) -> None:
+        self._redis = processes.start(embedded_redis.program(self.data))
+
+
+def _seeded(service: Service, steps: list[Step], number: int) -> list[str]:
+    scripts = [
+        Script(steps, repeat)
+        for part in range(SEEDING_CONNECTIONS)
+        if (repeat := len(range(part, number, SEEDING_CONNECTIONS)))
+    ]
+    outcome = service.load.run(Job(service.port, scripts, seconds=60))
+    assert len(outcome.created) == number, f"{service.name} could not be filled: {outcome.statuses}"
+    assert not outcome.failed, f"{service.name} could not be filled: {outcome.statuses}"
+    return outcome.created
