@@ -125,8 +125,8 @@ class Environment(BaseSettings):
         if url is None and self.redis_host:
             password = f":{quote(self.redis_password, safe='')}@" if self.redis_password else ""
             url = f"redis://{password}{self.redis_host}:{self.redis_port}/0"
-        if url and self.redis_tls:
-            url = url.replace("redis://", "rediss://", 1)
+        if url and self.redis_tls and url.startswith("redis://"):
+            url = f"rediss{url.removeprefix('redis')}"
         return url
 
 

@@ -54,8 +54,7 @@ def answer_for(error: Exception, request: Any) -> HttpResponse:
         case BodyTooLarge():
             return error_answer("Request body too large", 413)
         case MethodNotAllowed():
-            response = error_answer("Method Not Allowed", 405)
-            return response
+            return error_answer("Method Not Allowed", 405)
         case Http404():
             return error_answer("Not Found", 404)
     if isinstance(error, STORE_TROUBLE):

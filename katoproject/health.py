@@ -164,7 +164,7 @@ def _ask_redis() -> None:
 
 def _ask_broker() -> None:
     with app.connection_for_read(connect_timeout=READY_PATIENCE) as broker:
-        broker.ensure_connection(max_retries=1, timeout=READY_PATIENCE)
+        broker.ensure_connection(max_retries=1, timeout=2)
 
 
 def _ask_worker() -> None:
@@ -212,9 +212,7 @@ class Ready(LeanView):
         }
         ready = all(part.ok for part in parts.values() if part.required)
         counts = {name: cache.counts[name] for name in ("hit", "miss", "fallback")}
-        answer = ReadyAnswer(
-            ready=ready, parts=parts, cache=counts, program=identity.describe(), timestamp=_now()
-        )
+        answer = ReadyAnswer(ready=ready, parts=parts, cache=counts, program=identity.describe(), timestamp=_now())
         response = json_answer(to_json(answer), 200 if ready else 503)
         if not ready:
             response["Retry-After"] = "1"

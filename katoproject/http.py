@@ -140,7 +140,7 @@ def _problems(shape: type[BaseModel], value: Any) -> list[Problem]:
         shape.model_validate(value, from_attributes=True)
     except ValidationError as error:
         return [{**problem, "loc": ["body", *problem["loc"]]} for problem in _entries(error)]
-    # Python's JSON parser takes texts that are not valid Unicode or nested too deeply to be stored; pydantic's does not.
+    # Python's JSON parser takes texts that are not valid Unicode and any depth of nesting; pydantic's does not.
     return _invalid_json(0, "lone surrogate or nesting too deep").problems
 
 

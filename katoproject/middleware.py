@@ -1,5 +1,6 @@
 """The one middleware. Every further one costs each request, so what all requests need is here, in order."""
 
+import logging
 import uuid
 from collections.abc import Callable
 
@@ -7,14 +8,18 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 
 from katoproject import cors, identity
-from katoproject.errors import unavailable
+from katoproject.errors import STORE_TROUBLE, unavailable
 from katoproject.http import error_answer
 from katoproject.slots import Slots
+from sessions_app import operations
+from sessions_app.errors import SessionNotFound
+
+log = logging.getLogger(__name__)
 
 Handler = Callable[[HttpRequest], HttpResponse]
 
 # Answered without the database, so without a slot: they must work when nothing else does.
-_ALWAYS_ANSWERED = frozenset({"/", "/health", "/health/", "/health/ready", "/health/ready/"})
+_ALWAYS_ANSWERED = frozenset({"/", "/health", "/health/ready"})
 
 
 def envelope(get_response: Handler) -> Handler:
@@ -27,12 +32,17 @@ def envelope(get_response: Handler) -> Handler:
             return cors.preflight_answer(request)
         if _announced_size(request) > settings.ENV.max_request_size:
             return error_answer("Request body too large", 413)
-        if request.path in _ALWAYS_ANSWERED:
+        # A redirect to the path without its slash would lose the body of a POST.
+        if request.path_info.endswith("/") and request.path_info != "/":
+            request.path_info = request.path_info[:-1]
+        if request.path_info in _ALWAYS_ANSWERED:
             return get_response(request)
         if not slots.take():
             return unavailable("The service is overloaded at the moment")
         try:
-            return get_response(request)
+            response = get_response(request)
+            _keep_session_of_header(request, response)
+            return response
         finally:
             slots.give_back()
 
@@ -44,6 +54,21 @@ def envelope(get_response: Handler) -> Handler:
         return response
 
     return middleware
+
+
+def _keep_session_of_header(request: HttpRequest, response: HttpResponse) -> None:
+    """Outside `/sessions/`, a session named by header or cookie is kept alive, and echoed if it lives (Q14)."""
+    session_id = request.META.get("HTTP_X_SESSION_ID") or request.COOKIES.get("session_id")
+    if not session_id or "\0" in session_id or request.path_info.startswith("/sessions/"):
+        return
+    try:
+        operations.touch(session_id=session_id)
+    except SessionNotFound:
+        return
+    except STORE_TROUBLE as error:
+        log.warning("Could not keep session %s alive: %s", session_id, error)
+        return
+    response["X-Session-ID"] = session_id
 
 
 def _announced_size(request: HttpRequest) -> int:

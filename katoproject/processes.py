@@ -16,7 +16,7 @@ LOG_TAIL_LINES = 15
 PR_SET_PDEATHSIG = 1
 
 
-class CannotStart(Exception):  # noqa: N818 — reads as what happened, and its text is what the operator sees
+class CannotStart(Exception):
     """Something this service needs does not come up; the message says what and why."""
 
 

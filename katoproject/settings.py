@@ -143,6 +143,12 @@ LOGGING = {
         }
     },
     "root": {"handlers": ["output"], "level": ENV.log_level},
-    # Django's own lines about 4xx answers repeat what the client was told.
-    "loggers": {"django.request": {"level": "CRITICAL"}},
+    "loggers": {
+        # Django's own lines about 4xx answers repeat what the client was told.
+        "django.request": {"level": "CRITICAL"},
+        # Three lines per task, every ten seconds, to say that nothing happened.
+        "celery.beat": {"level": "WARNING"},
+        "celery.worker.strategy": {"level": "WARNING"},
+        "celery.app.trace": {"level": "WARNING"},
+    },
 }

@@ -4,8 +4,8 @@ Every access sets the life back to `ttl_seconds` from now. Writing that on every
 touch sets the deadline a *slack* further than it must, and the next touches have nothing to do until the slack is used
 up. A session therefore lives at least as long as promised, and at most 5 % (never more than a minute) longer.
 
-A session is admitted by `now()`, the start of the transaction: a request that then waits for a row lock was in time (R09).
-What a request sets counts from `clock_timestamp()`, the moment it got through.
+A session is admitted by `now()`, the start of the transaction: who then waits for a row lock was in time (R09). What
+a request sets counts from `clock_timestamp()`, the moment it got through.
 """
 
 from django.conf import settings

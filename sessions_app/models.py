@@ -65,7 +65,7 @@ class Session(models.Model):
         ]
 
     def __str__(self) -> str:
-        return self.id
+        return str(self.id)
 
 
 class Stream(models.IntegerChoices):

@@ -5,7 +5,6 @@ PostgreSQL named, or from PostgreSQL, which then fills the cache with what one s
 """
 
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 from pydantic_core import from_json, to_json

@@ -1,4 +1,4 @@
-"""PostgreSQL slow, frozen, gone or full of connections: 503 within a bounded time, never a false 404 (G8, G9, R17–R20)."""
+"""PostgreSQL slow, frozen, gone or full: 503 within a bounded time, never a false 404 (G8, G9, R17–R20)."""
 
 import os
 import signal
@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 
 import httpx
 import psycopg
@@ -86,9 +87,7 @@ def test_a_database_that_is_gone_is_a_503_with_retry_after_on_every_route(
     recovers(client, session_id)
 
 
-def test_a_restart_between_two_requests_is_not_noticed(
-    fragile: Fragile, client: httpx.Client, session_id: str
-) -> None:
+def test_a_restart_between_two_requests_is_not_noticed(fragile: Fragile, client: httpx.Client, session_id: str) -> None:
     """The connections of all threads are dead afterwards; each must be found dead before it is used, not by failing."""
     for _ in range(20):
         client.get(f"/sessions/{session_id}/stm")
@@ -143,17 +142,19 @@ def test_a_statement_that_waits_too_long_for_a_lock_is_a_503_and_changes_nothing
     assert client.get(f"/sessions/{session_id}/stm").json()["stm"] == [["before"]]
 
 
-def test_exhausted_connections_are_a_503_never_a_404(
-    fragile: Fragile, client: httpx.Client, session_id: str
-) -> None:
+def test_exhausted_connections_are_a_503_never_a_404(fragile: Fragile, client: httpx.Client, session_id: str) -> None:
     """R17: somebody else holds all connections, and ours were ended."""
     with database_connection(fragile) as admin:
-        [limit] = admin.execute("SELECT setting::int FROM pg_settings WHERE name = 'max_connections'").fetchone() or (0,)
+        [limit] = admin.execute("SELECT setting::int FROM pg_settings WHERE name = 'max_connections'").fetchone() or (
+            0,
+        )
         admin.execute("ALTER ROLE kato CONNECTION LIMIT 1")
         admin.execute("ALTER DATABASE kato CONNECTION LIMIT 1")
         admin.commit()
         assert limit > 1
-        admin.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND datname = 'kato'")
+        admin.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND datname = 'kato'"
+        )
         statuses = {client.get(f"/sessions/{session_id}/stm").status_code for _ in range(10)}
         admin.execute("ALTER ROLE kato CONNECTION LIMIT -1")
         admin.execute("ALTER DATABASE kato CONNECTION LIMIT -1")
@@ -187,7 +188,8 @@ def test_a_failure_at_any_step_leaves_the_state_before(
     with database_connection(fragile) as admin:
         admin.execute("CREATE FUNCTION explode() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'injected'; END $$")
         admin.execute(
-            f"CREATE TRIGGER injected AFTER INSERT OR UPDATE OR DELETE ON {table} FOR EACH ROW EXECUTE FUNCTION explode()"
+            f"CREATE TRIGGER injected AFTER INSERT OR UPDATE OR DELETE ON {table} "
+            "FOR EACH ROW EXECUTE FUNCTION explode()"
         )
         admin.commit()
         try:
@@ -212,6 +214,14 @@ def _everything(fragile: Fragile, session_id: str) -> list[tuple[object, ...]]:
                 [session_id],
             ),
         ]
+
+
+def _has_grown(symbols: list[str], size: int) -> bool:
+    return len(symbols) > size
+
+
+def _is_replaced(fragile: Fragile, victim: int) -> bool:
+    return victim not in fragile.web.worker_pids
 
 
 def test_acknowledged_observes_survive_kill_9_of_the_workers(
@@ -241,11 +251,10 @@ def test_acknowledged_observes_survive_kill_9_of_the_workers(
     for writer in writers:
         writer.start()
     for _ in range(3):
-        count = len(acknowledged)
-        eventually(lambda count=count: len(acknowledged) > count + 20, "writers get on")  # type: ignore[misc]
+        eventually(partial(_has_grown, acknowledged, len(acknowledged) + 20), "writers get on")
         victim = fragile.web.worker_pids[0]
         os.kill(victim, signal.SIGKILL)
-        eventually(lambda victim=victim: victim not in fragile.web.worker_pids, "the dead worker is replaced")  # type: ignore[misc]
+        eventually(partial(_is_replaced, fragile, victim), "the dead worker is replaced")
     stop.set()
     for writer in writers:
         writer.join()

@@ -4,6 +4,7 @@ Every request uses a connection of its own, so that the kernel spreads them over
 """
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import httpx
@@ -52,7 +53,7 @@ def api(server: WebServer, new_session: NewSession) -> Iterator[Callable[..., Ap
 def test_ten_concurrent_observes_are_ten_events(api: Callable[..., Api], repetition: int) -> None:
     """G1, R01, R02."""
     session = api()
-    answers = at_once([lambda symbol=f"s{n}": session.observe(symbol) for n in range(10)])
+    answers = at_once([partial(session.observe, f"s{n}") for n in range(10)])
     assert [answer.status_code for answer in answers] == [200] * 10
     assert sorted(session.stm()) == [[f"s{n}"] for n in range(10)]
     # Acknowledged in commit order: the position each client was told is where its event is.
@@ -64,9 +65,7 @@ def test_ten_concurrent_observes_are_ten_events(api: Callable[..., Api], repetit
 
 def test_observes_of_emotives_and_metadata_are_all_accumulated(api: Callable[..., Api]) -> None:
     session = api()
-    at_once(
-        [lambda n=n: session.post("/observe", json={"emotives": {"joy": float(n)}}) for n in range(10)]  # type: ignore[misc]
-    )
+    at_once([partial(session.post, "/observe", json={"emotives": {"joy": float(n)}}) for n in range(10)])
     assert session.get("/percept-data").json()["percept_data"]["emotives"] == {"joy": 4.5}
 
 
@@ -76,7 +75,7 @@ def test_a_clear_and_an_observe_end_in_one_of_the_serial_outcomes(api: Callable[
     for _ in range(100):
         session = api()
         session.observe("old")
-        cleared, observed = at_once([lambda s=session: s.post("/clear-stm"), lambda s=session: s.observe("new")])  # type: ignore[misc]
+        cleared, observed = at_once([partial(session.post, "/clear-stm"), partial(session.observe, "new")])
         assert (cleared.status_code, observed.status_code) == (200, 200)
         stm = session.stm()
         cleared_first = observed.json()["stm_length"] == 1
@@ -89,7 +88,7 @@ def test_a_sequence_and_an_observe_do_not_mix(api: Callable[..., Api]) -> None:
     batch = {"observations": [{"strings": [f"b{n}"]} for n in range(20)]}
     for _ in range(20):
         session = api()
-        at_once([lambda s=session: s.post("/observe-sequence", json=batch), lambda s=session: s.observe("single")])  # type: ignore[misc]
+        at_once([partial(session.post, "/observe-sequence", json=batch), partial(session.observe, "single")])
         stm = session.stm()
         expected = [[f"b{n}"] for n in range(20)]
         assert stm in ([["single"], *expected], [*expected, ["single"]])
@@ -101,11 +100,11 @@ def test_config_extend_and_observe_all_take_effect(api: Callable[..., Api]) -> N
         session = api(ttl_seconds=100)
         answers = at_once(
             [
-                lambda s=session: s.post("/config", json={"recall_threshold": 0.77}),  # type: ignore[misc]
-                lambda s=session: s.post("/config", json={"persistence": 7}),  # type: ignore[misc]
-                lambda s=session: s.post("/extend?ttl_seconds=5000"),  # type: ignore[misc]
-                lambda s=session: s.observe("kept"),  # type: ignore[misc]
-                lambda s=session: s.get("/stm"),  # type: ignore[misc]
+                partial(session.post, "/config", json={"recall_threshold": 0.77}),
+                partial(session.post, "/config", json={"persistence": 7}),
+                partial(session.post, "/extend?ttl_seconds=5000"),
+                partial(session.observe, "kept"),
+                partial(session.get, "/stm"),
             ]
         )
         assert {answer.status_code for answer in answers} == {200}
@@ -120,7 +119,7 @@ def test_nothing_brings_a_deleted_session_back(api: Callable[..., Api], client: 
     before = client.get("/sessions/count").json()["active_session_count"]
     for _ in range(100):
         session = api()
-        deleted, observed = at_once([lambda s=session: s.delete(), lambda s=session: s.observe("x")])  # type: ignore[misc]
+        deleted, observed = at_once([partial(session.delete), partial(session.observe, "x")])
         assert deleted.status_code == 200
         assert observed.status_code in (200, 404)
         assert session.get("/exists").json()["exists"] is False
@@ -140,15 +139,13 @@ def test_nothing_brings_a_deleted_session_back(api: Callable[..., Api], client: 
         ("GET", "", {}),
     ],
 )
-def test_no_operation_resurrects(
-    api: Callable[..., Api], method: str, path: str, options: dict[str, Any]
-) -> None:
+def test_no_operation_resurrects(api: Callable[..., Api], method: str, path: str, options: dict[str, Any]) -> None:
     for _ in range(5):
         session = api()
         deleted, other = at_once(
             [
-                lambda s=session: s.delete(),  # type: ignore[misc]
-                lambda s=session: s.request(method, path, **options),  # type: ignore[misc]
+                partial(session.delete),
+                partial(session.request, method, path, **options),
             ]
         )
         assert deleted.status_code == 200

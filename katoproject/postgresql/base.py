@@ -13,7 +13,7 @@ import psycopg
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.db.backends.postgresql import base
-from psycopg.abc import PQGen, RV
+from psycopg.abc import RV, PQGen
 from psycopg.errors import _WaitTimeout
 
 
@@ -76,7 +76,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
         An idle connection has nothing to read but its own end (a restart, an administrator's terminate). Asking the
         kernel costs about a microsecond, a health check by query 14 % of a request.
         """
-        if self.connection is not None and not self.in_atomic_block:
-            if self.connection.closed or _readable(self.connection.fileno()):
-                self.close()
+        idle = self.connection is not None and not self.in_atomic_block
+        if idle and (self.connection.closed or _readable(self.connection.fileno())):
+            self.close()
         super().close_if_unusable_or_obsolete()

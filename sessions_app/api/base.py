@@ -7,8 +7,11 @@ from django.http import HttpRequest, HttpResponse
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
-from katoproject.http import json_answer, read_raw_body
+from katoproject.http import InvalidRequest, json_answer, read_raw_body
 from sessions_app import idempotency, operations
+from sessions_app.errors import SessionNotFound
+
+MAX_KEY_LENGTH = 255
 
 
 class LeanView(APIView):
@@ -25,7 +28,7 @@ class LeanView(APIView):
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         pass
 
-    def finalize_response(self, request: Request, response: HttpResponse, *args: Any, **kwargs: Any) -> HttpResponse:
+    def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:
         if response.status_code == 405:
             response["Allow"] = ", ".join(self.allowed_methods)
         return response
@@ -36,7 +39,11 @@ class SessionView(LeanView):
 
     session_found = True  # the error handler knows better
 
-    def finalize_response(self, request: Request, response: HttpResponse, *args: Any, **kwargs: Any) -> HttpResponse:
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        if "\0" in kwargs["session_id"]:  # PostgreSQL cannot even be asked for it
+            raise SessionNotFound(kwargs["session_id"])
+
+    def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:
         response = super().finalize_response(request, response, *args, **kwargs)
         if self.session_found:
             response["X-Session-ID"] = kwargs["session_id"]
@@ -48,6 +55,17 @@ def answer_once(request: HttpRequest, scope: str, perform: Callable[[], bytes]) 
     key = request.META.get("HTTP_IDEMPOTENCY_KEY")
     if key is None:
         return json_answer(perform())
+    if not 1 <= len(key) <= MAX_KEY_LENGTH:
+        raise InvalidRequest(
+            [
+                {
+                    "type": "idempotency_key_length",
+                    "loc": ["header", "Idempotency-Key"],
+                    "msg": f"Header should have 1 to {MAX_KEY_LENGTH} characters",
+                    "input": key,
+                }
+            ]
+        )
     parts = (str(request.method), request.get_full_path())
     mark = idempotency.fingerprint(*(part.encode() for part in parts), read_raw_body(request))
     content, repeated = idempotency.once(scope=scope, key=key, fingerprint=mark, perform=perform)

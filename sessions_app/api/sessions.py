@@ -8,10 +8,11 @@ from django.http import Http404, HttpRequest, HttpResponse
 from drf_spectacular.utils import extend_schema
 from pydantic import Field, TypeAdapter
 from pydantic_core import from_json, to_json
+from rest_framework.request import Request
 
 from katoproject.http import error_answer, json_answer, parse_body, parse_query, read_raw_body
-from sessions_app import operations, reading
 from sessions_app import config as session_config
+from sessions_app import operations, reading
 from sessions_app.api import shapes
 from sessions_app.api.base import LeanView, SessionView, answer_once, answer_once_for_session
 from sessions_app.api.schema import E1_NOT_FOUND, IDEMPOTENCY_KEY, PAGE, TTL_SECONDS, errors
@@ -136,7 +137,8 @@ class Extend(SessionView):
 class UnknownSubPath(SessionView):
     """Below a session, but no route of ours: the session is looked up first, then the route is missing."""
 
-    @extend_schema(exclude=True)
-    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        self.args, self.kwargs, self.request = args, kwargs, request  # type: ignore[assignment]
-        return self.finalize_response(request, self.handle_exception(Http404()), *args, **kwargs)
+    schema = None
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        super().initial(request, *args, **kwargs)
+        raise Http404

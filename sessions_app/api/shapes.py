@@ -19,7 +19,9 @@ class Input(BaseModel):
 class CreateSession(Input):
     model_config = ConfigDict(
         allow_inf_nan=False,
-        json_schema_extra={"examples": [{"node_id": "kitchen", "ttl_seconds": 3600, "config": {"recall_threshold": 0.4}}]},
+        json_schema_extra={
+            "examples": [{"node_id": "kitchen", "ttl_seconds": 3600, "config": {"recall_threshold": 0.4}}]
+        },
     )
 
     node_id: NodeId = Field(description="The long-term memory that this session shares with others of the same id.")
@@ -33,7 +35,9 @@ class CreateSession(Input):
 class ObservationInput(Input):
     model_config = ConfigDict(
         allow_inf_nan=False,
-        json_schema_extra={"examples": [{"strings": ["kettle", "on"], "emotives": {"joy": 0.5}, "metadata": {"by": "me"}}]},
+        json_schema_extra={
+            "examples": [{"strings": ["kettle", "on"], "emotives": {"joy": 0.5}, "metadata": {"by": "me"}}]
+        },
     )
 
     strings: list[str] = Field([], description="The symbols of the event.")

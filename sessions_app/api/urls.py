@@ -1,23 +1,23 @@
-"""Every path is served with and without a trailing slash: a redirect would lose the body."""
+"""The session routes. The middleware takes one superfluous trailing slash off, so none is mentioned here."""
 
-from django.urls import re_path
+from django.urls import path, re_path
 
 from sessions_app.api import config, observing, sessions
 
-_ID = r"^sessions/(?P<session_id>[^/]+)"
+_ID = "sessions/<str:session_id>"
 
 urlpatterns = [
-    re_path(rf"{_ID}/observe/?$", observing.Observe.as_view()),
-    re_path(rf"{_ID}/stm/?$", observing.Stm.as_view()),
-    re_path(r"^sessions/?$", sessions.Sessions.as_view()),
-    re_path(r"^sessions/count/?$", sessions.Count.as_view()),
-    re_path(r"^sessions/test/(?P<test_id>[^/]+)/?$", sessions.RoutingTest.as_view()),
-    re_path(rf"{_ID}/?$", sessions.OneSession.as_view()),
-    re_path(rf"{_ID}/exists/?$", sessions.Exists.as_view()),
-    re_path(rf"{_ID}/config/?$", config.Config.as_view()),
-    re_path(rf"{_ID}/extend/?$", sessions.Extend.as_view()),
-    re_path(rf"{_ID}/observe-sequence/?$", observing.ObserveSequence.as_view()),
-    re_path(rf"{_ID}/clear-stm/?$", observing.ClearStm.as_view()),
-    re_path(rf"{_ID}/percept-data/?$", observing.PerceptData.as_view()),
-    re_path(rf"{_ID}/.*$", sessions.UnknownSubPath.as_view()),
+    path(f"{_ID}/observe", observing.Observe.as_view()),
+    path(f"{_ID}/stm", observing.Stm.as_view()),
+    path("sessions", sessions.Sessions.as_view()),
+    path("sessions/count", sessions.Count.as_view()),
+    path("sessions/test/<str:test_id>", sessions.RoutingTest.as_view()),
+    path(_ID, sessions.OneSession.as_view()),
+    path(f"{_ID}/exists", sessions.Exists.as_view()),
+    path(f"{_ID}/config", config.Config.as_view()),
+    path(f"{_ID}/extend", sessions.Extend.as_view()),
+    path(f"{_ID}/observe-sequence", observing.ObserveSequence.as_view()),
+    path(f"{_ID}/clear-stm", observing.ClearStm.as_view()),
+    path(f"{_ID}/percept-data", observing.PerceptData.as_view()),
+    re_path(r"^sessions/(?P<session_id>[^/]+)/.*$", sessions.UnknownSubPath.as_view()),
 ]

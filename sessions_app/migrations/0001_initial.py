@@ -6,63 +6,81 @@ import sessions_app.models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
-    dependencies = [
-    ]
+    dependencies = []
 
     operations = [
         migrations.CreateModel(
-            name='Entry',
+            name="Entry",
             fields=[
-                ('pk', models.CompositePrimaryKey('session_id', 'stream', 'position', blank=True, editable=False, primary_key=True, serialize=False)),
-                ('session_id', sessions_app.models.TextFieldInC(db_collation='C')),
-                ('stream', models.SmallIntegerField(choices=[(0, 'Events'), (1, 'Emotives'), (2, 'Metadata')])),
-                ('position', models.BigIntegerField()),
-                ('value', sessions_app.models.VerbatimJSONField()),
+                (
+                    "pk",
+                    models.CompositePrimaryKey(
+                        "session_id",
+                        "stream",
+                        "position",
+                        blank=True,
+                        editable=False,
+                        primary_key=True,
+                        serialize=False,
+                    ),
+                ),
+                ("session_id", sessions_app.models.TextFieldInC(db_collation="C")),
+                ("stream", models.SmallIntegerField(choices=[(0, "Events"), (1, "Emotives"), (2, "Metadata")])),
+                ("position", models.BigIntegerField()),
+                ("value", sessions_app.models.VerbatimJSONField()),
             ],
             options={
-                'verbose_name_plural': 'entries',
+                "verbose_name_plural": "entries",
             },
         ),
         migrations.CreateModel(
-            name='IdempotencyKey',
+            name="IdempotencyKey",
             fields=[
-                ('pk', models.CompositePrimaryKey('scope', 'key', blank=True, editable=False, primary_key=True, serialize=False)),
-                ('scope', sessions_app.models.TextFieldInC(db_collation='C')),
-                ('key', sessions_app.models.TextFieldInC(db_collation='C')),
-                ('fingerprint', models.BinaryField()),
-                ('answer', models.BinaryField(null=True)),
-                ('created_at', models.DateTimeField()),
+                (
+                    "pk",
+                    models.CompositePrimaryKey(
+                        "scope", "key", blank=True, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("scope", sessions_app.models.TextFieldInC(db_collation="C")),
+                ("key", sessions_app.models.TextFieldInC(db_collation="C")),
+                ("fingerprint", models.BinaryField()),
+                ("answer", models.BinaryField(null=True)),
+                ("created_at", models.DateTimeField()),
             ],
             options={
-                'indexes': [models.Index(fields=['created_at'], name='idempotencykey_created_at')],
+                "indexes": [models.Index(fields=["created_at"], name="idempotencykey_created_at")],
             },
         ),
         migrations.CreateModel(
-            name='Session',
+            name="Session",
             fields=[
-                ('id', sessions_app.models.TextFieldInC(db_collation='C', primary_key=True, serialize=False)),
-                ('node_id', sessions_app.models.TextFieldInC(db_collation='C')),
-                ('created_at', models.DateTimeField()),
-                ('ttl_seconds', models.BigIntegerField()),
-                ('expires_at', models.DateTimeField()),
-                ('extended_until', models.DateTimeField(null=True)),
-                ('version', models.BigIntegerField()),
-                ('config', models.JSONField(default=dict)),
-                ('metadata', sessions_app.models.VerbatimJSONField()),
-                ('time', models.BigIntegerField(default=0)),
-                ('percept', sessions_app.models.VerbatimJSONField(null=True)),
-                ('stm_start', models.BigIntegerField(default=0)),
-                ('stm_end', models.BigIntegerField(default=0)),
-                ('emotives_start', models.BigIntegerField(default=0)),
-                ('emotives_end', models.BigIntegerField(default=0)),
-                ('metadata_start', models.BigIntegerField(default=0)),
-                ('metadata_end', models.BigIntegerField(default=0)),
+                ("id", sessions_app.models.TextFieldInC(db_collation="C", primary_key=True, serialize=False)),
+                ("node_id", sessions_app.models.TextFieldInC(db_collation="C")),
+                ("created_at", models.DateTimeField()),
+                ("ttl_seconds", models.BigIntegerField()),
+                ("expires_at", models.DateTimeField()),
+                ("extended_until", models.DateTimeField(null=True)),
+                ("version", models.BigIntegerField()),
+                ("config", models.JSONField(default=dict)),
+                ("metadata", sessions_app.models.VerbatimJSONField()),
+                ("time", models.BigIntegerField(default=0)),
+                ("percept", sessions_app.models.VerbatimJSONField(null=True)),
+                ("stm_start", models.BigIntegerField(default=0)),
+                ("stm_end", models.BigIntegerField(default=0)),
+                ("emotives_start", models.BigIntegerField(default=0)),
+                ("emotives_end", models.BigIntegerField(default=0)),
+                ("metadata_start", models.BigIntegerField(default=0)),
+                ("metadata_end", models.BigIntegerField(default=0)),
             ],
             options={
-                'indexes': [models.Index(fields=['expires_at'], name='session_expires_at'), models.Index(fields=['created_at', 'id'], name='session_created_at'), models.Index(fields=['node_id', 'created_at', 'id'], name='session_node')],
+                "indexes": [
+                    models.Index(fields=["expires_at"], name="session_expires_at"),
+                    models.Index(fields=["created_at", "id"], name="session_created_at"),
+                    models.Index(fields=["node_id", "created_at", "id"], name="session_node"),
+                ],
             },
         ),
         # Every observation updates its session's row: room in the page keeps the update there ("HOT"), off the indexes.
@@ -72,7 +90,8 @@ class Migration(migrations.Migration):
             """
             DO $$ DECLARE name text; BEGIN
                 FOR name IN SELECT indexname FROM pg_indexes
-                    WHERE schemaname = current_schema() AND tablename = 'sessions_app_session' AND indexname LIKE '%\\_like'
+                    WHERE schemaname = current_schema() AND tablename = 'sessions_app_session'
+                    AND indexname LIKE '%\\_like'
                 LOOP EXECUTE format('DROP INDEX %I', name); END LOOP;
             END $$
             """,

@@ -92,7 +92,9 @@ def observe_sequence(
             stm.clear()
         if observation.strings:
             if 0 < config["max_pattern_length"] <= len(stm) + 1:
-                raise NotSupportedYet("auto_learning", "max_pattern_length is reached, and learning is not supported yet")
+                raise NotSupportedYet(
+                    "auto_learning", "max_pattern_length is reached, and learning is not supported yet"
+                )
             stm.append(make_event(observation.strings, sort_symbols=config["sort_symbols"]))
         if observation.emotives:
             emotives.append(observation.emotives)
