@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from django.db import transaction
 
-from sessions_app.database import execute, execute_one
+from katoproject.postgresql.statements import execute, execute_one
 from sessions_app.errors import IdempotencyKeyReused
 
 _CLAIM = """

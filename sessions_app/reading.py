@@ -10,8 +10,8 @@ from typing import Any
 from pydantic_core import from_json, to_json
 
 from engine.observation import mean_emotives
+from katoproject.postgresql.statements import execute, execute_one
 from sessions_app import cache
-from sessions_app.database import execute, execute_one
 from sessions_app.errors import SessionNotFound
 from sessions_app.expiry import ALIVE, PROMISED_DEADLINE, TOUCH_DUE
 from sessions_app.models import Stream

@@ -2,8 +2,8 @@
 
 from typing import Any
 
+from katoproject.postgresql.statements import execute_one
 from sessions_app import cache
-from sessions_app.database import execute_one
 from sessions_app.errors import SessionNotFound
 from sessions_app.expiry import ALIVE, HELD_DEADLINE, TOUCHED_DEADLINE
 from sessions_app.operations.sql import CACHED_VERSION, NEXT_VERSION, json_text

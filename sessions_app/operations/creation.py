@@ -6,7 +6,7 @@ from datetime import datetime
 from time import time_ns
 from typing import Any
 
-from sessions_app.database import execute
+from katoproject.postgresql.statements import execute
 from sessions_app.expiry import FIRST_DEADLINE
 from sessions_app.operations.sql import FIRST_VERSION, json_text
 

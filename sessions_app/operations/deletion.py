@@ -2,8 +2,8 @@
 
 from django.db import transaction
 
+from katoproject.postgresql.statements import execute, execute_one
 from sessions_app import cache
-from sessions_app.database import execute, execute_one
 from sessions_app.errors import SessionNotFound
 from sessions_app.expiry import ALIVE
 

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from engine.observation import make_event
+from katoproject.postgresql.statements import Parameters, execute, execute_one
 from sessions_app import cache, config
-from sessions_app.database import Parameters, execute, execute_one
 from sessions_app.errors import NotSupportedYet
 from sessions_app.expiry import ALIVE, TOUCHED_DEADLINE
 from sessions_app.models import Stream

@@ -8,9 +8,9 @@ from django.db import transaction
 from pydantic_core import from_json
 
 from engine.observation import make_event
+from katoproject.postgresql.statements import execute, execute_one
 from sessions_app import cache
 from sessions_app.config import effective
-from sessions_app.database import execute, execute_one
 from sessions_app.errors import NotSupportedYet, SessionNotFound
 from sessions_app.expiry import ALIVE, RELEASED_DEADLINE
 from sessions_app.models import Stream
