@@ -1,6 +1,6 @@
 """MinHash signatures of symbol sets (engine.md 5.1)."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from hashlib import sha1
 
 import numpy as np
@@ -28,11 +28,16 @@ def symbol_hash(symbol: str) -> int:
     return int.from_bytes(sha1(symbol.encode("utf-8", "surrogatepass")).digest()[:4], "little")
 
 
-def symbol_signatures(symbols: Sequence[str], count: int) -> Hashes:
-    """Shape (symbols, count): ((a_k·h + b_k) mod 2^64 mod (2^61 − 1)) mod 2^32 for every symbol and k.
+def symbol_hashes(symbols: Iterable[str]) -> Hashes:
+    return np.fromiter(map(symbol_hash, symbols), dtype=np.uint32)
 
-    The signature of a set of symbols is the minimum of its rows.
+
+def signature_part(hashes: Hashes, count: int, start: int, end: int) -> Hashes:
+    """Positions start to end of the signatures of `count` values that each symbol by itself has.
+
+    Shape (hashes, end − start): ((a_k·h + b_k) mod 2^64 mod (2^61 − 1)) mod 2^32. The signature of a set of symbols is
+    the minimum of its rows.
     """
     factors, summands = permutations(count)
-    hashes = np.array([symbol_hash(symbol) for symbol in symbols], dtype=np.uint64)[:, None]
-    return ((hashes * factors + summands) % _MERSENNE & _LOW_32).astype(np.uint32)
+    wide = hashes.astype(np.uint64)[:, None]
+    return ((wide * factors[start:end] + summands[start:end]) % _MERSENNE & _LOW_32).astype(np.uint32)

@@ -21,10 +21,19 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from engine.index import Index
+import numpy as np
+
+from engine.answer import describe, describe_futures, member_names
+from engine.index import Index, View
+from engine.kernels import Floats, Ints
+from engine.kernels.futures import group_futures
+from engine.kernels.leaders import DECIMALS, leaders
+from engine.kernels.measure import FIELDS, Weights, measure, share_futures
+from engine.kernels.measure import Finalized as FinalizedMembers
+from engine.kernels.members import Members, align_members
+from engine.kernels.select import select, select_by_first
 from engine.options import Options
-from engine.plain import predict as plain
-from engine.plain.knowledge import Knowledge, Pattern
+from engine.query import Query, affinity_weights, encode
 from engine.stm import Stm
 
 EmotivesOf = Callable[[list[str]], Mapping[str, list[dict[str, float]]]]
@@ -58,14 +67,73 @@ def predict(
     finalized: Finalized | None = None,
 ) -> Prediction:
     """The predictions for `stm`, best first. Raises ValueError for an unknown filter or rank field."""
-    names = list(index.knowledge().patterns)
-    windows = emotives(names)
-    patterns = index.knowledge().patterns.values()
-    knowledge = Knowledge(
-        Pattern(name=p.name, events=p.events, frequency=p.frequency, emotives=windows.get(p.name, [])) for p in patterns
+    options = Options.from_config(config)
+    view = index.view()
+    if not any(stm) or view.statistics.pattern_count == 0:
+        return Prediction([], [])
+    query = encode(view, stm, options)
+    weights = affinity_weights(view, query, affinity)
+    one_symbol = query.state.size == 1
+    members, similarity, by_similarity = _ensemble(view, query, weights, 3 * options.max_predictions)
+    values = measure(
+        view.columns,
+        members,
+        similarity,
+        query.state,
+        view.statistics,
+        _finalized_members(view, members, finalized),
+        weights,
+        one_symbol,
     )
-    return Prediction(*plain.predict(knowledge, stm, Options.from_config(config), affinity=affinity))
+    futures = group_futures(view.columns, members, similarity)
+    aggregate = futures.weight / (_total(futures.weight) or 1.0)
+    share_futures(values, members, futures.group_of, aggregate)
+    chosen = _rank(view, members, values, by_similarity, options)
+    names = member_names(view, members, chosen)
+    windows = emotives(names) if names else {}
+    predictions = describe(view, query, members, chosen, names, values, windows, weighted=weights.active)
+    return Prediction(predictions, describe_futures(view, members, futures, aggregate))
 
 
-def warm() -> None:
-    """Compile or load every kernel (seconds without a disk cache, a fraction of one with it)."""
+def _ensemble(view: View, query: Query, weights: Weights, limit: int) -> tuple[Members, Floats, Ints]:
+    """The members in ensemble order, their similarity, and each one's place in the order of similarity and name."""
+    columns, state = view.columns, query.state
+    best = leaders(min(limit, len(columns.frequency)))
+    if state.size == 1:
+        count, pruned = select_by_first(columns, state.tokens[0], weights.by_token, weights.active, best)
+    else:
+        count, pruned = select(columns, state, query.recall, query.fuzzy, query.text, view.texts, best)
+    order = np.argsort(-best.keys[:count], kind="stable") if pruned else np.arange(count)
+    members = align_members(columns, best.rows[order], state, query.fuzzy, state.size == 1)
+    return members, best.similarity[order], order
+
+
+def _finalized_members(view: View, members: Members, finalized: Finalized | None) -> FinalizedMembers:
+    count = len(members.rows)
+    if finalized is None or count == 0:
+        return FinalizedMembers(np.zeros(count, dtype=np.bool_), np.zeros(count), 0)
+    names = member_names(view, members, np.arange(count))
+    stored = finalized.global_normalized_entropy(names)
+    flags = np.fromiter((name in stored for name in names), dtype=np.bool_, count=count)
+    values = np.fromiter((stored.get(name, 0.0) for name in names), dtype=np.float64, count=count)
+    return FinalizedMembers(flags, values, finalized.symbol_count)
+
+
+def _rank(view: View, members: Members, values: Floats, by_similarity: Ints, options: Options) -> Ints:
+    """The members to return, best first (5.7, D01). A weighted metric without affinity ranks as 0."""
+    if options.rank_sort_algo == "frequency":
+        ranked = view.columns.frequency[members.rows].astype(np.float64)
+    else:
+        ranked = values[:, FIELDS.index(_SAME_VALUE.get(options.rank_sort_algo, options.rank_sort_algo))]
+    return np.lexsort((by_similarity, -np.rint(ranked * DECIMALS)))[: options.max_predictions]
+
+
+_SAME_VALUE = {"bayesian_prior": "pattern_probability", "bayesian_likelihood": "similarity"}
+
+
+def _total(values: Floats) -> float:
+    """The sum from left to right, as the plain implementation has it; NumPy adds in pairs."""
+    total = 0.0
+    for value in values.tolist():
+        total += value
+    return total

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from math import floor
 
-from engine.minhash import symbol_signatures
+from engine.minhash import signature_part, symbol_hashes
 from engine.options import Options
 from engine.plain.matching import similarity, token_ratio
 
@@ -28,8 +28,8 @@ def _jaccard(symbols: list[str], observed: list[str], options: Options) -> bool:
 
 def _minhash(symbols: list[str], observed: list[str], options: Options) -> bool:
     count, rows = options.minhash_num_hashes, options.minhash_rows
-    ours = symbol_signatures(sorted({*symbols}), count).min(axis=0)
-    theirs = symbol_signatures(sorted({*observed}), count).min(axis=0)
+    ours = signature_part(symbol_hashes({*symbols}), count, 0, count).min(axis=0)
+    theirs = signature_part(symbol_hashes({*observed}), count, 0, count).min(axis=0)
     equal = [bool(same) for same in ours == theirs]
     bands = (equal[band * rows : (band + 1) * rows] for band in range(options.bands))
     return any(all(band) for band in bands) and equal.count(True) / count >= options.minhash_threshold

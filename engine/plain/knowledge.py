@@ -73,7 +73,7 @@ def _finalized(pattern: Pattern, knowledge: Knowledge) -> Finalized:
     shares = symbol_shares(pattern.symbols)
     probabilities = [knowledge.pattern_membership[symbol] / knowledge.pattern_count for symbol in shares]
     return Finalized(
-        entropy=-total(share * log2(share) for share in shares.values()),
+        entropy=0.0 - total(share * log2(share) for share in shares.values()),
         normalized_entropy=normalized_entropy(shares.values(), knowledge.symbol_count),
         global_normalized_entropy=normalized_entropy(probabilities, knowledge.symbol_count),
         tf=shares,
@@ -89,4 +89,4 @@ def normalized_entropy(probabilities: Iterable[float], symbol_count: int) -> flo
     """− Σ p·log_V(p) over the positive p; 0 if V ≤ 1."""
     if symbol_count <= 1:
         return 0.0
-    return -total(p * (log(p) / log(symbol_count)) for p in probabilities if p > 0)
+    return 0.0 - total(p * (log(p) / log(symbol_count)) for p in probabilities if p > 0)

@@ -75,7 +75,7 @@ def entropies(match: Match, ensemble: Ensemble) -> dict[str, float]:
     probabilities = [ensemble.probability.get(x, 0.0) for x in shares]
     symbol_count = ensemble.knowledge.symbol_count
     return {
-        "entropy": -total(share * log2(share) for share in shares.values()),
+        "entropy": 0.0 - total(share * log2(share) for share in shares.values()),
         "normalized_entropy": normalized_entropy(shares.values(), symbol_count),
         "global_normalized_entropy": normalized_entropy(probabilities, symbol_count),
     }

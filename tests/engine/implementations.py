@@ -7,7 +7,7 @@ from engine.index import Index
 from engine.options import Options
 from engine.plain import predict as plain
 from engine.plain.knowledge import Knowledge, Pattern, finalize
-from engine.predict import predict
+from engine.predict import Finalized, predict
 
 
 class Question(NamedTuple):
@@ -37,9 +37,25 @@ def ask_fast(question: Question) -> Answer:
     index.upsert((pattern.name, pattern.events, pattern.frequency) for pattern in question.patterns)
     windows = {pattern.name: pattern.emotives for pattern in question.patterns}
     prediction = predict(
-        index, question.stm, question.config, emotives=lambda names: windows, affinity=question.affinity
+        index,
+        question.stm,
+        question.config,
+        emotives=lambda names: {name: windows[name] for name in names},
+        affinity=question.affinity,
+        finalized=_finalized(question.finalized_patterns),
     )
     return Answer(*prediction)
 
 
-IMPLEMENTATIONS: dict[str, Callable[[Question], Answer]] = {"plain": ask_plain}
+def _finalized(patterns: list[Pattern] | None) -> Finalized | None:
+    if patterns is None:
+        return None
+    knowledge = Knowledge(patterns)
+    stored = {name: metrics.global_normalized_entropy for name, metrics in finalize(knowledge).items()}
+    return Finalized(
+        symbol_count=knowledge.symbol_count,
+        global_normalized_entropy=lambda names: {name: stored[name] for name in names if name in stored},
+    )
+
+
+IMPLEMENTATIONS: dict[str, Callable[[Question], Answer]] = {"plain": ask_plain, "fast": ask_fast}

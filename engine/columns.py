@@ -1,0 +1,49 @@
+"""Arrays that grow at their end, as the columns of an index do."""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[Any]
+
+
+class Column:
+    """An array with room to spare: appending costs what is appended, over time.
+
+    What was appended never changes in place, so an array taken with `array()` stays valid: later items come after its
+    end, or the column moves elsewhere.
+    """
+
+    def __init__(self, dtype: npt.DTypeLike, width: tuple[int, ...] = ()) -> None:
+        self._data: Array = np.empty((0, *width), dtype=dtype)
+        self._size = 0
+
+    def array(self) -> Array:
+        return self._data[: self._size]
+
+    def append(self, items: npt.ArrayLike) -> None:
+        added = np.asarray(items, dtype=self._data.dtype)
+        needed = self._size + len(added)
+        if needed > len(self._data):
+            self._move(needed + needed // 4, self._data.dtype)
+        self._data[self._size : needed] = added
+        self._size = needed
+
+    def replace(self, places: npt.ArrayLike, items: npt.ArrayLike) -> None:
+        """Change items, in a copy: O(all of them)."""
+        self._move(len(self._data), self._data.dtype)
+        self._data[places] = items
+
+    def widen(self, dtype: npt.DTypeLike) -> None:
+        """Hold items of `dtype` from now on."""
+        if self._data.dtype != dtype:
+            self._move(len(self._data), dtype)
+
+    def nbytes(self) -> int:
+        return self._data.nbytes
+
+    def _move(self, capacity: int, dtype: npt.DTypeLike) -> None:
+        data = np.empty((capacity, *self._data.shape[1:]), dtype=dtype)
+        data[: self._size] = self.array()
+        self._data = data

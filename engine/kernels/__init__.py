@@ -1,0 +1,28 @@
+"""Compiled loops over the columns of an index. Plain arrays in, plain arrays out; no Python objects.
+
+Every kernel releases the interpreter lock, so the threads of one process predict in parallel, and is kept on disk by
+Numba under NUMBA_CACHE_DIR. That cache notices a change of the file that holds a kernel, not of another file that the
+kernel calls into: use a fresh folder for every version of these sources.
+"""
+
+from collections.abc import Callable
+from typing import Any, TypeVar, cast
+
+import numba
+import numpy as np
+import numpy.typing as npt
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+Tokens = npt.NDArray[np.unsignedinteger[Any]]
+"""16 or 32 bits wide."""
+Ints = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
+Masks = npt.NDArray[np.uint64]
+Bytes = npt.NDArray[np.uint8]
+Flags = npt.NDArray[np.bool_]
+
+
+def compiled(function: F) -> F:
+    """`function` as machine code; float division by zero gives inf or nan, indices are not checked."""
+    return cast(F, numba.njit(cache=True, nogil=True, error_model="numpy")(function))

@@ -1,0 +1,87 @@
+"""The candidate filters (engine.md 5.1 with D26, D27): each clears `allowed` for the patterns that it drops."""
+
+import numpy as np
+import numpy.typing as npt
+
+from engine.kernels import Flags, Ints, compiled
+from engine.kernels.blocks import State, collect_hits, common_subsequence, workspace
+from engine.kernels.columns import Columns
+from engine.kernels.text import Needle, Texts, joined_similarity
+
+Hashes = npt.NDArray[np.uint32]
+
+
+@compiled
+def keep_lengths(columns: Columns, shortest: int, longest: int, allowed: Flags) -> None:
+    for row in range(allowed.shape[0]):
+        length = columns.starts[row + 1] - columns.starts[row]
+        allowed[row] &= shortest <= length <= longest
+
+
+@compiled
+def keep_overlaps(
+    columns: Columns, in_state: Flags, state_symbols: int, overlap: int, threshold: float, allowed: Flags
+) -> None:
+    """jaccard. in_state: by token. state_symbols: how many distinct ones the state has, unknown ones included."""
+    last_seen = np.full(in_state.shape[0], -1, dtype=np.int64)
+    for row in range(allowed.shape[0]):
+        if not allowed[row]:
+            continue
+        distinct, common = 0, 0
+        for i in range(columns.starts[row], columns.starts[row + 1]):
+            token = columns.tokens[i]
+            if last_seen[token] != row:
+                last_seen[token] = row
+                distinct += 1
+                common += in_state[token]
+        allowed[row] = common >= overlap and common / (distinct + state_symbols - common) >= threshold
+
+
+@compiled
+def keep_similar(
+    columns: Columns,
+    state: State,
+    longest: int,
+    by_tokens: bool,
+    threshold: float,
+    text: Needle,
+    texts: Texts,
+    allowed: Flags,
+) -> None:
+    """rapidfuzz: at least one equal symbol, and similar before the step of D40 in token mode."""
+    work = workspace(longest, state.size)
+    for row in range(allowed.shape[0]):
+        if not allowed[row]:
+            continue
+        start, end = columns.starts[row], columns.starts[row + 1]
+        hits = collect_hits(columns.tokens, start, end - start, state, work)
+        if by_tokens:
+            common = common_subsequence(columns.tokens, start, hits, state, work)
+            similarity = 2 * common / (end - start + state.size)
+        else:
+            similarity = joined_similarity(text, texts, columns.tokens, start, end)
+        allowed[row] = hits > 0 and similarity >= threshold
+
+
+@compiled
+def compare_signatures(
+    columns: Columns, symbol_values: Hashes, state_values: Hashes, equal: Ints, allowed: Flags
+) -> Flags:
+    """A part of a MinHash signature: adds to `equal` the positions that agree; answers where all of them do.
+
+    symbol_values: (tokens, positions). state_values: (positions,).
+    """
+    positions = state_values.shape[0]
+    agree = np.zeros(allowed.shape[0], dtype=np.bool_)
+    for row in range(allowed.shape[0]):
+        if not allowed[row]:
+            continue
+        same = 0
+        for k in range(positions):
+            lowest = np.uint32(0xFFFFFFFF)
+            for i in range(columns.starts[row], columns.starts[row + 1]):
+                lowest = min(lowest, symbol_values[columns.tokens[i], k])
+            same += lowest == state_values[k]
+        equal[row] += same
+        agree[row] = same == positions
+    return agree

@@ -1,0 +1,69 @@
+"""Rows by pattern name: an open-addressing table of row numbers, -1 for an empty slot.
+
+A name is a SHA-1, so its first bytes are hash enough.
+"""
+
+import numpy as np
+import numpy.typing as npt
+
+from engine.kernels import Bytes, Ints, Tokens, compiled
+
+Slots = npt.NDArray[np.int32]
+
+
+def new_slots(rows: int) -> Slots:
+    """An empty table with room for `rows` names at a load of at most a half."""
+    return np.full(1 << max(4, (2 * rows - 1).bit_length()), -1, dtype=np.int32)
+
+
+@compiled
+def find_slot(name: Bytes, names: Bytes, slots: Slots) -> int:
+    """The slot that holds the row of `name`, or the empty one where it belongs."""
+    slot = 0
+    for k in range(4):
+        slot = (slot << 8) | name[k]
+    slot &= slots.shape[0] - 1
+    while slots[slot] >= 0:
+        row = slots[slot]
+        same = True
+        for k in range(name.shape[0]):
+            same = same and names[row, k] == name[k]
+        if same:
+            break
+        slot = (slot + 1) & (slots.shape[0] - 1)
+    return slot
+
+
+@compiled
+def find_rows(wanted: Bytes, names: Bytes, slots: Slots) -> Ints:
+    """Per wanted name its row, -1 if there is none."""
+    rows = np.empty(wanted.shape[0], dtype=np.int64)
+    for w in range(wanted.shape[0]):
+        rows[w] = slots[find_slot(wanted[w], names, slots)]
+    return rows
+
+
+@compiled
+def enter_rows(first: int, end: int, names: Bytes, slots: Slots) -> None:
+    """Enter the rows first to end, whose names are not in the table."""
+    for row in range(first, end):
+        slots[find_slot(names[row], names, slots)] = row
+
+
+@compiled
+def count_learned(rows: Ints, changes: Ints, starts: Ints, tokens: Tokens, frequency: Ints) -> None:
+    """Add change · occurrences of every symbol of the rows to freq(x) (engine.md 1)."""
+    for k in range(rows.shape[0]):
+        for i in range(starts[rows[k]], starts[rows[k] + 1]):
+            frequency[tokens[i]] += changes[k]
+
+
+@compiled
+def count_members(rows: Ints, change: int, starts: Ints, tokens: Tokens, membership: Ints) -> None:
+    """Add `change` to pmf(x) once for every distinct symbol of each row (engine.md 1)."""
+    last_seen = np.full(membership.shape[0], -1, dtype=np.int64)
+    for row in rows:
+        for i in range(starts[row], starts[row + 1]):
+            if last_seen[tokens[i]] != row:
+                last_seen[tokens[i]] = row
+                membership[tokens[i]] += change

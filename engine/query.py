@@ -1,0 +1,166 @@
+"""The state and the options of one prediction, encoded for the kernels."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import accumulate
+from math import floor
+
+import numpy as np
+
+from engine.index import View
+from engine.kernels import Flags, Ints
+from engine.kernels.alignment import Fuzzy
+from engine.kernels.blocks import WORD, State
+from engine.kernels.filters import compare_signatures, keep_lengths, keep_overlaps, keep_similar
+from engine.kernels.measure import Weights
+from engine.kernels.select import Recall, least_common
+from engine.kernels.text import NO_NEEDLE, Needle, needle, similar_symbols
+from engine.minhash import signature_part, symbol_hashes
+from engine.options import Options
+from engine.stm import Stm, state
+
+_NO_INTS = np.zeros(0, dtype=np.int64)
+_NO_FLAGS = np.zeros(0, dtype=np.bool_)
+
+Ratios = Mapping[str, Mapping[int, float]]
+"""Per state symbol the tokens that it matches fuzzily, with their ratio r (5.4)."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Query:
+    """observed: the state's symbols by place. state: the same as tokens, unknown symbols numbered on from the known.
+
+    stm_ends: the ends of the STM's events. text: the joined state in character mode.
+    """
+
+    observed: list[str]
+    state: State
+    stm_ends: Ints
+    recall: Recall
+    fuzzy: Fuzzy
+    ratios: Ratios
+    text: Needle
+
+
+def encode(view: View, stm: Stm, options: Options) -> Query:
+    observed = state(stm)
+    encoded = _encode_state(view, observed)
+    by_tokens = options.use_token_matching
+    text = NO_NEEDLE if by_tokens else needle(" ".join(observed))
+    allowed = _NO_FLAGS
+    if options.filter_pipeline:
+        allowed = _filter(view, observed, encoded, text, options)
+    ratios: Ratios = {}
+    if options.fuzzy_token_threshold > 0:
+        ratios = _fuzzy_ratios(view, observed, options.fuzzy_token_threshold)
+    threshold = float(options.recall_threshold)
+    if by_tokens:
+        least = least_common(view.longest, len(observed), threshold)
+    else:
+        least = np.full(view.longest + 1, int(threshold > 0))
+    return Query(
+        observed=observed,
+        state=encoded,
+        stm_ends=np.fromiter(accumulate(map(len, stm)), dtype=np.int64, count=len(stm)),
+        recall=Recall(threshold, by_tokens, least, bool(options.filter_pipeline), allowed),
+        fuzzy=_encode_fuzzy(view, observed, ratios, active=options.fuzzy_token_threshold > 0),
+        ratios=ratios,
+        text=text,
+    )
+
+
+def affinity_weights(view: View, query: Query, affinity: Mapping[str, float] | None) -> Weights:
+    """w(x) of 5.6 for the state's symbols, 0 for all others (D25); for a one-symbol state of all symbols (5.9)."""
+    if affinity is None:
+        return Weights(False, np.zeros(0))
+    known = len(view.symbol_frequency)
+    weights = np.zeros(known + query.state.size)
+    if query.state.size == 1:
+        weights[:] = 0.01
+        weighed = ((symbol, view.token(symbol)) for symbol in affinity)
+    else:
+        weights[query.state.tokens] = 0.01
+        weighed = zip(query.observed, query.state.tokens.tolist(), strict=True)
+    for symbol, token in weighed:
+        frequency = view.symbol_frequency[token] if token is not None and token < known else 0
+        if frequency > 0:
+            weights[token] = abs(affinity.get(symbol, 0.0)) / int(frequency) + 0.01
+    return Weights(True, weights)
+
+
+def _encode_state(view: View, observed: list[str]) -> State:
+    known = len(view.symbol_frequency)
+    unknown: dict[str, int] = {}
+    tokens = np.empty(len(observed), dtype=np.int64)
+    for place, symbol in enumerate(observed):
+        token = view.token(symbol)
+        tokens[place] = known + unknown.setdefault(symbol, len(unknown)) if token is None else token
+    if len(observed) > WORD:
+        return State(len(observed), tokens, np.zeros(0, dtype=np.uint64), *_places_by_token(known, tokens))
+    masks = np.zeros(known, dtype=np.uint64)
+    for place, token in enumerate(tokens.tolist()):
+        if token < known:
+            masks[token] |= np.uint64(1 << place)
+    return State(len(observed), tokens, masks, _NO_INTS, _NO_INTS)
+
+
+def _places_by_token(known: int, tokens: Ints, places: Ints | None = None) -> tuple[Ints, Ints]:
+    """first and places: the `places` (their own numbers if not given) of each known token, ascending."""
+    order = np.argsort(tokens, kind="stable")
+    order = order[: np.searchsorted(tokens[order], known)]
+    first = np.searchsorted(tokens[order], np.arange(known + 1))
+    return first, order if places is None else places[order]
+
+
+def _fuzzy_ratios(view: View, observed: list[str], threshold: float) -> Ratios:
+    ratios: dict[str, dict[int, float]] = {}
+    for symbol in dict.fromkeys(observed):
+        tokens, values = similar_symbols(needle(symbol), view.texts, len(view.symbol_frequency), threshold)
+        ratios[symbol] = dict(zip(tokens.tolist(), values.tolist(), strict=True))
+    return ratios
+
+
+def _encode_fuzzy(view: View, observed: list[str], ratios: Ratios, *, active: bool) -> Fuzzy:
+    if not active:
+        return Fuzzy(False, _NO_INTS, _NO_INTS, _NO_INTS)
+    pairs = [(token, place) for place, symbol in enumerate(observed) for token in ratios[symbol]]
+    tokens, places = np.array(pairs, dtype=np.int64).reshape(-1, 2).T
+    first, places = _places_by_token(len(view.symbol_frequency), tokens, places)
+    return Fuzzy(True, first, places, np.full(len(observed), -1))
+
+
+def _filter(view: View, observed: list[str], encoded: State, text: Needle, options: Options) -> Flags:
+    """Which rows every filter of the pipeline keeps."""
+    allowed = view.columns.frequency > 0
+    for name in options.filter_pipeline:
+        if name == "length":
+            shortest = max(1, floor(len(observed) * options.length_min_ratio))
+            keep_lengths(view.columns, shortest, floor(len(observed) * options.length_max_ratio), allowed)
+        elif name == "jaccard":
+            in_state = np.zeros(len(view.symbol_frequency), dtype=np.bool_)
+            in_state[encoded.tokens[encoded.tokens < len(in_state)]] = True
+            overlap, threshold = options.jaccard_min_overlap, float(options.jaccard_threshold)
+            keep_overlaps(view.columns, in_state, len(set(observed)), overlap, threshold, allowed)
+        elif name == "minhash":
+            _keep_minhash(view, observed, options, allowed)
+        elif name == "rapidfuzz":
+            by_tokens, threshold = options.use_token_matching, float(options.recall_threshold)
+            keep_similar(view.columns, encoded, view.longest, by_tokens, threshold, text, view.texts, allowed)
+    return allowed
+
+
+def _keep_minhash(view: View, observed: list[str], options: Options, allowed: Flags) -> None:
+    """Band by band, so that the symbols' values stay small; a pattern that cannot agree enough any more is dropped."""
+    count, rows = options.minhash_num_hashes, options.minhash_rows
+    hashes = symbol_hashes(set(observed))
+    equal = np.zeros(len(allowed), dtype=np.int64)
+    some_band = np.zeros(len(allowed), dtype=np.bool_)
+    for start in range(0, count, rows):
+        end = min(start + rows, count)
+        state_values = signature_part(hashes, count, start, end).min(axis=0)
+        symbol_values = signature_part(view.symbol_hashes[: len(view.symbol_frequency)], count, start, end)
+        agree = compare_signatures(view.columns, symbol_values, state_values, equal, allowed)
+        if start < options.bands * rows:
+            some_band |= agree
+        allowed &= (equal + (count - end)) / count >= options.minhash_threshold
+    allowed &= some_band
