@@ -67,6 +67,9 @@ class Environment(BaseSettings):
     redis_tls: bool = Field(False, alias="REDIS_TLS")
     redis_password: str | None = Field(None, alias="REDIS_PASSWORD")
 
+    # Prediction
+    index_memory_mb: int = Field(1024, ge=16, alias="KATO_INDEX_MEMORY_MB")
+
     # Logging
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"] = Field("INFO", alias="LOG_LEVEL")
     log_format: Literal["human", "json"] = Field("human", alias="LOG_FORMAT")

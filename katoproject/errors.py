@@ -10,7 +10,13 @@ from rest_framework.exceptions import MethodNotAllowed
 
 from katoproject.http import BodyTooLarge, InvalidRequest, error_answer, json_answer
 from sessions_app import operations
-from sessions_app.errors import IdempotencyKeyReused, InvalidConfiguration, NotSupportedYet, SessionNotFound
+from sessions_app.errors import (
+    EmptyStm,
+    IdempotencyKeyReused,
+    InvalidConfiguration,
+    NotSupportedYet,
+    SessionNotFound,
+)
 
 log = logging.getLogger(__name__)
 
@@ -41,6 +47,8 @@ def answer_for(error: Exception, request: Any) -> HttpResponse:
             return error_answer(error.problems, 422)
         case InvalidConfiguration():
             return error_answer({"error": str(error), "validation_errors": error.problems}, 400)
+        case EmptyStm():
+            return error_answer(str(error), 400)
         case NotSupportedYet():
             return error_answer({"error": "NotSupportedYet", "feature": error.feature, "message": str(error)}, 400)
         case IdempotencyKeyReused():

@@ -20,8 +20,8 @@ from katoproject import identity
 from katoproject.celery import app
 from katoproject.http import json_answer
 from katoproject.postgresql.statements import execute
+from katoproject.views import LeanView
 from sessions_app import cache, reading
-from sessions_app.api.base import LeanView
 
 HEALTH_PATIENCE = 0.3  # seconds that liveness waits for the number of sessions
 READY_PATIENCE = 2.0  # seconds that readiness waits for each part

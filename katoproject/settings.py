@@ -31,6 +31,7 @@ INSTALLED_APPS = [
     "drf_spectacular",
     "drf_spectacular_sidecar",
     "katoproject",
+    "memory_app",
     "sessions_app",
 ]
 MIDDLEWARE = ["katoproject.middleware.envelope"]
@@ -97,6 +98,7 @@ CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BEAT_SCHEDULE_FILENAME = str(data_dir() / "celerybeat-schedule")
 CELERY_BEAT_SCHEDULE = {
     "delete expired sessions": {"task": "sessions_app.tasks.delete_expired_sessions", "schedule": 10.0},
+    "delete cleared memories": {"task": "memory_app.tasks.delete_cleared_memories", "schedule": 30.0},
     "delete old idempotency keys": {"task": "sessions_app.tasks.delete_old_idempotency_keys", "schedule": 600.0},
 }
 

@@ -25,6 +25,7 @@ _documentation: list[URLPattern | URLResolver] = [
 
 urlpatterns = [
     path("", include("sessions_app.api.urls")),
+    path("", include("memory_app.api.urls")),
     path("", health.Root.as_view()),
     path("health", health.Health.as_view()),
     path("health/ready", health.Ready.as_view()),

@@ -17,6 +17,13 @@ class InvalidConfiguration(Exception):
         self.problems = problems
 
 
+class EmptyStm(Exception):
+    """There is nothing to learn."""
+
+    def __init__(self) -> None:
+        super().__init__("Cannot learn from empty STM")
+
+
 class NotSupportedYet(Exception):
     """A valid request for something this release does not do. Nothing was changed."""
 

@@ -1,4 +1,4 @@
-"""Tables of the session store. Rows are written by `operations.py` and nothing else."""
+"""Tables of the session store. Rows are written by `operations/` and nothing else."""
 
 from django.db import models
 
@@ -26,14 +26,20 @@ class Session(models.Model):
     version = models.BigIntegerField()
     config = models.JSONField(default=dict)
     metadata = VerbatimJSONField()
-    time = models.BigIntegerField(default=0)
+    time = models.BigIntegerField(db_default=0)
     percept = VerbatimJSONField(null=True)
-    stm_start = models.BigIntegerField(default=0)
-    stm_end = models.BigIntegerField(default=0)
-    emotives_start = models.BigIntegerField(default=0)
-    emotives_end = models.BigIntegerField(default=0)
-    metadata_start = models.BigIntegerField(default=0)
-    metadata_end = models.BigIntegerField(default=0)
+    stm_start = models.BigIntegerField(db_default=0)
+    stm_end = models.BigIntegerField(db_default=0)
+    emotives_start = models.BigIntegerField(db_default=0)
+    emotives_end = models.BigIntegerField(db_default=0)
+    metadata_start = models.BigIntegerField(db_default=0)
+    metadata_end = models.BigIntegerField(db_default=0)
+    # What the last observation saw, before it may have been learned: STM and accumulated emotives. The percept and the
+    # predictions of that observation stay as they were when learning moves the windows above.
+    seen_start = models.BigIntegerField(db_default=0)
+    seen_end = models.BigIntegerField(db_default=0)
+    seen_emotives_start = models.BigIntegerField(db_default=0)
+    seen_emotives_end = models.BigIntegerField(db_default=0)
 
     class Meta:
         indexes = [

@@ -46,7 +46,7 @@ class SessionPage:
     total: int
 
 
-def _admitted(session_id: str, row: tuple[Any, ...] | None) -> tuple[Any, ...]:
+def admitted(session_id: str, row: tuple[Any, ...] | None) -> tuple[Any, ...]:
     """The row without its first column, which tells whether a touch is due; the touch is done."""
     if row is None:
         raise SessionNotFound(session_id)
@@ -55,7 +55,7 @@ def _admitted(session_id: str, row: tuple[Any, ...] | None) -> tuple[Any, ...]:
     return row[1:]
 
 
-def _window(stream: Stream, start: str, end: str) -> str:
+def window(stream: Stream, start: str, end: str) -> str:
     """SQL for the live entries of a stream, oldest first, as the inside of a JSON array."""
     return f"""(
         SELECT COALESCE(string_agg(value::text, ',' ORDER BY position), '') FROM sessions_app_entry
@@ -63,8 +63,9 @@ def _window(stream: Stream, start: str, end: str) -> str:
     )"""
 
 
-_EVENTS = _window(Stream.EVENTS, "stm_start", "stm_end")
-_EMOTIVES = _window(Stream.EMOTIVES, "emotives_start", "emotives_end")
+_EVENTS = window(Stream.EVENTS, "stm_start", "stm_end")
+# Of the last observation: learning consumes the accumulators, the percept stays.
+_EMOTIVES = window(Stream.EMOTIVES, "seen_emotives_start", "seen_emotives_end")
 
 
 def _info_columns(deadline: str) -> str:
@@ -97,7 +98,7 @@ _STM = f"""
 """
 _PERCEPT = f"""
     SELECT {TOUCH_DUE}, version, node_id, percept::text,
-        CASE WHEN emotives_end - emotives_start < {cache.WORTH_CACHING} THEN {_EMOTIVES} END
+        CASE WHEN seen_emotives_end - seen_emotives_start < {cache.WORTH_CACHING} THEN {_EMOTIVES} END
     FROM sessions_app_session WHERE id = %(id)s AND {ALIVE}
 """
 # The second look of a request that is admitted already: no check of the expiry (R09). Version and payload come from one
@@ -113,12 +114,12 @@ def _info(row: tuple[Any, ...]) -> SessionInfo:
 
 def session(session_id: str) -> SessionInfo:
     """The session, with the seconds it has left as `ttl_seconds`. Raises SessionNotFound."""
-    return _info(_admitted(session_id, execute_one(_SESSION, {"id": session_id})))
+    return _info(admitted(session_id, execute_one(_SESSION, {"id": session_id})))
 
 
 def own_config(session_id: str) -> dict[str, Any]:
     """What the session itself sets. Raises SessionNotFound."""
-    [config] = _admitted(session_id, execute_one(_CONFIG, {"id": session_id}))
+    [config] = admitted(session_id, execute_one(_CONFIG, {"id": session_id}))
     own: dict[str, Any] = from_json(config)
     return own
 
@@ -144,7 +145,7 @@ def page(*, skip: int, limit: int, node_id: str | None) -> SessionPage:
 
 def short_term_memory(session_id: str) -> ShortTermMemory:
     """Raises SessionNotFound."""
-    version, length, events = _admitted(session_id, execute_one(_STM, {"id": session_id}))
+    version, length, events = admitted(session_id, execute_one(_STM, {"id": session_id}))
     if events is not None:
         return ShortTermMemory(b"[%b]" % events.encode(), length)
     cached = cache.get(session_id, version, "stm")
@@ -161,7 +162,7 @@ def short_term_memory(session_id: str) -> ShortTermMemory:
 
 def percept(session_id: str) -> Percept:
     """The last observation, with the mean of all accumulated emotives (engine.md 2.5). Raises SessionNotFound."""
-    version, node_id, stored, emotives = _admitted(session_id, execute_one(_PERCEPT, {"id": session_id}))
+    version, node_id, stored, emotives = admitted(session_id, execute_one(_PERCEPT, {"id": session_id}))
     if emotives is not None:
         return Percept(_percept(stored, emotives), node_id)
     cached = cache.get(session_id, version, "percept")

@@ -25,3 +25,17 @@ class TextFieldInC(models.TextField):  # type: ignore[type-arg]
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**{"db_collation": "C", **options})
+
+
+class TransactionIdField(models.Field):  # type: ignore[type-arg]  # not subscriptable at run time
+    """A transaction's id that never wraps around: PostgreSQL's `xid8`."""
+
+    def db_type(self, connection: Any) -> str:
+        return "xid8"
+
+
+class ExactNumberField(models.Field):  # type: ignore[type-arg]  # not subscriptable at run time
+    """A number of any size and precision: sums of it do not depend on the order of the summands."""
+
+    def db_type(self, connection: Any) -> str:
+        return "numeric"

@@ -1,8 +1,9 @@
 """The way to PostgreSQL for the statements that every request runs."""
 
+from collections.abc import Iterator
 from typing import Any, cast
 
-from django.db import connection
+from django.db import connection, transaction
 from psycopg import Connection
 
 Parameters = dict[str, Any]
@@ -25,3 +26,14 @@ def execute_one(sql: str, parameters: Parameters) -> tuple[Any, ...] | None:
     """Like `execute`, for a statement that answers at most one row."""
     rows = execute(sql, parameters)
     return rows[0] if rows else None
+
+
+def fetch_in_batches(sql: str, parameters: Parameters, *, size: int = 10_000) -> Iterator[list[tuple[Any, ...]]]:
+    """The rows of a large result, of one snapshot, a batch at a time in bounded memory."""
+    with transaction.atomic(), connection.wrap_database_errors:
+        connection.ensure_connection()
+        raw = cast(Connection[Any], connection.connection)
+        with raw.cursor(name="batches") as cursor:
+            cursor.execute(sql, parameters)
+            while batch := cursor.fetchmany(size):
+                yield batch

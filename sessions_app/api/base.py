@@ -5,33 +5,13 @@ from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 from rest_framework.request import Request
-from rest_framework.views import APIView
 
 from katoproject.http import InvalidRequest, json_answer, read_raw_body
+from katoproject.views import LeanView
 from sessions_app import idempotency, operations
 from sessions_app.errors import SessionNotFound
 
 MAX_KEY_LENGTH = 255
-
-
-class LeanView(APIView):
-    """REST framework's dispatch and error handling, without what a JSON-only service does not use.
-
-    There is one media type, no user and no throttle: negotiating them costs more than a read of the database.
-    """
-
-    http_method_names = ["get", "post", "put", "patch", "delete", "head", "trace"]
-
-    def initialize_request(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
-        return request
-
-    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
-        pass
-
-    def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:
-        if response.status_code == 405:
-            response["Allow"] = ", ".join(self.allowed_methods)
-        return response
 
 
 class SessionView(LeanView):

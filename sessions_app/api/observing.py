@@ -12,7 +12,7 @@ from sessions_app.api import shapes
 from sessions_app.api.base import SessionView, answer_once_for_session
 from sessions_app.api.schema import IDEMPOTENCY_KEY, errors
 from sessions_app.errors import NotSupportedYet
-from sessions_app.operations import Observation
+from sessions_app.observations import Observation
 
 # A batch of more observations than this may take long enough for a short-lived session to run out meanwhile (R12).
 LONG_BATCH = 100
@@ -50,7 +50,7 @@ class Observe(SessionView):
                     "stm_length": observed.stm_length,
                     "time": observed.time,
                     "unique_id": observed.unique_id,
-                    "auto_learned_pattern": None,
+                    "auto_learned_pattern": observed.auto_learned_pattern,
                 }
             )
 
@@ -66,15 +66,17 @@ class ObserveSequence(SessionView):
     )
     def post(self, request: HttpRequest, session_id: str) -> HttpResponse:
         given = parse_body(request, shapes.ObserveSequence, read_raw_body(request))
-        if given.learn_after_each or given.learn_at_end:
-            raise NotSupportedYet("learning", "Learning is not supported yet; nothing was changed")
         observations = [_observation(item, "seq-obs-") for item in given.observations]
         if len(observations) > LONG_BATCH:
             operations.hold(session_id=session_id)
 
         def perform() -> bytes:
             observed = operations.observe_sequence(
-                session_id=session_id, observations=observations, clear_stm_between=given.clear_stm_between
+                session_id=session_id,
+                observations=observations,
+                clear_stm_between=given.clear_stm_between,
+                learn_after_each=given.learn_after_each,
+                learn_at_end=given.learn_at_end,
             )
             return to_json(_sequence_answer(observed, isolated=given.clear_stm_between))
 
@@ -95,12 +97,12 @@ def _sequence_answer(observed: operations.SequenceObserved, *, isolated: bool) -
                 "stm_length": item.stm_length,
                 "time": item.time,
                 "unique_id": item.unique_id,
-                "auto_learned_pattern": None,
+                "auto_learned_pattern": item.auto_learned_pattern,
             }
             for position, item in enumerate(observed.results)
         ],
-        "auto_learned_patterns": [],
-        "final_learned_pattern": None,
+        "auto_learned_patterns": observed.auto_learned_patterns,
+        "final_learned_pattern": observed.final_learned_pattern,
         "isolated": isolated,
     }
 

@@ -11,10 +11,11 @@ from pydantic_core import from_json, to_json
 from rest_framework.request import Request
 
 from katoproject.http import error_answer, json_answer, parse_body, parse_query, read_raw_body
+from katoproject.views import LeanView
 from sessions_app import config as session_config
 from sessions_app import operations, reading
 from sessions_app.api import shapes
-from sessions_app.api.base import LeanView, SessionView, answer_once, answer_once_for_session
+from sessions_app.api.base import SessionView, answer_once, answer_once_for_session
 from sessions_app.api.schema import E1_NOT_FOUND, IDEMPOTENCY_KEY, PAGE, TTL_SECONDS, errors
 from sessions_app.errors import SessionNotFound
 

@@ -49,8 +49,8 @@ class ObservationInput(Input):
 
 class ObserveSequence(Input):
     observations: list[ObservationInput]
-    learn_after_each: bool = Field(False, description="Not supported yet: refused with 400.")
-    learn_at_end: bool = Field(False, description="Not supported yet: refused with 400.")
+    learn_after_each: bool = Field(False, description="Learn the STM after every observation.")
+    learn_at_end: bool = Field(False, description="Learn the STM once, after the last observation.")
     clear_stm_between: bool = Field(False, description="Empty the STM before every observation but the first.")
 
 
@@ -147,6 +147,56 @@ class StmAnswer(BaseModel):
 
 class PerceptAnswer(BaseModel):
     percept_data: dict[str, Any]
+    session_id: str
+    node_id: str
+
+
+class LearnedAnswer(BaseModel):
+    status: str = Field(examples=["learned"])
+    pattern_name: str = Field(
+        description='`PTRN|` and 40 hexadecimal digits; "" where there were fewer than two symbols.'
+    )
+    session_id: str
+    processor_id: None
+    message: str
+
+
+class FinalizedAnswer(BaseModel):
+    status: str = Field(examples=["completed"])
+    patterns_processed: int
+    time_ms: float
+    session_id: str
+    node_id: str
+    message: str
+
+
+class ClearedAllAnswer(ClearedAnswer):
+    scope: str = Field(examples=["all"])
+
+
+class FuturePotential(BaseModel):
+    future: list[list[str]]
+    aggregate_potential: float
+    supporting_patterns: int
+    total_weighted_frequency: float
+
+
+class PredictionsAnswer(BaseModel):
+    predictions: list[dict[str, Any]] = Field(
+        description="Best first; every field is explained in docs/predictions.md."
+    )
+    future_potentials: list[FuturePotential] | None
+    count: int
+    session_id: str
+    processor_id: None
+    time: None
+    unique_id: None
+
+
+class CognitionAnswer(BaseModel):
+    cognition_data: dict[str, Any] = Field(
+        description="predictions, emotives, symbols, command, metadata, path, strings, vectors, short_term_memory, time"
+    )
     session_id: str
     node_id: str
 

@@ -2,7 +2,7 @@
 
 from django.urls import path, re_path
 
-from sessions_app.api import config, observing, sessions
+from sessions_app.api import config, learning, observing, sessions
 
 _ID = "sessions/<str:session_id>"
 
@@ -17,6 +17,11 @@ urlpatterns = [
     path(f"{_ID}/config", config.Config.as_view()),
     path(f"{_ID}/extend", sessions.Extend.as_view()),
     path(f"{_ID}/observe-sequence", observing.ObserveSequence.as_view()),
+    path(f"{_ID}/learn", learning.Learn.as_view()),
+    path(f"{_ID}/predictions", learning.Predictions.as_view()),
+    path(f"{_ID}/cognition-data", learning.CognitionData.as_view()),
+    path(f"{_ID}/finalize-training", learning.FinalizeTraining.as_view()),
+    path(f"{_ID}/clear-all", learning.ClearAll.as_view()),
     path(f"{_ID}/clear-stm", observing.ClearStm.as_view()),
     path(f"{_ID}/percept-data", observing.PerceptData.as_view()),
     re_path(r"^sessions/(?P<session_id>[^/]+)/.*$", sessions.UnknownSubPath.as_view()),

@@ -5,23 +5,25 @@ lock that PostgreSQL takes there puts concurrent operations in order, and after 
 *new* row: a session that was deleted meanwhile stays deleted (R08), and no operation works on an old copy (R04).
 """
 
-from sessions_app.operations.changes import clear_stm, extend, hold, touch, update_config
+from sessions_app.operations.changes import clear_all, clear_stm, extend, hold, touch, update_config
 from sessions_app.operations.creation import SessionInfo, create
 from sessions_app.operations.deletion import delete, delete_expired
-from sessions_app.operations.observation import Observation, Observed, observe
+from sessions_app.operations.learning import Learned, learn
+from sessions_app.operations.observation import observe
 from sessions_app.operations.sequence import SequenceObserved, observe_sequence
 
 __all__ = [
-    "Observation",
-    "Observed",
+    "Learned",
     "SequenceObserved",
     "SessionInfo",
+    "clear_all",
     "clear_stm",
     "create",
     "delete",
     "delete_expired",
     "extend",
     "hold",
+    "learn",
     "observe",
     "observe_sequence",
     "touch",

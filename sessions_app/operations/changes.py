@@ -2,6 +2,9 @@
 
 from typing import Any
 
+from django.db import transaction
+
+import memory_app.nodes
 from katoproject.postgresql.statements import execute_one
 from sessions_app import cache
 from sessions_app.errors import SessionNotFound
@@ -29,13 +32,15 @@ _CLEAR = f"""
     WITH session AS (
         UPDATE sessions_app_session
         SET version = {NEXT_VERSION}, time = 0, percept = NULL, stm_start = stm_end,
-            emotives_start = emotives_end, metadata_start = metadata_end, expires_at = {TOUCHED_DEADLINE}
+            emotives_start = emotives_end, metadata_start = metadata_end, seen_start = stm_end, seen_end = stm_end,
+            seen_emotives_start = emotives_end, seen_emotives_end = emotives_end, expires_at = {TOUCHED_DEADLINE}
         WHERE id = %(id)s AND {ALIVE}
-        RETURNING id, (SELECT before.version FROM sessions_app_session AS before WHERE before.id = %(id)s) AS version
+        RETURNING id, node_id,
+            (SELECT before.version FROM sessions_app_session AS before WHERE before.id = %(id)s) AS version
     ), emptied AS (
         DELETE FROM sessions_app_entry USING session WHERE session_id = session.id
     )
-    SELECT version FROM session
+    SELECT version, node_id FROM session
 """
 
 
@@ -67,9 +72,18 @@ def update_config(*, session_id: str, changes: dict[str, Any]) -> None:
     cache.forget_on_commit(session_id, row[0])
 
 
-def clear_stm(*, session_id: str) -> None:
-    """Empty STM, accumulators and percept, and set the time to 0; configuration and metadata stay (engine.md 3.1)."""
+@transaction.atomic
+def clear_all(*, session_id: str) -> None:
+    """`clear_stm`, and the session's node forgets everything it learned. Raises SessionNotFound."""
+    node_id = clear_stm(session_id=session_id)
+    memory_app.nodes.clear(node_id=node_id)
+
+
+def clear_stm(*, session_id: str) -> str:
+    """Empty STM, accumulators and percept, set the time to 0; the rest stays (engine.md 3.1). Answers the node."""
     row = execute_one(_CLEAR, {"id": session_id})
     if row is None:
         raise SessionNotFound(session_id)
-    cache.forget_on_commit(session_id, row[0])
+    version, node_id = row
+    cache.forget_on_commit(session_id, version)
+    return str(node_id)

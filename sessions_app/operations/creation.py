@@ -12,10 +12,9 @@ from sessions_app.operations.sql import FIRST_VERSION, json_text
 
 _CREATE = f"""
     INSERT INTO sessions_app_session
-        (id, node_id, created_at, ttl_seconds, expires_at, version, config, metadata, time,
-         stm_start, stm_end, emotives_start, emotives_end, metadata_start, metadata_end)
+        (id, node_id, created_at, ttl_seconds, expires_at, version, config, metadata)
     SELECT %(id)s, %(node_id)s, now(), ttl_seconds, {FIRST_DEADLINE}, {FIRST_VERSION},
-           %(config)s::jsonb, %(metadata)s::json, 0, 0, 0, 0, 0, 0, 0
+           %(config)s::jsonb, %(metadata)s::json
     FROM (VALUES (%(ttl)s::bigint)) AS given (ttl_seconds)
     RETURNING created_at, now() + make_interval(secs => ttl_seconds)
 """

@@ -1,38 +1,18 @@
 """Observing: the hot path."""
 
-from dataclasses import dataclass
-from typing import Any
+from django.db import transaction
 
 from engine.observation import make_event
 from katoproject.postgresql.statements import Parameters, execute, execute_one
 from sessions_app import cache, config
-from sessions_app.errors import NotSupportedYet
 from sessions_app.expiry import ALIVE, TOUCHED_DEADLINE
 from sessions_app.models import Stream
-from sessions_app.operations.changes import touch
+from sessions_app.observations import Observation, Observed, percept_text
 from sessions_app.operations.sql import CACHED_VERSION, NEXT_VERSION, STREAM_LIMIT, json_text
+from sessions_app.operations.state import LockedSession
 
 # Entries that fell out of their window are deleted once per so many events.
 _TRIM_EVERY = 128
-
-
-@dataclass(frozen=True, slots=True)
-class Observation:
-    """One observation, validated. `metadata` is any JSON object."""
-
-    strings: list[str]
-    emotives: dict[str, float]
-    metadata: dict[str, Any]
-    unique_id: str
-
-
-@dataclass(frozen=True, slots=True)
-class Observed:
-    """The state right after one observation: events in the STM, observations since the last clear."""
-
-    unique_id: str
-    stm_length: int
-    time: int
 
 
 # An observation that makes the STM long enough to be learned needs more than one statement (engine.md 3.2).
@@ -40,6 +20,8 @@ _PATTERN_LENGTH = "COALESCE((config->>'max_pattern_length')::numeric, %(max_patt
 _NO_LEARNING_DUE = f"""
     ({_PATTERN_LENGTH} = 0 OR %(events)s = 0 OR stm_end - stm_start + %(events)s < {_PATTERN_LENGTH})
 """
+
+_PREDICTS = "COALESCE((config->>'process_predictions')::boolean, %(process_predictions)s)"
 
 # One round trip that admits, orders, counts, appends and answers. The service cannot know the session's own
 # `sort_symbols` before it asks, so it offers the event both ways and the row chooses.
@@ -55,6 +37,11 @@ _OBSERVE = f"""
             metadata_end = metadata_end + %(metadata_count)s,
             metadata_start = GREATEST(metadata_start, metadata_end + %(metadata_count)s - {STREAM_LIMIT}),
             percept = %(percept)s::json,
+            seen_start = CASE WHEN %(events)s = 1 AND {_PREDICTS}
+                THEN GREATEST(stm_start, stm_end + %(events)s - {STREAM_LIMIT}) ELSE stm_end + %(events)s END,
+            seen_end = stm_end + %(events)s,
+            seen_emotives_start = GREATEST(emotives_start, emotives_end + %(emotives_count)s - {STREAM_LIMIT}),
+            seen_emotives_end = emotives_end + %(emotives_count)s,
             expires_at = {TOUCHED_DEADLINE}
         WHERE id = %(id)s AND {ALIVE} AND {_NO_LEARNING_DUE}
         RETURNING id, node_id, time, stm_start, stm_end, emotives_end, metadata_end,
@@ -78,24 +65,33 @@ _TRIM = f"""
     DELETE FROM sessions_app_entry AS entry USING sessions_app_session AS session
     WHERE session.id = %(id)s AND entry.session_id = session.id
       AND entry.position <= CASE entry.stream
-            WHEN {Stream.EVENTS} THEN stm_start WHEN {Stream.EMOTIVES} THEN emotives_start ELSE metadata_start END
+            WHEN {Stream.EVENTS} THEN LEAST(stm_start, seen_start)
+            WHEN {Stream.EMOTIVES} THEN LEAST(emotives_start, seen_emotives_start) ELSE metadata_start END
 """
 
 
 def observe(*, session_id: str, observation: Observation) -> tuple[str, Observed]:
-    """Append one observation; answers the node and the state after it.
+    """Append one observation, and learn if the STM is long enough now; answers the node and the state after it.
 
-    Raises SessionNotFound; NotSupportedYet where the observation would make the session learn by itself.
+    Raises SessionNotFound.
     """
     row = execute_one(_OBSERVE, _parameters(session_id, observation))
     if row is None:
-        touch(session_id=session_id)
-        raise NotSupportedYet("auto_learning", "max_pattern_length is reached, and learning is not supported yet")
+        return _observe_and_learn(session_id, observation)
     node_id, time, stm_start, stm_end, cached_version = row
     cache.forget_on_commit(session_id, cached_version)
     if stm_start and stm_end % _TRIM_EVERY == 0:
         trim(session_id)
     return node_id, Observed(observation.unique_id, stm_end - stm_start, time)
+
+
+@transaction.atomic
+def _observe_and_learn(session_id: str, observation: Observation) -> tuple[str, Observed]:
+    session = LockedSession(session_id)
+    learned = session.observe(observation)
+    session.save()
+    trim(session_id)
+    return session.node_id, Observed(observation.unique_id, len(session.stm), session.time, learned)
 
 
 def trim(session_id: str) -> None:
@@ -116,10 +112,6 @@ def _parameters(session_id: str, observation: Observation) -> Parameters:
         "metadata_count": int(bool(observation.metadata)),
         "percept": percept_text(observation),
         "sort_symbols": config.DEFAULTS["sort_symbols"],
+        "process_predictions": config.DEFAULTS["process_predictions"],
         "max_pattern_length": config.DEFAULTS["max_pattern_length"],
     }
-
-
-def percept_text(observation: Observation) -> str:
-    """The percept as stored: all but the current emotives, which follow from their stream (engine.md 2.5)."""
-    return json_text({"strings": sorted(observation.strings), "vectors": [], "metadata": observation.metadata})

@@ -18,7 +18,7 @@ NEXT_VERSION = f"GREATEST(version + 1, {FIRST_VERSION})"
 # small to be cached. The subselect sees the row as it was when the statement began. (If the statement had to wait for
 # the lock that may be an older version still; its successor's entry then just runs out.)
 CACHED_VERSION = f"""
-    CASE WHEN GREATEST(stm_end - stm_start, emotives_end - emotives_start) >= {cache.WORTH_CACHING}
+    CASE WHEN GREATEST(seen_end - seen_start, seen_emotives_end - seen_emotives_start) >= {cache.WORTH_CACHING}
     THEN (SELECT before.version FROM sessions_app_session AS before WHERE before.id = %(id)s) END
 """
 

@@ -1,0 +1,1 @@
+"""Long-term memory: nodes, patterns, what follows from them, and the index that follows them."""

@@ -1,0 +1,88 @@
+"""`/pattern/{id}`, `/patterns/count`, `/symbols/…`: what a node knows (http-api.md 1.3)."""
+
+import re
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from pydantic_core import to_json
+
+from katoproject.http import json_answer
+from katoproject.views import LeanView
+from memory_app import nodes
+from memory_app.api import shapes
+from memory_app.index import indexes
+
+_NODE = [
+    OpenApiParameter("node_id", str, description="The node; wins over the headers."),
+    OpenApiParameter("X-Test-ID", str, OpenApiParameter.HEADER, description="The node, with `test_` before it."),
+    OpenApiParameter("X-Node-ID", str, OpenApiParameter.HEADER, description="The node. Default: `default_node`."),
+]
+
+
+def node_of(request: HttpRequest) -> str:
+    """The node that a request names by query, `X-Test-ID` or `X-Node-ID`, in this order."""
+    if "node_id" in request.GET:
+        return request.GET["node_id"]
+    test_id: str | None = request.headers.get("X-Test-ID")
+    if test_id is not None:
+        return test_id if test_id.startswith("test_") else f"test_{test_id}"
+    return request.headers.get("X-Node-ID") or "default_node"
+
+
+def _answer(node_id: str, **content: Any) -> HttpResponse:
+    return json_answer(to_json({**content, "node_id": nodes.display_id(node_id)}))
+
+
+class Pattern(LeanView):
+    @extend_schema(summary="One pattern, by its name", parameters=_NODE, responses={200: shapes.PatternAnswer})
+    def get(self, request: HttpRequest, pattern_id: str) -> HttpResponse:
+        node_id = node_of(request)
+        name = pattern_id.removeprefix("PTRN|")
+        found = nodes.pattern(node_id, name) if re.fullmatch("[0-9a-f]{40}", name) else None
+        if found is None:
+            # 200: clients read the inner status (Q11).
+            return _answer(node_id, pattern={"status": "error", "message": f"Pattern {pattern_id} not found"})
+        pattern = {
+            "name": f"PTRN|{found.name}",
+            "pattern_data": found.events,
+            "length": found.length,
+            "frequency": found.frequency,
+            "emotives": found.emotives,
+            "metadata": found.metadata,
+        }
+        return _answer(node_id, pattern={"status": "okay", "pattern": pattern})
+
+
+class PatternCount(LeanView):
+    @extend_schema(summary="Number of patterns", parameters=_NODE, responses={200: shapes.PatternCount})
+    def get(self, request: HttpRequest) -> HttpResponse:
+        node_id = node_of(request)
+        return _answer(node_id, pattern_count=nodes.count_patterns(node_id))
+
+
+class SymbolStatistics(LeanView):
+    @extend_schema(summary="Frequency of every symbol", parameters=_NODE, responses={200: shapes.SymbolsAnswer})
+    def get(self, request: HttpRequest) -> HttpResponse:
+        node_id = node_of(request)
+        statistics = indexes.follow(node_id).index.symbol_statistics()
+        symbols = {
+            symbol: {"name": symbol, "frequency": frequency, "pattern_member_frequency": members}
+            for symbol, (frequency, members) in statistics.items()
+        }
+        return _answer(node_id, symbols=symbols)
+
+
+class Affinities(LeanView):
+    @extend_schema(summary="Affinity of every symbol", parameters=_NODE, responses={200: shapes.AffinitiesAnswer})
+    def get(self, request: HttpRequest) -> HttpResponse:
+        node_id = node_of(request)
+        return _answer(node_id, affinities=nodes.affinities(node_id))
+
+
+class Affinity(LeanView):
+    @extend_schema(summary="Affinity of one symbol", parameters=_NODE, responses={200: shapes.AffinityAnswer})
+    def get(self, request: HttpRequest, symbol: str) -> HttpResponse:
+        node_id = node_of(request)
+        affinity = nodes.affinity(node_id, symbol)
+        return json_answer(to_json({"symbol": symbol, "affinity": affinity, "node_id": nodes.display_id(node_id)}))

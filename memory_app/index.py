@@ -1,0 +1,149 @@
+"""The indexes of this process: one per node in use, brought up to date before each prediction (P5).
+
+The change feed. Every pattern row carries `changed`, the id of the transaction that last wrote it. A look at the node
+remembers the *horizon*: the id of the oldest transaction that was still running. The next look asks for rows changed
+at or above that horizon. A transaction that took its id early and commits late was running at every look before its
+commit, so no horizon has passed it, and it is never skipped. Rows between horizon and present may be seen twice, which
+does no harm: a row states a frequency, it does not add to one.
+"""
+
+import threading
+from collections import OrderedDict
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.conf import settings
+from pydantic_core import from_json
+
+from engine.index import Index, Row
+from katoproject.postgresql.statements import execute, fetch_in_batches
+
+# Ids at or above the next one to be given out are left over from another life of the database (a restored back-up):
+# a building index reads such rows, a following one would read them again and again.
+_CHANGES = """
+    SELECT node.memory, node.finalized_version, pg_current_snapshot()::text,
+        encode(pattern.name, 'hex'), pattern.events::text, pattern.frequency
+    FROM memory_app_node AS node
+    LEFT JOIN memory_app_pattern AS pattern
+        ON pattern.memory = node.memory AND node.memory = %(memory)s
+        AND pattern.changed >= %(horizon)s::xid8 AND pattern.changed < pg_snapshot_xmax(pg_current_snapshot())
+    WHERE node.node_id = %(node_id)s
+"""
+_EVERYTHING = """
+    SELECT encode(name, 'hex'), events::text, frequency FROM memory_app_pattern WHERE memory = %(memory)s
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class NodeVersion:
+    """What a node knew at one moment.
+
+    Within one memory every learn adds to `learned`, the sum of length · frequency; what two snapshots of a database see
+    is always nested. So equal numbers mean equal content, in every process, without a counter in the database.
+    """
+
+    memory: int
+    learned: int
+    finalized: int
+
+
+@dataclass(slots=True)
+class NodeIndex:
+    """The index of one node and how far it has followed: what `snapshot` shows, nothing more."""
+
+    node_id: str
+    index: Index = field(default_factory=Index)
+    memory: int = -1
+    finalized_version: int = 0
+    snapshot: str = "1:1:"
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    @property
+    def horizon(self) -> str:
+        """Every transaction below it had ended when the snapshot was taken (`xmin:xmax:running`)."""
+        return self.snapshot.partition(":")[0]
+
+    def follow(self) -> "Followed":
+        """Bring the index up to everything that was committed when this was called."""
+        with self.lock:
+            rows = self._look()
+            while rows and rows[0][0] != self.memory:
+                self._build(rows[0][0], rows[0][2])
+                rows = self._look()
+            if not rows:
+                self._start_anew(memory=-1, snapshot="1:1:")
+            else:
+                self._apply(rows)
+            version = NodeVersion(self.memory, self.index.view().total_symbols, self.finalized_version)
+            return Followed(self.node_id, self.index, version, self.snapshot)
+
+    def _look(self) -> list[tuple[Any, ...]]:
+        return execute(_CHANGES, {"node_id": self.node_id, "memory": self.memory, "horizon": self.horizon})
+
+    def _apply(self, rows: list[tuple[Any, ...]]) -> None:
+        changed = [_row(row[3:]) for row in rows if row[3] is not None]
+        if changed:
+            self.index.upsert(changed)
+        self.finalized_version, self.snapshot = rows[0][1:3]
+
+    def _build(self, memory: int, snapshot: str) -> None:
+        """Read the whole memory. `snapshot` is that of the look before, so that nothing in between can be missed."""
+        self._start_anew(memory, snapshot)
+        for batch in fetch_in_batches(_EVERYTHING, {"memory": memory}):
+            self.index.upsert(_row(row) for row in batch)
+
+    def _start_anew(self, memory: int, snapshot: str) -> None:
+        # A new object: predictions that are under way keep the one they began with.
+        self.index, self.memory, self.snapshot = Index(), memory, snapshot
+
+
+@dataclass(frozen=True, slots=True)
+class Followed:
+    """A node's index as it was when somebody looked; `snapshot` is PostgreSQL's text of that moment."""
+
+    node_id: str
+    index: Index
+    version: NodeVersion
+    snapshot: str
+
+
+def _row(row: tuple[Any, ...]) -> Row:
+    name, events, frequency = row
+    return name, from_json(events), frequency
+
+
+class Indexes:
+    """The indexes of this process, the coldest dropped when together they need more than KATO_INDEX_MEMORY_MB."""
+
+    def __init__(self, budget_bytes: int) -> None:
+        self._budget = budget_bytes
+        self._nodes: OrderedDict[str, NodeIndex] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def follow(self, node_id: str) -> Followed:
+        """The node's index, up to date. Built on first use, which reads all its patterns."""
+        with self._lock:
+            node = self._nodes.setdefault(node_id, NodeIndex(node_id))
+            self._nodes.move_to_end(node_id)
+        followed = node.follow()
+        self._drop_cold()
+        return followed
+
+    def _drop_cold(self) -> None:
+        with self._lock:
+            sizes = {node_id: node.index.memory_bytes() for node_id, node in self._nodes.items()}
+            total = sum(sizes.values())
+            # The node just used stays, whatever its size: it is needed.
+            while total > self._budget and len(self._nodes) > 1:
+                node_id, _ = self._nodes.popitem(last=False)
+                total -= sizes[node_id]
+
+    def __len__(self) -> int:
+        return len(self._nodes)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(list(self._nodes))
+
+
+indexes = Indexes(settings.ENV.index_memory_mb * 1024 * 1024)

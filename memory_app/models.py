@@ -1,0 +1,71 @@
+"""Tables of the long-term memory. Patterns are the truth; symbol statistics are derived from them in memory."""
+
+from django.db import models
+
+from katoproject.postgresql.fields import ExactNumberField, TextFieldInC, TransactionIdField, VerbatimJSONField
+
+
+class Node(models.Model):
+    """A tenant of the long-term memory, by the exact id that clients use (D29).
+
+    `memory` numbers what the node knows. clear-all gives the node a new, empty one: that takes one update however much
+    there was, and what a concurrent learn writes belongs to either the old memory or the new one.
+    """
+
+    node_id = TextFieldInC(primary_key=True)
+    memory = models.BigIntegerField(unique=True)
+    # What finalize-training left: the statistics of that moment, and the snapshot that tells which patterns there were.
+    finalized_statistics = VerbatimJSONField(null=True)
+    finalized_snapshot = TextFieldInC(null=True)
+    finalized_version = models.BigIntegerField(db_default=0)
+
+    def __str__(self) -> str:
+        return self.node_id
+
+
+class ClearedMemory(models.Model):
+    """A memory that no node has any more; its rows are deleted in the background."""
+
+    memory = models.BigIntegerField(primary_key=True)
+
+    def __str__(self) -> str:
+        return str(self.memory)
+
+
+class Pattern(models.Model):
+    """What was learned. `name` is the SHA-1 of its events, 20 bytes; `changed` feeds the indexes (see `index.py`)."""
+
+    pk = models.CompositePrimaryKey("memory", "name")
+    memory = models.BigIntegerField()
+    name = models.BinaryField()
+    events = VerbatimJSONField()
+    length = models.IntegerField()
+    frequency = models.BigIntegerField()
+    emotives = VerbatimJSONField()
+    metadata = VerbatimJSONField()
+    created = TransactionIdField()
+    changed = TransactionIdField()
+
+    class Meta:
+        indexes = [models.Index(fields=["memory", "changed"], name="pattern_changed")]
+
+    def __str__(self) -> str:
+        return bytes(self.name).hex()
+
+
+class SymbolAffinity(models.Model):
+    """aff(x, e): what learning with emotive e added to symbol x. Keyed by SHA-1: symbols may be of any length."""
+
+    pk = models.CompositePrimaryKey("memory", "symbol_key", "emotive_key")
+    memory = models.BigIntegerField()
+    symbol_key = models.BinaryField()
+    emotive_key = models.BinaryField()
+    symbol = TextFieldInC()
+    emotive = TextFieldInC()
+    value = ExactNumberField()
+
+    class Meta:
+        verbose_name_plural = "symbol affinities"
+
+    def __str__(self) -> str:
+        return f"{self.symbol} {self.emotive}"

@@ -1,0 +1,111 @@
+"""Whole nodes: what is known about one, forgetting all of it, and the name it is shown under."""
+
+import hashlib
+from dataclasses import dataclass
+from typing import Any
+
+from django.conf import settings
+from pydantic_core import from_json
+
+from katoproject.postgresql.statements import execute, execute_one
+from memory_app.learning import key_of
+
+_CLEAR = """
+    WITH cleared AS (SELECT node_id, memory FROM memory_app_node WHERE node_id = %(node_id)s FOR UPDATE),
+    remembered AS (INSERT INTO memory_app_clearedmemory (memory) SELECT memory FROM cleared)
+    UPDATE memory_app_node AS node
+    SET memory = nextval('memory_app_memory'), finalized_statistics = NULL, finalized_snapshot = NULL
+    FROM cleared WHERE node.node_id = cleared.node_id
+"""
+_PATTERN = """
+    SELECT encode(name, 'hex'), events::text, length, frequency, emotives::text, metadata::text
+    FROM memory_app_pattern JOIN memory_app_node USING (memory)
+    WHERE node_id = %(node_id)s AND name = decode(%(name)s, 'hex')
+"""
+_COUNT = "SELECT count(*) FROM memory_app_pattern JOIN memory_app_node USING (memory) WHERE node_id = %(node_id)s"
+_AFFINITIES = """
+    SELECT symbol, emotive, value FROM memory_app_symbolaffinity JOIN memory_app_node USING (memory)
+    WHERE node_id = %(node_id)s ORDER BY symbol, emotive
+"""
+_AFFINITY = """
+    SELECT emotive, value FROM memory_app_symbolaffinity JOIN memory_app_node USING (memory)
+    WHERE node_id = %(node_id)s AND symbol_key = %(symbol_key)s ORDER BY emotive
+"""
+_FORGOTTEN = "SELECT memory FROM memory_app_clearedmemory ORDER BY memory LIMIT 1"
+_DELETE_PATTERNS = """
+    DELETE FROM memory_app_pattern WHERE memory = %(memory)s AND name = ANY(ARRAY(
+        SELECT name FROM memory_app_pattern WHERE memory = %(memory)s LIMIT %(limit)s)) RETURNING 1
+"""
+_DELETE_AFFINITIES = """
+    DELETE FROM memory_app_symbolaffinity WHERE memory = %(memory)s AND symbol_key = ANY(ARRAY(
+        SELECT symbol_key FROM memory_app_symbolaffinity WHERE memory = %(memory)s LIMIT %(limit)s)) RETURNING 1
+"""
+_DELETED = "DELETE FROM memory_app_clearedmemory WHERE memory = %(memory)s"
+
+_REPLACED = str.maketrans(dict.fromkeys('/\\."$*<>:|?- ', "_"))
+_DISPLAY_LENGTH = 60
+
+
+@dataclass(frozen=True, slots=True)
+class StoredPattern:
+    name: str
+    events: list[list[str]]
+    length: int
+    frequency: int
+    emotives: list[dict[str, float]]
+    metadata: dict[str, list[str]]
+
+
+def display_id(node_id: str) -> str:
+    """The storage key that the reference derives from a node id (engine.md 1). Shown, never used as a key (D29)."""
+    base = settings.ENV.service_name.replace("-", "_")
+    sanitised = node_id.translate(_REPLACED)
+    candidate = f"{sanitised}_{base}"
+    if len(candidate) <= _DISPLAY_LENGTH:
+        return candidate
+    digest = hashlib.md5(sanitised.encode(), usedforsecurity=False).hexdigest()[:8]
+    return f"{sanitised[: _DISPLAY_LENGTH - len(base) - 10]}_{digest}_{base}"
+
+
+def clear(*, node_id: str) -> None:
+    """Forget everything the node learned. Waits for learns that are under way; later ones start from nothing."""
+    execute(_CLEAR, {"node_id": node_id})
+
+
+def pattern(node_id: str, name: str) -> StoredPattern | None:
+    """The pattern with this name, 40 hexadecimal digits, or None."""
+    row = execute_one(_PATTERN, {"node_id": node_id, "name": name})
+    if row is None:
+        return None
+    found, events, length, frequency, emotives, metadata = row
+    return StoredPattern(found, from_json(events), length, frequency, from_json(emotives), from_json(metadata))
+
+
+def count_patterns(node_id: str) -> int:
+    [(number,)] = execute(_COUNT, {"node_id": node_id})
+    return int(number)
+
+
+def affinities(node_id: str) -> dict[str, dict[str, float]]:
+    """aff(x, e) of all symbols, sorted by symbol and emotive."""
+    result: dict[str, dict[str, float]] = {}
+    for symbol, emotive, value in execute(_AFFINITIES, {"node_id": node_id}):
+        result.setdefault(symbol, {})[emotive] = float(value)
+    return result
+
+
+def affinity(node_id: str, symbol: str) -> dict[str, float]:
+    """aff(x, e) of one symbol; empty for an unknown one."""
+    rows: list[tuple[Any, ...]] = execute(_AFFINITY, {"node_id": node_id, "symbol_key": key_of(symbol)})
+    return {emotive: float(value) for emotive, value in rows}
+
+
+def delete_cleared(*, limit: int = 10_000) -> bool:
+    """Delete up to `limit` rows that belong to a memory that was cleared; answers whether there may be more."""
+    row = execute_one(_FORGOTTEN, {})
+    if row is None:
+        return False
+    parameters = {"memory": row[0], "limit": limit}
+    if not execute(_DELETE_PATTERNS, parameters) and not execute(_DELETE_AFFINITIES, parameters):
+        execute(_DELETED, parameters)
+    return True

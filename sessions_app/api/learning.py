@@ -1,0 +1,122 @@
+"""`/sessions/{id}/learn`, `predictions`, `cognition-data`, `clear-all`, `finalize-training`."""
+
+import time
+
+from django.http import HttpRequest, HttpResponse
+from drf_spectacular.utils import extend_schema
+from pydantic_core import to_json
+
+import memory_app.finalizing
+from katoproject.http import json_answer
+from sessions_app import operations, predicting, reading
+from sessions_app.api import shapes
+from sessions_app.api.base import SessionView, answer_once_for_session
+from sessions_app.api.schema import IDEMPOTENCY_KEY, errors
+
+
+class Learn(SessionView):
+    @extend_schema(
+        summary="Learn the STM as a pattern of the node, and empty it",
+        request=None,
+        parameters=[IDEMPOTENCY_KEY],
+        responses={200: shapes.LearnedAnswer, **errors(400, 404)},
+    )
+    def post(self, request: HttpRequest, session_id: str) -> HttpResponse:
+        def perform() -> bytes:
+            learned = operations.learn(session_id=session_id)
+            counted = f"{learned.events} event{'' if learned.events == 1 else 's'}"
+            message = (
+                f"Learned pattern {learned.pattern_name} from {counted}"
+                if learned.pattern_name
+                else f"Nothing was learned from {counted}: a pattern needs at least two symbols"
+            )
+            return to_json(
+                {
+                    "status": "learned",
+                    "pattern_name": learned.pattern_name,
+                    "session_id": session_id,
+                    "processor_id": None,
+                    "message": message,
+                }
+            )
+
+        return answer_once_for_session(request, session_id, perform)
+
+
+class FinalizeTraining(SessionView):
+    @extend_schema(
+        summary="Keep the node's statistics of this moment for the predictions that follow",
+        request=None,
+        parameters=[IDEMPOTENCY_KEY],
+        responses={200: shapes.FinalizedAnswer, **errors(404)},
+    )
+    def post(self, request: HttpRequest, session_id: str) -> HttpResponse:
+        def perform() -> bytes:
+            begun = time.perf_counter()
+            node_id = reading.session(session_id).node_id
+            patterns = memory_app.finalizing.finalize(node_id=node_id)
+            return to_json(
+                {
+                    "status": "completed",
+                    "patterns_processed": patterns,
+                    "time_ms": round((time.perf_counter() - begun) * 1000, 3),
+                    "session_id": session_id,
+                    "node_id": node_id,
+                    "message": f"Finalized {patterns} pattern{'' if patterns == 1 else 's'}",
+                }
+            )
+
+        return answer_once_for_session(request, session_id, perform)
+
+
+class ClearAll(SessionView):
+    @extend_schema(
+        summary="Empty the session and let its node forget everything it learned",
+        request=None,
+        parameters=[IDEMPOTENCY_KEY],
+        responses={200: shapes.ClearedAllAnswer, **errors(404)},
+    )
+    def post(self, request: HttpRequest, session_id: str) -> HttpResponse:
+        def perform() -> bytes:
+            operations.clear_all(session_id=session_id)
+            return to_json({"status": "cleared", "session_id": session_id, "scope": "all"})
+
+        return answer_once_for_session(request, session_id, perform)
+
+
+class Predictions(SessionView):
+    @extend_schema(
+        summary="What the node predicts for the STM as it is", responses={200: shapes.PredictionsAnswer, **errors(404)}
+    )
+    def get(self, request: HttpRequest, session_id: str) -> HttpResponse:
+        predicted = predicting.predictions(session_id)
+        return json_answer(
+            b'%b,"session_id":%b,"processor_id":null,"time":null,"unique_id":null}'
+            % (predicted.removesuffix(b"}"), to_json(session_id))
+        )
+
+
+class CognitionData(SessionView):
+    @extend_schema(
+        summary="STM, and the predictions of the last observation",
+        responses={200: shapes.CognitionAnswer, **errors(404)},
+    )
+    def get(self, request: HttpRequest, session_id: str) -> HttpResponse:
+        cognition = predicting.cognition(session_id)
+        rest = to_json(
+            {
+                "emotives": cognition.emotives,
+                "symbols": cognition.symbols,
+                "command": "",
+                "metadata": {},
+                "path": [],
+                "strings": [],
+                "vectors": [],
+                "short_term_memory": cognition.stm,
+                "time": cognition.time,
+            }
+        )
+        return json_answer(
+            b'{"cognition_data":{"predictions":%b,%b,"session_id":%b,"node_id":%b}'
+            % (cognition.predictions, rest.removeprefix(b"{"), to_json(session_id), to_json(cognition.node_id))
+        )

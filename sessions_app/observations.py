@@ -1,0 +1,35 @@
+"""An observation, validated, and what is told about it afterwards."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic_core import to_json
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """`metadata` is any JSON object."""
+
+    strings: list[str]
+    emotives: dict[str, float]
+    metadata: dict[str, Any]
+    unique_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """The state right after one observation: events in the STM, observations since the last clear.
+
+    `auto_learned_pattern`: `PTRN|` + name of the pattern that it made the session learn, or None.
+    """
+
+    unique_id: str
+    stm_length: int
+    time: int
+    auto_learned_pattern: str | None = None
+
+
+def percept_text(observation: Observation) -> str:
+    """The percept as stored: all but the current emotives, which follow from their stream (engine.md 2.5)."""
+    percept = {"strings": sorted(observation.strings), "vectors": [], "metadata": observation.metadata}
+    return to_json(percept).decode()

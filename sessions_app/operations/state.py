@@ -1,0 +1,195 @@
+"""A session under its row lock, for what needs more than one statement: sequences and learning."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from pydantic_core import from_json
+
+import memory_app.learning
+from engine.learning import Lesson, prepare_lesson
+from engine.observation import make_event
+from engine.stm import auto_learn
+from katoproject.postgresql.statements import execute, execute_one
+from sessions_app import cache
+from sessions_app.config import effective
+from sessions_app.errors import SessionNotFound
+from sessions_app.expiry import ALIVE, RELEASED_DEADLINE
+from sessions_app.models import Stream
+from sessions_app.observations import Observation, percept_text
+from sessions_app.operations.sql import CACHED_VERSION, NEXT_VERSION, STREAM_LIMIT, json_text
+
+PREFIX = "PTRN|"
+
+_LOCK = f"""
+    SELECT node_id, config, time, percept::text, stm_start, stm_end, emotives_start, emotives_end,
+        metadata_start, metadata_end, seen_start, seen_end, seen_emotives_start, seen_emotives_end
+    FROM sessions_app_session WHERE id = %(id)s AND {ALIVE} FOR UPDATE
+"""
+# A statement after the lock, because one that waited for the lock itself would miss what was committed meanwhile.
+_ENTRIES = f"""
+    SELECT stream, position, value::text FROM sessions_app_entry
+    WHERE session_id = %(id)s AND position > CASE stream
+        WHEN {Stream.EVENTS} THEN %(events)s WHEN {Stream.EMOTIVES} THEN %(emotives)s ELSE %(metadata)s END
+"""
+_APPEND = """
+    INSERT INTO sessions_app_entry (session_id, stream, position, value)
+    SELECT %(id)s, entry.stream, entry.position, entry.value::json
+    FROM unnest(%(streams)s::smallint[], %(positions)s::bigint[], %(values)s::text[]) AS entry (stream, position, value)
+"""
+# No check of the expiry here: the session was admitted when it was locked (R09).
+_SAVE = f"""
+    UPDATE sessions_app_session SET
+        version = {NEXT_VERSION}, time = %(time)s, percept = %(percept)s::json, expires_at = {RELEASED_DEADLINE},
+        stm_start = %(stm_start)s, stm_end = %(stm_end)s,
+        emotives_start = %(emotives_start)s, emotives_end = %(emotives_end)s,
+        metadata_start = %(metadata_start)s, metadata_end = %(metadata_end)s,
+        seen_start = %(seen_start)s, seen_end = %(seen_end)s,
+        seen_emotives_start = %(seen_emotives_start)s, seen_emotives_end = %(seen_emotives_end)s
+    WHERE id = %(id)s
+    RETURNING {CACHED_VERSION}
+"""
+
+
+class Window:
+    """The live part (start, end] of one stream, and the entries that are known of it."""
+
+    def __init__(self, start: int, end: int) -> None:
+        self.start = start
+        self.end = end
+        self._stored_end = end
+        self._entries: dict[int, Any] = {}
+
+    def __len__(self) -> int:
+        return self.end - self.start
+
+    def append(self, value: Any) -> None:
+        self.end += 1
+        self.start = max(self.start, self.end - STREAM_LIMIT)
+        self._entries[self.end] = value
+
+    def clear(self, *, keep: int = 0) -> None:
+        self.start = self.end - keep
+
+    def load(self, position: int, value: Any) -> None:
+        self._entries[position] = value
+
+    def values(self) -> list[Any]:
+        return [self._entries[position] for position in range(self.start + 1, self.end + 1)]
+
+    def appended_from(self, first: int) -> Iterator[tuple[int, Any]]:
+        """New entries from a position on: only what is still needed gets a row."""
+        return (
+            (position, self._entries[position]) for position in range(max(first, self._stored_end + 1), self.end + 1)
+        )
+
+
+class LockedSession:
+    """One session, locked for the rest of the transaction. Change it in memory, then `save` once.
+
+    Raises SessionNotFound.
+    """
+
+    def __init__(self, session_id: str) -> None:
+        row = execute_one(_LOCK, {"id": session_id})
+        if row is None:
+            raise SessionNotFound(session_id)
+        self.id = session_id
+        self.node_id: str = row[0]
+        self.config = effective(from_json(row[1]))
+        self.time: int = row[2]
+        self._percept: str | None = row[3]
+        self.stm, self._emotives, self._metadata = Window(*row[4:6]), Window(*row[6:8]), Window(*row[8:10])
+        self._seen: tuple[int, int, int, int] = row[10:14]
+        self._loaded = False
+        self._lessons: list[Lesson] = []
+
+    def observe(self, observation: Observation) -> str | None:
+        """Append one observation; answers the name of the pattern that it made the session learn, if any (3.2)."""
+        if observation.strings:
+            self.stm.append(make_event(observation.strings, sort_symbols=self.config["sort_symbols"]))
+        if observation.emotives:
+            self._emotives.append(observation.emotives)
+        if observation.metadata:
+            self._metadata.append(observation.metadata)
+        self.time += 1
+        self._percept = percept_text(observation)
+        predicts = observation.strings and self.config["process_predictions"]
+        self._seen = (
+            self.stm.start if predicts else self.stm.end,
+            self.stm.end,
+            self._emotives.start,
+            self._emotives.end,
+        )
+        return self._learn_if_due() if observation.strings else None
+
+    def _learn_if_due(self) -> str | None:
+        length = self.config["max_pattern_length"]
+        if not 0 < length <= len(self.stm):
+            return None
+        self._load()
+        due = auto_learn(self.stm.values(), max_pattern_length=length, stm_mode=self.config["stm_mode"])
+        assert due is not None
+        return self.learn(keep=len(due.remaining)) or None
+
+    def learn(self, *, keep: int = 0) -> str:
+        """Learn the STM; answers `PTRN|` + name, or "" where there are fewer than two symbols (4.1).
+
+        The STM is emptied but for the last `keep` events, the accumulators are consumed (D09, D10).
+        """
+        self._load()
+        lesson = prepare_lesson(self.stm.values(), emotives=self._emotives.values(), metadata=self._metadata.values())
+        self.stm.clear(keep=keep)
+        self._emotives.clear()
+        self._metadata.clear()
+        if lesson is None:
+            return ""
+        self._lessons.append(lesson)
+        return PREFIX + lesson.name
+
+    def _load(self) -> None:
+        if self._loaded:
+            return
+        self._loaded = True
+        windows = {Stream.EVENTS: self.stm, Stream.EMOTIVES: self._emotives, Stream.METADATA: self._metadata}
+        starts = {"events": self.stm.start, "emotives": self._emotives.start, "metadata": self._metadata.start}
+        for stream, position, value in execute(_ENTRIES, {"id": self.id, **starts}):
+            windows[stream].load(position, from_json(value))
+
+    def save(self) -> None:
+        """Write what was appended and changed, and teach the node what was learned."""
+        self._append_entries()
+        [(cached_version,)] = execute(
+            _SAVE,
+            {
+                "id": self.id,
+                "time": self.time,
+                "percept": self._percept,
+                "stm_start": self.stm.start,
+                "stm_end": self.stm.end,
+                "emotives_start": self._emotives.start,
+                "emotives_end": self._emotives.end,
+                "metadata_start": self._metadata.start,
+                "metadata_end": self._metadata.end,
+                "seen_start": self._seen[0],
+                "seen_end": self._seen[1],
+                "seen_emotives_start": self._seen[2],
+                "seen_emotives_end": self._seen[3],
+            },
+        )
+        memory_app.learning.learn(node_id=self.node_id, lessons=self._lessons, persistence=self.config["persistence"])
+        cache.forget_on_commit(self.id, cached_version)
+
+    def _append_entries(self) -> None:
+        needed_from = {
+            Stream.EVENTS: (self.stm, min(self.stm.start, self._seen[0])),
+            Stream.EMOTIVES: (self._emotives, min(self._emotives.start, self._seen[2])),
+            Stream.METADATA: (self._metadata, self._metadata.start),
+        }
+        entries = [
+            (stream.value, position, json_text(value))
+            for stream, (window, start) in needed_from.items()
+            for position, value in window.appended_from(start + 1)
+        ]
+        if entries:
+            streams, positions, values = (list(column) for column in zip(*entries, strict=True))
+            execute(_APPEND, {"id": self.id, "streams": streams, "positions": positions, "values": values})

@@ -1,0 +1,85 @@
+"""Predictions for a session: what its node makes of its STM, computed when somebody asks.
+
+Predictions depend on the session at one version and on the node at one version, so they are cached under both: asked
+again, they cost what a read costs.
+"""
+
+from dataclasses import dataclass
+from itertools import chain
+from typing import Any
+
+from pydantic_core import from_json, to_json
+
+from katoproject.postgresql.statements import execute_one
+from memory_app.index import NodeVersion
+from memory_app.recall import recall
+from sessions_app import cache
+from sessions_app.config import effective
+from sessions_app.expiry import ALIVE, TOUCH_DUE
+from sessions_app.models import Stream
+from sessions_app.reading import admitted, window
+
+_STATE = f"""
+    SELECT {TOUCH_DUE}, version, node_id, config, {window(Stream.EVENTS, "stm_start", "stm_end")}
+    FROM sessions_app_session WHERE id = %(id)s AND {ALIVE}
+"""
+# What the last observation saw may differ from what the STM is now: learning empties the STM, the predictions stay.
+_COGNITION = f"""
+    SELECT {TOUCH_DUE}, version, node_id, config, time, {window(Stream.EVENTS, "stm_start", "stm_end")},
+        {window(Stream.EVENTS, "seen_start", "seen_end")},
+        (SELECT value::text FROM sessions_app_entry WHERE session_id = id AND stream = {Stream.EMOTIVES}
+            AND position = seen_emotives_end AND position > seen_emotives_start)
+    FROM sessions_app_session WHERE id = %(id)s AND {ALIVE}
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Cognition:
+    """`emotives`: the last accumulated map (D38); `predictions`: JSON, of the state as the last observation left it."""
+
+    node_id: str
+    predictions: bytes
+    emotives: dict[str, float]
+    stm: list[list[str]]
+    time: int
+
+    @property
+    def symbols(self) -> list[str]:
+        return list(chain.from_iterable(self.stm))
+
+
+def predictions(session_id: str) -> bytes:
+    """JSON of `predictions`, `future_potentials` and `count` for the STM as it is. Raises SessionNotFound."""
+    version, node_id, config, events = admitted(session_id, execute_one(_STATE, {"id": session_id}))
+    return _predict(session_id, version, node_id, config, events, view="predictions")
+
+
+def cognition(session_id: str) -> Cognition:
+    """Raises SessionNotFound."""
+    version, node_id, config, time, events, seen, emotives = admitted(
+        session_id, execute_one(_COGNITION, {"id": session_id})
+    )
+    answer = _predict(session_id, version, node_id, config, seen, view="cognition")
+    made = to_json(from_json(answer)["predictions"])
+    return Cognition(node_id, made, from_json(emotives) if emotives else {}, from_json(f"[{events}]"), time)
+
+
+def _predict(session_id: str, version: int, node_id: str, config: str, events: str, *, view: str) -> bytes:
+    memory = recall(node_id)
+    name = f"{view}:{_text(memory.version)}"
+    cached = cache.get(session_id, version, name)
+    if cached is not None:
+        return cached
+    predicted = memory.predict(from_json(f"[{events}]"), effective(from_json(config)))
+    answer: dict[str, Any] = {
+        "predictions": predicted.predictions,
+        "future_potentials": predicted.future_potentials,
+        "count": len(predicted.predictions),
+    }
+    payload = to_json(answer)
+    cache.put(session_id, version, name, payload)
+    return payload
+
+
+def _text(version: NodeVersion) -> str:
+    return f"{version.memory}.{version.learned}.{version.finalized}"
