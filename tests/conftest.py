@@ -4,12 +4,16 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import httpx
+import psycopg
 import pytest
+from django.conf import settings
 
+from tests.minds import Mind
 from tests.stack import Stores, WebServer
 
 
@@ -36,6 +40,22 @@ def new_session(client: httpx.Client) -> Callable[..., str]:
         return session_id
 
     return create
+
+
+@pytest.fixture
+def database() -> Iterator[psycopg.Connection]:
+    """The database of the running service, which is not the one that pytest-django makes for itself."""
+    parts: dict[str, Any] = settings.DATABASES["default"]
+    with psycopg.connect(host=parts["HOST"], port=parts["PORT"], user=parts["USER"], dbname="kato") as connection:
+        connection.autocommit = True
+        yield connection
+
+
+@pytest.fixture
+def mind(server: WebServer, request: pytest.FixtureRequest) -> Iterator[Callable[..., Mind]]:
+    """Sessions on a node of this test's own."""
+    with httpx.Client(base_url=server.url, timeout=60, limits=httpx.Limits(max_keepalive_connections=0)) as client:
+        yield partial(Mind, client, request.node.name)
 
 
 @dataclass

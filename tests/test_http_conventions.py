@@ -179,6 +179,16 @@ def test_the_openapi_document_is_valid_and_complete(client: httpx.Client) -> Non
         ("GET", f"{session}/stm"),
         ("POST", f"{session}/clear-stm"),
         ("GET", f"{session}/percept-data"),
+        ("POST", f"{session}/learn"),
+        ("POST", f"{session}/finalize-training"),
+        ("POST", f"{session}/clear-all"),
+        ("GET", f"{session}/predictions"),
+        ("GET", f"{session}/cognition-data"),
+        ("GET", "/pattern/{pattern_id}"),
+        ("GET", "/patterns/count"),
+        ("GET", "/symbols/affinity"),
+        ("GET", "/symbols/stats"),
+        ("GET", "/symbols/{symbol}/affinity"),
     }
 
 

@@ -229,25 +229,3 @@ def test_vectors_are_refused_until_they_are_supported(talk: Talk, path: str) -> 
     assert response.status_code == 400
     assert response.json()["detail"]["feature"] == "vectors"
     assert talk.stm() == []
-
-
-@pytest.mark.parametrize("option", ["learn_after_each", "learn_at_end"])
-def test_learning_is_refused_until_it_is_supported(talk: Talk, option: str) -> None:
-    body = {"observations": [{"strings": ["a"]}], option: True}
-    response = talk.client.post(f"/sessions/{talk.id}/observe-sequence", json=body)
-    assert response.status_code == 400
-    assert response.json()["detail"]["feature"] == "learning"
-    assert talk.stm() == []
-
-
-def test_an_observation_that_would_learn_is_refused_until_learning_is_supported(
-    client: httpx.Client, new_session: NewSession
-) -> None:
-    talk = Talk(client, new_session(config={"max_pattern_length": 2}))
-    talk.observe("a")
-    talk.observe()
-    for path, body in (("observe", {"strings": ["b"]}), ("observe-sequence", {"observations": [{"strings": ["b"]}]})):
-        response = client.post(f"/sessions/{talk.id}/{path}", json=body)
-        assert response.status_code == 400
-        assert response.json()["detail"]["feature"] == "auto_learning"
-    assert talk.stm() == [["a"]]
