@@ -11,30 +11,10 @@ from urllib.parse import quote
 from pydantic import AliasChoices, Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from engine.options import RANK_FIELDS
+
 PROJECT_DIR = Path(__file__).resolve().parent.parent
 
-RankField = Literal[
-    "potential",
-    "similarity",
-    "evidence",
-    "confidence",
-    "snr",
-    "fragmentation",
-    "frequency",
-    "normalized_entropy",
-    "global_normalized_entropy",
-    "itfdf_similarity",
-    "confluence",
-    "predictive_information",
-    "bayesian_posterior",
-    "bayesian_prior",
-    "bayesian_likelihood",
-    "tfidf_score",
-    "weighted_similarity",
-    "weighted_evidence",
-    "weighted_confidence",
-    "weighted_snr",
-]
 MEBIBYTE = 1024 * 1024
 
 
@@ -99,7 +79,7 @@ class Environment(BaseSettings):
     fuzzy_token_threshold: float | None = Field(
         None, ge=0, le=1, validation_alias=either("FUZZY_TOKEN_THRESHOLD", "KATO_FUZZY_TOKEN_THRESHOLD")
     )
-    rank_sort_algo: RankField = Field("potential", alias="RANK_SORT_ALGO")
+    rank_sort_algo: str = Field("potential", pattern=f"^({'|'.join(RANK_FIELDS)})$", alias="RANK_SORT_ALGO")
     affinity_emotive: str | None = Field(None, alias="AFFINITY_EMOTIVE")
 
     @field_validator("cors_origins", "allowed_hosts", mode="before")

@@ -20,7 +20,7 @@ class Node(models.Model):
     finalized_version = models.BigIntegerField(db_default=0)
 
     def __str__(self) -> str:
-        return self.node_id
+        return str(self.node_id)
 
 
 class ClearedMemory(models.Model):

@@ -4,18 +4,16 @@ A session stores only what its client set; everything else follows the service's
 """
 
 from collections.abc import Callable, Mapping
-from typing import Any, get_args
+from typing import Any
 
 from django.conf import settings
 
-from katoproject.environment import RankField
+from engine.options import FILTERS, RANK_FIELDS
 from sessions_app.errors import InvalidConfiguration
 
 Check = Callable[[Any], bool]
 
 INDEXER_TYPES = ("VI", "LSH", "ANNOY", "FAISS")
-FILTERS = ("length", "jaccard", "bloom", "minhash", "rapidfuzz")
-RANK_FIELDS: tuple[str, ...] = get_args(RankField)
 
 
 def _number(low: float, high: float = float("inf")) -> Check:

@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
-from sessions_app.config import RANK_FIELDS
+from engine.options import FILTERS, RANK_FIELDS
 
 NewSession = Callable[..., str]
 
@@ -287,7 +287,7 @@ INVALID = [
     (
         "filter_pipeline",
         ["length", "bogus"],
-        "Must be a list of filter names, each one of: length, jaccard, bloom, minhash, rapidfuzz",
+        f"Must be a list of filter names, each one of: {', '.join(FILTERS)}",
     ),
     ("length_max_ratio", 0.9, "Must be a number of at least 1.0"),
     ("minhash_num_hashes", 9, "Must be an integer between 10 and 256"),
