@@ -5,7 +5,6 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from typing import Any
 
 import httpx
 import psycopg
@@ -28,15 +27,6 @@ def worker() -> Iterator[None]:
     yield
     process.send_signal(signal.SIGTERM)
     process.wait(15)
-
-
-@pytest.fixture
-def database() -> Iterator[psycopg.Connection]:
-    """The database of the running service, which is not the one that pytest-django makes for itself."""
-    parts: dict[str, Any] = settings.DATABASES["default"]
-    with psycopg.connect(host=parts["HOST"], port=parts["PORT"], user=parts["USER"], dbname="kato") as connection:
-        connection.autocommit = True
-        yield connection
 
 
 @pytest.mark.usefixtures("worker")

@@ -3,10 +3,12 @@
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 
 import httpx
 import pytest
 
+from tests.deadlines import deadline, time_left
 from tests.stack import WebServer, eventually
 
 NewSession = Callable[..., str]
@@ -38,6 +40,23 @@ def test_every_request_that_names_the_session_keeps_it_alive(
     assert alive(client, session_id)
 
 
+@pytest.mark.parametrize(("method", "path"), [("GET", "/stm"), ("GET", ""), ("POST", "/observe"), ("PUT", "/config")])
+def test_after_every_access_at_least_the_whole_life_is_ahead(
+    client: httpx.Client, new_session: NewSession, method: str, path: str
+) -> None:
+    """G6: not every read moves the deadline, but the slack that allows for it comes on top of the promise."""
+    life = timedelta(seconds=8)
+    slack = life * 0.05
+    node_id = f"whole life {method} {path}"
+    session_id = new_session(node_id=node_id, ttl_seconds=8)
+    end = time.monotonic() + 2.5 * slack.total_seconds()  # so that the deadline has to be moved at least once
+    while time.monotonic() < end:
+        asked = datetime.now(UTC)
+        client.request(method, f"/sessions/{session_id}{path}", json={} if method == "POST" else None)
+        dies = deadline(client, session_id, node_id=node_id)
+        assert asked + life <= dies <= datetime.now(UTC) + life + slack
+
+
 def test_silence_ends_it_and_asking_whether_it_exists_does_not_keep_it(
     client: httpx.Client, new_session: NewSession
 ) -> None:
@@ -61,12 +80,21 @@ def test_an_expired_session_says_so_until_its_row_is_deleted(client: httpx.Clien
 
 
 def test_a_touch_never_shortens_an_extension(client: httpx.Client, new_session: NewSession) -> None:
-    """R07."""
-    session_id = new_session(ttl_seconds=10)
+    """R07: neither what the session says nor what it does."""
+    session_id = new_session(node_id="extended", ttl_seconds=10)
     assert client.post(f"/sessions/{session_id}/extend", params={"ttl_seconds": 100}).status_code == 200
-    for path in ("/stm", "/config", ""):
-        assert client.get(f"/sessions/{session_id}{path}").status_code == 200
-    client.post(f"/sessions/{session_id}/observe", json={"strings": ["a"]})
+    for method, path, body in (
+        ("GET", "/stm", None),
+        ("GET", "/config", None),
+        ("GET", "", None),
+        ("GET", "/unknown", None),
+        ("POST", "/observe", {"strings": ["a"]}),
+        ("POST", "/observe-sequence", {"observations": [{"strings": ["a"]}]}),
+        ("POST", "/config", {"persistence": 3}),
+        ("POST", "/clear-stm", None),
+    ):
+        client.request(method, f"/sessions/{session_id}{path}", json=body)
+        assert time_left(client, session_id, node_id="extended") >= timedelta(seconds=95), path
     assert 95 <= client.get(f"/sessions/{session_id}").json()["ttl_seconds"] <= 100
 
 

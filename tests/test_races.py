@@ -4,12 +4,15 @@ Every request uses a connection of its own, so that the kernel spreads them over
 """
 
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from functools import partial
 from typing import Any
 
 import httpx
+import psycopg
 import pytest
 
+from tests.deadlines import time_left
 from tests.races import at_once
 from tests.stack import WebServer
 
@@ -21,6 +24,7 @@ class Api:
 
     def __init__(self, client: httpx.Client, session_id: str) -> None:
         self._client = client
+        self.id = session_id
         self._base = f"/sessions/{session_id}"
 
     def request(self, method: str, path: str, **options: Any) -> httpx.Response:
@@ -41,6 +45,9 @@ class Api:
     def stm(self) -> list[list[str]]:
         events: list[list[str]] = self.get("/stm").json()["stm"]
         return events
+
+    def time_left(self, node_id: str) -> timedelta:
+        return time_left(self._client, self.id, node_id=node_id)
 
 
 @pytest.fixture
@@ -63,6 +70,17 @@ def test_ten_concurrent_observes_are_ten_events(api: Callable[..., Api], repetit
         assert answer.json()["time"] == answer.json()["stm_length"]
 
 
+def test_renewing_the_life_of_a_session_writes_nothing_else(api: Callable[..., Api]) -> None:
+    """G1, R02: between ten observes there are ten requests that only touch (a wrong path names the session too)."""
+    for _ in range(10):
+        session = api()
+        observes = [partial(session.observe, f"s{n}") for n in range(10)]
+        touches = [partial(session.get, "/unknown")] * 10
+        answers = at_once([call for pair in zip(observes, touches, strict=True) for call in pair])
+        assert [answer.status_code for answer in answers] == [200, 404] * 10
+        assert sorted(session.stm()) == [[f"s{n}"] for n in range(10)]
+
+
 def test_observes_of_emotives_and_metadata_are_all_accumulated(api: Callable[..., Api]) -> None:
     session = api()
     at_once([partial(session.post, "/observe", json={"emotives": {"joy": float(n)}}) for n in range(10)])
@@ -70,7 +88,7 @@ def test_observes_of_emotives_and_metadata_are_all_accumulated(api: Callable[...
 
 
 def test_a_clear_and_an_observe_end_in_one_of_the_serial_outcomes(api: Callable[..., Api]) -> None:
-    """G3, R05: never the old events back."""
+    """G3, R05: never the old events back, not even when the STM grows again."""
     outcomes = set()
     for _ in range(100):
         session = api()
@@ -80,6 +98,8 @@ def test_a_clear_and_an_observe_end_in_one_of_the_serial_outcomes(api: Callable[
         stm = session.stm()
         cleared_first = observed.json()["stm_length"] == 1
         assert stm == ([["new"]] if cleared_first else [])
+        assert [session.observe(symbol).status_code for symbol in "xyz"] == [200] * 3
+        assert session.stm() == [*stm, ["x"], ["y"], ["z"]]
         outcomes.add(cleared_first)
     assert outcomes == {True, False}, "the two never overlapped: the test shows nothing"
 
@@ -97,7 +117,7 @@ def test_a_sequence_and_an_observe_do_not_mix(api: Callable[..., Api]) -> None:
 def test_config_extend_and_observe_all_take_effect(api: Callable[..., Api]) -> None:
     """G4, R06, R07."""
     for _ in range(30):
-        session = api(ttl_seconds=100)
+        session = api(node_id="extended in a race", ttl_seconds=100)
         answers = at_once(
             [
                 partial(session.post, "/config", json={"recall_threshold": 0.77}),
@@ -112,6 +132,7 @@ def test_config_extend_and_observe_all_take_effect(api: Callable[..., Api]) -> N
         assert (config["recall_threshold"], config["persistence"]) == (0.77, 7)
         assert session.stm() == [["kept"]]
         assert 4980 <= session.get("").json()["ttl_seconds"] <= 5000
+        assert session.time_left("extended in a race") >= timedelta(seconds=4980)
 
 
 def test_nothing_brings_a_deleted_session_back(api: Callable[..., Api], client: httpx.Client) -> None:
@@ -151,6 +172,18 @@ def test_no_operation_resurrects(api: Callable[..., Api], method: str, path: str
         assert deleted.status_code == 200
         assert other.status_code in (200, 404)
         assert session.get("/exists").json()["exists"] is False
+
+
+def test_a_deleted_session_leaves_nothing_behind(api: Callable[..., Api], database: psycopg.Connection) -> None:
+    """Nor does an observation that is committed while the deletion waits for it."""
+    deleted = []
+    for _ in range(50):
+        session = api()
+        session.observe("before")
+        at_once([partial(session.delete), *[partial(session.observe, f"s{n}") for n in range(3)]])
+        deleted.append(session.id)
+    left = database.execute("SELECT count(*) FROM sessions_app_entry WHERE session_id = ANY(%s)", [deleted]).fetchone()
+    assert left == (0,)
 
 
 def test_two_deletes_have_one_winner(api: Callable[..., Api]) -> None:
