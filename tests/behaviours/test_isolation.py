@@ -35,7 +35,7 @@ def test_ten_sessions_at_once_each_keep_their_events_in_order(api: Client) -> No
 
 
 def test_sessions_observing_different_emotives_see_only_their_own(api: Client) -> None:
-    """Behaviour 3, the half without learning: that both learn, under different names, follows with learning."""
+    """Behaviour 3."""
     glad, sad = create(api), create(api)
 
     glad.observe("hello", emotives={"joy": 0.9, "energy": 0.5})
@@ -46,10 +46,16 @@ def test_sessions_observing_different_emotives_see_only_their_own(api: Client) -
     assert sad.stm() == [["goodbye"]]
     assert sad.percept()["emotives"] == {"sorrow": 0.8}
 
+    for session in (glad, sad):
+        session.observe("and more")
+    assert glad.learn() != sad.learn()
+    glad.observe("hello", "and more")
+    assert [prediction["emotives"] for prediction in glad.predictions()] == [{"joy": 0.9, "energy": 0.5}]
+
 
 @pytest.mark.parametrize("dimensions", [1, 768])
 def test_an_observation_with_a_vector_is_refused_and_changes_nothing(api: Client, dimensions: int) -> None:
-    """Behaviour 3, vectors: they follow with learning; until then nobody may believe that one was stored."""
+    """Behaviour 3, vectors: they come with the rest of the API; until then nobody may believe that one was stored."""
     session = create(api)
     session.observe("before", emotives={"joy": 0.5})
     percept = session.percept()

@@ -25,16 +25,18 @@ def test_a_percept_shows_the_session_s_own_observation_sorted_and_exact(api: Cli
     assert second.percept()["emotives"] == {"fear": 0.1234567890123456, "joy": -1}
 
 
-def test_three_sessions_of_one_node_hold_what_they_would_predict_from(api: Client, node: str) -> None:
-    """Behaviour 18, the STM's half: that the second one's cognition has predictions follows with learning."""
-    observed: dict[Session, str] = {create(api, node): "ABC", create(api, node): "AB", create(api, node): "XY"}
-
-    for session, symbols in observed.items():
+def test_what_one_session_learned_is_predicted_where_it_fits_and_only_there(api: Client, node: str) -> None:
+    """Behaviour 18."""
+    teacher, fitting, foreign = create(api, node), create(api, node), create(api, node)
+    for session, symbols in ((teacher, "ABC"), (fitting, "AB"), (foreign, "XY")):
         for symbol in symbols:
             session.observe(symbol)
-
-    for session, symbols in observed.items():
         assert session.stm() == [[symbol] for symbol in symbols]
+
+    teacher.learn()
+
+    assert [prediction["future"] for prediction in fitting.cognition()["predictions"]] == [[["C"]]]
+    assert foreign.cognition()["predictions"] == []
 
 
 def test_five_sessions_of_one_node_at_once_each_perceive_their_own_value(api: Client, node: str) -> None:
@@ -51,13 +53,16 @@ def test_five_sessions_of_one_node_at_once_each_perceive_their_own_value(api: Cl
     assert [percept["emotives"] for percept in percepts] == [{"value": n / 8} for n in range(5)]
 
 
-def test_clearing_the_stm_empties_the_percept(api: Client) -> None:
-    """Behaviour 20, the percept's half: that it empties the predictions follows with learning."""
+def test_clearing_the_stm_empties_percept_and_predictions(api: Client) -> None:
+    """Behaviour 20."""
     session = create(api)
-    session.observe("something", emotives={"joy": 1.0}, metadata={"by": "me"})
+    session.observe("something", "else")
+    session.learn()
+    session.observe("something", "else", emotives={"joy": 1.0}, metadata={"by": "me"})
     assert session.percept() != {}
+    assert session.cognition()["predictions"] != []
 
     session.clear_stm()
 
     assert session.percept() == {}
-    assert session.stm() == []
+    assert session.cognition()["predictions"] == session.predictions() == session.stm() == []

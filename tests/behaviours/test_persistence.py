@@ -23,13 +23,15 @@ def test_after_every_observation_the_stm_is_what_was_sent_so_far(api: Client) ->
 
 
 def test_four_events_one_by_one_and_then_two_symbols_as_one_event(api: Client) -> None:
-    """Behaviour 10, the STM's half: that the four are learned and then predicted from the two follows with learning."""
+    """Behaviour 10."""
     session = create(api)
     for symbol in "ABCD":
         session.observe(symbol)
     assert session.stm() == [["A"], ["B"], ["C"], ["D"]]
+    assert session.learn().startswith("PTRN|")
 
     session.clear_stm()
     session.observe("A", "B")
 
     assert session.stm() == [["A", "B"]]
+    assert session.predictions()[0]["future"] == [["C"], ["D"]]
