@@ -48,17 +48,6 @@ class Session:
     def cognition(self) -> Any:
         return ok(self.client.request("GET", f"{self.path}/cognition-data"))["cognition_data"]
 
-    def learn(self) -> str:
-        """The name of the pattern."""
-        name: str = ok(self.client.request("POST", f"{self.path}/learn"))["pattern_name"]
-        return name
-
-    def predictions(self) -> Any:
-        return ok(self.client.request("GET", f"{self.path}/predictions"))["predictions"]
-
-    def cognition(self) -> Any:
-        return ok(self.client.request("GET", f"{self.path}/cognition-data"))["cognition_data"]
-
     def clear_stm(self) -> None:
         ok(self.client.request("POST", f"{self.path}/clear-stm"))
 
