@@ -5,12 +5,14 @@ import signal
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
 
 import httpx
 import psycopg
 import pytest
+from django.conf import settings
 
 from tests.conftest import Fragile
 from tests.races import at_once
@@ -98,10 +100,31 @@ def test_a_restart_between_two_requests_is_not_noticed(fragile: Fragile, client:
     assert client.post(f"/sessions/{session_id}/observe", json={"strings": ["after"]}).status_code == 200
 
 
+def _connect_every_slot(fragile: Fragile, session_id: str) -> None:
+    """Make all threads that may work at once work at once: from now on each of them has a connection of its own."""
+    waiting = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'kato' AND wait_event_type = 'Lock'"
+
+    def all_wait() -> bool:
+        [number] = onlooker.execute(waiting).fetchone() or (0,)
+        onlooker.rollback()  # the activity is a snapshot per transaction
+        return int(number) >= 2 * settings.ENV.limit_concurrency
+
+    with (
+        ThreadPoolExecutor(60) as pool,
+        database_connection(fragile) as onlooker,
+        database_connection(fragile) as holder,
+    ):
+        holder.execute("SELECT 1 FROM sessions_app_session WHERE id = %s FOR UPDATE", [session_id])
+        for _ in range(60):
+            pool.submit(httpx.post, f"{fragile.web.url}/sessions/{session_id}/clear-stm", timeout=30)
+        eventually(all_wait, "every slot waits for the session", seconds=3)
+
+
 def test_a_frozen_database_is_a_503_in_bounded_time_and_liveness_stays_fast(
     fragile: Fragile, client: httpx.Client, session_id: str
 ) -> None:
     """G8: more requests than threads, all at once, none of which gets an answer from the database."""
+    _connect_every_slot(fragile, client.post("/sessions", json={"node_id": "n"}).json()["session_id"])
     slowest_health = 0.0
     done = threading.Event()
 
