@@ -25,7 +25,7 @@ def main() -> None:
     for names in variable_names().values():
         for name in names:
             os.environ.pop(name, None)
-    with _folder() as folder, load_generator() as load, _services(folder, load) as (ours, baseline):
+    with temporary_folder() as folder, load_generator() as load, _services(folder, load) as (ours, baseline):
         rows = _measure_all(ours, baseline, options)
         faults = {} if options.only else _count_faults(ours, baseline, trials=1 if options.quick else 3)
     seconds = round(time.monotonic() - began)
@@ -70,7 +70,7 @@ def _count_faults(ours: Ours, baseline: Baseline, *, trials: int) -> dict[str, F
 
 
 @contextmanager
-def _folder() -> Iterator[Path]:
+def temporary_folder() -> Iterator[Path]:
     folder = Path(tempfile.mkdtemp(prefix="kato-bench-"))
     folder.chmod(0o755)  # the servers of a root user run as nobody
     try:

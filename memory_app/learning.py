@@ -15,21 +15,23 @@ from pydantic_core import from_json, to_json
 from engine.learning import EmotivesWindow, Lesson, merge_emotives, merge_metadata
 from katoproject.postgresql.statements import execute, execute_one
 
-_NODE = "SELECT memory FROM memory_app_node WHERE node_id = %(node_id)s FOR KEY SHARE"
 _NEW_NODE = """
     INSERT INTO memory_app_node (node_id, memory)
     VALUES (%(node_id)s, nextval('memory_app_memory')) ON CONFLICT (node_id) DO NOTHING
 """
 _LEARN = """
-    INSERT INTO memory_app_pattern AS pattern
-        (memory, name, events, length, frequency, emotives, metadata, created, changed)
-    SELECT %(memory)s, decode(name, 'hex'), events::json, length, frequency, '[]', '{}',
-           pg_current_xact_id(), pg_current_xact_id()
-    FROM unnest(%(names)s::text[], %(events)s::text[], %(lengths)s::int[], %(frequencies)s::bigint[])
-        AS lesson (name, events, length, frequency)
-    ORDER BY name
-    ON CONFLICT (memory, name) DO UPDATE
-    SET frequency = pattern.frequency + EXCLUDED.frequency, changed = EXCLUDED.changed
+    WITH node AS (SELECT memory FROM memory_app_node WHERE node_id = %(node_id)s FOR KEY SHARE), learned AS (
+        INSERT INTO memory_app_pattern AS pattern
+            (memory, name, events, length, frequency, emotives, metadata, created, changed)
+        SELECT node.memory, decode(name, 'hex'), events::json, length, frequency, '[]', '{}',
+               pg_current_xact_id(), pg_current_xact_id()
+        FROM node, unnest(%(names)s::text[], %(events)s::text[], %(lengths)s::int[], %(frequencies)s::bigint[])
+            AS lesson (name, events, length, frequency)
+        ORDER BY name
+        ON CONFLICT (memory, name) DO UPDATE
+        SET frequency = pattern.frequency + EXCLUDED.frequency, changed = EXCLUDED.changed
+    )
+    SELECT memory FROM node
 """
 _EXPERIENCE = """
     SELECT encode(name, 'hex'), emotives::text, metadata::text FROM memory_app_pattern
@@ -60,19 +62,7 @@ def learn(*, node_id: str, lessons: list[Lesson], persistence: int) -> None:
     """
     if not lessons:
         return
-    memory = _memory_for_learning(node_id)
-    by_name = {lesson.name: lesson for lesson in lessons}
-    frequencies = Counter(lesson.name for lesson in lessons)
-    execute(
-        _LEARN,
-        {
-            "memory": memory,
-            "names": list(by_name),
-            "events": [_json(lesson.events) for lesson in by_name.values()],
-            "lengths": [lesson.length for lesson in by_name.values()],
-            "frequencies": [frequencies[name] for name in by_name],
-        },
-    )
+    memory = _learn_patterns(node_id, lessons)
     _merge_experience(memory, [one for one in lessons if one.emotives or one.metadata], persistence)
     _add_affinities(memory, lessons)
 
@@ -81,11 +71,21 @@ def _json(value: Any) -> str:
     return to_json(value).decode()
 
 
-def _memory_for_learning(node_id: str) -> int:
-    row = execute_one(_NODE, {"node_id": node_id})
+def _learn_patterns(node_id: str, lessons: list[Lesson]) -> int:
+    """Patterns and their frequencies; answers the memory that they went into."""
+    by_name = {lesson.name: lesson for lesson in lessons}
+    frequencies = Counter(lesson.name for lesson in lessons)
+    parameters = {
+        "node_id": node_id,
+        "names": list(by_name),
+        "events": [_json(lesson.events) for lesson in by_name.values()],
+        "lengths": [lesson.length for lesson in by_name.values()],
+        "frequencies": [frequencies[name] for name in by_name],
+    }
+    row = execute_one(_LEARN, parameters)
     if row is None:
         execute(_NEW_NODE, {"node_id": node_id})
-        [row] = execute(_NODE, {"node_id": node_id})
+        [row] = execute(_LEARN, parameters)
     return int(row[0])
 
 

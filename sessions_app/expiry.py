@@ -23,12 +23,12 @@ if settings.ENV.session_auto_extend:
         f"CASE WHEN expires_at < clock_timestamp() + {_TTL} THEN clock_timestamp() + {_TTL_AND_SLACK} "
         "ELSE expires_at END"
     )
-    # While a long batch runs, other requests must find the session alive (R12); its end sets the deadline anew.
+    # While a long batch runs, other requests must find the session alive (R12). Nothing takes this back: living two
+    # minutes too long does no harm, and another batch may still count on it.
     HELD_DEADLINE = f"GREATEST(expires_at, now() + {_TTL} + interval '2 minutes')"
-    RELEASED_DEADLINE = f"GREATEST(extended_until, clock_timestamp() + {_TTL_AND_SLACK})"
     # What the client is told: exactly what it was promised, without the slack.
     PROMISED_DEADLINE = f"GREATEST(extended_until, now() + {_TTL})"
 else:
     FIRST_DEADLINE = f"now() + {_TTL}"
     TOUCH_DUE = "false"
-    TOUCHED_DEADLINE = HELD_DEADLINE = RELEASED_DEADLINE = PROMISED_DEADLINE = "expires_at"
+    TOUCHED_DEADLINE = HELD_DEADLINE = PROMISED_DEADLINE = "expires_at"

@@ -14,8 +14,8 @@ from sessions_app.api.schema import IDEMPOTENCY_KEY, errors
 from sessions_app.errors import NotSupportedYet
 from sessions_app.observations import Observation
 
-# A batch of more observations than this may take long enough for a short-lived session to run out meanwhile (R12).
-LONG_BATCH = 100
+# A body of more bytes than this may take so long to read and to perform that a short-lived session runs out (R12).
+LONG_BATCH = 64 * 1024
 
 
 def _observation(given: shapes.ObservationInput, prefix: str) -> Observation:
@@ -65,10 +65,11 @@ class ObserveSequence(SessionView):
         responses={200: shapes.SequenceAnswer, **errors(400, 404, 413, 422)},
     )
     def post(self, request: HttpRequest, session_id: str) -> HttpResponse:
-        given = parse_body(request, shapes.ObserveSequence, read_raw_body(request))
-        observations = [_observation(item, "seq-obs-") for item in given.observations]
-        if len(observations) > LONG_BATCH:
+        body = read_raw_body(request)
+        if len(body) > LONG_BATCH:
             operations.hold(session_id=session_id)
+        given = parse_body(request, shapes.ObserveSequence, body)
+        observations = [_observation(item, "seq-obs-") for item in given.observations]
 
         def perform() -> bytes:
             observed = operations.observe_sequence(

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from django.db import transaction
 
 from sessions_app.errors import EmptyStm
-from sessions_app.operations.observation import trim
 from sessions_app.operations.state import LockedSession
 
 
@@ -29,5 +28,4 @@ def learn(*, session_id: str) -> Learned:
         raise EmptyStm
     name = session.learn()
     session.save()
-    trim(session_id)
     return Learned(name, events)

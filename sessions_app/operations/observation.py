@@ -3,17 +3,13 @@
 from django.db import transaction
 
 from engine.observation import make_event
-from katoproject.postgresql.statements import Parameters, execute, execute_one
+from katoproject.postgresql.statements import Parameters, execute_one
 from sessions_app import cache, config
 from sessions_app.expiry import ALIVE, TOUCHED_DEADLINE
 from sessions_app.models import Stream
 from sessions_app.observations import Observation, Observed, percept_text
-from sessions_app.operations.sql import CACHED_VERSION, NEXT_VERSION, STREAM_LIMIT, json_text
+from sessions_app.operations.sql import CACHED_VERSION, NEXT_VERSION, STREAM_LIMIT, json_text, trim_if_due
 from sessions_app.operations.state import LockedSession
-
-# Entries that fell out of their window are deleted once per so many events.
-_TRIM_EVERY = 128
-
 
 # An observation that makes the STM long enough to be learned needs more than one statement (engine.md 3.2).
 _PATTERN_LENGTH = "COALESCE((config->>'max_pattern_length')::numeric, %(max_pattern_length)s)"
@@ -61,14 +57,6 @@ _OBSERVE = f"""
     SELECT node_id, time, stm_start, stm_end, cached_version FROM session
 """
 
-_TRIM = f"""
-    DELETE FROM sessions_app_entry AS entry USING sessions_app_session AS session
-    WHERE session.id = %(id)s AND entry.session_id = session.id
-      AND entry.position <= CASE entry.stream
-            WHEN {Stream.EVENTS} THEN LEAST(stm_start, seen_start)
-            WHEN {Stream.EMOTIVES} THEN LEAST(emotives_start, seen_emotives_start) ELSE metadata_start END
-"""
-
 
 def observe(*, session_id: str, observation: Observation) -> tuple[str, Observed]:
     """Append one observation, and learn if the STM is long enough now; answers the node and the state after it.
@@ -80,8 +68,8 @@ def observe(*, session_id: str, observation: Observation) -> tuple[str, Observed
         return _observe_and_learn(session_id, observation)
     node_id, time, stm_start, stm_end, cached_version = row
     cache.forget_on_commit(session_id, cached_version)
-    if stm_start and stm_end % _TRIM_EVERY == 0:
-        trim(session_id)
+    if stm_start:
+        trim_if_due(session_id, stm_end - 1, stm_end)
     return node_id, Observed(observation.unique_id, stm_end - stm_start, time)
 
 
@@ -90,13 +78,7 @@ def _observe_and_learn(session_id: str, observation: Observation) -> tuple[str, 
     session = LockedSession(session_id)
     learned = session.observe(observation)
     session.save()
-    trim(session_id)
     return session.node_id, Observed(observation.unique_id, len(session.stm), session.time, learned)
-
-
-def trim(session_id: str) -> None:
-    """Delete entries outside their window. Readers never see them, so it does not matter when this happens."""
-    execute(_TRIM, {"id": session_id})
 
 
 def _parameters(session_id: str, observation: Observation) -> Parameters:

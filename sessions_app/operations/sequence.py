@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from django.db import transaction
 
 from sessions_app.observations import Observation, Observed
-from sessions_app.operations.observation import trim
 from sessions_app.operations.state import LockedSession
 
 
@@ -54,5 +53,4 @@ def observe_sequence(
             final = session.learn()
             learned.append(final)
         session.save()
-        trim(session_id)
     return SequenceObserved(session.node_id, initial_length, len(session.stm), results, learned, final)

@@ -4,7 +4,9 @@ from typing import Any
 
 from pydantic_core import to_json
 
+from katoproject.postgresql.statements import execute
 from sessions_app import cache
+from sessions_app.models import Stream
 
 # Events, emotives and metadata entries that a session keeps at most, each (D35).
 STREAM_LIMIT = 1000
@@ -25,3 +27,20 @@ CACHED_VERSION = f"""
 
 def json_text(value: Any) -> str:
     return to_json(value).decode()
+
+
+# Readers never see entries outside their windows, so it does not matter when these are deleted: now and then.
+_TRIM_EVERY = 128  # events
+_TRIM = f"""
+    DELETE FROM sessions_app_entry AS entry USING sessions_app_session AS session
+    WHERE session.id = %(id)s AND entry.session_id = session.id
+      AND entry.position <= CASE entry.stream
+            WHEN {Stream.EVENTS} THEN LEAST(stm_start, seen_start)
+            WHEN {Stream.EMOTIVES} THEN LEAST(emotives_start, seen_emotives_start) ELSE metadata_start END
+"""
+
+
+def trim_if_due(session_id: str, end_before: int, end_now: int) -> None:
+    """Delete entries that fell out of their windows, once per so many events appended."""
+    if end_before // _TRIM_EVERY != end_now // _TRIM_EVERY:
+        execute(_TRIM, {"id": session_id})

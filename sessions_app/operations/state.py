@@ -13,10 +13,10 @@ from katoproject.postgresql.statements import execute, execute_one
 from sessions_app import cache
 from sessions_app.config import effective
 from sessions_app.errors import SessionNotFound
-from sessions_app.expiry import ALIVE, RELEASED_DEADLINE
+from sessions_app.expiry import ALIVE, TOUCHED_DEADLINE
 from sessions_app.models import Stream
 from sessions_app.observations import Observation, percept_text
-from sessions_app.operations.sql import CACHED_VERSION, NEXT_VERSION, STREAM_LIMIT, json_text
+from sessions_app.operations.sql import CACHED_VERSION, NEXT_VERSION, STREAM_LIMIT, json_text, trim_if_due
 
 PREFIX = "PTRN|"
 
@@ -39,7 +39,7 @@ _APPEND = """
 # No check of the expiry here: the session was admitted when it was locked (R09).
 _SAVE = f"""
     UPDATE sessions_app_session SET
-        version = {NEXT_VERSION}, time = %(time)s, percept = %(percept)s::json, expires_at = {RELEASED_DEADLINE},
+        version = {NEXT_VERSION}, time = %(time)s, percept = %(percept)s::json, expires_at = {TOUCHED_DEADLINE},
         stm_start = %(stm_start)s, stm_end = %(stm_end)s,
         emotives_start = %(emotives_start)s, emotives_end = %(emotives_end)s,
         metadata_start = %(metadata_start)s, metadata_end = %(metadata_end)s,
@@ -56,7 +56,7 @@ class Window:
     def __init__(self, start: int, end: int) -> None:
         self.start = start
         self.end = end
-        self._stored_end = end
+        self.stored_end = end
         self._entries: dict[int, Any] = {}
 
     def __len__(self) -> int:
@@ -79,7 +79,7 @@ class Window:
     def appended_from(self, first: int) -> Iterator[tuple[int, Any]]:
         """New entries from a position on: only what is still needed gets a row."""
         return (
-            (position, self._entries[position]) for position in range(max(first, self._stored_end + 1), self.end + 1)
+            (position, self._entries[position]) for position in range(max(first, self.stored_end + 1), self.end + 1)
         )
 
 
@@ -178,6 +178,7 @@ class LockedSession:
         )
         memory_app.learning.learn(node_id=self.node_id, lessons=self._lessons, persistence=self.config["persistence"])
         cache.forget_on_commit(self.id, cached_version)
+        trim_if_due(self.id, self.stm.stored_end, self.stm.end)
 
     def _append_entries(self) -> None:
         needed_from = {

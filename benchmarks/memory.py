@@ -1,0 +1,205 @@
+"""`python -m benchmarks.memory`: learning and predicting over HTTP, with two web processes."""
+
+import argparse
+import json
+import os
+import time
+from collections.abc import Callable
+from itertools import chain
+from pathlib import Path
+from statistics import median
+
+import psutil
+import psycopg
+
+from benchmarks.engine_data import Row, Source
+from benchmarks.load import Job, Outcome, Script, Step, load_generator
+from benchmarks.run import temporary_folder
+from benchmarks.services import Ours
+from katoproject.embedded.locations import postgres_url
+
+VOCABULARY, NARROW = 5_000, 40
+SIZES = (1_000, 10_000, 100_000)
+QUERIES = 100
+LEARNERS = 16
+PATTERNS_PER_LEARNER = 60
+BATCH = 50
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.memory", description=__doc__)
+    parser.add_argument("--full", action="store_true", help="also a million patterns")
+    options = parser.parse_args()
+    with temporary_folder() as folder, load_generator() as load:
+        os.environ |= {"KATO_DATA_DIR": str(folder / "ours"), "LOG_LEVEL": "ERROR"}
+        service = Ours(folder / "ours", load)
+        service.start()
+        try:
+            _learning(service)
+            print(f"\n{'patterns':>10}{'vocabulary':>12}{'p50 ms':>9}{'p99 ms':>9}{'cached p50':>12}{'MB/process':>12}")
+            for size in (*SIZES, *((1_000_000,) if options.full else ())):
+                _predicting(service, size, VOCABULARY)
+            _predicting(service, 10_000, NARROW)
+            _learn_then_predict(service, f"{VOCABULARY}-{1_000_000 if options.full else SIZES[-1]}")
+            _index(folder / "ours", 1_000_000 if options.full else SIZES[-1])
+        finally:
+            service.stop()
+
+
+# Learning ------------------------------------------------------------------------------------------------------------
+
+
+def _observations(events: list[list[str]]) -> list[dict[str, list[str]]]:
+    return [{"strings": event} for event in events]
+
+
+def _sequence(session_id: str, events: list[list[str]], **options: bool) -> Step:
+    body = json.dumps({"observations": _observations(events), **options})
+    return Step("POST", f"/sessions/{session_id}/observe-sequence", body)
+
+
+def _learning(service: Ours) -> None:
+    """20-symbol patterns, each learn a durable transaction of its own, but for the last line."""
+    rows = iter(Source(VOCABULARY).rows(5 * LEARNERS * PATTERNS_PER_LEARNER))
+
+    def events() -> list[list[str]]:
+        return next(rows)[1]
+
+    def one_by_one(session_id: str) -> list[Step]:
+        learn = Step("POST", f"/sessions/{session_id}/learn")
+        return [step for _ in range(PATTERNS_PER_LEARNER) for step in (_sequence(session_id, events()), learn)]
+
+    def at_the_end(session_id: str) -> list[Step]:
+        return [_sequence(session_id, events(), learn_at_end=True) for _ in range(PATTERNS_PER_LEARNER)]
+
+    def batches(session_id: str) -> list[Step]:
+        patterns = [[list(chain(*events())) for _ in range(BATCH)] for _ in range(2)]
+        return [_sequence(session_id, batch, learn_after_each=True) for batch in patterns]
+
+    print(f"{'learning':<52}{'patterns/s':>12}{'CPU µs/pattern':>16}")
+    for name, steps_of, per_request in (
+        ("observe-sequence, then learn (two requests)", one_by_one, 0.5),
+        ("observe-sequence with learn_at_end (one request)", at_the_end, 1.0),
+        (f"observe-sequence of {BATCH} with learn_after_each", batches, float(BATCH)),
+    ):
+        outcome, cpu = _play(service, [steps_of(session) for session in service.seed(LEARNERS)])
+        patterns = len(outcome.latencies) * per_request
+        print(f"{name:<52}{patterns / outcome.seconds:>12.0f}{cpu / patterns * 1e6:>16.0f}", flush=True)
+
+
+def _play(service: Ours, scripts: list[list[Step]]) -> tuple[Outcome, float]:
+    """The outcome, and the CPU seconds of all processes of the service."""
+    before = sum(service.costs().values())
+    outcome = service.load.run(Job(service.port, [Script(steps) for steps in scripts], seconds=60))
+    if outcome.failed:
+        raise RuntimeError(f"requests failed: {outcome.statuses}")
+    return outcome, sum(service.costs().values()) - before
+
+
+# Predicting ----------------------------------------------------------------------------------------------------------
+
+
+def _fill(data: Path, node: str, rows: list[Row]) -> None:
+    """Patterns straight into the table: what is measured is what comes after."""
+    with psycopg.connect(postgres_url(data)) as connection:
+        [memory] = connection.execute(
+            "INSERT INTO memory_app_node (node_id, memory) VALUES (%s, nextval('memory_app_memory')) RETURNING memory",
+            [node],
+        ).fetchone() or (0,)
+        [xid] = connection.execute("SELECT pg_current_xact_id()::text").fetchone() or ("0",)
+        with connection.cursor().copy(
+            "COPY memory_app_pattern (memory, name, events, length, frequency, emotives, metadata, created, changed) "
+            "FROM STDIN"
+        ) as copy:
+            for name, events, frequency in rows:
+                length = sum(map(len, events))
+                copy.write_row(
+                    (memory, bytes.fromhex(name), json.dumps(events), length, frequency, "[]", "{}", xid, xid)
+                )
+    with psycopg.connect(postgres_url(data), autocommit=True) as connection:
+        connection.execute("VACUUM ANALYZE memory_app_pattern")
+
+
+def _asking_sessions(service: Ours, node: str, queries: list[list[list[str]]]) -> list[str]:
+    create = Step("POST", "/sessions", json.dumps({"node_id": node}))
+    ids = service.load.run(Job(service.port, [Script([create], len(queries))])).created
+    steps = [_sequence(session_id, query) for session_id, query in zip(ids, queries, strict=True)]
+    service.load.run(Job(service.port, [Script(steps)]))
+    return ids
+
+
+def _prediction(session_id: str) -> Step:
+    return Step("GET", f"/sessions/{session_id}/predictions")
+
+
+def _resident(service: Ours) -> float:
+    """Megabytes per web process."""
+    [web] = service.processes()["web"]
+    return max(child.memory_info().rss for child in psutil.Process(web).children()) / 1e6
+
+
+def _quantiles(outcome: Outcome) -> tuple[float, float]:
+    times = sorted(outcome.latencies)
+    return median(times) * 1000, times[len(times) * 99 // 100] * 1000
+
+
+def _predicting(service: Ours, size: int, vocabulary: int) -> None:
+    source = Source(vocabulary)
+    rows = source.rows(size)
+    node = f"{vocabulary}-{size}"
+    _fill(service.data, node, rows)
+    before = _resident(service)
+    warm_up = _asking_sessions(service, node, source.queries(rows, 16))
+    # Every process builds its index: each script is a connection, and connections spread over the processes.
+    _play(service, [[_prediction(session_id)] for session_id in warm_up])
+    asking = _asking_sessions(service, node, source.queries(rows, QUERIES))
+    first, _ = _play(service, [[_prediction(session_id) for session_id in asking]])
+    again, _ = _play(service, [[_prediction(session_id) for session_id in asking]])
+    p50, p99 = _quantiles(first)
+    grown = _resident(service) - before
+    print(f"{size:>10}{vocabulary:>12}{p50:>9.2f}{p99:>9.2f}{_quantiles(again)[0]:>12.2f}{grown:>12.0f}", flush=True)
+
+
+def _learn_then_predict(service: Ours, node: str) -> None:
+    source = Source(VOCABULARY, seed=2)
+    rows = source.rows(2 * QUERIES)
+    asking = _asking_sessions(service, node, source.queries(rows, 2 * QUERIES))
+    [teacher] = _asking_sessions(service, node, [[["x", "y"]]])
+    alone, _ = _play(service, [[_prediction(session_id) for session_id in asking[:QUERIES]]])
+    steps = [
+        step
+        for session_id, row in zip(asking[QUERIES:], rows, strict=False)
+        for step in (_sequence(teacher, row[1], learn_at_end=True), _prediction(session_id))
+    ]
+    mixed, _ = _play(service, [steps])
+    after_learn = median(mixed.latencies[1::2]) * 1000
+    print(
+        f"\nprediction on {node}: p50 {median(alone.latencies) * 1000:.2f} ms; "
+        f"right after a learn into the same node: {after_learn:.2f} ms"
+    )
+
+
+# The index -----------------------------------------------------------------------------------------------------------
+
+
+def _index(data: Path, size: int) -> None:
+    """Building it from the database, and what it takes in memory."""
+    os.environ |= {"DATABASE_URL": postgres_url(data), "DJANGO_SETTINGS_MODULE": "katoproject.settings"}
+    import django
+
+    django.setup()
+    from memory_app.index import NodeIndex
+
+    build: Callable[[], object] = (node := NodeIndex(f"{VOCABULARY}-{size}")).follow
+    began = time.perf_counter()
+    build()
+    took = time.perf_counter() - began
+    number = len(node.index)
+    print(
+        f"index of {number} patterns: built at {number / took:.0f} patterns/s, "
+        f"{node.index.memory_bytes() / number:.0f} bytes per pattern"
+    )
+
+
+if __name__ == "__main__":
+    main()
