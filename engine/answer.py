@@ -10,7 +10,8 @@ from engine.index import View
 from engine.kernels import Floats, Ints
 from engine.kernels.futures import Futures
 from engine.kernels.leaders import DECIMALS
-from engine.kernels.members import Lists, Members, event_lists, extra_lists, missing_lists
+from engine.kernels.lists import Lists, event_lists, extra_lists, missing_lists
+from engine.kernels.members import Members
 from engine.observation import mean_emotives
 from engine.query import Query
 

@@ -1,6 +1,7 @@
 """From the parts of an observation to an event and a percept (engine.md 2.2, 2.4, 2.5)."""
 
 from collections.abc import Iterable, Mapping
+from math import fsum, isfinite
 
 
 def make_event(strings: list[str], *, sort_symbols: bool, vector_symbols: Iterable[str] = ()) -> list[str]:
@@ -17,10 +18,17 @@ def mean_emotives(accumulated: Iterable[Mapping[str, float]]) -> dict[str, float
 
     Summed oldest first, names in order of first appearance, so that the result is the same to the last bit everywhere.
     """
+    accumulated = list(accumulated)
     sums: dict[str, float] = {}
     counts: dict[str, int] = {}
     for emotives in accumulated:
         for name, value in emotives.items():
             sums[name] = sums.get(name, 0.0) + value
             counts[name] = counts.get(name, 0) + 1
-    return {name: sums[name] / counts[name] for name in sums}
+    # The sum of huge numbers may overflow where their mean does not.
+    return {
+        name: sums[name] / counts[name]
+        if isfinite(sums[name])
+        else fsum(emotives[name] / counts[name] for emotives in accumulated if name in emotives)
+        for name in sums
+    }

@@ -30,7 +30,7 @@ from engine.kernels.futures import group_futures
 from engine.kernels.leaders import DECIMALS, leaders
 from engine.kernels.measure import FIELDS, Weights, measure, share_futures
 from engine.kernels.measure import Finalized as FinalizedMembers
-from engine.kernels.members import Members, align_members
+from engine.kernels.members import Members, align_first_symbols, align_members
 from engine.kernels.select import select, select_by_first
 from engine.options import Options
 from engine.query import Query, affinity_weights, encode
@@ -73,7 +73,6 @@ def predict(
         return Prediction([], [])
     query = encode(view, stm, options)
     weights = affinity_weights(view, query, affinity)
-    one_symbol = query.state.size == 1
     members, similarity, by_similarity = _ensemble(view, query, weights, 3 * options.max_predictions)
     values = measure(
         view.columns,
@@ -83,11 +82,10 @@ def predict(
         view.statistics,
         _finalized_members(view, members, finalized),
         weights,
-        one_symbol,
     )
     futures = group_futures(view.columns, members, similarity)
     aggregate = futures.weight / (_total(futures.weight) or 1.0)
-    share_futures(values, members, futures.group_of, aggregate)
+    share_futures(futures.group_of, aggregate, values)
     chosen = _rank(view, members, values, by_similarity, options)
     names = member_names(view, members, chosen)
     windows = emotives(names) if names else {}
@@ -103,9 +101,15 @@ def _ensemble(view: View, query: Query, weights: Weights, limit: int) -> tuple[M
         count, pruned = select_by_first(columns, state.tokens[0], weights.by_token, weights.active, best)
     else:
         count, pruned = select(columns, state, query.recall, query.fuzzy, query.text, view.texts, best)
-    order = np.argsort(-best.keys[:count], kind="stable") if pruned else np.arange(count)
-    members = align_members(columns, best.rows[order], state, query.fuzzy, state.size == 1)
-    return members, best.similarity[order], order
+    names = columns.names[best.rows[:count]].view(_NAME)[:, 0]
+    by_similarity = np.lexsort((names, -best.similarity[:count]))
+    order = np.argsort(-best.keys[by_similarity], kind="stable") if pruned else np.arange(count)
+    rows = best.rows[by_similarity[order]]
+    if state.size == 1:
+        members = align_first_symbols(columns, rows)
+    else:
+        members = align_members(columns, rows, state, query.fuzzy)
+    return members, best.similarity[by_similarity[order]], order
 
 
 def _finalized_members(view: View, members: Members, finalized: Finalized | None) -> FinalizedMembers:
@@ -128,6 +132,8 @@ def _rank(view: View, members: Members, values: Floats, by_similarity: Ints, opt
     return np.lexsort((by_similarity, -np.rint(ranked * DECIMALS)))[: options.max_predictions]
 
 
+_NAME = "S20"
+"""NumPy compares these as bytes."""
 _SAME_VALUE = {"bayesian_prior": "pattern_probability", "bayesian_likelihood": "similarity"}
 
 

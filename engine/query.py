@@ -9,8 +9,8 @@ import numpy as np
 
 from engine.index import View
 from engine.kernels import Flags, Ints
-from engine.kernels.alignment import Fuzzy
-from engine.kernels.blocks import WORD, State
+from engine.kernels.alignment import Fuzzy, State
+from engine.kernels.blocks import WORD
 from engine.kernels.filters import compare_signatures, keep_lengths, keep_overlaps, keep_similar
 from engine.kernels.measure import Weights
 from engine.kernels.select import Recall, least_common
@@ -135,7 +135,7 @@ def _filter(view: View, observed: list[str], encoded: State, text: Needle, optio
     for name in options.filter_pipeline:
         if name == "length":
             shortest = max(1, floor(len(observed) * options.length_min_ratio))
-            keep_lengths(view.columns, shortest, floor(len(observed) * options.length_max_ratio), allowed)
+            keep_lengths(view.columns.starts, shortest, floor(len(observed) * options.length_max_ratio), allowed)
         elif name == "jaccard":
             in_state = np.zeros(len(view.symbol_frequency), dtype=np.bool_)
             in_state[encoded.tokens[encoded.tokens < len(in_state)]] = True

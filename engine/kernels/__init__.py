@@ -26,3 +26,8 @@ Flags = npt.NDArray[np.bool_]
 def compiled(function: F) -> F:
     """`function` as machine code; float division by zero gives inf or nan, indices are not checked."""
     return cast(F, numba.njit(cache=True, nogil=True, error_model="numpy")(function))
+
+
+def inlined(function: F) -> F:
+    """`function` as a part of every kernel that calls it: a call costs more than most of them compute."""
+    return cast(F, numba.njit(inline="always", nogil=True, error_model="numpy")(function))

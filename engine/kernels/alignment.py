@@ -2,9 +2,20 @@
 
 from typing import NamedTuple
 
-from engine.kernels import Ints, compiled
-from engine.kernels.blocks import State, Workspace
-from engine.kernels.columns import Columns, pulls_past, split_events, symbols_between
+import numpy as np
+
+from engine.kernels import Ints, Masks, Tokens, compiled, inlined
+from engine.kernels.columns import event_end, events_until, holds
+
+
+class State(NamedTuple):
+    """The encoded state: `size` symbols as tokens; `masks` if it fits into a word, else `first` and `places`."""
+
+    size: int
+    tokens: Ints
+    masks: Masks
+    first: Ints
+    places: Ints
 
 
 class Fuzzy(NamedTuple):
@@ -19,65 +30,87 @@ class Fuzzy(NamedTuple):
     seen: Ints
 
 
+class Workspace(NamedTuple):
+    """Scratch memory for one pattern at a time; see the functions of `blocks` and `listed`."""
+
+    at: Ints
+    hit_masks: Masks
+    ends: Masks
+    windows: Ints
+    blocks: Ints
+    by_place: Ints
+
+
 @compiled
-def fuzzy_matches(columns: Columns, row: int, fuzzy: Fuzzy) -> tuple[int, int]:
-    """M of 5.4 and the first state place that is matched."""
-    matched, earliest = 0, fuzzy.seen.shape[0]
-    for i in range(columns.starts[row], columns.starts[row + 1]):
-        token = columns.tokens[i]
-        for p in range(fuzzy.first[token], fuzzy.first[token + 1]):
-            place = fuzzy.places[p]
-            if fuzzy.seen[place] != row:
-                fuzzy.seen[place] = row
+def workspace(longest: int, state_size: int) -> Workspace:
+    """Scratch for patterns of at most `longest` symbols."""
+    most = min(longest, state_size) + 2
+    return Workspace(
+        np.empty(longest + 1, dtype=np.int64),
+        np.empty(longest + 1, dtype=np.uint64),
+        np.empty(longest + 1, dtype=np.uint64),
+        np.empty((2 * most, 4), dtype=np.int64),
+        np.empty((most, 3), dtype=np.int64),
+        np.empty((3, state_size), dtype=np.int64),
+    )
+
+
+@inlined
+def extent(count: int, length: int, blocks: Ints) -> tuple[int, int, int, int]:
+    """M; first and last (exclusive) symbol that the blocks cover, all if there are none; first state place matched."""
+    matched, first, last, place = 0, length, 0, 0
+    for b in range(count):
+        matched += blocks[b, 2]
+        last = max(last, blocks[b, 0] + blocks[b, 2])
+        if blocks[b, 0] < first:
+            first, place = blocks[b, 0], blocks[b, 1]
+    return (matched, first, last, place) if count > 0 else (0, 0, length, 0)
+
+
+@inlined
+def fuzzy_matches(
+    tokens: Tokens, start: int, end: int, row: int, first: Ints, places: Ints, seen: Ints
+) -> tuple[int, int]:
+    """M of 5.4 and the first state place that is matched; `seen` holds the row where one is."""
+    matched, earliest = 0, seen.shape[0]
+    for i in range(start, end):
+        for p in range(first[tokens[i]], first[tokens[i] + 1]):
+            place = places[p]
+            if seen[place] != row:
+                seen[place] = row
                 matched += 1
                 earliest = min(earliest, place)
     return matched, earliest
 
 
-@compiled
+@inlined
+def split_events(
+    tokens: Tokens, start: int, ends: Tokens, events: int, last_event: int, first: int, last: int, match: int
+) -> tuple[int, int]:
+    """The events of present, first and last (exclusive), for blocks that cover symbols first to last.
+
+    match: the token of the first match, -1 if there is none. A last past event that holds it belongs to present (D18).
+    """
+    present = events_until(ends, events, 0, last_event, first)
+    future = events_until(ends, events, present, last_event, last)
+    if present > 0:
+        low, high = event_end(ends, events, present - 1), event_end(ends, events, present)
+        if holds(tokens, start + low, start + high, match):
+            present -= 1
+    return present, future
+
+
+@inlined
 def signal_to_noise(matched: int, state_size: int) -> float:
-    """snr of 5.5; the denominator is never 0 for a state that is not empty."""
+    """snr of 5.5. In fuzzy mode too M is at most S, so that the denominator is positive."""
     unmatched = state_size - matched
-    return (2 * matched - unmatched) / (2 * matched + unmatched) if 2 * matched + unmatched != 0 else 0.0
+    return (2 * matched - unmatched) / (2 * matched + unmatched)
 
 
-class Alignment(NamedTuple):
-    """Where the blocks put the pattern's events: present to future; and what is matched."""
-
-    matched: int
-    blocks: int
-    present: int
-    future: int
-    symbols: int
-    """in present"""
-
-
-@compiled
-def align(columns: Columns, row: int, blocks: int, state: State, fuzzy: Fuzzy, work: Workspace) -> Alignment:
-    """5.5 from the blocks in `work`."""
-    length = columns.starts[row + 1] - columns.starts[row]
-    matched, first, last, place = 0, length, 0, 0
-    for b in range(blocks):
-        matched += work.blocks[b, 2]
-        last = max(last, work.blocks[b, 0] + work.blocks[b, 2])
-        if work.blocks[b, 0] < first:
-            first, place = work.blocks[b, 0], work.blocks[b, 1]
-    if blocks == 0:
-        first, last = 0, length
-    if fuzzy.active:
-        matched, place = fuzzy_matches(columns, row, fuzzy)
-    present, future = split_events(columns, row, first, last)
-    if matched > 0 and pulls_past(columns, row, present, state.tokens[place]):
-        present -= 1
-    low, high = symbols_between(columns, row, present, future)
-    return Alignment(matched, blocks, present, future, high - low)
-
-
-@compiled
-def pre_potential(alignment: Alignment, length: int, state_size: int) -> float:
+@inlined
+def pre_potential(matched: int, blocks: int, length: int, present_size: int, state_size: int) -> float:
     """pre of 5.6."""
-    matched = alignment.matched
     evidence = matched / length
-    confidence = matched / alignment.symbols if alignment.symbols > 0 else 0.0
-    unity = 1 / alignment.blocks if alignment.blocks > 0 else 0.0
+    confidence = matched / present_size if present_size > 0 else 0.0
+    unity = 1 / blocks if blocks > 0 else 0.0
     return (evidence + confidence) * signal_to_noise(matched, state_size) + unity

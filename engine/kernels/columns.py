@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from engine.kernels import Bytes, Ints, Tokens, compiled
+from engine.kernels import Bytes, Ints, Tokens, inlined
 
 
 class Columns(NamedTuple):
@@ -24,53 +24,24 @@ class Columns(NamedTuple):
     frequency: npt.NDArray[np.uint32]
 
 
-@compiled
-def event_bounds(columns: Columns, row: int, number: int) -> tuple[int, int]:
-    """First and last (exclusive) symbol of an event, counted from the start of the pattern."""
-    place = columns.event_starts[row] + number
-    return (np.int64(columns.ends[place - 1]) if number > 0 else 0), np.int64(columns.ends[place])
+@inlined
+def event_end(ends: Tokens, events: int, number: int) -> int:
+    """Where the first `number` events of the pattern end whose events start at `events` in the column `ends`."""
+    return np.int64(ends[events + number - 1]) if number > 0 else np.int64(0)
 
 
-@compiled
-def split_events(columns: Columns, row: int, first: int, last: int) -> tuple[int, int]:
-    """e1 and e2 of 5.5 for blocks that cover symbols `first` to `last` (exclusive), before an event is pulled in."""
-    events = columns.event_starts[row]
-    count = columns.event_starts[row + 1] - events
-    present = 0
-    while present < count and (columns.ends[events + present - 1] if present > 0 else 0) < first:
-        present += 1
-    future = present
-    while future < count and (columns.ends[events + future - 1] if future > 0 else 0) < last:
-        future += 1
-    return present, future
+@inlined
+def events_until(ends: Tokens, events: int, number: int, last: int, symbols: int) -> int:
+    """The smallest number of leading events, at least `number` and at most `last`, that hold `symbols` symbols."""
+    while number < last and event_end(ends, events, number) < symbols:
+        number += 1
+    return number
 
 
-@compiled
-def pulls_past(columns: Columns, row: int, present: int, token: int) -> bool:
-    """Whether the last past event holds `token`, the first match, and so belongs to present (5.5, D18)."""
-    if present == 0:
-        return False
-    low, high = event_bounds(columns, row, present - 1)
-    start = columns.starts[row]
-    for i in range(start + low, start + high):
-        if np.int64(columns.tokens[i]) == token:
+@inlined
+def holds(tokens: Tokens, start: int, end: int, token: int) -> bool:
+    """Whether tokens[start : end] holds `token`."""
+    for i in range(start, end):
+        if np.int64(tokens[i]) == token:
             return True
-    return False
-
-
-@compiled
-def symbols_between(columns: Columns, row: int, present: int, future: int) -> tuple[int, int]:
-    """First and last (exclusive) symbol of the events present to future, counted from the start of the pattern."""
-    events = columns.event_starts[row]
-    low = np.int64(columns.ends[events + present - 1]) if present > 0 else 0
-    high = np.int64(columns.ends[events + future - 1]) if future > 0 else 0
-    return low, high
-
-
-@compiled
-def precedes(names: Bytes, row: int, other: int) -> bool:
-    """Whether the name of `row` sorts before that of `other`."""
-    for k in range(names.shape[1]):
-        if names[row, k] != names[other, k]:
-            return names[row, k] < names[other, k]
     return False

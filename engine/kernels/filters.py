@@ -3,8 +3,9 @@
 import numpy as np
 import numpy.typing as npt
 
-from engine.kernels import Flags, Ints, compiled
-from engine.kernels.blocks import State, collect_hits, common_subsequence, workspace
+from engine.kernels import Flags, Ints, compiled, listed
+from engine.kernels.alignment import State, workspace
+from engine.kernels.blocks import WORD, collect_hits, common_subsequence
 from engine.kernels.columns import Columns
 from engine.kernels.text import Needle, Texts, joined_similarity
 
@@ -12,10 +13,9 @@ Hashes = npt.NDArray[np.uint32]
 
 
 @compiled
-def keep_lengths(columns: Columns, shortest: int, longest: int, allowed: Flags) -> None:
+def keep_lengths(starts: Ints, shortest: int, longest: int, allowed: Flags) -> None:
     for row in range(allowed.shape[0]):
-        length = columns.starts[row + 1] - columns.starts[row]
-        allowed[row] &= shortest <= length <= longest
+        allowed[row] &= shortest <= starts[row + 1] - starts[row] <= longest
 
 
 @compiled
@@ -23,18 +23,17 @@ def keep_overlaps(
     columns: Columns, in_state: Flags, state_symbols: int, overlap: int, threshold: float, allowed: Flags
 ) -> None:
     """jaccard. in_state: by token. state_symbols: how many distinct ones the state has, unknown ones included."""
+    tokens, starts = columns.tokens, columns.starts
     last_seen = np.full(in_state.shape[0], -1, dtype=np.int64)
     for row in range(allowed.shape[0]):
-        if not allowed[row]:
-            continue
         distinct, common = 0, 0
-        for i in range(columns.starts[row], columns.starts[row + 1]):
-            token = columns.tokens[i]
+        for i in range(starts[row], starts[row + 1]):
+            token = tokens[i]
             if last_seen[token] != row:
                 last_seen[token] = row
                 distinct += 1
                 common += in_state[token]
-        allowed[row] = common >= overlap and common / (distinct + state_symbols - common) >= threshold
+        allowed[row] &= common >= overlap and common / (distinct + state_symbols - common) >= threshold
 
 
 @compiled
@@ -49,17 +48,23 @@ def keep_similar(
     allowed: Flags,
 ) -> None:
     """rapidfuzz: at least one equal symbol, and similar before the step of D40 in token mode."""
-    work = workspace(longest, state.size)
+    tokens, starts = columns.tokens, columns.starts
+    state_size, _, masks, first_place, places = state
+    at, hit_masks, _, _, _, by_place = workspace(longest, state_size)
+    tails = by_place[0]
     for row in range(allowed.shape[0]):
         if not allowed[row]:
             continue
-        start, end = columns.starts[row], columns.starts[row + 1]
-        hits = collect_hits(columns.tokens, start, end - start, state, work)
-        if by_tokens:
-            common = common_subsequence(columns.tokens, start, hits, state, work)
-            similarity = 2 * common / (end - start + state.size)
+        start, end = starts[row], starts[row + 1]
+        if state_size <= WORD:
+            hits = collect_hits(tokens, start, end, masks, at, hit_masks)
+            common = common_subsequence(hits, state_size, hit_masks)
         else:
-            similarity = joined_similarity(text, texts, columns.tokens, start, end)
+            hits = listed.collect_hits(tokens, start, end, first_place, at)
+            common = listed.common_subsequence(tokens, start, hits, first_place, places, at, tails)
+        similarity = 2 * common / (end - start + state_size)
+        if not by_tokens:
+            similarity = joined_similarity(text, texts, tokens, start, end)
         allowed[row] = hits > 0 and similarity >= threshold
 
 
@@ -71,6 +76,7 @@ def compare_signatures(
 
     symbol_values: (tokens, positions). state_values: (positions,).
     """
+    tokens, starts = columns.tokens, columns.starts
     positions = state_values.shape[0]
     agree = np.zeros(allowed.shape[0], dtype=np.bool_)
     for row in range(allowed.shape[0]):
@@ -79,8 +85,8 @@ def compare_signatures(
         same = 0
         for k in range(positions):
             lowest = np.uint32(0xFFFFFFFF)
-            for i in range(columns.starts[row], columns.starts[row + 1]):
-                lowest = min(lowest, symbol_values[columns.tokens[i], k])
+            for i in range(starts[row], starts[row + 1]):
+                lowest = min(lowest, symbol_values[tokens[i], k])
             same += lowest == state_values[k]
         equal[row] += same
         agree[row] = same == positions

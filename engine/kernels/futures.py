@@ -4,8 +4,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from engine.kernels import Floats, Ints, compiled
-from engine.kernels.columns import Columns, event_bounds
+from engine.kernels import Floats, Ints, Tokens, compiled, inlined
+from engine.kernels.columns import Columns
 from engine.kernels.members import Members
 
 
@@ -21,40 +21,37 @@ class Futures(NamedTuple):
     weight: Floats
 
 
-@compiled
+@inlined
 def mix(number: np.uint64) -> np.uint64:
     number = (number ^ (number >> np.uint64(31))) * np.uint64(0x9E3779B97F4A7C15)
     return number ^ (number >> np.uint64(29))
 
 
-@compiled
-def hash_future(columns: Columns, row: int, future: int) -> np.uint64:
-    """Equal for futures that agree after sorting inside each event: a sum inside, a chain over the events."""
-    start = columns.starts[row]
-    events = columns.event_starts[row + 1] - columns.event_starts[row]
-    result = np.uint64(events - future)
-    for number in range(future, events):
-        low, high = event_bounds(columns, row, number)
+@inlined
+def hash_future(tokens: Tokens, start: int, ends: Tokens, events: int, count: int) -> np.uint64:
+    """Of the `count` events from `events` on. Equal for futures that agree after sorting inside each event: a sum
+    inside, a chain over the events."""
+    result = np.uint64(count)
+    for number in range(events, events + count):
         total = np.uint64(0)
-        for i in range(start + low, start + high):
-            total += mix(np.uint64(columns.tokens[i]) + np.uint64(1))
+        for i in range(start + np.int64(ends[number - 1]), start + np.int64(ends[number])):
+            total += mix(np.uint64(tokens[i]) + np.uint64(1))
         result = mix(result ^ total) + total
     return result
 
 
 @compiled
-def same_future(columns: Columns, row: int, future: int, other: int, other_future: int) -> bool:
-    """Whether two futures have the same symbols, with repetition, in each event."""
-    events = columns.event_starts[row + 1] - columns.event_starts[row] - future
-    if events != columns.event_starts[other + 1] - columns.event_starts[other] - other_future:
-        return False
-    for number in range(events):
-        low, high = event_bounds(columns, row, future + number)
-        other_low, other_high = event_bounds(columns, other, other_future + number)
+def same_events(
+    tokens: Tokens, start: int, other_start: int, ends: Tokens, events: int, other_events: int, count: int
+) -> bool:
+    """Whether `count` events of two patterns have the same symbols, with repetition, in each event."""
+    for number in range(count):
+        low, high = np.int64(ends[events + number - 1]), np.int64(ends[events + number])
+        other_low, other_high = np.int64(ends[other_events + number - 1]), np.int64(ends[other_events + number])
         if high - low != other_high - other_low:
             return False
-        ours = columns.tokens[columns.starts[row] + low : columns.starts[row] + high]
-        theirs = columns.tokens[columns.starts[other] + other_low : columns.starts[other] + other_high]
+        ours = tokens[start + low : start + high]
+        theirs = tokens[other_start + other_low : other_start + other_high]
         if not np.array_equal(ours, theirs) and not np.array_equal(np.sort(ours), np.sort(theirs)):
             return False
     return True
@@ -62,35 +59,37 @@ def same_future(columns: Columns, row: int, future: int, other: int, other_futur
 
 @compiled
 def group_futures(columns: Columns, members: Members, similarity: Floats) -> Futures:
-    """An open-addressing table of the groups by the hash of their future."""
-    count = members.rows.shape[0]
+    """An open-addressing table of the groups by the hash of their future. A future never begins with event 0."""
+    _, starts, event_starts, tokens, ends, frequency = columns
+    rows, future = members.rows, members.future
+    count = rows.shape[0]
     size = 16
     while size < 2 * count:
         size *= 2
     slots = np.full(size, -1, dtype=np.int64)
-    futures = Futures(
-        np.full(count, -1, dtype=np.int64),
-        np.empty(count, dtype=np.int64),
-        np.zeros(count, dtype=np.int64),
-        np.zeros(count),
-    )
+    group_of, first = np.full(count, -1, dtype=np.int64), np.empty(count, dtype=np.int64)
+    group_members, weight = np.zeros(count, dtype=np.int64), np.zeros(count)
     groups = 0
     for m in range(count):
-        row, future = members.rows[m], members.future[m]
-        if future == columns.event_starts[row + 1] - columns.event_starts[row]:
+        start, events = starts[rows[m]], event_starts[rows[m]] + future[m]
+        length = event_starts[rows[m] + 1] - events
+        if length == 0:
             continue
-        slot = np.int64(hash_future(columns, row, future) & np.uint64(size - 1))
+        slot = np.int64(hash_future(tokens, start, ends, events, length) & np.uint64(size - 1))
         while slots[slot] >= 0:
-            first = futures.first[slots[slot]]
-            if same_future(columns, row, future, members.rows[first], members.future[first]):
+            other = first[slots[slot]]
+            other_events = event_starts[rows[other]] + future[other]
+            if event_starts[rows[other] + 1] - other_events == length and same_events(
+                tokens, start, starts[rows[other]], ends, events, other_events, length
+            ):
                 break
             slot = (slot + 1) & (size - 1)
         if slots[slot] < 0:
             slots[slot] = groups
-            futures.first[groups] = m
+            first[groups] = m
             groups += 1
         group = slots[slot]
-        futures.group_of[m] = group
-        futures.members[group] += 1
-        futures.weight[group] += np.int64(columns.frequency[row]) * similarity[m]
-    return Futures(futures.group_of, futures.first[:groups], futures.members[:groups], futures.weight[:groups])
+        group_of[m] = group
+        group_members[group] += 1
+        weight[group] += np.int64(frequency[rows[m]]) * similarity[m]
+    return Futures(group_of, first[:groups], group_members[:groups], weight[:groups])

@@ -9,20 +9,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from engine.kernels import Flags, Floats, Ints, compiled
-from engine.kernels.alignment import signal_to_noise
-from engine.kernels.blocks import State
+from engine.kernels import Flags, Floats, Ints, compiled, inlined
+from engine.kernels.alignment import State, signal_to_noise
 from engine.kernels.columns import Columns
-from engine.kernels.domain import (
-    Domain,
-    Statistics,
-    Tally,
-    count_symbols,
-    find_domain,
-    forget_symbols,
-    present_bounds,
-    weight_of,
-)
+from engine.kernels.domain import Domain, Statistics, count_symbols, find_domain, weight_of
 from engine.kernels.members import Members
 
 FIELDS = (
@@ -88,28 +78,9 @@ class Weights(NamedTuple):
     by_token: Floats
 
 
-class Observed(NamedTuple):
-    """u of 5.6 by state place, 0 for all but the first place of a symbol; and its norm."""
-
-    weights: Floats
-    norm: float
-
-
-@compiled
+@inlined
 def ratio(part: float, whole: float) -> float:
     return part / whole if whole != 0 else 0.0
-
-
-class Ensemble(NamedTuple):
-    """What the metrics of a member are relative to. frequency: F_Σ."""
-
-    columns: Columns
-    members: Members
-    state: State
-    statistics: Statistics
-    domain: Domain
-    observed: Observed
-    frequency: int
 
 
 @compiled
@@ -121,167 +92,179 @@ def measure(
     statistics: Statistics,
     finalized: Finalized,
     weights: Weights,
-    one_symbol: bool,
 ) -> Floats:
-    """Shape (members, FIELDS). predictive_information is left to `share_futures`."""
-    count = members.rows.shape[0]
-    values = np.zeros((count, len(FIELDS)))
-    domain = find_domain(columns, members, state, statistics)
-    longest, frequency = 0, 0
-    for row in members.rows:
-        longest = max(longest, columns.starts[row + 1] - columns.starts[row])
-        frequency += np.int64(columns.frequency[row])
-    tally = Tally(np.empty(longest, dtype=np.int64), np.zeros_like(domain.number))
-    observed = weigh_observed(state, domain, tally.counts)
-    ensemble = Ensemble(columns, members, state, statistics, domain, observed, frequency)
-    strength = 0.0
-    for m in range(count):
-        values[m, SIMILARITY] = similarity[m]
-        measure_member(ensemble, m, finalized, weights, one_symbol, tally, values[m])
-        strength += values[m, WEIGHTED_STRENGTH]
-    for m in range(count):
-        values[m, BAYESIAN_POSTERIOR] = ratio(values[m, WEIGHTED_STRENGTH], strength)
+    """Shape (members, FIELDS). predictive_information is left to `share_futures`.
+
+    A state of one symbol has its own confidence and potential (5.9).
+    """
+    values = np.zeros((members.rows.shape[0], len(FIELDS)))
+    values[:, SIMILARITY] = similarity
+    domain = find_domain(columns.tokens, members, state, statistics)
+    counts = np.zeros_like(domain.number)
+    measure_matches(columns, members, state.size, values)
+    measure_present(columns, members, state.tokens, statistics.pattern_count, domain, counts, values)
+    measure_shares(columns, members, statistics, finalized, domain, counts, values)
+    if weights.active:
+        measure_weights(columns, members, state.tokens, weights.by_token, counts, values)
+    measure_potentials(state.size == 1, weights.active, values)
     return values
 
 
 @compiled
-def measure_member(
-    ensemble: Ensemble, m: int, finalized: Finalized, weights: Weights, one_symbol: bool, tally: Tally, value: Floats
-) -> None:
-    columns, statistics = ensemble.columns, ensemble.statistics
-    low, high = present_bounds(columns, ensemble.members, m)
-    measure_match(ensemble, m, high - low, one_symbol, value)
-    distinct = count_symbols(columns, low, high, tally)
-    measure_present(ensemble, m, low, high, distinct, tally, value)
-    if weights.active:
-        measure_weights(ensemble, m, weights, one_symbol, tally, value)
-    if not finalized.flags[m]:
-        measure_shares(ensemble, distinct, high - low, statistics.symbol_count, tally, value)
-    forget_symbols(distinct, tally)
-    if finalized.flags[m]:
-        start, end = columns.starts[ensemble.members.rows[m]], columns.starts[ensemble.members.rows[m] + 1]
-        distinct = count_symbols(columns, start, end, tally)
-        measure_shares(ensemble, distinct, end - start, finalized.symbol_count, tally, value)
-        forget_symbols(distinct, tally)
-        value[GLOBAL_NORMALIZED_ENTROPY] = finalized.global_entropies[m]
-    if high == low:
-        value[TFIDF_SCORE] = 0.0
-    value[POTENTIAL] = potential(value, weights.active, one_symbol)
+def measure_matches(columns: Columns, members: Members, state_size: int, values: Floats) -> None:
+    """evidence, confidence, snr, fragmentation (5.5, 5.9) and the shares of the ensemble's frequency."""
+    starts, rows, matched = columns.starts, members.rows, members.matched
+    blocks, present_sizes = members.blocks, members.high - members.low
+    frequency = columns.frequency[rows].astype(np.int64)
+    whole = frequency.sum()
+    strength = 0.0
+    for m in range(rows.shape[0]):
+        value = values[m]
+        value[EVIDENCE] = matched[m] / (starts[rows[m] + 1] - starts[rows[m]])
+        value[CONFIDENCE] = 1.0 if state_size == 1 else ratio(matched[m], present_sizes[m])
+        value[SNR] = signal_to_noise(matched[m], state_size)
+        value[FRAGMENTATION] = blocks[m] - 1
+        value[PATTERN_PROBABILITY] = frequency[m] / whole
+        value[WEIGHTED_STRENGTH] = value[SIMILARITY] * value[PATTERN_PROBABILITY]
+        strength += value[WEIGHTED_STRENGTH]
+    for m in range(rows.shape[0]):
+        values[m, BAYESIAN_POSTERIOR] = ratio(values[m, WEIGHTED_STRENGTH], strength)
 
 
 @compiled
-def measure_match(ensemble: Ensemble, m: int, present_size: int, one_symbol: bool, value: Floats) -> None:
-    """evidence, confidence, snr, fragmentation (5.5, 5.9) and what follows from the frequency."""
-    members, row = ensemble.members, ensemble.members.rows[m]
-    length = ensemble.columns.starts[row + 1] - ensemble.columns.starts[row]
-    value[EVIDENCE] = members.matched[m] / length
-    value[CONFIDENCE] = 1.0 if one_symbol else ratio(members.matched[m], present_size)
-    value[SNR] = signal_to_noise(members.matched[m], ensemble.state.size)
-    value[FRAGMENTATION] = members.blocks[m] - 1
-    value[PATTERN_PROBABILITY] = np.int64(ensemble.columns.frequency[row]) / ensemble.frequency
-    value[WEIGHTED_STRENGTH] = value[SIMILARITY] * value[PATTERN_PROBABILITY]
-
-
-@compiled
-def weigh_observed(state: State, domain: Domain, counts: Ints) -> Observed:
-    """counts: zeros by token; left as they were."""
-    weights = np.zeros(state.size)
-    squares = 0.0
-    for token in state.tokens:
+def weigh_observed(state_tokens: Ints, domain: Domain, counts: Ints) -> Floats:
+    """u of 5.6 by state place, 0 for all but the first place of a symbol. counts: zeros by token; left as they were."""
+    number, probability = domain.number, domain.probability
+    observed = np.zeros(state_tokens.shape[0])
+    for token in state_tokens:
         counts[token] += 1
-    for place in range(state.size):
-        token = state.tokens[place]
-        if counts[token] > 0 and domain.number[token] > 0:
-            weights[place] = domain.probability[domain.number[token] - 1] * counts[token]
-            squares += weights[place] * weights[place]
+    for place in range(state_tokens.shape[0]):
+        token = state_tokens[place]
+        if number[token] > 0:
+            observed[place] = probability[number[token] - 1] * counts[token]
         counts[token] = 0
-    return Observed(weights, math.sqrt(squares))
+    return observed
 
 
 @compiled
 def measure_present(
-    ensemble: Ensemble, m: int, low: int, high: int, distinct: int, tally: Tally, value: Floats
+    columns: Columns, members: Members, state_tokens: Ints, n: int, domain: Domain, counts: Ints, values: Floats
 ) -> None:
-    """itfdf_similarity, global_normalized_entropy and confluence; the symbols of present are counted in `tally`."""
-    domain, columns = ensemble.domain, ensemble.columns
-    squares, entropy, dot, exponent = 0.0, 0.0, 0.0, 0.0
-    for d in range(distinct):
-        x = domain.number[tally.tokens[d]] - 1
-        weight = domain.probability[x] * tally.counts[tally.tokens[d]]
-        squares += weight * weight
-        entropy += domain.entropy[x]
-    for place in range(ensemble.state.size):
-        weight = ensemble.observed.weights[place]
-        if weight > 0:
-            token = ensemble.state.tokens[place]
-            dot += weight * (domain.probability[domain.number[token] - 1] * tally.counts[token])
-    for i in range(low, high):
-        exponent += domain.surprise[domain.number[columns.tokens[i]] - 1]
-    frequency = np.int64(columns.frequency[ensemble.members.rows[m]])
-    distance = 1 - ratio(dot, ensemble.observed.norm * math.sqrt(squares))
-    value[ITFDF_SIMILARITY] = 1 - distance * frequency / ensemble.frequency
-    value[GLOBAL_NORMALIZED_ENTROPY] = 0.0 - entropy
-    if high > low:
-        value[CONFLUENCE] = frequency / ensemble.statistics.pattern_count * (1 - math.pow(10.0, exponent))
+    """itfdf_similarity, confluence, global_normalized_entropy. counts: zeros by token; left as they were."""
+    tokens, rows, lows, highs = columns.tokens, members.rows, members.low, members.high
+    number, probability, surprise, entropies, _ = domain
+    frequency = columns.frequency[rows].astype(np.int64)
+    whole = frequency.sum()
+    observed = weigh_observed(state_tokens, domain, counts)
+    norm = norm_of(observed)
+    distinct = np.empty((highs - lows).sum(), dtype=np.int64)
+    for m in range(rows.shape[0]):
+        squares, entropy, dot, exponent = 0.0, 0.0, 0.0, 0.0
+        size = count_symbols(tokens, lows[m], highs[m], distinct, counts)
+        for d in range(size):
+            x = number[distinct[d]] - 1
+            weight = probability[x] * counts[distinct[d]]
+            squares += weight * weight
+            entropy += entropies[x]
+        for place in range(observed.shape[0]):
+            if observed[place] > 0:
+                token = state_tokens[place]
+                dot += observed[place] * (probability[number[token] - 1] * counts[token])
+        for i in range(lows[m], highs[m]):
+            exponent += surprise[number[tokens[i]] - 1]
+            counts[tokens[i]] = 0
+        distance = 1 - ratio(dot, norm * math.sqrt(squares))
+        values[m, ITFDF_SIMILARITY] = 1 - distance * frequency[m] / whole
+        values[m, GLOBAL_NORMALIZED_ENTROPY] = 0.0 - entropy
+        if size > 0:
+            values[m, CONFLUENCE] = frequency[m] / n * (1 - math.pow(10.0, exponent))
+
+
+@inlined
+def norm_of(vector: Floats) -> float:
+    squares = 0.0
+    for value in vector:
+        squares += value * value
+    return math.sqrt(squares)
 
 
 @compiled
 def measure_shares(
-    ensemble: Ensemble, distinct: int, size: int, symbol_count: int, tally: Tally, value: Floats
+    columns: Columns,
+    members: Members,
+    statistics: Statistics,
+    finalized: Finalized,
+    domain: Domain,
+    counts: Ints,
+    values: Floats,
 ) -> None:
-    """entropy, normalized_entropy and tfidf_score of the counted symbols, `size` with repetition."""
-    domain = ensemble.domain
-    entropy, normalized, score = 0.0, 0.0, 0.0
-    for d in range(distinct):
-        token = tally.tokens[d]
-        share = tally.counts[token] / size
-        entropy += share * math.log2(share)
-        if symbol_count > 1:
-            normalized += share * (math.log(share) / math.log(symbol_count))
-        x = domain.number[token] - 1
-        score += share * (domain.rarity[x] if x >= 0 else math.log2(ensemble.statistics.pattern_count) + 1)
-    value[ENTROPY] = 0.0 - entropy
-    value[NORMALIZED_ENTROPY] = 0.0 - normalized
-    value[TFIDF_SCORE] = ratio(score, distinct)
+    """entropy, normalized_entropy and tfidf_score: of present, or of the whole pattern if it is finalised."""
+    tokens, starts, rows, lows, highs = columns.tokens, columns.starts, members.rows, members.low, members.high
+    flags, global_entropies, number, rarity = finalized.flags, finalized.global_entropies, domain.number, domain.rarity
+    distinct = np.empty((starts[rows + 1] - starts[rows]).sum(), dtype=np.int64)
+    absent = math.log2(statistics.pattern_count) + 1
+    for m in range(rows.shape[0]):
+        low, high, v = lows[m], highs[m], statistics.symbol_count
+        if flags[m]:
+            low, high, v = starts[rows[m]], starts[rows[m] + 1], finalized.symbol_count
+            values[m, GLOBAL_NORMALIZED_ENTROPY] = global_entropies[m]
+        entropy, normalized, score = 0.0, 0.0, 0.0
+        size = count_symbols(tokens, low, high, distinct, counts)
+        for d in range(size):
+            share = counts[distinct[d]] / (high - low)
+            counts[distinct[d]] = 0
+            entropy += share * math.log2(share)
+            normalized += share * (math.log(share) / math.log(v)) if v > 1 else 0.0
+            x = number[distinct[d]] - 1
+            score += share * (rarity[x] if x >= 0 else absent)
+        values[m, ENTROPY] = 0.0 - entropy
+        values[m, NORMALIZED_ENTROPY] = 0.0 - normalized
+        values[m, TFIDF_SCORE] = score / size if lows[m] < highs[m] else 0.0
 
 
 @compiled
 def measure_weights(
-    ensemble: Ensemble, m: int, weights: Weights, one_symbol: bool, tally: Tally, value: Floats
+    columns: Columns, members: Members, state_tokens: Ints, weights: Floats, counts: Ints, values: Floats
 ) -> None:
-    """The four weighted metrics of 5.6 and 5.9; the symbols of present are counted in `tally`."""
-    members, state, columns = ensemble.members, ensemble.state, ensemble.columns
-    row = members.rows[m]
-    low, high = present_bounds(columns, members, m)
-    matched, observed, extra = 0.0, 0.0, 0.0
-    for p in range(members.match_starts[m], members.match_starts[m + 1]):
-        matched += weights.by_token[state.tokens[members.match_places[p]]]
-    for token in state.tokens:
-        observed += weights.by_token[token]
-        if tally.counts[token] == 0:
-            extra += weights.by_token[token]
-    pattern = weight_of(columns.tokens, columns.starts[row], columns.starts[row + 1], weights.by_token)
-    present = weight_of(columns.tokens, low, high, weights.by_token)
-    value[WEIGHTED_SIMILARITY] = ratio(2 * matched, observed + pattern)
-    value[WEIGHTED_EVIDENCE] = ratio(matched, pattern)
-    value[WEIGHTED_CONFIDENCE] = 1.0 if one_symbol else ratio(matched, present)
-    value[WEIGHTED_SNR] = 1.0 if one_symbol else ratio(matched, matched + extra)
+    """The four weighted metrics (5.6, 5.9). counts: zeros by token; left as they were."""
+    tokens, starts, rows, lows, highs = columns.tokens, columns.starts, members.rows, members.low, members.high
+    match_starts, match_places = members.match_starts, members.match_places
+    one_symbol = state_tokens.shape[0] == 1
+    for m in range(rows.shape[0]):
+        matched, observed, extra = 0.0, 0.0, 0.0
+        for p in range(match_starts[m], match_starts[m + 1]):
+            matched += weights[state_tokens[match_places[p]]]
+        for i in range(lows[m], highs[m]):
+            counts[tokens[i]] = 1
+        for token in state_tokens:
+            observed += weights[token]
+            extra += weights[token] if counts[token] == 0 else 0.0
+        for i in range(lows[m], highs[m]):
+            counts[tokens[i]] = 0
+        pattern = weight_of(tokens, starts[rows[m]], starts[rows[m] + 1], weights)
+        present = weight_of(tokens, lows[m], highs[m], weights)
+        values[m, WEIGHTED_SIMILARITY] = ratio(2 * matched, observed + pattern)
+        values[m, WEIGHTED_EVIDENCE] = ratio(matched, pattern)
+        values[m, WEIGHTED_CONFIDENCE] = 1.0 if one_symbol else ratio(matched, present)
+        values[m, WEIGHTED_SNR] = 1.0 if one_symbol else ratio(matched, matched + extra)
 
 
 @compiled
-def potential(value: Floats, weighted: bool, one_symbol: bool) -> float:
-    evidence, confidence, snr = value[EVIDENCE], value[CONFIDENCE], value[SNR]
-    if weighted:
-        evidence, confidence, snr = value[WEIGHTED_EVIDENCE], value[WEIGHTED_CONFIDENCE], value[WEIGHTED_SNR]
-    if one_symbol:
-        return evidence + 2
-    unity = ratio(1.0, value[FRAGMENTATION] + 1)
-    return (evidence + confidence) * snr + value[ITFDF_SIMILARITY] + unity
+def measure_potentials(one_symbol: bool, weighted: bool, values: Floats) -> None:
+    for value in values:
+        evidence, confidence, snr = value[EVIDENCE], value[CONFIDENCE], value[SNR]
+        if weighted:
+            evidence, confidence, snr = value[WEIGHTED_EVIDENCE], value[WEIGHTED_CONFIDENCE], value[WEIGHTED_SNR]
+        if one_symbol:
+            value[POTENTIAL] = evidence + 2
+        else:
+            unity = ratio(1.0, value[FRAGMENTATION] + 1)
+            value[POTENTIAL] = (evidence + confidence) * snr + value[ITFDF_SIMILARITY] + unity
 
 
 @compiled
-def share_futures(values: Floats, members: Members, group_of: Ints, aggregate: Floats) -> None:
+def share_futures(group_of: Ints, aggregate: Floats, values: Floats) -> None:
     """predictive_information from the aggregate potential of each member's group, -1 for an empty future (5.6)."""
-    for m in range(members.rows.shape[0]):
+    for m in range(group_of.shape[0]):
         if group_of[m] >= 0:
             values[m, PREDICTIVE_INFORMATION] = ratio(values[m, WEIGHTED_STRENGTH], aggregate[group_of[m]])

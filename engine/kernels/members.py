@@ -4,191 +4,102 @@ from typing import NamedTuple
 
 import numpy as np
 
-from engine.kernels import Ints, compiled
-from engine.kernels.alignment import Alignment, Fuzzy, align
-from engine.kernels.blocks import State, Workspace, blocks_around, collect_hits, longest_run, workspace
-from engine.kernels.columns import Columns, event_bounds, symbols_between
+from engine.kernels import Ints, compiled, inlined, listed
+from engine.kernels.alignment import Fuzzy, State, extent, fuzzy_matches, split_events, workspace
+from engine.kernels.blocks import WORD, collect_hits, find_blocks, longest_run, places_between
+from engine.kernels.columns import Columns, event_end
 
 
 class Members(NamedTuple):
-    """In ensemble order. The matches of a member are the state places from match_starts[m] to match_starts[m + 1]."""
+    """In ensemble order. present, future: numbers of the first events of each.
+
+    low, high: where the symbols of present begin and end in the column of tokens. The matches of a member are the state
+    places from match_starts[m] to match_starts[m + 1].
+    """
 
     rows: Ints
     matched: Ints
     blocks: Ints
     present: Ints
     future: Ints
+    low: Ints
+    high: Ints
     match_starts: Ints
     match_places: Ints
 
 
 @compiled
-def align_members(columns: Columns, rows: Ints, state: State, fuzzy: Fuzzy, one_symbol: bool) -> Members:
-    """`one_symbol`: a state of one symbol, which matches the first of each pattern (5.9)."""
+def align_members(columns: Columns, rows: Ints, state: State, fuzzy: Fuzzy) -> Members:
+    _, starts, event_starts, tokens, ends, _ = columns
+    state_size, state_tokens, masks, first_place, places = state
+    is_fuzzy, fuzzy_first, fuzzy_places, seen = fuzzy
     count = rows.shape[0]
     longest, capacity = 0, 0
     for row in rows:
-        length = columns.starts[row + 1] - columns.starts[row]
+        length = starts[row + 1] - starts[row]
         longest = max(longest, length)
-        capacity += state.size if fuzzy.active else min(length, state.size)
-    members = Members(
-        rows,
-        np.empty(count, dtype=np.int64),
-        np.empty(count, dtype=np.int64),
-        np.empty(count, dtype=np.int64),
-        np.empty(count, dtype=np.int64),
-        np.zeros(count + 1, dtype=np.int64),
-        np.empty(capacity, dtype=np.int64),
-    )
-    work = workspace(longest, state.size)
-    fuzzy.seen[:] = -1
+        capacity += state_size if is_fuzzy else min(length, state_size)
+    at, hit_masks, run_ends, windows, blocks, by_place = workspace(longest, state_size)
+    everywhere = places_between(0, min(state_size, WORD))
+    block_count, present, future, low, high = np.empty((5, count), dtype=np.int64)
+    match_starts = np.zeros(count + 1, dtype=np.int64)
+    match_places = np.empty(capacity, dtype=np.int64)
+    seen[:] = -1
     for m in range(count):
-        if one_symbol:
-            work.blocks[0, 0], work.blocks[0, 1], work.blocks[0, 2] = 0, 0, 1
-            blocks, alignment = 1, Alignment(1, 1, 0, 1, np.int64(0))
+        row = rows[m]
+        start, end = starts[row], starts[row + 1]
+        if state_size <= WORD:
+            hits = collect_hits(tokens, start, end, masks, at, hit_masks)
+            hit, place, size = longest_run(0, hits, everywhere, at, hit_masks, run_ends)
+            found = find_blocks(hit, place, size, hits, state_size, at, hit_masks, run_ends, windows, blocks)
         else:
-            blocks = blocks_of(columns, rows[m], state, work)
-            alignment = align(columns, rows[m], blocks, state, fuzzy, work)
-        members.matched[m], members.blocks[m] = alignment.matched, alignment.blocks
-        members.present[m], members.future[m] = alignment.present, alignment.future
-        if fuzzy.active:
-            list_fuzzy_matches(m, members, fuzzy)
+            hits = listed.collect_hits(tokens, start, end, first_place, at)
+            found = listed.find_blocks(
+                tokens, start, hits, state_size, first_place, places, at, by_place[0], by_place[1], windows, blocks
+            )
+        matched, first, last, place = extent(found, end - start, blocks)
+        if is_fuzzy:
+            matched, place = fuzzy_matches(tokens, start, end, row, fuzzy_first, fuzzy_places, seen)
+        match = state_tokens[place] if matched > 0 else -1
+        events = event_starts[row]
+        present[m], future[m] = split_events(
+            tokens, start, ends, events, event_starts[row + 1] - events, first, last, match
+        )
+        low[m] = start + event_end(ends, events, present[m])
+        high[m] = start + event_end(ends, events, future[m])
+        block_count[m] = found
+        if is_fuzzy:
+            match_starts[m + 1] = list_fuzzy_matches(row, seen, match_starts[m], match_places)
         else:
-            list_matches(m, blocks, members, work)
-    return members
+            match_starts[m + 1] = list_matches(found, blocks, match_starts[m], match_places)
+    return Members(rows, np.diff(match_starts), block_count, present, future, low, high, match_starts, match_places)
 
 
 @compiled
-def blocks_of(columns: Columns, row: int, state: State, work: Workspace) -> int:
-    start = columns.starts[row]
-    hits = collect_hits(columns.tokens, start, columns.starts[row + 1] - start, state, work)
-    if hits == 0:
-        return 0
-    hit, place, size = longest_run(columns.tokens, start, 0, hits, 0, state.size, state, work)
-    return blocks_around(hit, place, size, columns.tokens, start, hits, state, work)
+def align_first_symbols(columns: Columns, rows: Ints) -> Members:
+    """`align_members` for a state of one symbol: it matches the first of each pattern (5.9)."""
+    count = rows.shape[0]
+    ones, zeros = np.ones(count, dtype=np.int64), np.zeros(count, dtype=np.int64)
+    low = columns.starts[rows]
+    high = low + columns.ends[columns.event_starts[rows]]
+    return Members(rows, ones, ones, zeros, ones, low, high, np.arange(count + 1), zeros)
 
 
-@compiled
-def list_matches(m: int, blocks: int, members: Members, work: Workspace) -> None:
-    """The state places of the blocks, in the order of the pattern; found blocks never cross, so also of the state."""
-    end = members.match_starts[m]
-    order = np.argsort(work.blocks[:blocks, 0])
-    for b in order:
-        for k in range(work.blocks[b, 2]):
-            members.match_places[end] = work.blocks[b, 1] + k
+@inlined
+def list_matches(count: int, blocks: Ints, end: int, match_places: Ints) -> int:
+    """The state places of the blocks, in the order of the pattern, appended at `end`; answers the new end."""
+    for b in np.argsort(blocks[:count, 0]):
+        for k in range(blocks[b, 2]):
+            match_places[end] = blocks[b, 1] + k
             end += 1
-    members.match_starts[m + 1] = end
+    return end
 
 
-@compiled
-def list_fuzzy_matches(m: int, members: Members, fuzzy: Fuzzy) -> None:
-    """The state places that `align` has just seen matched, in the order of the state."""
-    end = members.match_starts[m]
-    for place in range(fuzzy.seen.shape[0]):
-        if fuzzy.seen[place] == members.rows[m]:
-            members.match_places[end] = place
+@inlined
+def list_fuzzy_matches(row: int, seen: Ints, end: int, match_places: Ints) -> int:
+    """The state places that were just seen matched, in the order of the state."""
+    for place in range(seen.shape[0]):
+        if seen[place] == row:
+            match_places[end] = place
             end += 1
-    members.match_starts[m + 1] = end
-
-
-class Lists(NamedTuple):
-    """Many lists in one: list k holds items[bounds[k] : bounds[k + 1]]; owner o has `owned[o + 1] - owned[o]` lists."""
-
-    items: Ints
-    bounds: Ints
-    owned: Ints
-
-
-@compiled
-def event_lists(columns: Columns, rows: Ints, first: Ints) -> Lists:
-    """Per row its events from number first[…] on, as tokens."""
-    owned = np.zeros(rows.shape[0] + 1, dtype=np.int64)
-    size = 0
-    for o in range(rows.shape[0]):
-        events = columns.event_starts[rows[o] + 1] - columns.event_starts[rows[o]]
-        owned[o + 1] = owned[o] + events - first[o]
-        low, high = symbols_between(columns, rows[o], first[o], events)
-        size += high - low
-    lists = Lists(np.empty(size, dtype=np.int64), np.zeros(owned[-1] + 1, dtype=np.int64), owned)
-    filled, k = 0, 0
-    for o in range(rows.shape[0]):
-        start = columns.starts[rows[o]]
-        for number in range(first[o], first[o] + owned[o + 1] - owned[o]):
-            low, high = event_bounds(columns, rows[o], number)
-            for i in range(start + low, start + high):
-                lists.items[filled] = columns.tokens[i]
-                filled += 1
-            k += 1
-            lists.bounds[k] = filled
-    return lists
-
-
-@compiled
-def missing_lists(columns: Columns, members: Members, chosen: Ints, state: State, tally: Ints) -> Lists:
-    """Per chosen member the symbols of its present events that are not in its matches, as tokens.
-
-    tally: zeros by token, also for the unknown symbols of the state; left as it was.
-    """
-    owned = np.zeros(chosen.shape[0] + 1, dtype=np.int64)
-    size = 0
-    for o in range(chosen.shape[0]):
-        m = chosen[o]
-        owned[o + 1] = owned[o] + members.future[m] - members.present[m]
-        low, high = symbols_between(columns, members.rows[m], members.present[m], members.future[m])
-        size += high - low
-    lists = Lists(np.empty(size, dtype=np.int64), np.zeros(owned[-1] + 1, dtype=np.int64), owned)
-    filled, k = 0, 0
-    for m in chosen:
-        mark_matches(m, members, state, tally, 1)
-        start = columns.starts[members.rows[m]]
-        for number in range(members.present[m], members.future[m]):
-            low, high = event_bounds(columns, members.rows[m], number)
-            for i in range(start + low, start + high):
-                token = columns.tokens[i]
-                if tally[token] == 0:
-                    lists.items[filled] = token
-                    filled += 1
-            k += 1
-            lists.bounds[k] = filled
-        mark_matches(m, members, state, tally, 0)
-    return lists
-
-
-@compiled
-def mark_matches(m: int, members: Members, state: State, tally: Ints, mark: int) -> None:
-    for p in range(members.match_starts[m], members.match_starts[m + 1]):
-        tally[state.tokens[members.match_places[p]]] = mark
-
-
-@compiled
-def extra_lists(columns: Columns, members: Members, chosen: Ints, state: State, stm_ends: Ints, tally: Ints) -> Lists:
-    """Per chosen member the state places of each STM event whose symbol is not in present.
-
-    stm_ends: the ends of the STM's events. tally: as for `missing_lists`.
-    """
-    events = stm_ends.shape[0]
-    owned = np.arange(chosen.shape[0] + 1) * events
-    items = np.empty(chosen.shape[0] * state.size, dtype=np.int64)
-    lists = Lists(items, np.zeros(owned[-1] + 1, dtype=np.int64), owned)
-    filled, k = 0, 0
-    for m in chosen:
-        mark_present(m, columns, members, tally, 1)
-        place = 0
-        for end in stm_ends:
-            while place < end:
-                if tally[state.tokens[place]] == 0:
-                    items[filled] = place
-                    filled += 1
-                place += 1
-            k += 1
-            lists.bounds[k] = filled
-        mark_present(m, columns, members, tally, 0)
-    return lists
-
-
-@compiled
-def mark_present(m: int, columns: Columns, members: Members, tally: Ints, mark: int) -> None:
-    row = members.rows[m]
-    low, high = symbols_between(columns, row, members.present[m], members.future[m])
-    for i in range(columns.starts[row] + low, columns.starts[row] + high):
-        tally[columns.tokens[i]] = mark
+    return end

@@ -6,7 +6,7 @@ A name is a SHA-1, so its first bytes are hash enough.
 import numpy as np
 import numpy.typing as npt
 
-from engine.kernels import Bytes, Ints, Tokens, compiled
+from engine.kernels import Bytes, Ints, Tokens, compiled, inlined
 
 Slots = npt.NDArray[np.int32]
 
@@ -16,7 +16,7 @@ def new_slots(rows: int) -> Slots:
     return np.full(1 << max(4, (2 * rows - 1).bit_length()), -1, dtype=np.int32)
 
 
-@compiled
+@inlined
 def find_slot(name: Bytes, names: Bytes, slots: Slots) -> int:
     """The slot that holds the row of `name`, or the empty one where it belongs."""
     slot = 0

@@ -8,22 +8,30 @@ from typing import NamedTuple
 
 import numpy as np
 
-from engine.kernels import Flags, Floats, Ints, compiled
-from engine.kernels.alignment import Fuzzy, align, pre_potential, signal_to_noise
-from engine.kernels.blocks import (
-    WORD,
+from engine.kernels import Flags, Floats, Ints, Masks, compiled, inlined
+from engine.kernels import listed
+from engine.kernels.alignment import (
+    Fuzzy,
     State,
-    Workspace,
-    between,
-    blocks_around,
-    collect_hits,
-    common_subsequence,
-    longest_run,
+    extent,
+    fuzzy_matches,
+    pre_potential,
+    signal_to_noise,
+    split_events,
     workspace,
 )
-from engine.kernels.columns import Columns
+from engine.kernels.blocks import (
+    NONE,
+    WORD,
+    collect_hits,
+    common_subsequence,
+    find_blocks,
+    longest_run,
+    places_between,
+)
+from engine.kernels.columns import Columns, event_end
 from engine.kernels.domain import weight_of
-from engine.kernels.leaders import DECIMALS, Leaders, offer, sort_leaders
+from engine.kernels.leaders import DECIMALS, Leaders, offer
 from engine.kernels.text import Needle, Texts, joined_similarity
 
 SLACK = 1e-9
@@ -40,7 +48,7 @@ class Recall(NamedTuple):
     allowed: Flags
 
 
-@compiled
+@inlined
 def token_similarity(common: int, length: int, state_size: int) -> float:
     return 2 * common / (length + state_size) * 100 / 100
 
@@ -57,8 +65,10 @@ def least_common(longest: int, state_size: int, threshold: float) -> Ints:
     return least
 
 
-@compiled
-def highest_potential(hit: int, place: int, size: int, hits: int, length: int, state: State, work: Workspace) -> float:
+@inlined
+def highest_potential(
+    hit: int, place: int, size: int, hits: int, length: int, state_size: int, hit_masks: Masks
+) -> float:
     """An upper bound of pre from the longest run, for a short state and exact matching.
 
     If no other hit lies before or after the run on both sides, the run is the only block. Otherwise there are two
@@ -66,15 +76,15 @@ def highest_potential(hit: int, place: int, size: int, hits: int, length: int, s
     """
     before, after = 0, 0
     if place > 0:
-        earlier = between(0, place)
+        earlier = places_between(0, place)
         for t in range(hit):
-            before += (work.masks[t] & earlier) != 0
-    if place + size < state.size:
-        later = between(place + size, state.size)
+            before += (hit_masks[t] & earlier) != NONE
+    if place + size < state_size:
+        later = places_between(place + size, state_size)
         for t in range(hit + size, hits):
-            after += (work.masks[t] & later) != 0
-    matched = size + min(before, place) + min(after, state.size - place - size)
-    snr = signal_to_noise(matched, state.size)
+            after += (hit_masks[t] & later) != NONE
+    matched = size + min(before, place) + min(after, state_size - place - size)
+    snr = signal_to_noise(matched, state_size)
     evidence = matched / length
     if matched > size:
         return 0.5 + max(0.0, (evidence + 1) * snr) + SLACK
@@ -86,39 +96,59 @@ def select(
     columns: Columns, state: State, recall: Recall, fuzzy: Fuzzy, text: Needle, texts: Texts, best: Leaders
 ) -> tuple[int, bool]:
     """Fill `best` with the candidates that lead by pre; answers their number and whether more passed the threshold."""
-    work = workspace(recall.least.shape[0], state.size)
-    bounded = state.size <= WORD and not fuzzy.active
-    capacity = best.rows.shape[0] - 1
+    names, starts, event_starts, tokens, ends, frequency = columns
+    state_size, state_tokens, masks, first_place, places = state
+    threshold, by_tokens, least, filtered, allowed = recall
+    is_fuzzy, fuzzy_first, fuzzy_places, seen = fuzzy
+    rows, keys, similarities = best
+    at, hit_masks, run_ends, windows, blocks, by_place = workspace(least.shape[0], state_size)
+    ended_by, lengths, tails = by_place[0], by_place[1], by_place[2]
+    is_short = state_size <= WORD
+    everywhere = places_between(0, min(state_size, WORD))
+    capacity = rows.shape[0] - 1
     count, full = 0, False
-    for row in range(columns.frequency.shape[0]):
-        if columns.frequency[row] == 0 or (recall.filtered and not recall.allowed[row]):
+    for row in range(frequency.shape[0]):
+        if frequency[row] == 0 or (filtered and not allowed[row]):
             continue
-        start = columns.starts[row]
-        length = columns.starts[row + 1] - start
-        hits = collect_hits(columns.tokens, start, length, state, work)
-        if hits < recall.least[length]:
-            continue
-        hit, place, size = 0, 0, 0
-        if hits > 0:
-            hit, place, size = longest_run(columns.tokens, start, 0, hits, 0, state.size, state, work)
-            if full and bounded:
-                bound = highest_potential(hit, place, size, hits, length, state, work)
-                if bound * DECIMALS < best.order[0]:
+        start, end = starts[row], starts[row + 1]
+        length = end - start
+        if is_short:
+            hits = collect_hits(tokens, start, end, masks, at, hit_masks)
+            if hits < least[length]:
+                continue
+            hit, place, size = longest_run(0, hits, everywhere, at, hit_masks, run_ends)
+            if full and size > 0 and not is_fuzzy:
+                bound = highest_potential(hit, place, size, hits, length, state_size, hit_masks)
+                if bound * DECIMALS < keys[0]:
                     continue
-        blocks = blocks_around(hit, place, size, columns.tokens, start, hits, state, work)
-        alignment = align(columns, row, blocks, state, fuzzy, work)
-        key = np.rint(pre_potential(alignment, length, state.size) * DECIMALS)
-        if full and key < best.order[0]:
-            continue
-        if recall.by_tokens:
-            common = common_subsequence(columns.tokens, start, hits, state, work)
-            similarity = token_similarity(common, length, state.size)
+            found = find_blocks(hit, place, size, hits, state_size, at, hit_masks, run_ends, windows, blocks)
         else:
-            similarity = joined_similarity(text, texts, columns.tokens, start, start + length)
-        if similarity >= recall.threshold:
+            hits = listed.collect_hits(tokens, start, end, first_place, at)
+            if hits < least[length]:
+                continue
+            found = listed.find_blocks(
+                tokens, start, hits, state_size, first_place, places, at, ended_by, lengths, windows, blocks
+            )
+        matched, first, last, place = extent(found, length, blocks)
+        if is_fuzzy:
+            matched, place = fuzzy_matches(tokens, start, end, row, fuzzy_first, fuzzy_places, seen)
+        events = event_starts[row]
+        match = state_tokens[place] if matched > 0 else -1
+        present, future = split_events(tokens, start, ends, events, event_starts[row + 1] - events, first, last, match)
+        present_size = event_end(ends, events, future) - event_end(ends, events, present)
+        key = np.rint(pre_potential(matched, found, length, present_size, state_size) * DECIMALS)
+        if full and key < keys[0]:
+            continue
+        if not by_tokens:
+            similarity = joined_similarity(text, texts, tokens, start, end)
+        elif is_short:
+            similarity = token_similarity(common_subsequence(hits, state_size, hit_masks), length, state_size)
+        else:
+            common = listed.common_subsequence(tokens, start, hits, first_place, places, at, tails)
+            similarity = token_similarity(common, length, state_size)
+        if similarity >= threshold:
             full = count == capacity
-            count = offer(row, key, similarity, count, best, columns)
-    sort_leaders(count, best, columns)
+            count = offer(row, key, similarity, count, rows, keys, similarities, names)
     return count, full
 
 
@@ -128,17 +158,18 @@ def select_by_first(columns: Columns, token: int, weights: Floats, weighted: boo
 
     weights: w(x) by token, looked at if `weighted`.
     """
-    capacity = best.rows.shape[0] - 1
+    names, starts, tokens, frequency = columns.names, columns.starts, columns.tokens, columns.frequency
+    rows, keys, similarities = best
+    capacity = rows.shape[0] - 1
     count, full = 0, False
-    for row in range(columns.frequency.shape[0]):
-        start, end = columns.starts[row], columns.starts[row + 1]
-        if columns.frequency[row] == 0 or columns.tokens[start] != token:
+    for row in range(frequency.shape[0]):
+        start, end = starts[row], starts[row + 1]
+        if frequency[row] == 0 or tokens[start] != token:
             continue
         evidence = 1 / (end - start)
         if weighted:
-            evidence = weights[token] / weight_of(columns.tokens, start, end, weights)
+            evidence = weights[token] / weight_of(tokens, start, end, weights)
         full = count == capacity
         key = np.rint((evidence + 2) * DECIMALS)
-        count = offer(row, key, 2 / (end - start + 1), count, best, columns)
-    sort_leaders(count, best, columns)
+        count = offer(row, key, 2 / (end - start + 1), count, rows, keys, similarities, names)
     return count, full

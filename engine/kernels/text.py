@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from engine.kernels import Floats, Ints, Masks, Tokens, compiled
+from engine.kernels import Floats, Ints, Masks, Tokens, compiled, inlined
 from engine.kernels.bits import bit_count
 
 CodePoints = npt.NDArray[np.uint32]
@@ -46,79 +46,73 @@ def needle(text: str) -> Needle:
 NO_NEEDLE = Needle(0, np.zeros(0, dtype=np.int32), np.zeros((0, 0), dtype=np.uint64), np.zeros(0, dtype=np.uint64))
 
 
-@compiled
-def restart(text: Needle) -> None:
-    for w in range(text.word.shape[0]):
-        text.word[w] = np.uint64(0xFFFFFFFFFFFFFFFF)
+@inlined
+def restart(word: Masks) -> None:
+    word[:] = np.uint64(0xFFFFFFFFFFFFFFFF)
 
 
-@compiled
-def advance(text: Needle, code_point: int) -> None:
-    """One more code point of the other text."""
-    row = text.number[code_point] - 1
-    if row < 0:
-        return
-    carry = np.uint64(0)
-    for w in range(text.word.shape[0]):
-        word = text.word[w]
-        common = word & text.masks[row, w]
-        total = word + common
-        overflow = np.uint64(total < word)
-        total += carry
-        overflow |= np.uint64(total < carry)
-        text.word[w] = total | (word - common)
-        carry = overflow
+@inlined
+def advance(code_point: int, number: npt.NDArray[np.int32], masks: Masks, word: Masks) -> None:
+    """One more code point of the other text; word w of the row is worked on with the carry of the one before."""
+    row = number[code_point] - 1
+    if row >= 0:
+        carry = np.uint64(0)
+        for w in range(word.shape[0]):
+            common = word[w] & masks[row, w]
+            total = word[w] + common
+            overflow = total < common
+            total += carry
+            overflow |= total < carry
+            word[w] = total | (word[w] - common)
+            carry = np.uint64(overflow)
 
 
-@compiled
-def common_code_points(text: Needle) -> int:
+@inlined
+def common_code_points(word: Masks) -> int:
     """l: the longest common subsequence so far. Places beyond the text are never cleared."""
     cleared = 0
-    for w in range(text.word.shape[0]):
-        cleared += 64 - bit_count(text.word[w])
+    for bits in word:
+        cleared += 64 - bit_count(bits)
     return cleared
 
 
-@compiled
+@inlined
 def character_ratio(common: int, length: int) -> float:
     """1 − (t − 2l)/t for texts of t code points together; 1 if there are none."""
     return 1.0 - (length - 2 * common) / length if length > 0 else 1.0
 
 
 @compiled
-def symbol_ratio(text: Needle, texts: Texts, token: int) -> float:
-    """r of 5.4 of the needle and a symbol."""
-    restart(text)
-    for i in range(texts.starts[token], texts.starts[token + 1]):
-        advance(text, texts.code_points[i])
-    length = text.size + texts.starts[token + 1] - texts.starts[token]
-    return character_ratio(common_code_points(text), length)
-
-
-@compiled
 def similar_symbols(text: Needle, texts: Texts, count: int, threshold: float) -> tuple[Ints, Floats]:
     """The tokens below `count` whose ratio to the needle reaches the fuzzy threshold (5.4), ascending; their ratios."""
-    tokens, ratios = np.empty(count, dtype=np.int64), np.empty(count)
-    size = 0
+    size, number, masks, word = text
+    code_points, starts = texts
+    tokens, ratios = np.empty(count + 1, dtype=np.int64), np.empty(count + 1)
+    found = 0
     for token in range(count):
-        other = texts.starts[token + 1] - texts.starts[token]
-        if character_ratio(min(text.size, other), text.size + other) * 100 < threshold * 100:
+        other = starts[token + 1] - starts[token]
+        if character_ratio(min(size, other), size + other) * 100 < threshold * 100:
             continue
-        tokens[size], ratios[size] = token, symbol_ratio(text, texts, token)
-        size += ratios[size] * 100 >= threshold * 100
-    return tokens[:size].copy(), ratios[:size].copy()
+        restart(word)
+        for i in range(starts[token], starts[token + 1]):
+            advance(code_points[i], number, masks, word)
+        tokens[found], ratios[found] = token, character_ratio(common_code_points(word), size + other)
+        found += ratios[found] * 100 >= threshold * 100
+    return tokens[:found].copy(), ratios[:found].copy()
 
 
 @compiled
 def joined_similarity(text: Needle, texts: Texts, tokens: Tokens, start: int, end: int) -> float:
-    """Similarity of 5.2 in character mode of the needle (the joined state) and the joined pattern start to end."""
-    restart(text)
-    length = end - start - 1
+    """Similarity of 5.2 in character mode of the needle (the joined state) and the joined pattern tokens[start : end]."""
+    size, number, masks, word = text
+    code_points, starts = texts
+    restart(word)
+    length = size + end - start - 1
     for i in range(start, end):
         if i > start:
-            advance(text, SPACE)
-        token = tokens[i]
-        length += texts.starts[token + 1] - texts.starts[token]
-        for c in range(texts.starts[token], texts.starts[token + 1]):
-            advance(text, texts.code_points[c])
-    return character_ratio(common_code_points(text), text.size + length) * 100 / 100
+            advance(SPACE, number, masks, word)
+        low, high = starts[tokens[i]], starts[tokens[i] + 1]
+        length += high - low
+        for c in range(low, high):
+            advance(code_points[c], number, masks, word)
+    return character_ratio(common_code_points(word), length) * 100 / 100

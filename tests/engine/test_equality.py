@@ -1,0 +1,91 @@
+"""The fast implementation gives what the plain one gives, to the last bit."""
+
+from typing import Any
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from engine.naming import pattern_name
+from engine.plain.knowledge import Pattern
+from tests.engine import strategies
+from tests.engine.implementations import Question, ask_fast, ask_plain
+
+THOROUGH = settings(max_examples=600, deadline=None, suppress_health_check=list(HealthCheck))
+
+
+def assert_equal(question: Question) -> None:
+    """repr tells apart what == does not: 0.0 and -0.0, 1 and 1.0, the order of keys."""
+    fast, plain = ask_fast(question), ask_plain(question)
+    assert fast == plain
+    assert repr(fast) == repr(plain)
+
+
+@THOROUGH
+@given(strategies.questions())
+def test_any_question(question: Question) -> None:
+    assert_equal(question)
+
+
+@THOROUGH
+@given(
+    strategies.questions(
+        st.fixed_dictionaries({}, optional={"recall_threshold": st.sampled_from(strategies.THRESHOLDS)})
+    )
+)
+def test_tokens_at_thresholds(question: Question) -> None:
+    assert_equal(question)
+
+
+@THOROUGH
+@given(strategies.questions(st.fixed_dictionaries({"max_predictions": st.integers(1, 2)})))
+def test_pruned_ensembles(question: Question) -> None:
+    assert_equal(question)
+
+
+@THOROUGH
+@given(
+    strategies.questions(
+        st.fixed_dictionaries(
+            {"use_token_matching": st.just(False), "recall_threshold": st.sampled_from(strategies.THRESHOLDS)}
+        )
+    )
+)
+def test_character_mode(question: Question) -> None:
+    assert_equal(question)
+
+
+@THOROUGH
+@given(
+    strategies.questions(
+        st.fixed_dictionaries(
+            {"fuzzy_token_threshold": st.sampled_from([0.3, 0.5, 2 / 3, 0.8, 1.0])},
+            optional={"recall_threshold": st.just(0.0)},
+        )
+    )
+)
+def test_fuzzy_mode(question: Question) -> None:
+    assert_equal(question)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@given(st.data())
+def test_states_longer_than_a_word(data: st.DataObject) -> None:
+    few = data.draw(st.lists(strategies.symbols, min_size=2, max_size=30, unique=True))
+    known = data.draw(strategies.patterns(few, most=5))
+    length = data.draw(st.sampled_from([60, 63, 64, 65, 66, 90, 140]))
+    state = data.draw(st.lists(st.sampled_from(few), min_size=length, max_size=length))
+    cut = data.draw(st.integers(1, length - 1))
+    longest = [state[5:45], state[20:]]
+    known.append(Pattern(name=pattern_name(longest), events=longest))
+    config: dict[str, Any] = data.draw(
+        st.fixed_dictionaries(
+            {"recall_threshold": st.sampled_from([0.0, 0.1, 0.5])},
+            optional={
+                "use_token_matching": st.booleans(),
+                "fuzzy_token_threshold": st.just(0.5),
+                "filter_pipeline": st.just(["rapidfuzz"]),
+            },
+        )
+    )
+    known = list({pattern.name: pattern for pattern in known}.values())
+    assert_equal(Question(known, [state[:cut], state[cut:]], config))
