@@ -1,13 +1,15 @@
 """`/`, `/health` (does the process live?) and `/health/ready` (can it do its work?)."""
 
+import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as NoAnswerInTime
 from datetime import UTC, datetime
+from typing import Generic, TypeVar
 
 import psutil
-from django.db import DatabaseError, close_old_connections
+from django.db import DatabaseError, InterfaceError, close_old_connections
 from django.http import HttpRequest, HttpResponse
 from django_redis import get_redis_connection
 from drf_spectacular.utils import OpenApiResponse, extend_schema
@@ -23,6 +25,9 @@ from katoproject.postgresql.statements import execute
 from katoproject.views import LeanView
 from sessions_app import cache, reading
 
+Answer = TypeVar("Answer")
+
+TROUBLE = (DatabaseError, InterfaceError)
 HEALTH_PATIENCE = 0.3  # seconds that liveness waits for the number of sessions
 READY_PATIENCE = 2.0  # seconds that readiness waits for each part
 
@@ -56,7 +61,7 @@ class HealthAnswer(BaseModel):
 class PartAnswer(BaseModel):
     ok: bool
     required: bool
-    latency_ms: float
+    latency_ms: float | None
     error: str | None
 
 
@@ -68,30 +73,44 @@ class ReadyAnswer(BaseModel):
     timestamp: str
 
 
-def _count_sessions() -> int:
-    close_old_connections()  # Django does this before a request, but these threads see no requests
-    return reading.count()
+class NoAnswer(Exception):
+    """Whoever was asked does not say in time, or still owes the answer to an earlier question."""
 
 
-class Counter:
-    """The number of living sessions, asked in a thread of its own: the database may hang, liveness may not."""
+class Asker(Generic[Answer]):
+    """Asks in a thread of its own: what is asked may hang for as long as it likes, the health routes may not."""
 
-    def __init__(self) -> None:
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="count")
-        self._asked: Future[int] | None = None
+    def __init__(self, question: Callable[[], Answer]) -> None:
+        self._question = question
+        self._thread = ThreadPoolExecutor(1)
+        self._asked: Future[tuple[Answer, float]] | None = None
+        self._lock = threading.Lock()
 
-    def ask(self) -> int | None:
-        """None where the database does not say in time, or still owes an earlier answer."""
-        if self._asked is not None and not self._asked.done():
-            return None
-        self._asked = self._thread.submit(_count_sessions)
+    def ask(self, *, patience: float) -> tuple[Answer, float]:
+        """The answer and how long it took, in seconds. Raises NoAnswer, and whatever the question raises."""
+        with self._lock:
+            if self._asked is not None and not self._asked.done():
+                raise NoAnswer
+            asked = self._asked = self._thread.submit(self._timed)
         try:
-            return self._asked.result(HEALTH_PATIENCE)
-        except (DatabaseError, NoAnswerInTime):
-            return None
+            return asked.result(patience)
+        except NoAnswerInTime:
+            raise NoAnswer from None
+
+    def _timed(self) -> tuple[Answer, float]:
+        close_old_connections()  # Django does this before a request, but these threads see no requests
+        begun = time.perf_counter()
+        return self._question(), time.perf_counter() - begun
 
 
-_sessions = Counter()
+_sessions = Asker(reading.count)
+
+
+def _active_sessions() -> int | None:
+    try:
+        return _sessions.ask(patience=HEALTH_PATIENCE)[0]
+    except (*TROUBLE, NoAnswer):
+        return None
 
 
 def _now() -> str:
@@ -145,7 +164,7 @@ class Health(LeanView):
                     issues=issues,
                     metrics_collected=sum(cache.counts.values()),
                     last_collection=identity.STARTED_AT,
-                    active_sessions=_sessions.ask(),
+                    active_sessions=_active_sessions(),
                     timestamp=_now(),
                     program=identity.describe(),
                 )
@@ -154,7 +173,6 @@ class Health(LeanView):
 
 
 def _ask_database() -> None:
-    close_old_connections()
     execute("SELECT 1", {})
 
 
@@ -180,23 +198,19 @@ PARTS: dict[str, tuple[Callable[[], None], bool]] = {
     "broker": (_ask_broker, False),
     "worker": (_ask_worker, False),
 }
-_askers = {name: ThreadPoolExecutor(1, thread_name_prefix=f"ready-{name}") for name in PARTS}
+_askers = {name: Asker(question) for name, (question, _) in PARTS.items()}
+_together = ThreadPoolExecutor(len(PARTS), thread_name_prefix="ready")
 
 
-def _timed(ask: Callable[[], None]) -> float:
-    begun = time.perf_counter()
-    ask()
-    return (time.perf_counter() - begun) * 1000
-
-
-def _part(asked: Future[float], *, required: bool, deadline: float) -> PartAnswer:
+def _part(name: str) -> PartAnswer:
+    required = PARTS[name][1]
     try:
-        latency = asked.result(max(0.0, deadline - time.monotonic()))
-    except NoAnswerInTime:
-        return PartAnswer(ok=False, required=required, latency_ms=READY_PATIENCE * 1000, error="no answer in time")
-    except (DatabaseError, RedisError, BrokerError, OSError) as error:
-        return PartAnswer(ok=False, required=required, latency_ms=0.0, error=f"{type(error).__name__}: {error}")
-    return PartAnswer(ok=True, required=required, latency_ms=round(latency, 3), error=None)
+        _, seconds = _askers[name].ask(patience=READY_PATIENCE)
+    except NoAnswer:
+        return PartAnswer(ok=False, required=required, latency_ms=None, error="no answer in time")
+    except (*TROUBLE, RedisError, BrokerError, OSError) as error:
+        return PartAnswer(ok=False, required=required, latency_ms=None, error=f"{type(error).__name__}: {error}")
+    return PartAnswer(ok=True, required=required, latency_ms=round(seconds * 1000, 3), error=None)
 
 
 class Ready(LeanView):
@@ -205,11 +219,7 @@ class Ready(LeanView):
         responses={200: ReadyAnswer, 503: OpenApiResponse(ReadyAnswer, "The database does not answer.")},
     )
     def get(self, request: HttpRequest) -> HttpResponse:
-        deadline = time.monotonic() + READY_PATIENCE
-        asked = {name: _askers[name].submit(_timed, ask) for name, (ask, _) in PARTS.items()}
-        parts = {
-            name: _part(asked[name], required=required, deadline=deadline) for name, (_, required) in PARTS.items()
-        }
+        parts = dict(zip(PARTS, _together.map(_part, PARTS), strict=True))
         ready = all(part.ok for part in parts.values() if part.required)
         counts = {name: cache.counts[name] for name in ("hit", "miss", "fallback")}
         answer = ReadyAnswer(ready=ready, parts=parts, cache=counts, program=identity.describe(), timestamp=_now())

@@ -14,6 +14,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from functools import cache as memoised
 from typing import TypeVar, cast
 
@@ -82,18 +83,22 @@ def _digest(name: str, payload: bytes) -> bytes:
     return hashlib.blake2b(name.encode() + b"\0" + payload, digest_size=_DIGEST_BYTES).digest()
 
 
-def _ask(question: Callable[[], Result]) -> Result | None:
-    """The answer of Redis, or None if it cannot be asked; that is counted and logged, never hidden."""
+class RedisDoesNotServe(Exception):
+    """Do without."""
+
+
+def _ask(question: Callable[[], Result]) -> Result:
+    """The answer of Redis. Raises RedisDoesNotServe; that is counted and logged, never hidden."""
     if not breaker.admits():
         counts["fallback"] += 1
-        return None
+        raise RedisDoesNotServe
     try:
         answer = question()
     except RedisError as error:
         breaker.failed()
         counts["fallback"] += 1
         log.warning("Redis does not serve, PostgreSQL answers instead: %s", error)
-        return None
+        raise RedisDoesNotServe from error
     breaker.succeeded()
     return answer
 
@@ -101,7 +106,10 @@ def _ask(question: Callable[[], Result]) -> Result | None:
 def get(session_id: str, version: int, view: str) -> bytes | None:
     """The view of the session at exactly this version, or None."""
     name = key(session_id, version, view)
-    entry = cast(bytes | None, _ask(lambda: _redis().get(name)))
+    try:
+        entry = cast(bytes | None, _ask(lambda: _redis().get(name)))
+    except RedisDoesNotServe:
+        return None
     if entry is not None and entry[:_DIGEST_BYTES] == _digest(name, entry[_DIGEST_BYTES:]):
         counts["hit"] += 1
         return entry[_DIGEST_BYTES:]
@@ -112,7 +120,8 @@ def get(session_id: str, version: int, view: str) -> bytes | None:
 def put(session_id: str, version: int, view: str, payload: bytes) -> None:
     """Remember what was read from PostgreSQL in one snapshot together with `version`."""
     name = key(session_id, version, view)
-    _ask(lambda: _redis().set(name, _digest(name, payload) + payload, ex=_LIFETIME))
+    with suppress(RedisDoesNotServe):
+        _ask(lambda: _redis().set(name, _digest(name, payload) + payload, ex=_LIFETIME))
 
 
 def forget_on_commit(session_id: str, version: int | None) -> None:
@@ -123,4 +132,5 @@ def forget_on_commit(session_id: str, version: int | None) -> None:
 
 
 def _forget(names: list[str]) -> None:
-    _ask(lambda: _redis().unlink(*names))
+    with suppress(RedisDoesNotServe):
+        _ask(lambda: _redis().unlink(*names))

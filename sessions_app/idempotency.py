@@ -15,7 +15,12 @@ _CLAIM = """
 """
 _FIRST = "SELECT fingerprint, answer FROM sessions_app_idempotencykey WHERE scope = %(scope)s AND key = %(key)s"
 _REMEMBER = "UPDATE sessions_app_idempotencykey SET answer = %(answer)s WHERE scope = %(scope)s AND key = %(key)s"
-_DELETE_OLD = "DELETE FROM sessions_app_idempotencykey WHERE created_at < now() - interval '24 hours' RETURNING key"
+_DELETE_OLD = """
+    DELETE FROM sessions_app_idempotencykey WHERE ctid = ANY(ARRAY(
+        SELECT ctid FROM sessions_app_idempotencykey
+        WHERE created_at < now() - interval '24 hours' LIMIT %(limit)s FOR UPDATE SKIP LOCKED
+    )) RETURNING key
+"""
 
 
 def fingerprint(*parts: bytes) -> bytes:
@@ -45,6 +50,6 @@ def once(*, scope: str, key: str, fingerprint: bytes, perform: Callable[[], byte
     return answer, False
 
 
-def delete_old() -> int:
-    """Forget keys that are older than a day; answers how many."""
-    return len(execute(_DELETE_OLD, {}))
+def delete_old(*, limit: int = 5000) -> int:
+    """Forget up to `limit` keys that are older than a day; answers how many."""
+    return len(execute(_DELETE_OLD, {"limit": limit}))

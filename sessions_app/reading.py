@@ -126,7 +126,7 @@ def own_config(session_id: str) -> dict[str, Any]:
 
 def existence(session_id: str) -> Existence:
     """Would a request be admitted now? Touches nothing; knows an expired session until its row is deleted."""
-    row = execute_one(_EXISTS, {"id": session_id})
+    row = None if "\0" in session_id else execute_one(_EXISTS, {"id": session_id})
     return Existence(exists=bool(row and row[0]), expired=bool(row and not row[0]))
 
 

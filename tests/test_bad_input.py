@@ -277,7 +277,9 @@ def test_node_ids(client: httpx.Client) -> None:
 def test_session_ids_that_cannot_be(client: httpx.Client, session_id: str) -> None:
     response = client.get(f"/sessions/{session_id}/stm")
     assert response.status_code == 404
-    assert client.get(f"/sessions/{session_id}/exists").status_code in (200, 404)
+    assert client.get(f"/sessions/{session_id}/exists").status_code == (404 if session_id == "a%2Fb" else 200)
+    keyed = client.post(f"/sessions/{session_id}/clear-stm", headers={"Idempotency-Key": "k"})
+    assert keyed.status_code == 404
 
 
 def test_strings_come_back_as_they_were(client: httpx.Client, new_session: NewSession) -> None:
@@ -286,3 +288,27 @@ def test_strings_come_back_as_they_were(client: httpx.Client, new_session: NewSe
     for string in strings:
         client.post(f"/sessions/{session_id}/observe", json={"strings": [string]})
     assert client.get(f"/sessions/{session_id}/stm").json()["stm"] == [[string] for string in strings]
+
+
+def test_what_cannot_be_quoted_is_refused_like_any_other(client: httpx.Client, new_session: NewSession) -> None:
+    """Lone surrogates and deep nesting, also where the answer would have to repeat them."""
+    session = f"/sessions/{new_session()}"
+    for path, content in (
+        (f"{session}/config", rb'{"affinity_emotive": "\ud800"}'),
+        (f"{session}/config", rb'"\ud800"'),
+        (f"{session}/observe", rb'{"strings": "\ud800"}'),
+        ("/sessions", rb'{"node_id": ["\ud800"]}'),
+        (f"{session}/observe", b'{"strings": ' + b"[" * 500 + b"]" * 500 + b"}"),
+        (f"{session}/observe", b'{"metadata": {"k": ' + b"9" * 300 + b"e50}}"),
+    ):
+        response = client.post(path, content=content, headers=JSON)
+        assert response.status_code == 422, (content[:40], response.text)
+
+
+def test_the_mean_of_huge_emotives_is_a_number(client: httpx.Client, new_session: NewSession) -> None:
+    session_id = new_session()
+    for _ in range(2):
+        observe(client, session_id, '{"strings": ["a"], "emotives": {"joy": 1.7e308}}')
+    percept = client.get(f"/sessions/{session_id}/percept-data").json()["percept_data"]
+    assert percept["emotives"] == {"joy": 1.7e308}
+    assert client.post(f"/sessions/{session_id}/learn").status_code == 200

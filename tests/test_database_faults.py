@@ -197,7 +197,7 @@ SEQUENCE = {"observations": [{"strings": ["x", "y"], "emotives": {"e": 1}}] * 3,
 WRITES: list[tuple[str, str, dict[str, object] | None, list[str]]] = [
     ("POST", "/observe", {"strings": ["x"], "emotives": {"e": 1}, "metadata": {"m": 1}}, [SESSION, ENTRY]),
     ("POST", "/observe-sequence", SEQUENCE, [SESSION, ENTRY, PATTERN, "memory_app_symbolaffinity"]),
-    ("POST", "/learn", None, [SESSION, ENTRY, PATTERN]),
+    ("POST", "/learn", None, [SESSION, PATTERN]),
     ("POST", "/clear-stm", None, [SESSION, ENTRY]),
     ("POST", "/clear-all", None, [SESSION, ENTRY, "memory_app_node", "memory_app_clearedmemory"]),
     ("DELETE", "", None, [SESSION, ENTRY]),
@@ -296,3 +296,26 @@ def test_acknowledged_observes_survive_kill_9_of_the_workers(
     stored = [event[0] for event in client.get(f"/sessions/{session_id}/stm").json()["stm"][1:]]
     assert len(stored) == len(set(stored)), "doubled"
     assert set(acknowledged) <= set(stored) <= set(attempted)
+
+
+def test_an_observation_is_not_reported_as_failed_because_tidying_up_after_it_failed(
+    fragile: Fragile, client: httpx.Client, session_id: str
+) -> None:
+    """It is committed: an error would make the client send it again."""
+    batch = {"observations": [{"strings": [f"s{n}"]} for n in range(1000)]}
+    client.post(f"/sessions/{session_id}/observe-sequence", json=batch)
+    with database_connection(fragile) as admin:
+        admin.execute("CREATE FUNCTION explode() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'injected'; END $$")
+        admin.execute(
+            "CREATE TRIGGER injected BEFORE DELETE ON sessions_app_entry FOR EACH ROW EXECUTE FUNCTION explode()"
+        )
+        admin.commit()
+        try:
+            batch = {"observations": [{"strings": [f"s{n}"]} for n in range(1000)]}
+            assert client.post(f"/sessions/{session_id}/observe-sequence", json=batch).status_code == 200
+            path = f"/sessions/{session_id}/observe"
+            statuses = {client.post(path, json={"strings": ["more"]}).status_code for _ in range(130)}
+        finally:
+            admin.execute("DROP FUNCTION explode CASCADE")
+            admin.commit()
+    assert statuses == {200}

@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
 import httpx
+import psycopg
 import pytest
 
 from tests.deadlines import deadline, time_left
@@ -108,6 +109,35 @@ def test_an_extension_replaces_and_may_shorten(client: httpx.Client, new_session
 def test_the_session_tells_the_time_it_has_left(client: httpx.Client, new_session: NewSession) -> None:
     session_id = new_session(ttl_seconds=120)
     assert client.get(f"/sessions/{session_id}").json()["ttl_seconds"] in (119, 120)
+
+
+def test_a_request_that_was_in_time_and_had_to_wait_is_served_and_renews_the_life(
+    client: httpx.Client, new_session: NewSession, database: psycopg.Connection
+) -> None:
+    """R09: the deadline passes while the observe waits for the row lock."""
+    session_id = new_session(ttl_seconds=1)
+    with ThreadPoolExecutor(1) as pool:
+        with database.transaction():
+            database.execute("UPDATE sessions_app_session SET time = time + 1 WHERE id = %s", [session_id])
+            path, body = f"/sessions/{session_id}/observe", {"strings": ["in time"]}
+            waiting = pool.submit(client.post, path, json=body)
+            eventually(lambda: not alive(client, session_id), "the deadline passes")
+            assert not waiting.done()
+        assert waiting.result().status_code == 200
+    assert client.get(f"/sessions/{session_id}/stm").json()["stm"] == [["in time"]]
+
+
+def test_entries_beyond_the_limits_are_deleted_whatever_they_are(
+    client: httpx.Client, new_session: NewSession, database: psycopg.Connection
+) -> None:
+    session_id = new_session()
+    batch = {"observations": [{"emotives": {"e": n}, "metadata": {"n": n}} for n in range(1300)]}
+    client.post(f"/sessions/{session_id}/observe-sequence", json=batch)
+    for n in range(140):
+        client.post(f"/sessions/{session_id}/observe", json={"emotives": {"e": n}})
+    query = "SELECT count(*) FROM sessions_app_entry WHERE session_id = %s"
+    [rows] = database.execute(query, [session_id]).fetchone() or (0,)
+    assert 2000 <= rows <= 2128
 
 
 def test_a_batch_longer_than_the_ttl_neither_loses_nor_hides_the_session(

@@ -113,3 +113,23 @@ def test_a_key_of_the_wrong_length_is_refused(client: httpx.Client, new_session:
     assert response.status_code == 422
     assert response.json()["detail"][0]["loc"] == ["header", "Idempotency-Key"]
     assert stm(client, session_id) == []
+
+
+def test_bodies_in_chunks_are_told_apart(client: httpx.Client, new_session: NewSession) -> None:
+    session_id = new_session()
+    headers = {**KEY, "Content-Type": "application/json"}
+    statuses = [
+        client.post(
+            f"/sessions/{session_id}/observe", content=iter([b'{"strings": ["', symbol, b'"]}']), headers=headers
+        ).status_code
+        for symbol in (b"first", b"first", b"second")
+    ]
+    assert statuses == [200, 200, 422]
+    assert stm(client, session_id) == [["first"]]
+
+
+def test_the_longest_node_id_takes_the_longest_key(client: httpx.Client) -> None:
+    body = {"node_id": "\U0001f600" * 512}
+    answers = [client.post("/sessions", json=body, headers={"Idempotency-Key": "k" * 255}) for _ in range(2)]
+    assert [answer.status_code for answer in answers] == [200, 200]
+    assert answers[0].content == answers[1].content

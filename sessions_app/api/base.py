@@ -6,12 +6,13 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse
 from rest_framework.request import Request
 
-from katoproject.http import InvalidRequest, json_answer, read_raw_body
+from katoproject.http import InvalidRequest, json_answer
 from katoproject.views import LeanView
 from sessions_app import idempotency, operations
 from sessions_app.errors import SessionNotFound
 
 MAX_KEY_LENGTH = 255
+MAX_ID_LENGTH = 255
 
 
 class SessionView(LeanView):
@@ -20,7 +21,8 @@ class SessionView(LeanView):
     session_found = True  # the error handler knows better
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
-        if "\0" in kwargs["session_id"]:  # PostgreSQL cannot even be asked for it
+        # What no session is called: PostgreSQL cannot be asked for a NUL, an index entry cannot hold any length.
+        if "\0" in kwargs["session_id"] or len(kwargs["session_id"]) > MAX_ID_LENGTH:
             raise SessionNotFound(kwargs["session_id"])
 
     def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:
@@ -30,8 +32,11 @@ class SessionView(LeanView):
         return response
 
 
-def answer_once(request: HttpRequest, scope: str, perform: Callable[[], bytes]) -> HttpResponse:
-    """Answer a POST; with an Idempotency-Key header, perform it once however often it comes (R26)."""
+def answer_once(request: HttpRequest, scope: str, perform: Callable[[], bytes], *, body: bytes = b"") -> HttpResponse:
+    """Answer a POST; with an Idempotency-Key header, perform it once however often it comes (R26).
+
+    `body`: as far as it matters; a body in chunks can be read only once.
+    """
     key = request.META.get("HTTP_IDEMPOTENCY_KEY")
     if key is None:
         return json_answer(perform())
@@ -47,7 +52,7 @@ def answer_once(request: HttpRequest, scope: str, perform: Callable[[], bytes]) 
             ]
         )
     parts = (str(request.method), request.get_full_path())
-    mark = idempotency.fingerprint(*(part.encode() for part in parts), read_raw_body(request))
+    mark = idempotency.fingerprint(*(part.encode() for part in parts), body)
     content, repeated = idempotency.once(scope=scope, key=key, fingerprint=mark, perform=perform)
     response = json_answer(content)
     if repeated:
@@ -55,9 +60,11 @@ def answer_once(request: HttpRequest, scope: str, perform: Callable[[], bytes]) 
     return response
 
 
-def answer_once_for_session(request: HttpRequest, session_id: str, perform: Callable[[], bytes]) -> HttpResponse:
+def answer_once_for_session(
+    request: HttpRequest, session_id: str, perform: Callable[[], bytes], *, body: bytes = b""
+) -> HttpResponse:
     """As `answer_once`, with keys of this session. A repeat is an access too, so it needs a session that lives."""
-    response = answer_once(request, f"session:{session_id}", perform)
+    response = answer_once(request, f"session:{session_id}", perform, body=body)
     if "Idempotency-Replayed" in response:
         operations.touch(session_id=session_id)
     return response

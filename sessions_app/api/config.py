@@ -25,7 +25,8 @@ class Config(SessionView):
         responses={200: shapes.ConfigUpdated, **errors(400, 404, 413, 422)},
     )
     def post(self, request: HttpRequest, session_id: str) -> HttpResponse:
-        given = parse_object(request, read_raw_body(request))
+        body = read_raw_body(request)
+        given = parse_object(request, body)
         if "config" in given:
             given = as_object(given["config"], ["body", "config"])
         changes = session_config.validate(given)
@@ -34,4 +35,4 @@ class Config(SessionView):
             operations.update_config(session_id=session_id, changes=changes)
             return to_json({"status": "okay", "message": "Configuration updated", "session_id": session_id})
 
-        return answer_once_for_session(request, session_id, perform)
+        return answer_once_for_session(request, session_id, perform, body=body)

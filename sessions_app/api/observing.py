@@ -37,7 +37,8 @@ class Observe(SessionView):
         responses={200: shapes.ObservedAnswer, **errors(400, 404, 413, 422)},
     )
     def post(self, request: HttpRequest, session_id: str) -> HttpResponse:
-        given = parse_body(request, shapes.ObservationInput, read_raw_body(request))
+        body = read_raw_body(request)
+        given = parse_body(request, shapes.ObservationInput, body)
         observation = _observation(given, "obs-")
 
         def perform() -> bytes:
@@ -54,7 +55,7 @@ class Observe(SessionView):
                 }
             )
 
-        return answer_once_for_session(request, session_id, perform)
+        return answer_once_for_session(request, session_id, perform, body=body)
 
 
 class ObserveSequence(SessionView):
@@ -81,7 +82,7 @@ class ObserveSequence(SessionView):
             )
             return to_json(_sequence_answer(observed, isolated=given.clear_stm_between))
 
-        return answer_once_for_session(request, session_id, perform)
+        return answer_once_for_session(request, session_id, perform, body=body)
 
 
 def _sequence_answer(observed: operations.SequenceObserved, *, isolated: bool) -> dict[str, object]:

@@ -17,7 +17,8 @@ _TOUCH = f"""
 _HOLD = f"UPDATE sessions_app_session SET expires_at = {HELD_DEADLINE} WHERE id = %(id)s AND {ALIVE} RETURNING id"
 _EXTEND = f"""
     UPDATE sessions_app_session
-    SET expires_at = now() + make_interval(secs => %(ttl)s), extended_until = now() + make_interval(secs => %(ttl)s)
+    SET expires_at = clock_timestamp() + make_interval(secs => %(ttl)s),
+        extended_until = clock_timestamp() + make_interval(secs => %(ttl)s)
     WHERE id = %(id)s AND {ALIVE} RETURNING id
 """
 _UPDATE_CONFIG = f"""

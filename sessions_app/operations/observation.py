@@ -1,6 +1,8 @@
 """Observing: the hot path."""
 
-from django.db import transaction
+import logging
+
+from django.db import DatabaseError, transaction
 
 from engine.observation import make_event
 from katoproject.postgresql.statements import Parameters, execute_one
@@ -10,6 +12,8 @@ from sessions_app.models import Stream
 from sessions_app.observations import Observation, Observed, percept_text
 from sessions_app.operations.sql import CACHED_VERSION, NEXT_VERSION, STREAM_LIMIT, json_text, trim_if_due
 from sessions_app.operations.state import LockedSession
+
+log = logging.getLogger(__name__)
 
 # An observation that makes the STM long enough to be learned needs more than one statement (engine.md 3.2).
 _PATTERN_LENGTH = "COALESCE((config->>'max_pattern_length')::numeric, %(max_pattern_length)s)"
@@ -54,7 +58,7 @@ _OBSERVE = f"""
         ) AS entry (stream, position, value)
         WHERE entry.value IS NOT NULL
     )
-    SELECT node_id, time, stm_start, stm_end, cached_version FROM session
+    SELECT node_id, time, stm_end - stm_start, stm_end + emotives_end + metadata_end, cached_version FROM session
 """
 
 
@@ -63,14 +67,23 @@ def observe(*, session_id: str, observation: Observation) -> tuple[str, Observed
 
     Raises SessionNotFound.
     """
-    row = execute_one(_OBSERVE, _parameters(session_id, observation))
+    parameters = _parameters(session_id, observation)
+    row = execute_one(_OBSERVE, parameters)
     if row is None:
         return _observe_and_learn(session_id, observation)
-    node_id, time, stm_start, stm_end, cached_version = row
+    node_id, time, stm_length, appended, cached_version = row
     cache.forget_on_commit(session_id, cached_version)
-    if stm_start:
-        trim_if_due(session_id, stm_end - 1, stm_end)
-    return node_id, Observed(observation.unique_id, stm_end - stm_start, time)
+    _tidy(session_id, appended, parameters)
+    return node_id, Observed(observation.unique_id, stm_length, time)
+
+
+def _tidy(session_id: str, appended: int, parameters: Parameters) -> None:
+    new = parameters["events"] + parameters["emotives_count"] + parameters["metadata_count"]
+    try:
+        trim_if_due(session_id, appended - new, appended)
+    except DatabaseError as error:
+        # The observation is committed: to answer with an error would make the client send it again.
+        log.warning("Old entries of session %s could not be deleted: %s", session_id, error)
 
 
 @transaction.atomic

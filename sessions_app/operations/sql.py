@@ -30,7 +30,7 @@ def json_text(value: Any) -> str:
 
 
 # Readers never see entries outside their windows, so it does not matter when these are deleted: now and then.
-_TRIM_EVERY = 128  # events
+_TRIM_EVERY = 128  # entries
 _TRIM = f"""
     DELETE FROM sessions_app_entry AS entry USING sessions_app_session AS session
     WHERE session.id = %(id)s AND entry.session_id = session.id
@@ -40,7 +40,7 @@ _TRIM = f"""
 """
 
 
-def trim_if_due(session_id: str, end_before: int, end_now: int) -> None:
-    """Delete entries that fell out of their windows, once per so many events appended."""
-    if end_before // _TRIM_EVERY != end_now // _TRIM_EVERY:
+def trim_if_due(session_id: str, appended_before: int, appended_now: int) -> None:
+    """Delete entries that fell out of their windows, once per so many entries appended to all streams together."""
+    if appended_before // _TRIM_EVERY != appended_now // _TRIM_EVERY:
         execute(_TRIM, {"id": session_id})

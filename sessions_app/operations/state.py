@@ -178,7 +178,8 @@ class LockedSession:
         )
         memory_app.learning.learn(node_id=self.node_id, lessons=self._lessons, persistence=self.config["persistence"])
         cache.forget_on_commit(self.id, cached_version)
-        trim_if_due(self.id, self.stm.stored_end, self.stm.end)
+        streams = (self.stm, self._emotives, self._metadata)
+        trim_if_due(self.id, sum(one.stored_end for one in streams), sum(one.end for one in streams))
 
     def _append_entries(self) -> None:
         needed_from = {
