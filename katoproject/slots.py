@@ -1,30 +1,44 @@
 """How many requests of one process may work at once, and what becomes of the others."""
 
 import threading
+import time
 
-PATIENCE = 0.5  # seconds a request waits for a slot
+from katoproject.postgresql.base import BoundedConnection
+
+PATIENCE = 30.0  # seconds a request waits for a slot while others get on
+STALLED = 1.0  # seconds without a sign of life after which waiting is useless
 
 
 class Slots:
-    """A semaphore that stops making people wait once waiting has proved useless.
+    """A semaphore that stops making people wait when nobody gets on any more.
 
-    The process has a few threads more than slots. When the database hangs, every slot is held by a request that waits
-    for it; the spare threads then turn the others away at once, and stay free for `/health`.
+    The process has a few threads more than slots. When it is merely busy, they wait their turn. When the database
+    hangs, every slot is held by a request that waits for it; the spare threads then turn the others away at once, and
+    stay free for `/health`.
     """
 
     def __init__(self, number: int) -> None:
         self._free = threading.Semaphore(number)
-        self._stuck = False
+        self._last_change = time.monotonic()
 
     def take(self) -> bool:
         """False: no slot became free in time. True: call `give_back` when done."""
-        if self._free.acquire(blocking=False):
-            return True
-        if not self._stuck and self._free.acquire(timeout=PATIENCE):
-            return True
-        self._stuck = True
-        return False
+        taken = self._free.acquire(blocking=False) or self._wait()
+        if taken:
+            self._last_change = time.monotonic()
+        return taken
 
     def give_back(self) -> None:
-        self._stuck = False
+        self._last_change = time.monotonic()
         self._free.release()
+
+    def _wait(self) -> bool:
+        deadline = time.monotonic() + PATIENCE
+        while (now := time.monotonic()) < deadline and now - self._last_sign_of_life() < STALLED:
+            if self._free.acquire(timeout=0.1):
+                return True
+        return False
+
+    def _last_sign_of_life(self) -> float:
+        """When a request last began or ended, or the database answered one (building an index takes many answers)."""
+        return max(self._last_change, BoundedConnection.last_answer)

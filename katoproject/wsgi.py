@@ -7,9 +7,13 @@ from typing import Any
 from django.core.wsgi import get_wsgi_application
 from django.http import HttpResponse
 
+from engine.warm import warm
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "katoproject.settings")
 
 _django = get_wsgi_application()
+# A worker takes requests when it can answer them: the kernels of predictions are loaded now (0.7 s), not by a request.
+warm()
 
 
 def application(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:

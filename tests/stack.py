@@ -106,13 +106,14 @@ class WebServer:
 
     def prepare(self) -> None:
         """What `manage.py up` does before it starts the web server."""
-        for command in ("migrate", "collectstatic"):
-            subprocess.run(
-                [sys.executable, "manage.py", command, "--verbosity=0", "--noinput"],
-                cwd=PROJECT_DIR,
-                env=self._environment,
-                check=True,
-            )
+        manage = [sys.executable, "manage.py"]
+        quietly = ["--verbosity=0", "--noinput"]
+        for command in (
+            [*manage, "migrate", *quietly],
+            [*manage, "collectstatic", *quietly],
+            [sys.executable, "-m", "engine.warm"],
+        ):
+            subprocess.run(command, cwd=PROJECT_DIR, env=self._environment, check=True)
 
     def start(self) -> None:
         self._process = subprocess.Popen(

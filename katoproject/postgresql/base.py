@@ -7,7 +7,7 @@ that waits for it for ever is a thread less for everybody: the client has to wat
 import select
 import threading
 import time
-from typing import Any
+from typing import Any, ClassVar
 
 import psycopg
 from django.conf import settings
@@ -20,9 +20,14 @@ from psycopg.errors import _WaitTimeout
 class BoundedConnection(psycopg.Connection[Any]):
     """A connection that gives up on an answer after DATABASE_ANSWER_LIMIT seconds, and closes itself."""
 
+    # When PostgreSQL last answered anything in this process: what tells a busy database from one that hangs.
+    last_answer: ClassVar[float] = 0.0
+
     def wait(self, gen: PQGen[RV], interval: float = 0.1, timeout: float | None = None) -> RV:
         try:
-            return super().wait(gen, interval=interval, timeout=timeout or settings.DATABASE_ANSWER_LIMIT)
+            answer = super().wait(gen, interval=interval, timeout=timeout or settings.DATABASE_ANSWER_LIMIT)
+            BoundedConnection.last_answer = time.monotonic()
+            return answer
         except _WaitTimeout:
             # The answer may still come: whoever used this connection next would read it as his own.
             self.close()
