@@ -9,7 +9,7 @@ does no harm: a row states a frequency, it does not add to one.
 
 import threading
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -26,7 +26,7 @@ _CHANGES = """
         encode(pattern.name, 'hex'), pattern.events::text, pattern.frequency
     FROM memory_app_node AS node
     LEFT JOIN memory_app_pattern AS pattern
-        ON pattern.memory = node.memory AND node.memory = %(memory)s
+        ON pattern.memory = %(memory)s AND node.memory = %(memory)s
         AND pattern.changed >= %(horizon)s::xid8 AND pattern.changed < pg_snapshot_xmax(pg_current_snapshot())
     WHERE node.node_id = %(node_id)s
 """
@@ -82,16 +82,16 @@ class NodeIndex:
         return execute(_CHANGES, {"node_id": self.node_id, "memory": self.memory, "horizon": self.horizon})
 
     def _apply(self, rows: list[tuple[Any, ...]]) -> None:
-        changed = [_row(row[3:]) for row in rows if row[3] is not None]
+        changed = [row[3:] for row in rows if row[3] is not None]
         if changed:
-            self.index.upsert(changed)
+            self.index.upsert(_rows(changed))
         self.finalized_version, self.snapshot = rows[0][1:3]
 
     def _build(self, memory: int, snapshot: str) -> None:
         """Read the whole memory. `snapshot` is that of the look before, so that nothing in between can be missed."""
         self._start_anew(memory, snapshot)
         for batch in fetch_in_batches(_EVERYTHING, {"memory": memory}):
-            self.index.upsert(_row(row) for row in batch)
+            self.index.upsert(_rows(batch))
 
     def _start_anew(self, memory: int, snapshot: str) -> None:
         # A new object: predictions that are under way keep the one they began with.
@@ -108,9 +108,10 @@ class Followed:
     snapshot: str
 
 
-def _row(row: tuple[Any, ...]) -> Row:
-    name, events, frequency = row
-    return name, from_json(events), frequency
+def _rows(fetched: list[tuple[Any, ...]]) -> Iterable[Row]:
+    """Name, events, frequency; the events of all are parsed at once."""
+    names, events, frequencies = zip(*fetched, strict=True)
+    return zip(names, from_json(f"[{','.join(events)}]"), frequencies, strict=True)
 
 
 class Indexes:

@@ -18,11 +18,10 @@ _EMOTIVES = """
     WHERE memory = %(memory)s AND name = ANY(ARRAY(SELECT decode(hex, 'hex') FROM unnest(%(names)s::text[]) AS hex))
       AND emotives::text <> '[]'
 """
-_AFFINITY = """
-    SELECT symbol, value FROM memory_app_symbolaffinity
-    WHERE memory = %(memory)s AND emotive_key = %(emotive_key)s
-      AND (%(symbol_keys)s::bytea[] IS NULL OR symbol_key = ANY(%(symbol_keys)s::bytea[]))
-"""
+_AFFINITY = (
+    "SELECT symbol, value FROM memory_app_symbolaffinity WHERE memory = %(memory)s AND emotive_key = %(emotive_key)s"
+)
+_AFFINITY_OF_STATE = f"{_AFFINITY} AND symbol_key = ANY(%(symbol_keys)s::bytea[])"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,11 +55,11 @@ class Memory:
         """aff(x, e) of the symbols that the engine asks about: the state's, or for a state of one symbol all."""
         state = list(chain.from_iterable(stm))
         rows = execute(
-            _AFFINITY,
+            _AFFINITY if len(state) == 1 else _AFFINITY_OF_STATE,
             {
                 "memory": self.version.memory,
                 "emotive_key": key_of(emotive),
-                "symbol_keys": [key_of(symbol) for symbol in state] if len(state) > 1 else None,
+                "symbol_keys": [key_of(symbol) for symbol in state],
             },
         )
         return {symbol: float(value) for symbol, value in rows}

@@ -78,16 +78,21 @@ def _info_columns(deadline: str) -> str:
 _SESSION = f"""
     SELECT {TOUCH_DUE}, {_info_columns(PROMISED_DEADLINE)} FROM sessions_app_session WHERE id = %(id)s AND {ALIVE}
 """
-# Being listed is no access, so nothing is promised anew: the deadline as it stands.
-_PAGE = f"""
-    SELECT {_info_columns("expires_at")} FROM sessions_app_session
-    WHERE {ALIVE} AND (%(node_id)s::text IS NULL OR node_id = %(node_id)s)
-    ORDER BY created_at DESC, id DESC LIMIT %(limit)s OFFSET %(skip)s
-"""
-_COUNT = f"""
-    SELECT count(*) FROM sessions_app_session
-    WHERE {ALIVE} AND (%(node_id)s::text IS NULL OR node_id = %(node_id)s)
-"""
+
+
+def _page(condition: str) -> str:
+    """Being listed is no access, so nothing is promised anew: the deadline as it stands."""
+    return f"""
+        SELECT {_info_columns("expires_at")} FROM sessions_app_session WHERE {condition}
+        ORDER BY created_at DESC, id DESC LIMIT %(limit)s OFFSET %(skip)s
+    """
+
+
+# Of all sessions and of one node's: two statements each, because their plans have nothing in common.
+_OF_NODE = f"{ALIVE} AND node_id = %(node_id)s"
+_PAGE, _PAGE_OF_NODE = _page(ALIVE), _page(_OF_NODE)
+_COUNT = f"SELECT count(*) FROM sessions_app_session WHERE {ALIVE}"
+_COUNT_OF_NODE = f"SELECT count(*) FROM sessions_app_session WHERE {_OF_NODE}"
 _CONFIG = f"SELECT {TOUCH_DUE}, config FROM sessions_app_session WHERE id = %(id)s AND {ALIVE}"
 _EXISTS = f"SELECT {ALIVE} FROM sessions_app_session WHERE id = %(id)s"
 
@@ -132,14 +137,15 @@ def existence(session_id: str) -> Existence:
 
 def count() -> int:
     """Sessions alive at this moment, exactly (R22)."""
-    [(number,)] = execute(_COUNT, {"node_id": None})
+    [(number,)] = execute(_COUNT, {})
     return int(number)
 
 
 def page(*, skip: int, limit: int, node_id: str | None) -> SessionPage:
     """Sessions alive, newest first, of one node or of all; none of them is touched."""
-    rows = execute(_PAGE, {"skip": skip, "limit": limit, "node_id": node_id})
-    [(total,)] = execute(_COUNT, {"node_id": node_id})
+    page, total_of = (_PAGE, _COUNT) if node_id is None else (_PAGE_OF_NODE, _COUNT_OF_NODE)
+    rows = execute(page, {"skip": skip, "limit": limit, "node_id": node_id})
+    [(total,)] = execute(total_of, {"node_id": node_id})
     return SessionPage([_info(row) for row in rows], total)
 
 

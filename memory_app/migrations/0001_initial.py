@@ -82,15 +82,4 @@ class Migration(migrations.Migration):
         migrations.RunSQL("CREATE SEQUENCE memory_app_memory", "DROP SEQUENCE memory_app_memory"),
         # Learning a known pattern again updates its row: room in the page keeps the new version close.
         migrations.RunSQL("ALTER TABLE memory_app_pattern SET (fillfactor = 90)", migrations.RunSQL.noop),
-        # Django adds an index for LIKE to a text key; with the collation C the key's own index serves LIKE as well.
-        migrations.RunSQL(
-            """
-            DO $$ DECLARE name text; BEGIN
-                FOR name IN SELECT indexname FROM pg_indexes
-                    WHERE schemaname = current_schema() AND tablename = 'memory_app_node' AND indexname LIKE '%\\_like'
-                LOOP EXECUTE format('DROP INDEX %I', name); END LOOP;
-            END $$
-            """,
-            migrations.RunSQL.noop,
-        ),
     ]

@@ -89,16 +89,4 @@ class Migration(migrations.Migration):
         ),
         # Every observation updates its session's row: room in the page keeps the update there ("HOT"), off the indexes.
         migrations.RunSQL("ALTER TABLE sessions_app_session SET (fillfactor = 60)", migrations.RunSQL.noop),
-        # Django adds an index for LIKE to a text key; with the collation C the key's own index serves LIKE as well.
-        migrations.RunSQL(
-            """
-            DO $$ DECLARE name text; BEGIN
-                FOR name IN SELECT indexname FROM pg_indexes
-                    WHERE schemaname = current_schema() AND tablename = 'sessions_app_session'
-                    AND indexname LIKE '%\\_like'
-                LOOP EXECUTE format('DROP INDEX %I', name); END LOOP;
-            END $$
-            """,
-            migrations.RunSQL.noop,
-        ),
     ]

@@ -27,9 +27,14 @@ _LOCK = f"""
 """
 # A statement after the lock, because one that waited for the lock itself would miss what was committed meanwhile.
 _ENTRIES = f"""
-    SELECT stream, position, value::text FROM sessions_app_entry
-    WHERE session_id = %(id)s AND position > CASE stream
-        WHEN {Stream.EVENTS} THEN %(events)s WHEN {Stream.EMOTIVES} THEN %(emotives)s ELSE %(metadata)s END
+    SELECT stream.number, entry.position, entry.value::text
+    FROM (VALUES
+        ({Stream.EVENTS}, %(events)s::bigint), ({Stream.EMOTIVES}, %(emotives)s), ({Stream.METADATA}, %(metadata)s)
+    ) AS stream (number, start)
+    JOIN LATERAL (
+        SELECT position, value FROM sessions_app_entry AS stored
+        WHERE session_id = %(id)s AND stored.stream = stream.number AND position > stream.start
+    ) AS entry ON true
 """
 _APPEND = """
     INSERT INTO sessions_app_entry (session_id, stream, position, value)
