@@ -69,6 +69,12 @@ def typical(rounds: list[Round]) -> Round:
     )
 
 
+def growth(short: Scenario, full: Scenario, service: Service, *, rounds: int, scale: float) -> float:
+    """How many times the CPU of `short` a request of `full` costs, from rounds in turn."""
+    pairs = [(measure(short, service, scale), measure(full, service, scale)) for _ in range(rounds)]
+    return median(second.cpu_us / first.cpu_us for first, second in pairs)
+
+
 def compare(scenario: Scenario, ours: Service, baseline: Service | Round, *, rounds: int, scale: float) -> Row:
     """Rounds of the two in turn: what disturbs the machine for a while disturbs both. Or ours beside a known round."""
     measured = [ours] if isinstance(baseline, Round) else [ours, baseline]

@@ -8,12 +8,13 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from benchmarks import correctness, report
 from benchmarks.correctness import Faults
 from benchmarks.load import Load, load_generator
-from benchmarks.measuring import Row, compare
-from benchmarks.scenarios import SCENARIOS
+from benchmarks.measuring import Row, compare, growth
+from benchmarks.scenarios import FULL_OBSERVE, SCENARIOS, SHORT_OBSERVE
 from benchmarks.services import Baseline, Ours
 from katoproject.environment import PROJECT_DIR, variable_names
 
@@ -25,11 +26,17 @@ def main() -> None:
     for names in variable_names().values():
         for name in names:
             os.environ.pop(name, None)
+    rounds = options.rounds or (1 if options.quick else 3)
+    scale = 0.25 if options.quick else 1.0
+    found: dict[str, Any] = {}
     with temporary_folder() as folder, load_generator() as load, _services(folder, load) as (ours, baseline):
-        rows = _measure_all(ours, baseline, options)
-        faults = {} if options.only else _count_faults(ours, baseline, trials=1 if options.quick else 3)
+        found["rows"] = _measure_all(ours, baseline, options.only, rounds=rounds, scale=scale)
+        if not options.only:
+            found["growth"] = growth(SHORT_OBSERVE, FULL_OBSERVE, ours, rounds=2 * rounds, scale=scale)
+            print(f"\n{report.flatness(found['growth'])}", flush=True)
+            found["faults"] = _count_faults(ours, baseline, trials=rounds)
     seconds = round(time.monotonic() - began)
-    file = report.save(rows, {"faults": faults, "quick": options.quick, "seconds": seconds})
+    file = report.save(found | {"rounds": rounds, "scale": scale, "seconds": seconds})
     print(f"\n{seconds} s; all figures: {file.relative_to(PROJECT_DIR)}")
 
 
@@ -41,22 +48,16 @@ def _options() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _measure_all(ours: Ours, baseline: Baseline, options: argparse.Namespace) -> list[Row]:
+def _measure_all(ours: Ours, baseline: Baseline, only: str, *, rounds: int, scale: float) -> list[Row]:
     print(f"Two web processes each. CPU is summed over all processes of a service.\n\n{report.HEADINGS}", flush=True)
     rows: dict[str, Row] = {}
     for scenario in SCENARIOS:
-        if options.only not in scenario.name:
+        if only not in scenario.name:
             continue
         known = rows.get(scenario.beside or "")
-        rows[scenario.name] = compare(
-            scenario,
-            ours,
-            known.baseline if known else baseline,
-            rounds=options.rounds or (1 if options.quick else 3),
-            scale=0.25 if options.quick else 1.0,
-        )
-        print(report.line(rows[scenario.name]), flush=True)
-    print(report.flatness(rows), flush=True)
+        row = compare(scenario, ours, known.baseline if known else baseline, rounds=rounds, scale=scale)
+        print(report.line(row), flush=True)
+        rows[scenario.name] = row
     return list(rows.values())
 
 

@@ -9,7 +9,7 @@ from benchmarks.load import CREATED, Job, Script, Step
 from benchmarks.services import Service, event
 
 CONNECTIONS = 32
-SHORT, LONG, NEARLY_FULL = 10, 200, 900
+SHORT, LONG = 10, 900
 LISTED = 1000
 
 Prepared = AbstractContextManager[Job]
@@ -53,7 +53,7 @@ def _observing(*, sessions: int, connections: int, length: int = 0) -> Callable[
 def _reading(*, length: int, flush: bool = False, redis_down: bool = False) -> Callable[[Service, int], Prepared]:
     @contextmanager
     def prepared(service: Service, requests: int) -> Iterator[Job]:
-        ids = service.seed(CONNECTIONS, length)
+        ids = service.kept(CONNECTIONS, length)
         job = _job(service, [[_stm(name)] for name in ids], requests)
         if redis_down:
             service.stop_redis()
@@ -94,6 +94,13 @@ class Scenario:
     beside: str | None = None
 
 
+SHORT_OBSERVE = Scenario(
+    "observe at length 10", 640, _observing(sessions=32, connections=CONNECTIONS, length=SHORT), target=1.5
+)
+FULL_OBSERVE = Scenario(
+    "observe at length 900", 640, _observing(sessions=32, connections=CONNECTIONS, length=LONG), target=1.5
+)
+
 # In this order: listing wants a known number of sessions, and a service whose Redis was down is not as before.
 SCENARIOS = [
     Scenario("list, 20 of 1000", 480, _listing),
@@ -102,11 +109,12 @@ SCENARIOS = [
     Scenario("observe, 1 session, 1 writer", 800, _observing(sessions=1, connections=1), target=1.5),
     Scenario("observe, 32 sessions", 1600, _observing(sessions=32, connections=CONNECTIONS), target=1.5),
     Scenario("observe, 1 session, 32 writers", 640, _observing(sessions=1, connections=CONNECTIONS), target=1.5),
-    Scenario("observe at length 10", 640, _observing(sessions=32, connections=CONNECTIONS, length=SHORT), target=1.5),
-    Scenario("observe at length 900", 640, _observing(sessions=32, connections=CONNECTIONS, length=NEARLY_FULL)),
+    SHORT_OBSERVE,
+    FULL_OBSERVE,
     Scenario("stm of 10 events", 1600, _reading(length=SHORT), target=1.1),
-    Scenario("stm of 200, cache hit", 1600, _reading(length=LONG), target=1.1),
-    Scenario("stm of 200, cache miss", 640, _reading(length=LONG, flush=True), beside="stm of 200, cache hit"),
+    Scenario("stm of 900, cache hit", 1600, _reading(length=LONG), target=1.1),
+    # The baseline has nothing that could be missed: what it would read is gone.
+    Scenario("stm of 900, cache miss", 640, _reading(length=LONG, flush=True), beside="stm of 900, cache hit"),
     Scenario("delete", 800, _deleting),
-    Scenario("stm of 200, Redis down", 640, _reading(length=LONG, redis_down=True), beside="stm of 200, cache hit"),
+    Scenario("stm of 900, Redis down", 640, _reading(length=LONG, redis_down=True), beside="stm of 900, cache hit"),
 ]

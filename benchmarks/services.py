@@ -54,6 +54,7 @@ class Service:
         self.data = data
         self.load = load
         self.redis_socket = str(run_dir(data) / "redis.sock")
+        self._kept: dict[tuple[int, int], list[str]] = {}
 
     def processes(self) -> dict[str, list[int]]:
         raise NotImplementedError
@@ -64,6 +65,12 @@ class Service:
     def seed(self, number: int, length: int = 0) -> list[str]:
         """The ids of new sessions that hold `length` events each."""
         raise NotImplementedError
+
+    def kept(self, number: int, length: int) -> list[str]:
+        """The same sessions at every call, for scenarios that only read."""
+        if (number, length) not in self._kept:
+            self._kept[number, length] = self.seed(number, length)
+        return self._kept[number, length]
 
     def stop_redis(self) -> None:
         raise NotImplementedError
