@@ -65,7 +65,7 @@ class _SymbolNumbers(dict[str, int]):
 class View:
     """An index at one moment.
 
-    symbols: by token; may hold more than this view's `symbol_frequency` covers. numbers: the tokens by symbol, likewise.
+    symbols: by token, and some more if the index has grown since. numbers: the tokens by symbol, likewise.
     symbol_frequency: freq(x) by token. longest: most symbols in a pattern. total_symbols: Σ length·frequency.
     """
 
@@ -79,6 +79,14 @@ class View:
     longest: int
     total_symbols: int
 
+    def names(self, rows: Ints) -> npt.NDArray[np.bytes_]:
+        """The binary names of rows, to sort by. (As bytes; NumPy drops zeros at the end, which sort first anyway.)"""
+        return self.columns.names[rows].view(f"S{_NAME_BYTES}")[:, 0]
+
+    def hex_names(self, rows: Ints) -> list[str]:
+        digits = self.columns.names[rows].tobytes().hex()
+        return [digits[start : start + 2 * _NAME_BYTES] for start in range(0, len(digits), 2 * _NAME_BYTES)]
+
     def token(self, symbol: str) -> int | None:
         """The number of a symbol that some pattern had when the view was taken."""
         token = self.numbers.get(symbol)
@@ -86,9 +94,10 @@ class View:
 
 
 class Index:
-    """See the module's docstring."""
+    """See the module's docstring. wide: use 32-bit tokens from the start, not only when 16 bits are too few."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, wide: bool = False) -> None:
+        self._width = _WIDE if wide else _NARROW
         self._changing = Lock()
         self._start_empty()
 
@@ -148,8 +157,12 @@ class Index:
         """freq(x) and pmf(x) of every symbol of the node, sorted by symbol."""
         view = self._view
         counts = zip(view.symbol_frequency.tolist(), view.statistics.membership.tolist(), strict=True)
-        known = ((symbol, SymbolStatistics(*count)) for symbol, count in zip(view.symbols, counts) if count[1])  # noqa: B905
-        return dict(sorted(known))
+        symbols = view.symbols[: len(view.symbol_frequency)]
+        return {
+            symbol: SymbolStatistics(frequency, membership)
+            for symbol, (frequency, membership) in sorted(zip(symbols, counts, strict=True))
+            if membership > 0
+        }
 
     def _start_empty(self) -> None:
         self._numbers = _SymbolNumbers()
@@ -169,7 +182,7 @@ class Index:
         self._starts, self._event_starts = Column(np.int64), Column(np.int64)
         self._starts.append([0])
         self._event_starts.append([0])
-        self._tokens, self._ends = Column(_NARROW), Column(_NARROW)
+        self._tokens, self._ends = Column(self._width), Column(self._width)
         self._frequency = Column(np.uint32)
         self._slots = new_slots(0)
         self._longest = 0
@@ -218,6 +231,7 @@ class Index:
         first = len(self._frequency.array())
         self._longest = max(self._longest, int(lengths.max(initial=0)))
         if max(self._longest, len(self._numbers)) > np.iinfo(_NARROW).max:
+            self._width = _WIDE
             self._tokens.widen(_WIDE)
             self._ends.widen(_WIDE)
         self._names.append(names)

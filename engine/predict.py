@@ -13,8 +13,8 @@ affinity: aff(x, e) by symbol for the configured `affinity_emotive`, None if the
 finalized: what the last finalize-training left, None if there was none since the last clear-all. `Finalized` says what
     has to be stored: V of that moment once for the node, and one number for every pattern there was.
 
-`warm()` compiles or loads all kernels. Call it once per process before the first request, with NUMBA_CACHE_DIR set
-before `engine` is imported.
+`engine.warm.warm()` compiles or loads all kernels. Call it once per process before the first request, with
+NUMBA_CACHE_DIR set before `engine` is imported.
 """
 
 from collections.abc import Callable, Mapping
@@ -23,17 +23,17 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from engine.answer import describe, describe_futures, member_names
+from engine.answer import describe, describe_futures
+from engine.candidates import choose
 from engine.index import Index, View
 from engine.kernels import Floats, Ints
 from engine.kernels.futures import group_futures
-from engine.kernels.leaders import DECIMALS, leaders
 from engine.kernels.measure import FIELDS, Weights, measure, share_futures
 from engine.kernels.measure import Finalized as FinalizedMembers
 from engine.kernels.members import Members, align_first_symbols, align_members
-from engine.kernels.select import select, select_by_first
+from engine.kernels.select import DECIMALS
 from engine.options import Options
-from engine.query import Query, affinity_weights, encode
+from engine.query import affinity_weights, encode
 from engine.stm import Stm
 
 EmotivesOf = Callable[[list[str]], Mapping[str, list[dict[str, float]]]]
@@ -73,7 +73,11 @@ def predict(
         return Prediction([], [])
     query = encode(view, stm, options)
     weights = affinity_weights(view, query, affinity)
-    members, similarity, by_similarity = _ensemble(view, query, weights, 3 * options.max_predictions)
+    rows, similarity, by_similarity = choose(view, query, weights, 3 * options.max_predictions)
+    if query.state.size == 1:
+        members = align_first_symbols(view.columns, rows)
+    else:
+        members = align_members(view.columns, rows, query.state, query.fuzzy)
     values = measure(
         view.columns,
         members,
@@ -87,36 +91,17 @@ def predict(
     aggregate = futures.weight / (_total(futures.weight) or 1.0)
     share_futures(futures.group_of, aggregate, values)
     chosen = _rank(view, members, values, by_similarity, options)
-    names = member_names(view, members, chosen)
+    names = view.hex_names(members.rows[chosen])
     windows = emotives(names) if names else {}
     predictions = describe(view, query, members, chosen, names, values, windows, weighted=weights.active)
     return Prediction(predictions, describe_futures(view, members, futures, aggregate))
-
-
-def _ensemble(view: View, query: Query, weights: Weights, limit: int) -> tuple[Members, Floats, Ints]:
-    """The members in ensemble order, their similarity, and each one's place in the order of similarity and name."""
-    columns, state = view.columns, query.state
-    best = leaders(min(limit, len(columns.frequency)))
-    if state.size == 1:
-        count, pruned = select_by_first(columns, state.tokens[0], weights.by_token, weights.active, best)
-    else:
-        count, pruned = select(columns, state, query.recall, query.fuzzy, query.text, view.texts, best)
-    names = columns.names[best.rows[:count]].view(_NAME)[:, 0]
-    by_similarity = np.lexsort((names, -best.similarity[:count]))
-    order = np.argsort(-best.keys[by_similarity], kind="stable") if pruned else np.arange(count)
-    rows = best.rows[by_similarity[order]]
-    if state.size == 1:
-        members = align_first_symbols(columns, rows)
-    else:
-        members = align_members(columns, rows, state, query.fuzzy)
-    return members, best.similarity[by_similarity[order]], order
 
 
 def _finalized_members(view: View, members: Members, finalized: Finalized | None) -> FinalizedMembers:
     count = len(members.rows)
     if finalized is None or count == 0:
         return FinalizedMembers(np.zeros(count, dtype=np.bool_), np.zeros(count), 0)
-    names = member_names(view, members, np.arange(count))
+    names = view.hex_names(members.rows)
     stored = finalized.global_normalized_entropy(names)
     flags = np.fromiter((name in stored for name in names), dtype=np.bool_, count=count)
     values = np.fromiter((stored.get(name, 0.0) for name in names), dtype=np.float64, count=count)
@@ -132,8 +117,6 @@ def _rank(view: View, members: Members, values: Floats, by_similarity: Ints, opt
     return np.lexsort((by_similarity, -np.rint(ranked * DECIMALS)))[: options.max_predictions]
 
 
-_NAME = "S20"
-"""NumPy compares these as bytes."""
 _SAME_VALUE = {"bayesian_prior": "pattern_probability", "bayesian_likelihood": "similarity"}
 
 

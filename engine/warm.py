@@ -1,33 +1,26 @@
-"""Compiling the kernels before anybody waits for them: half a minute the first time, then read from disk.
+"""Compiling every kernel before the first request."""
 
-Numba keeps compiled kernels beside the sources, or where NUMBA_CACHE_DIR says.
-"""
-
+from engine.finalize import finalize
 from engine.index import Index
 from engine.naming import pattern_name
-from engine.predict import predict
-
-_PATTERNS = [[["a", "b"], ["c"], ["d"]], [["a"], ["c", "x"], ["e"]], [["b"], ["a"]]]
-_CONFIGURATIONS: list[dict[str, object]] = [
-    {},
-    {"use_token_matching": False},
-    {"fuzzy_token_threshold": 0.5},
-    {"filter_pipeline": ["length", "jaccard", "minhash", "rapidfuzz"]},
-]
-_STATES = [[["a"], ["c"]], [["a"]]]
+from engine.options import FILTERS
+from engine.predict import Finalized, predict
 
 
 def warm() -> None:
-    """Run every kernel once."""
-    index = Index()
-    index.upsert([(pattern_name(events), events, 1) for events in _PATTERNS])
-    index.upsert([(pattern_name(_PATTERNS[0]), _PATTERNS[0], 2)])
-    for config in _CONFIGURATIONS:
-        for stm in _STATES:
-            for affinity in (None, {"a": 1.0}):
-                predict(index, stm, config, emotives=lambda names: {}, affinity=affinity)
-    index.remove([pattern_name(_PATTERNS[0])])
-
-
-if __name__ == "__main__":
-    warm()
+    """Compile every kernel, or load it from NUMBA_CACHE_DIR: minutes the first time on a machine, then a second."""
+    patterns = [[["a", "b"], ["c"], ["d"]], [["a"], ["c", "b"]], [["d"], ["b"]]]
+    for wide in (False, True):
+        index = Index(wide=wide)
+        index.upsert((pattern_name(events), events, 1) for events in patterns)
+        index.remove([pattern_name(patterns[0])])
+        index.upsert((pattern_name(events), events, 2) for events in patterns)
+        symbol_count, entropies = finalize(index)
+        finalized = Finalized(symbol_count=symbol_count, global_normalized_entropy=lambda names: entropies)
+        for stm in ([["a"]], [["a", "b"], ["c"]], [["a", "b"] * 40]):
+            for config in (
+                {"max_predictions": 1},
+                {"use_token_matching": False, "filter_pipeline": FILTERS, "length_min_ratio": 0.0},
+                {"fuzzy_token_threshold": 0.5},
+            ):
+                predict(index, stm, config, emotives=lambda names: {}, affinity={"a": 1.0}, finalized=finalized)

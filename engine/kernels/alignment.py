@@ -85,14 +85,14 @@ def fuzzy_matches(
 
 @inlined
 def split_events(
-    tokens: Tokens, start: int, ends: Tokens, events: int, last_event: int, first: int, last: int, match: int
+    tokens: Tokens, start: int, ends: Tokens, events: int, count: int, first: int, last: int, match: int
 ) -> tuple[int, int]:
-    """The events of present, first and last (exclusive), for blocks that cover symbols first to last.
+    """The numbers of the first and last (exclusive) event of present, for blocks that cover symbols first to last.
 
-    match: the token of the first match, -1 if there is none. A last past event that holds it belongs to present (D18).
+    events, count: where the ends of the pattern's events begin in the column `ends`, and how many there are. match: the token of the first match, -1 if there is none. A last past event that holds it belongs to present (D18).
     """
-    present = events_until(ends, events, 0, last_event, first)
-    future = events_until(ends, events, present, last_event, last)
+    present = events_until(ends, events, count, first)
+    future = max(present, events_until(ends, events, count, last))
     if present > 0:
         low, high = event_end(ends, events, present - 1), event_end(ends, events, present)
         if holds(tokens, start + low, start + high, match):

@@ -27,15 +27,32 @@ def places_between(low: int, high: int) -> np.uint64:
 
 
 @inlined
-def collect_hits(tokens: Tokens, start: int, end: int, masks: Masks, at: Ints, hit_masks: Masks) -> int:
-    """Fill `at` and `hit_masks` for the pattern at tokens[start : end]; answers the number of hits."""
-    hits = 0
+def collect_hits(
+    tokens: Tokens, start: int, end: int, masks: Masks, at: Ints, hit_masks: Masks
+) -> tuple[int, np.uint64]:
+    """Fill `at` and `hit_masks` for the pattern at tokens[start : end]; answers how many hits, and where pairs end.
+
+    pairs: the state places where a run of at least two symbols ends.
+    """
+    hits, pairs, before = 0, NONE, NONE
     for i in range(start, end):
         mask = masks[tokens[i]]
         at[hits] = i - start
         hit_masks[hits] = mask
         hits += mask != NONE
-    return hits
+        pairs |= mask & (before << ONE)
+        before = mask
+    return hits, pairs
+
+
+@inlined
+def first_run(
+    hits: int, pairs: np.uint64, everywhere: np.uint64, at: Ints, hit_masks: Masks, ends: Masks
+) -> tuple[int, int, int]:
+    """`longest_run` of all hits, at least one. everywhere: the mask of all state places."""
+    if pairs == NONE:
+        return 0, lowest_bit(hit_masks[0]), 1
+    return longest_run(0, hits, everywhere, at, hit_masks, ends)
 
 
 @inlined

@@ -31,11 +31,12 @@ def event_end(ends: Tokens, events: int, number: int) -> int:
 
 
 @inlined
-def events_until(ends: Tokens, events: int, number: int, last: int, symbols: int) -> int:
-    """The smallest number of leading events, at least `number` and at most `last`, that hold `symbols` symbols."""
-    while number < last and event_end(ends, events, number) < symbols:
-        number += 1
-    return number
+def events_until(ends: Tokens, events: int, count: int, symbols: int) -> int:
+    """The smallest number of leading events, of `count` from `events` on, that hold at least `symbols` symbols."""
+    number = 0
+    for e in range(events, events + count):
+        number += ends[e] < symbols
+    return number + 1 if symbols > 0 else 0
 
 
 @inlined

@@ -81,6 +81,23 @@ def count_symbols(tokens: Tokens, low: int, high: int, distinct: Ints, counts: I
     return size
 
 
+@compiled
+def global_entropies(tokens: Tokens, starts: Ints, rows: Ints, statistics: Statistics) -> Floats:
+    """global_normalized_entropy of whole patterns (4.4)."""
+    n, v, membership = statistics
+    values = np.zeros(rows.shape[0])
+    counts = np.zeros(membership.shape[0], dtype=np.int64)
+    distinct = np.empty((starts[rows + 1] - starts[rows]).max() if rows.shape[0] > 0 else 0, dtype=np.int64)
+    for r in range(rows.shape[0] if v > 1 else 0):
+        entropy = 0.0
+        for d in range(count_symbols(tokens, starts[rows[r]], starts[rows[r] + 1], distinct, counts)):
+            p = membership[distinct[d]] / n
+            entropy += p * (math.log(p) / math.log(v))
+            counts[distinct[d]] = 0
+        values[r] = 0.0 - entropy
+    return values
+
+
 @inlined
 def weight_of(tokens: Tokens, low: int, high: int, weights: Floats) -> float:
     """W of 5.6 for tokens[low : high]."""

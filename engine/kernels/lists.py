@@ -48,6 +48,19 @@ def event_lists(columns: Columns, rows: Ints, first: Ints) -> Lists:
 
 
 @compiled
+def match_lists(members: Members, chosen: Ints) -> Lists:
+    """Per chosen member one list, its matches, as state places."""
+    starts, places = members.match_starts, members.match_places
+    lists = room(np.ones(chosen.shape[0], dtype=np.int64), (starts[chosen + 1] - starts[chosen]).sum())
+    items, bounds, _ = lists
+    for k in range(chosen.shape[0]):
+        low, high = starts[chosen[k]], starts[chosen[k] + 1]
+        items[bounds[k] : bounds[k] + high - low] = places[low:high]
+        bounds[k + 1] = bounds[k] + high - low
+    return lists
+
+
+@compiled
 def missing_lists(columns: Columns, members: Members, chosen: Ints, state: State, tally: Ints) -> Lists:
     """Per chosen member the symbols of its present events that are not in its matches, as tokens.
 

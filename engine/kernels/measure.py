@@ -119,14 +119,13 @@ def measure_matches(columns: Columns, members: Members, state_size: int, values:
     whole = frequency.sum()
     strength = 0.0
     for m in range(rows.shape[0]):
-        value = values[m]
-        value[EVIDENCE] = matched[m] / (starts[rows[m] + 1] - starts[rows[m]])
-        value[CONFIDENCE] = 1.0 if state_size == 1 else ratio(matched[m], present_sizes[m])
-        value[SNR] = signal_to_noise(matched[m], state_size)
-        value[FRAGMENTATION] = blocks[m] - 1
-        value[PATTERN_PROBABILITY] = frequency[m] / whole
-        value[WEIGHTED_STRENGTH] = value[SIMILARITY] * value[PATTERN_PROBABILITY]
-        strength += value[WEIGHTED_STRENGTH]
+        values[m, EVIDENCE] = matched[m] / (starts[rows[m] + 1] - starts[rows[m]])
+        values[m, CONFIDENCE] = 1.0 if state_size == 1 else ratio(matched[m], present_sizes[m])
+        values[m, SNR] = signal_to_noise(matched[m], state_size)
+        values[m, FRAGMENTATION] = blocks[m] - 1
+        values[m, PATTERN_PROBABILITY] = frequency[m] / whole
+        values[m, WEIGHTED_STRENGTH] = values[m, SIMILARITY] * values[m, PATTERN_PROBABILITY]
+        strength += values[m, WEIGHTED_STRENGTH]
     for m in range(rows.shape[0]):
         values[m, BAYESIAN_POSTERIOR] = ratio(values[m, WEIGHTED_STRENGTH], strength)
 
@@ -251,15 +250,15 @@ def measure_weights(
 
 @compiled
 def measure_potentials(one_symbol: bool, weighted: bool, values: Floats) -> None:
-    for value in values:
-        evidence, confidence, snr = value[EVIDENCE], value[CONFIDENCE], value[SNR]
+    for m in range(values.shape[0]):
+        evidence, confidence, snr = values[m, EVIDENCE], values[m, CONFIDENCE], values[m, SNR]
         if weighted:
-            evidence, confidence, snr = value[WEIGHTED_EVIDENCE], value[WEIGHTED_CONFIDENCE], value[WEIGHTED_SNR]
+            evidence, confidence = values[m, WEIGHTED_EVIDENCE], values[m, WEIGHTED_CONFIDENCE]
+            snr = values[m, WEIGHTED_SNR]
+        unity = ratio(1.0, values[m, FRAGMENTATION] + 1)
+        values[m, POTENTIAL] = (evidence + confidence) * snr + values[m, ITFDF_SIMILARITY] + unity
         if one_symbol:
-            value[POTENTIAL] = evidence + 2
-        else:
-            unity = ratio(1.0, value[FRAGMENTATION] + 1)
-            value[POTENTIAL] = (evidence + confidence) * snr + value[ITFDF_SIMILARITY] + unity
+            values[m, POTENTIAL] = evidence + 2
 
 
 @compiled

@@ -49,7 +49,7 @@ def align_members(columns: Columns, rows: Ints, state: State, fuzzy: Fuzzy) -> M
         row = rows[m]
         start, end = starts[row], starts[row + 1]
         if state_size <= WORD:
-            hits = collect_hits(tokens, start, end, masks, at, hit_masks)
+            hits, _ = collect_hits(tokens, start, end, masks, at, hit_masks)
             hit, place, size = longest_run(0, hits, everywhere, at, hit_masks, run_ends)
             found = find_blocks(hit, place, size, hits, state_size, at, hit_masks, run_ends, windows, blocks)
         else:
@@ -87,8 +87,13 @@ def align_first_symbols(columns: Columns, rows: Ints) -> Members:
 
 @inlined
 def list_matches(count: int, blocks: Ints, end: int, match_places: Ints) -> int:
-    """The state places of the blocks, in the order of the pattern, appended at `end`; answers the new end."""
-    for b in np.argsort(blocks[:count, 0]):
+    """The state places of the blocks, ascending, appended at `end`; answers the new end."""
+    for b in range(1, count):
+        while b > 0 and blocks[b, 1] < blocks[b - 1, 1]:
+            for k in range(1, 3):
+                blocks[b, k], blocks[b - 1, k] = blocks[b - 1, k], blocks[b, k]
+            b -= 1
+    for b in range(count):
         for k in range(blocks[b, 2]):
             match_places[end] = blocks[b, 1] + k
             end += 1

@@ -26,13 +26,15 @@ from engine.kernels.blocks import (
     collect_hits,
     common_subsequence,
     find_blocks,
-    longest_run,
+    first_run,
     places_between,
 )
 from engine.kernels.columns import Columns, event_end
 from engine.kernels.domain import weight_of
-from engine.kernels.leaders import DECIMALS, Leaders, offer
 from engine.kernels.text import Needle, Texts, joined_similarity
+
+DECIMALS = 1e12
+"""Orders are made by values rounded to 12 decimals (D01)."""
 
 SLACK = 1e-9
 """Added to upper bounds, which are not computed in the same steps as the values they bound."""
@@ -46,6 +48,14 @@ class Recall(NamedTuple):
     least: Ints
     filtered: bool
     allowed: Flags
+
+
+class Found(NamedTuple):
+    """Candidates, and room for more. keys: what leads, to 12 decimals, as a whole number."""
+
+    rows: Ints
+    keys: Floats
+    similarity: Floats
 
 
 @inlined
@@ -66,13 +76,10 @@ def least_common(longest: int, state_size: int, threshold: float) -> Ints:
 
 
 @inlined
-def highest_potential(
-    hit: int, place: int, size: int, hits: int, length: int, state_size: int, hit_masks: Masks
-) -> float:
-    """An upper bound of pre from the longest run, for a short state and exact matching.
+def further_matches(hit: int, place: int, size: int, hits: int, state_size: int, hit_masks: Masks) -> int:
+    """How many hits could at most be matched beside the longest run: those before it, or after it, on both sides.
 
-    If no other hit lies before or after the run on both sides, the run is the only block. Otherwise there are two
-    blocks or more, and no more matches than the run and those hits.
+    If there is none, the run is the only block.
     """
     before, after = 0, 0
     if place > 0:
@@ -83,61 +90,84 @@ def highest_potential(
         later = places_between(place + size, state_size)
         for t in range(hit + size, hits):
             after += (hit_masks[t] & later) != NONE
-    matched = size + min(before, place) + min(after, state_size - place - size)
+    return min(before, place) + min(after, state_size - place - size)
+
+
+@inlined
+def highest_potential(size: int, further: int, length: int, state_size: int) -> float:
+    """An upper bound of pre for exact matching: confidence is at most 1, and at least evidence."""
+    matched = size + further
     snr = signal_to_noise(matched, state_size)
     evidence = matched / length
-    if matched > size:
+    if further > 0:
         return 0.5 + max(0.0, (evidence + 1) * snr) + SLACK
     return 1.0 + (evidence + (1.0 if snr > 0 else evidence)) * snr + SLACK
 
 
 @compiled
 def select(
-    columns: Columns, state: State, recall: Recall, fuzzy: Fuzzy, text: Needle, texts: Texts, best: Leaders
-) -> tuple[int, bool]:
-    """Fill `best` with the candidates that lead by pre; answers their number and whether more passed the threshold."""
-    names, starts, event_starts, tokens, ends, frequency = columns
+    columns: Columns,
+    state: State,
+    recall: Recall,
+    fuzzy: Fuzzy,
+    text: Needle,
+    texts: Texts,
+    row: int,
+    count: int,
+    bar: float,
+    found: Found,
+) -> tuple[int, int]:
+    """Append candidates from `row` on to the `count` found, leaving out keys (pre, 5.6) below `bar`.
+
+    Ends when there is no room for another; answers the next row and the new count.
+    """
+    _, starts, event_starts, tokens, ends, frequency = columns
     state_size, state_tokens, masks, first_place, places = state
     threshold, by_tokens, least, filtered, allowed = recall
     is_fuzzy, fuzzy_first, fuzzy_places, seen = fuzzy
-    rows, keys, similarities = best
+    rows, keys, similarities = found
     at, hit_masks, run_ends, windows, blocks, by_place = workspace(least.shape[0], state_size)
     ended_by, lengths, tails = by_place[0], by_place[1], by_place[2]
     is_short = state_size <= WORD
     everywhere = places_between(0, min(state_size, WORD))
-    capacity = rows.shape[0] - 1
-    count, full = 0, False
-    for row in range(frequency.shape[0]):
+    row -= 1
+    while row + 1 < frequency.shape[0] and count < rows.shape[0]:
+        row += 1
         if frequency[row] == 0 or (filtered and not allowed[row]):
             continue
         start, end = starts[row], starts[row + 1]
         length = end - start
         if is_short:
-            hits = collect_hits(tokens, start, end, masks, at, hit_masks)
+            hits, pairs = collect_hits(tokens, start, end, masks, at, hit_masks)
             if hits < least[length]:
                 continue
-            hit, place, size = longest_run(0, hits, everywhere, at, hit_masks, run_ends)
-            if full and size > 0 and not is_fuzzy:
-                bound = highest_potential(hit, place, size, hits, length, state_size, hit_masks)
-                if bound * DECIMALS < keys[0]:
+            hit, place, size, further = 0, 0, 0, 0
+            if hits > 0:
+                hit, place, size = first_run(hits, pairs, everywhere, at, hit_masks, run_ends)
+                further = further_matches(hit, place, size, hits, state_size, hit_masks)
+                if not is_fuzzy and highest_potential(size, further, length, state_size) * DECIMALS < bar:
                     continue
-            found = find_blocks(hit, place, size, hits, state_size, at, hit_masks, run_ends, windows, blocks)
+            if further == 0 and size > 0:
+                block_count, matched, first, last = 1, size, at[hit], at[hit] + size
+            else:
+                block_count = find_blocks(hit, place, size, hits, state_size, at, hit_masks, run_ends, windows, blocks)
+                matched, first, last, place = extent(block_count, length, blocks)
         else:
             hits = listed.collect_hits(tokens, start, end, first_place, at)
             if hits < least[length]:
                 continue
-            found = listed.find_blocks(
+            block_count = listed.find_blocks(
                 tokens, start, hits, state_size, first_place, places, at, ended_by, lengths, windows, blocks
             )
-        matched, first, last, place = extent(found, length, blocks)
+            matched, first, last, place = extent(block_count, length, blocks)
         if is_fuzzy:
             matched, place = fuzzy_matches(tokens, start, end, row, fuzzy_first, fuzzy_places, seen)
-        events = event_starts[row]
+        events, next_events = event_starts[row], event_starts[row + 1]
         match = state_tokens[place] if matched > 0 else -1
-        present, future = split_events(tokens, start, ends, events, event_starts[row + 1] - events, first, last, match)
+        present, future = split_events(tokens, start, ends, events, next_events - events, first, last, match)
         present_size = event_end(ends, events, future) - event_end(ends, events, present)
-        key = np.rint(pre_potential(matched, found, length, present_size, state_size) * DECIMALS)
-        if full and key < keys[0]:
+        key = np.rint(pre_potential(matched, block_count, length, present_size, state_size) * DECIMALS)
+        if key < bar:
             continue
         if not by_tokens:
             similarity = joined_similarity(text, texts, tokens, start, end)
@@ -147,29 +177,32 @@ def select(
             common = listed.common_subsequence(tokens, start, hits, first_place, places, at, tails)
             similarity = token_similarity(common, length, state_size)
         if similarity >= threshold:
-            full = count == capacity
-            count = offer(row, key, similarity, count, rows, keys, similarities, names)
-    return count, full
+            rows[count], keys[count], similarities[count] = row, key, similarity
+            count += 1
+    return row + 1, count
 
 
 @compiled
-def select_by_first(columns: Columns, token: int, weights: Floats, weighted: bool, best: Leaders) -> tuple[int, bool]:
+def select_by_first(
+    columns: Columns, token: int, weights: Floats, weighted: bool, row: int, count: int, bar: float, found: Found
+) -> tuple[int, int]:
     """`select` for a state of one symbol: the patterns that start with it lead by potential (5.9).
 
     weights: w(x) by token, looked at if `weighted`.
     """
-    names, starts, tokens, frequency = columns.names, columns.starts, columns.tokens, columns.frequency
-    rows, keys, similarities = best
-    capacity = rows.shape[0] - 1
-    count, full = 0, False
-    for row in range(frequency.shape[0]):
+    starts, tokens, frequency = columns.starts, columns.tokens, columns.frequency
+    rows, keys, similarities = found
+    row -= 1
+    while row + 1 < frequency.shape[0] and count < rows.shape[0]:
+        row += 1
         start, end = starts[row], starts[row + 1]
         if frequency[row] == 0 or tokens[start] != token:
             continue
         evidence = 1 / (end - start)
         if weighted:
             evidence = weights[token] / weight_of(tokens, start, end, weights)
-        full = count == capacity
         key = np.rint((evidence + 2) * DECIMALS)
-        count = offer(row, key, 2 / (end - start + 1), count, rows, keys, similarities, names)
-    return count, full
+        if key >= bar:
+            rows[count], keys[count], similarities[count] = row, key, 2 / (end - start + 1)
+            count += 1
+    return row + 1, count

@@ -1,0 +1,63 @@
+"""The same data and request give the same bytes: in any order of learning, in any process, under any hash seed."""
+
+import json
+import os
+import random
+import subprocess
+import sys
+from hashlib import sha1
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from engine.index import Index
+from engine.naming import pattern_name
+from engine.options import RANK_FIELDS
+from engine.predict import predict
+from tests.engine import strategies
+from tests.engine.implementations import Question, ask_fast
+
+Row = tuple[str, list[list[str]], int]
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@given(strategies.questions(), st.randoms(use_true_random=False))
+def test_the_order_of_learning_does_not_matter(question: Question, shuffler: random.Random) -> None:
+    shuffled = question._replace(patterns=shuffler.sample(question.patterns, len(question.patterns)))
+    assert repr(ask_fast(question)) == repr(ask_fast(shuffled))
+
+
+def answers_digest(order_seed: int) -> str:
+    """Of many answers over one knowledge base, learned in an order that depends on `order_seed`."""
+    source = random.Random(1)
+    letters = ["a", "b", "c", "d", "e", "é", "😀", ""]
+    rows: dict[str, Row] = {}
+    while len(rows) < 1500:
+        events = [source.choices(letters, k=source.randint(1, 3)) for _ in range(source.randint(1, 6))]
+        rows[pattern_name(events)] = (pattern_name(events), events, source.randint(1, 3))
+    order = random.Random(order_seed).sample(list(rows.values()), len(rows))
+    index = Index()
+    for start in range(0, len(order), 100):
+        index.upsert((name, events, 9) for name, events, _ in order[start : start + 50])
+        index.upsert(order[start : start + 100])
+    digest = sha1()
+    for rank_field in RANK_FIELDS:
+        stm = [source.choices(letters, k=2) for _ in range(3)]
+        config = {"rank_sort_algo": rank_field, "max_predictions": 20, "recall_threshold": 0.0}
+        answer = predict(index, stm, config, emotives=lambda names: {}, affinity={"a": 0.5, "é": -2.0})
+        digest.update(json.dumps(answer).encode())
+    return digest.hexdigest()
+
+
+@pytest.mark.parametrize("hash_seed", ["0", "1", "4242"])
+def test_processes_agree_under_any_hash_seed(hash_seed: str) -> None:
+    command = f"from tests.engine.test_determinism import answers_digest; print(answers_digest({hash_seed}))"
+    ran = subprocess.run(
+        [sys.executable, "-c", command],
+        env={**os.environ, "PYTHONHASHSEED": hash_seed},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert ran.stdout.strip() == answers_digest(7)
