@@ -15,8 +15,7 @@ def warm() -> None:
         index.upsert((pattern_name(events), events, 1) for events in patterns)
         index.remove([pattern_name(patterns[0])])
         index.upsert((pattern_name(events), events, 2) for events in patterns)
-        symbol_count, entropies = finalize(index)
-        finalized = Finalized(symbol_count=symbol_count, global_normalized_entropy=lambda names: entropies)
+        finalized = _finalized(index)
         for stm in ([["a"]], [["a", "b"], ["c"]], [["a", "b"] * 40]):
             for config in (
                 {"max_predictions": 1},
@@ -24,3 +23,12 @@ def warm() -> None:
                 {"fuzzy_token_threshold": 0.5},
             ):
                 predict(index, stm, config, emotives=lambda names: {}, affinity={"a": 1.0}, finalized=finalized)
+
+
+if __name__ == "__main__":
+    warm()
+
+
+def _finalized(index: Index) -> Finalized:
+    symbol_count, entropies = finalize(index)
+    return Finalized(symbol_count=symbol_count, global_normalized_entropy=lambda names: entropies)

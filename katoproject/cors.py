@@ -11,7 +11,7 @@ _ANY = "*" in settings.ENV.cors_origins
 
 def allowed_origin(request: HttpRequest) -> str | None:
     """The value of Access-Control-Allow-Origin, or None for no cross-origin request or a foreign origin."""
-    origin = request.headers.get("Origin")
+    origin: str | None = request.META.get("HTTP_ORIGIN")
     if origin is None or not settings.ENV.cors_enabled:
         return None
     if _ANY:

@@ -15,6 +15,7 @@ Shape = TypeVar("Shape", bound=BaseModel)
 Problem = dict[str, Any]
 
 JSON_TYPE = "application/json"
+MAX_REQUEST_SIZE: int = settings.ENV.max_request_size
 
 # What no field may hold but JSON can spell: U+0000 (PostgreSQL cannot store it) and numbers that are not finite. Cheap
 # to exclude for almost every body; what matches is looked at properly.
@@ -44,8 +45,8 @@ def error_answer(detail: Any, status: int) -> HttpResponse:
 
 def read_raw_body(request: HttpRequest) -> bytes:
     """The whole body, at most MAX_REQUEST_SIZE bytes. Raises BodyTooLarge."""
-    limit = settings.ENV.max_request_size
-    if request.headers.get("Transfer-Encoding", "").lower() == "chunked":
+    limit = MAX_REQUEST_SIZE
+    if request.META.get("HTTP_TRANSFER_ENCODING", "").lower() == "chunked":
         # No Content-Length to go by, so Django would see an empty body.
         body: bytes = request.META["wsgi.input"].read(limit + 1)
         if len(body) > limit:

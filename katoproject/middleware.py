@@ -9,7 +9,7 @@ from django.http import HttpRequest, HttpResponse
 
 from katoproject import cors, identity
 from katoproject.errors import STORE_TROUBLE, unavailable
-from katoproject.http import error_answer
+from katoproject.http import MAX_REQUEST_SIZE, error_answer
 from katoproject.slots import Slots
 from sessions_app import operations
 from sessions_app.errors import SessionNotFound
@@ -30,7 +30,7 @@ def envelope(get_response: Handler) -> Handler:
     def answer(request: HttpRequest) -> HttpResponse:
         if cors.is_preflight(request):
             return cors.preflight_answer(request)
-        if _announced_size(request) > settings.ENV.max_request_size:
+        if _announced_size(request) > MAX_REQUEST_SIZE:
             return error_answer("Request body too large", 413)
         # A redirect to the path without its slash would lose the body of a POST.
         if request.path_info.endswith("/") and request.path_info != "/":

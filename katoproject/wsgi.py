@@ -5,7 +5,10 @@ import os
 from collections.abc import Iterable
 from typing import Any
 
+from django.core.cache import close_caches
+from django.core.signals import request_finished, request_started
 from django.core.wsgi import get_wsgi_application
+from django.db import close_old_connections, reset_queries
 from django.http import HttpResponse
 
 from engine.warm import warm
@@ -13,6 +16,11 @@ from engine.warm import warm
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "katoproject.settings")
 
 _django = get_wsgi_application()
+# What Django does around every request for users of its cache and its query log: we use neither. And a thread's
+# connection is looked at once, before its next request, not after each as well.
+request_started.disconnect(reset_queries)
+request_finished.disconnect(close_old_connections)
+request_finished.disconnect(close_caches)
 # A worker takes requests when it can answer them: the kernels of predictions are loaded now (0.7 s), not by a request.
 warm()
 # What is there now stays: the collector need not look at it again, nor come as often as a script would want it to. With

@@ -81,5 +81,6 @@ def test_readiness_sees_the_worker(client: httpx.Client) -> None:
 
 def test_every_scheduled_task_exists() -> None:
     scheduled = {entry["task"] for entry in settings.CELERY_BEAT_SCHEDULE.values()}
+    app.loader.import_default_modules()
     assert scheduled <= set(app.tasks)
     assert len(scheduled) == len(settings.CELERY_BEAT_SCHEDULE)

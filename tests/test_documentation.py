@@ -3,12 +3,13 @@
 import json
 import re
 import subprocess
+from typing import Any
 
 from katoproject.environment import PROJECT_DIR
 from tests.stack import WebServer
 
 
-def run_pasted(document: str, server: WebServer) -> list[dict[str, object]]:
+def run_pasted(document: str, server: WebServer) -> list[Any]:
     """Run the first bash block of a document; answers the JSON objects that it prints."""
     text = (PROJECT_DIR / document).read_text()
     block = re.search(r"```bash\n(.*?)```", text, re.DOTALL)
@@ -16,7 +17,8 @@ def run_pasted(document: str, server: WebServer) -> list[dict[str, object]]:
     script = block[1].replace("http://127.0.0.1:8000", server.url)
     result = subprocess.run(["bash", "-euo", "pipefail", "-c", script], capture_output=True, text=True, check=True)
     decoder = json.JSONDecoder()
-    answers, rest = [], result.stdout.strip()
+    answers: list[Any] = []
+    rest = result.stdout.strip()
     while rest:
         answer, end = decoder.raw_decode(rest)
         answers.append(answer)
@@ -26,14 +28,14 @@ def run_pasted(document: str, server: WebServer) -> list[dict[str, object]]:
 
 def test_the_readme_session_ends_in_the_prediction_it_names(server: WebServer) -> None:
     *_, last = run_pasted("README.md", server)
-    [prediction] = last["predictions"]  # type: ignore[misc, attr-defined]
+    [prediction] = last["predictions"]
     assert prediction["present"] == [["kettle"], ["boil"]]
     assert prediction["future"] == [["cup", "tea"], ["milk"]]
 
 
 def test_the_worked_example_of_a_prediction(server: WebServer) -> None:
     *_, last = run_pasted("docs/predictions.md", server)
-    [first, second] = last["predictions"]  # type: ignore[misc, attr-defined]
+    [first, second] = last["predictions"]
     text = (PROJECT_DIR / "docs" / "predictions.md").read_text()
     fields = set(re.findall(r"`(\w+)`", " ".join(re.findall(r"^\| (`[^|]*) \|", text, re.MULTILINE))))
     assert fields == set(first), "every field is explained"

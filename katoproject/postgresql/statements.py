@@ -3,8 +3,9 @@
 from collections.abc import Iterator
 from typing import Any, cast
 
-from django.db import connection, transaction
+from django.db import DEFAULT_DB_ALIAS, connections, transaction
 from psycopg import Connection
+from psycopg.pq import ExecStatus
 
 Parameters = dict[str, Any]
 
@@ -15,11 +16,14 @@ def execute(sql: str, parameters: Parameters) -> list[tuple[Any, ...]]:
     Django's own cursor costs three times as much per statement as psycopg's, so only its connection is used: the
     transaction handling, the reconnecting and the exceptions (`django.db.OperationalError`, …) are Django's.
     """
+    # Not the proxy `django.db.connection`: it looks the thread's connection up again at every attribute.
+    connection = connections[DEFAULT_DB_ALIAS]
     connection.ensure_connection()
     with connection.wrap_database_errors:
         raw = cast(Connection[Any], connection.connection)
         cursor = raw.execute(sql, parameters, prepare=True)
-        return cursor.fetchall() if cursor.description else []
+        result = cursor.pgresult
+        return cursor.fetchall() if result and result.status == ExecStatus.TUPLES_OK else []
 
 
 def execute_one(sql: str, parameters: Parameters) -> tuple[Any, ...] | None:
@@ -30,6 +34,7 @@ def execute_one(sql: str, parameters: Parameters) -> tuple[Any, ...] | None:
 
 def fetch_in_batches(sql: str, parameters: Parameters, *, size: int = 10_000) -> Iterator[list[tuple[Any, ...]]]:
     """The rows of a large result, of one snapshot, a batch at a time in bounded memory."""
+    connection = connections[DEFAULT_DB_ALIAS]
     with transaction.atomic(), connection.wrap_database_errors:
         connection.ensure_connection()
         raw = cast(Connection[Any], connection.connection)
