@@ -8,7 +8,7 @@ from engine.predict import Finalized, predict
 
 
 def warm() -> None:
-    """Compile every kernel, or load it from NUMBA_CACHE_DIR: minutes the first time on a machine, then a second."""
+    """Compile every kernel, or load it from NUMBA_CACHE_DIR: about a minute the first time on a machine, then a second."""
     patterns = [[["a", "b"], ["c"], ["d"]], [["a"], ["c", "b"]], [["d"], ["b"]]]
     for wide in (False, True):
         index = Index(wide=wide)
@@ -25,10 +25,10 @@ def warm() -> None:
                 predict(index, stm, config, emotives=lambda names: {}, affinity={"a": 1.0}, finalized=finalized)
 
 
-if __name__ == "__main__":
-    warm()
-
-
 def _finalized(index: Index) -> Finalized:
     symbol_count, entropies = finalize(index)
     return Finalized(symbol_count=symbol_count, global_normalized_entropy=lambda names: entropies)
+
+
+if __name__ == "__main__":
+    warm()
