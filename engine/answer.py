@@ -1,7 +1,7 @@
 """The prediction objects, made of what the kernels computed (engine.md 5.8, 5.10)."""
 
 from collections.abc import Mapping
-from itertools import pairwise
+from itertools import pairwise, repeat, starmap
 from typing import Any
 
 import numpy as np
@@ -36,22 +36,20 @@ def describe(
     """
     rows = members.rows[chosen]
     tally = np.zeros(len(view.symbol_frequency) + query.state.size, dtype=np.int64)
-    predictions = [
-        _prediction(*described, weighted)
-        for described in zip(
-            names,
-            view.columns.frequency[rows].tolist(),
-            [mean_emotives(windows[name]) if windows.get(name) else {} for name in names],
-            _lists_of(match_lists(members, chosen), query.observed),
-            _grouped(event_lists(view.columns, rows, np.zeros_like(rows)), view.symbols),
-            members.present[chosen].tolist(),
-            members.future[chosen].tolist(),
-            _grouped(missing_lists(view.columns, members, chosen, query.state, tally), view.symbols),
-            _grouped(extra_lists(view.columns, members, chosen, query.state, query.stm_ends, tally), query.observed),
-            values[chosen].tolist(),
-            strict=True,
-        )
-    ]
+    described = zip(
+        names,
+        view.columns.frequency[rows].tolist(),
+        [mean_emotives(windows[name]) if windows.get(name) else {} for name in names],
+        _lists_of(match_lists(members, chosen), query.observed),
+        _grouped(event_lists(view.columns, rows, np.zeros_like(rows)), view.symbols),
+        members.present[chosen].tolist(),
+        members.future[chosen].tolist(),
+        _grouped(missing_lists(view.columns, members, chosen, query.state, tally), view.symbols),
+        _grouped(extra_lists(view.columns, members, chosen, query.state, query.stm_ends, tally), query.observed),
+        values[chosen].tolist(),
+        repeat(weighted),
+    )  # fmt: skip
+    predictions = list(starmap(_prediction, described))
     if query.ratios:
         for prediction in predictions:
             prediction["anomalies"] = prediction["fuzzy_matches"] = _anomalies(view, query, prediction)

@@ -32,7 +32,7 @@ def choose(view: View, query: Query, weights: Weights, limit: int) -> Candidates
         if count > limit:
             bar = _keep_best(view, count, limit, found)
             count, pruned = limit, True
-    rows, keys, similarity = (values[:count] for values in found)
+    rows, keys, similarity = found.rows[:count], found.keys[:count], found.similarity[:count]
     order = np.lexsort((view.names(rows), -similarity))
     place = np.argsort(-keys[order], kind="stable") if pruned else np.arange(count)
     return Candidates(rows[order[place]], similarity[order[place]], place)
@@ -49,7 +49,7 @@ def _scan(
 
 def _keep_best(view: View, count: int, limit: int, found: Found) -> float:
     """Bring the best `limit` of `count` candidates to the front; answers the least of their keys."""
-    rows, keys, similarity = (values[:count].copy() for values in found)
+    rows, keys, similarity = found.rows[:count], found.keys[:count], found.similarity[:count]
     least: float = np.partition(keys, count - limit)[count - limit]
     near = np.flatnonzero(keys >= least)
     best = near[np.lexsort((view.names(rows[near]), -similarity[near], -keys[near]))[:limit]]

@@ -30,7 +30,7 @@ class Column:
         self._data[self._size : needed] = added
         self._size = needed
 
-    def replace(self, places: npt.ArrayLike, items: npt.ArrayLike) -> None:
+    def replace(self, places: npt.NDArray[np.int64], items: npt.ArrayLike) -> None:
         """Change items, in a copy: O(all of them)."""
         self._move(len(self._data), self._data.dtype)
         self._data[places] = items

@@ -28,7 +28,7 @@ from engine.candidates import choose
 from engine.index import Index, View
 from engine.kernels import Floats, Ints
 from engine.kernels.futures import group_futures
-from engine.kernels.measure import FIELDS, Weights, measure, share_futures
+from engine.kernels.measure import FIELDS, measure, share_futures
 from engine.kernels.measure import Finalized as FinalizedMembers
 from engine.kernels.members import Members, align_first_symbols, align_members
 from engine.kernels.select import DECIMALS

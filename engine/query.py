@@ -75,16 +75,12 @@ def affinity_weights(view: View, query: Query, affinity: Mapping[str, float] | N
         return Weights(False, np.zeros(0))
     known = len(view.symbol_frequency)
     weights = np.zeros(known + query.state.size)
-    if query.state.size == 1:
-        weights[:] = 0.01
-        weighed = ((symbol, view.token(symbol)) for symbol in affinity)
-    else:
-        weights[query.state.tokens] = 0.01
-        weighed = zip(query.observed, query.state.tokens.tolist(), strict=True)
-    for symbol, token in weighed:
-        frequency = view.symbol_frequency[token] if token is not None and token < known else 0
+    weights[query.state.tokens if query.state.size > 1 else slice(None)] = 0.01
+    for symbol in query.observed if query.state.size > 1 else affinity:
+        token = view.token(symbol)
+        frequency = int(view.symbol_frequency[token]) if token is not None else 0
         if frequency > 0:
-            weights[token] = abs(affinity.get(symbol, 0.0)) / int(frequency) + 0.01
+            weights[token] = abs(affinity.get(symbol, 0.0)) / frequency + 0.01
     return Weights(True, weights)
 
 

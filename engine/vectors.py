@@ -16,7 +16,7 @@ NEIGHBOURS = 3
 _LONGEST_PRINTED = 1000
 
 
-class VectorLengthMismatch(ValueError):  # noqa: N818 - named after what it says, as the errors of sessions_app
+class VectorLengthMismatch(ValueError):
     """The vectors of one observation have different lengths."""
 
     def __init__(self, expected: int, actual: int) -> None:

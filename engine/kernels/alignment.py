@@ -89,7 +89,8 @@ def split_events(
 ) -> tuple[int, int]:
     """The numbers of the first and last (exclusive) event of present, for blocks that cover symbols first to last.
 
-    events, count: where the ends of the pattern's events begin in the column `ends`, and how many there are. match: the token of the first match, -1 if there is none. A last past event that holds it belongs to present (D18).
+    events, count: where the ends of the pattern's events begin in the column `ends`, and how many there are.
+    match: the token of the first match, -1 if there is none. A last past event that holds it belongs to present (D18).
     """
     present = events_until(ends, events, count, first)
     future = max(present, events_until(ends, events, count, last))

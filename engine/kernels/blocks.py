@@ -29,30 +29,21 @@ def places_between(low: int, high: int) -> np.uint64:
 @inlined
 def collect_hits(
     tokens: Tokens, start: int, end: int, masks: Masks, at: Ints, hit_masks: Masks
-) -> tuple[int, np.uint64]:
-    """Fill `at` and `hit_masks` for the pattern at tokens[start : end]; answers how many hits, and where pairs end.
+) -> tuple[int, np.uint64, np.uint64]:
+    """Fill `at` and `hit_masks` for the pattern at tokens[start : end]; answers how many hits, pairs and rest.
 
-    pairs: the state places where a run of at least two symbols ends.
+    pairs: the state places where a run of two symbols ends. rest: the state places of all hits but the first.
     """
-    hits, pairs, before = 0, NONE, NONE
+    hits, pairs, rest, before = 0, NONE, NONE, NONE
     for i in range(start, end):
         mask = masks[tokens[i]]
         at[hits] = i - start
         hit_masks[hits] = mask
-        hits += mask != NONE
         pairs |= mask & (before << ONE)
+        rest |= mask if hits > 0 else NONE
+        hits += mask != NONE
         before = mask
-    return hits, pairs
-
-
-@inlined
-def first_run(
-    hits: int, pairs: np.uint64, everywhere: np.uint64, at: Ints, hit_masks: Masks, ends: Masks
-) -> tuple[int, int, int]:
-    """`longest_run` of all hits, at least one. everywhere: the mask of all state places."""
-    if pairs == NONE:
-        return 0, lowest_bit(hit_masks[0]), 1
-    return longest_run(0, hits, everywhere, at, hit_masks, ends)
+    return hits, pairs, rest
 
 
 @inlined
@@ -79,6 +70,40 @@ def longest_run(lo: int, hi: int, window: np.uint64, at: Ints, hit_masks: Masks,
         if longer >= 0:
             size, hit, last = size + 1, longer, ends[longer]
     return hit - size + 1, lowest_bit(last) - size + 1, size
+
+
+@inlined
+def further_matches(hit: int, place: int, size: int, hits: int, state_size: int, hit_masks: Masks) -> int:
+    """How many hits could at most be matched beside the longest run: those before it, or after it, on both sides.
+
+    If there is none, the run is the only block.
+    """
+    before, after = 0, 0
+    if place > 0:
+        earlier = places_between(0, place)
+        for t in range(hit):
+            before += (hit_masks[t] & earlier) != NONE
+    if place + size < state_size:
+        later = places_between(place + size, state_size)
+        for t in range(hit + size, hits):
+            after += (hit_masks[t] & later) != NONE
+    return min(before, place) + min(after, state_size - place - size)
+
+
+@inlined
+def first_run(
+    hits: int, pairs: np.uint64, rest: np.uint64, state_size: int, at: Ints, hit_masks: Masks, ends: Masks
+) -> tuple[int, int, int, int]:
+    """`longest_run` of all hits, at least one, and a bound of its `further_matches`.
+
+    Without pairs the first hit is the run, and no loop is needed to tell whether another can follow.
+    """
+    if pairs == NONE:
+        place = lowest_bit(hit_masks[0])
+        followed = (rest >> np.uint64(place)) >> ONE != NONE
+        return 0, place, 1, min(hits - 1, state_size - place - 1) if followed else 0
+    hit, place, size = longest_run(0, hits, places_between(0, state_size), at, hit_masks, ends)
+    return hit, place, size, further_matches(hit, place, size, hits, state_size, hit_masks)
 
 
 @inlined
@@ -134,4 +159,4 @@ def common_subsequence(hits: int, state_size: int, hit_masks: Masks) -> int:
     for t in range(hits):
         common = word & hit_masks[t]
         word = ((word + common) | (word - common)) & places
-    return state_size - bit_count(word)
+    return state_size - int(bit_count(word))

@@ -27,7 +27,7 @@ class Columns(NamedTuple):
 @inlined
 def event_end(ends: Tokens, events: int, number: int) -> int:
     """Where the first `number` events of the pattern end whose events start at `events` in the column `ends`."""
-    return np.int64(ends[events + number - 1]) if number > 0 else np.int64(0)
+    return int(ends[events + number - 1]) if number > 0 else 0
 
 
 @inlined
@@ -42,7 +42,7 @@ def events_until(ends: Tokens, events: int, count: int, symbols: int) -> int:
 @inlined
 def holds(tokens: Tokens, start: int, end: int, token: int) -> bool:
     """Whether tokens[start : end] holds `token`."""
+    found = False
     for i in range(start, end):
-        if np.int64(tokens[i]) == token:
-            return True
-    return False
+        found |= int(tokens[i]) == token
+    return found

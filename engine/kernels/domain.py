@@ -40,20 +40,22 @@ def find_domain(tokens: Tokens, members: Members, state: State, statistics: Stat
     number = np.zeros(known + state.size, dtype=np.int64)
     symbols = np.empty(match_places.shape[0] + (members.high - members.low).sum(), dtype=np.int64)
     found = 0
-    for low, high in zip(members.low, members.high):
-        for i in range(low, high):
-            found = enter(np.int64(tokens[i]), number, symbols, found)
+    lows, highs = members.low, members.high
+    for m in range(lows.shape[0]):
+        for i in range(lows[m], highs[m]):
+            found = enter(int(tokens[i]), number, symbols, found)
     for place in match_places:
         token = state_tokens[place]
         if token < known and membership[token] > 0:
             found = enter(token, number, symbols, found)
     probability, surprise, entropy, rarity = np.zeros((4, found))
+    log_v = math.log(v)
     for x in range(found):
         p = membership[symbols[x]] / n
         df = math.floor(p * n)  # may be one too small (D23)
         probability[x] = p
         surprise[x] = math.log10(p)
-        entropy[x] = p * (math.log(p) / math.log(v)) if v > 1 else 0.0
+        entropy[x] = p * (math.log(p) / log_v) if v > 1 else 0.0
         rarity[x] = math.log2(n / max(df, 1)) + 1
     return Domain(number, probability, surprise, entropy, rarity)
 

@@ -11,7 +11,7 @@ from engine.kernels.members import Members
 
 
 class Lists(NamedTuple):
-    """Many lists in one: list k holds items[bounds[k] : bounds[k + 1]]; owner o has those from owned[o] to owned[o + 1]."""
+    """Many lists in one: list k holds items[bounds[k] : bounds[k + 1]], owner o the lists owned[o] to owned[o + 1]."""
 
     items: Ints
     bounds: Ints

@@ -207,13 +207,16 @@ def measure_shares(
         if flags[m]:
             low, high, v = starts[rows[m]], starts[rows[m] + 1], finalized.symbol_count
             values[m, GLOBAL_NORMALIZED_ENTROPY] = global_entropies[m]
-        entropy, normalized, score = 0.0, 0.0, 0.0
+        entropy, normalized, score, share, bits, digits, count = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0
         size = count_symbols(tokens, low, high, distinct, counts)
         for d in range(size):
-            share = counts[distinct[d]] / (high - low)
+            if counts[distinct[d]] != count:  # most symbols occur once: no logarithm for each
+                count = counts[distinct[d]]
+                share = count / (high - low)
+                bits, digits = math.log2(share), math.log(share) / math.log(v) if v > 1 else 0.0
             counts[distinct[d]] = 0
-            entropy += share * math.log2(share)
-            normalized += share * (math.log(share) / math.log(v)) if v > 1 else 0.0
+            entropy += share * bits
+            normalized += share * digits
             x = number[distinct[d]] - 1
             score += share * (rarity[x] if x >= 0 else absent)
         values[m, ENTROPY] = 0.0 - entropy

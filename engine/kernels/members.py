@@ -49,7 +49,7 @@ def align_members(columns: Columns, rows: Ints, state: State, fuzzy: Fuzzy) -> M
         row = rows[m]
         start, end = starts[row], starts[row + 1]
         if state_size <= WORD:
-            hits, _ = collect_hits(tokens, start, end, masks, at, hit_masks)
+            hits, _, _ = collect_hits(tokens, start, end, masks, at, hit_masks)
             hit, place, size = longest_run(0, hits, everywhere, at, hit_masks, run_ends)
             found = find_blocks(hit, place, size, hits, state_size, at, hit_masks, run_ends, windows, blocks)
         else:

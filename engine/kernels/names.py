@@ -31,7 +31,7 @@ def find_slot(name: Bytes, names: Bytes, slots: Slots) -> int:
         if same:
             break
         slot = (slot + 1) & (slots.shape[0] - 1)
-    return slot
+    return int(slot)
 
 
 @compiled

@@ -8,8 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from engine.kernels import Flags, Floats, Ints, Masks, compiled, inlined
-from engine.kernels import listed
+from engine.kernels import Flags, Floats, Ints, compiled, inlined, listed
 from engine.kernels.alignment import (
     Fuzzy,
     State,
@@ -21,13 +20,11 @@ from engine.kernels.alignment import (
     workspace,
 )
 from engine.kernels.blocks import (
-    NONE,
     WORD,
     collect_hits,
     common_subsequence,
     find_blocks,
     first_run,
-    places_between,
 )
 from engine.kernels.columns import Columns, event_end
 from engine.kernels.domain import weight_of
@@ -76,24 +73,6 @@ def least_common(longest: int, state_size: int, threshold: float) -> Ints:
 
 
 @inlined
-def further_matches(hit: int, place: int, size: int, hits: int, state_size: int, hit_masks: Masks) -> int:
-    """How many hits could at most be matched beside the longest run: those before it, or after it, on both sides.
-
-    If there is none, the run is the only block.
-    """
-    before, after = 0, 0
-    if place > 0:
-        earlier = places_between(0, place)
-        for t in range(hit):
-            before += (hit_masks[t] & earlier) != NONE
-    if place + size < state_size:
-        later = places_between(place + size, state_size)
-        for t in range(hit + size, hits):
-            after += (hit_masks[t] & later) != NONE
-    return min(before, place) + min(after, state_size - place - size)
-
-
-@inlined
 def highest_potential(size: int, further: int, length: int, state_size: int) -> float:
     """An upper bound of pre for exact matching: confidence is at most 1, and at least evidence."""
     matched = size + further
@@ -129,7 +108,6 @@ def select(
     at, hit_masks, run_ends, windows, blocks, by_place = workspace(least.shape[0], state_size)
     ended_by, lengths, tails = by_place[0], by_place[1], by_place[2]
     is_short = state_size <= WORD
-    everywhere = places_between(0, min(state_size, WORD))
     row -= 1
     while row + 1 < frequency.shape[0] and count < rows.shape[0]:
         row += 1
@@ -138,13 +116,12 @@ def select(
         start, end = starts[row], starts[row + 1]
         length = end - start
         if is_short:
-            hits, pairs = collect_hits(tokens, start, end, masks, at, hit_masks)
+            hits, pairs, rest = collect_hits(tokens, start, end, masks, at, hit_masks)
             if hits < least[length]:
                 continue
             hit, place, size, further = 0, 0, 0, 0
             if hits > 0:
-                hit, place, size = first_run(hits, pairs, everywhere, at, hit_masks, run_ends)
-                further = further_matches(hit, place, size, hits, state_size, hit_masks)
+                hit, place, size, further = first_run(hits, pairs, rest, state_size, at, hit_masks, run_ends)
                 if not is_fuzzy and highest_potential(size, further, length, state_size) * DECIMALS < bar:
                     continue
             if further == 0 and size > 0:

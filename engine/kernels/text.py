@@ -103,7 +103,7 @@ def similar_symbols(text: Needle, texts: Texts, count: int, threshold: float) ->
 
 @compiled
 def joined_similarity(text: Needle, texts: Texts, tokens: Tokens, start: int, end: int) -> float:
-    """Similarity of 5.2 in character mode of the needle (the joined state) and the joined pattern tokens[start : end]."""
+    """Similarity of 5.2 in character mode: of the needle, the joined state, and the joined tokens[start : end]."""
     size, number, masks, word = text
     code_points, starts = texts
     restart(word)

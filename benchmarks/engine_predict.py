@@ -1,0 +1,127 @@
+"""What a prediction costs, engine alone, on one core: `python -m benchmarks.engine_predict`.
+
+Data as in `engine_data`. Each query is asked several times and its best time counts: other load on the machine would
+otherwise be measured as the engine's spread. --profile SIZE tells where the time of a prediction goes instead.
+"""
+
+import argparse
+import gc
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from benchmarks.engine_data import Events, Source
+from engine import answer, predict
+from engine.index import Index
+from engine.warm import warm
+
+TARGETS = {1_000: 1.0, 10_000: 3.0, 100_000: 15.0, 1_000_000: 150.0}
+NARROW_TARGETS = {10_000: 15.0}
+ZIPF_VOCABULARY, NARROW_VOCABULARY = 5000, 40
+BATCH = 20_000
+STEPS = {
+    predict: ("encode", "choose", "align_members", "measure", "group_futures", "describe", "describe_futures"),
+    answer: ("event_lists", "missing_lists", "extra_lists"),
+}
+
+
+def ask(index: Index, stm: Events) -> predict.Prediction:
+    return predict.predict(index, stm, {}, emotives=lambda names: {})
+
+
+def grow(index: Index, source: Source, size: int, sample: list[Any]) -> float:
+    """Bring the index to `size` patterns; answers the seconds that took. `sample` collects what to ask about."""
+    seconds = 0.0
+    while len(index) < size:
+        rows = source.rows(min(BATCH, size - len(index)))
+        started = time.perf_counter()
+        index.upsert(rows)
+        seconds += time.perf_counter() - started
+        if len(sample) < 5 * BATCH:
+            sample += rows
+    return seconds
+
+
+def best_times(index: Index, queries: list[Events], repeats: int) -> np.ndarray[Any, np.dtype[np.float64]]:
+    """Milliseconds, per query the best of `repeats`; the answer is freed outside the measured time."""
+    times = np.full(len(queries), np.inf)
+    for _ in range(repeats):
+        for number, query in enumerate(queries):
+            started = time.perf_counter()
+            prediction = ask(index, query)
+            times[number] = min(times[number], (time.perf_counter() - started) * 1e3)
+            del prediction
+    return times
+
+
+def report(vocabulary: int, targets: dict[int, float], sizes: list[int], queries: int, repeats: int) -> None:
+    print(f"\nvocabulary {vocabulary}, {queries} queries, best of {repeats}; milliseconds")
+    print(" patterns      p50      p99  p99/p50  target  bytes/pattern  learned/s  learn ms")
+    source, index, sample = Source(vocabulary), Index(), list[Any]()
+    for size in sizes:
+        before = len(index)
+        seconds = grow(index, source, size, sample)
+        gc.collect()
+        times = best_times(index, source.queries(sample, queries), repeats)
+        p50, p99 = np.percentile(times, [50, 99])
+        [row] = source.rows(1)
+        started = time.perf_counter()
+        index.upsert([row])
+        learn = (time.perf_counter() - started) * 1e3
+        index.remove([row[0]])
+        print(
+            f"{size:>9} {p50:>8.2f} {p99:>8.2f} {p99 / p50:>8.2f} {targets.get(size, float('nan')):>7.0f} "
+            f"{index.memory_bytes() / size:>14.0f} {(size - before) / seconds:>10.0f} {learn:>9.2f}",
+            flush=True,
+        )
+
+
+def profile(size: int, queries: int, repeats: int) -> None:
+    """Median milliseconds per step of a prediction; steps of `answer` are part of describe and describe_futures."""
+    source, index, sample = Source(ZIPF_VOCABULARY), Index(), list[Any]()
+    grow(index, source, size, sample)
+    asked = source.queries(sample, queries)
+    best_times(index, asked, 1)
+    spent: dict[str, list[float]] = {}
+    for module, names in STEPS.items():
+        for name in names:
+            setattr(module, name, _timed(getattr(module, name), spent.setdefault(name, [])))
+    whole = best_times(index, asked, repeats)
+    print(f"\n{size} patterns: p50 {np.median(whole):.2f} ms, of which (median per call)")
+    for name, times in spent.items():
+        print(f"  {name:<18} {np.median(times) * 1e3:>8.3f}  x {len(times) / len(asked) / repeats:.0f}")
+
+
+def _timed(function: Callable[..., Any], times: list[float]) -> Callable[..., Any]:
+    def measured(*arguments: Any, **named: Any) -> Any:
+        started = time.perf_counter()
+        result = function(*arguments, **named)
+        times.append(time.perf_counter() - started)
+        return result
+
+    return measured
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--largest", type=int, default=1_000_000)
+    parser.add_argument("--queries", type=int, default=100)
+    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--profile", type=int, metavar="SIZE")
+    options = parser.parse_args()
+    started = time.perf_counter()
+    warm()
+    print(f"kernels ready after {time.perf_counter() - started:.1f} s")
+    if options.profile:
+        profile(options.profile, options.queries, options.repeats)
+        return
+    sizes = [size for size in TARGETS if size <= options.largest]
+    report(ZIPF_VOCABULARY, TARGETS, sizes, options.queries, options.repeats)
+    narrow_sizes = [size for size in sizes if size <= max(NARROW_TARGETS)]
+    report(NARROW_VOCABULARY, NARROW_TARGETS, narrow_sizes, options.queries, options.repeats)
+
+
+if __name__ == "__main__":
+    main()
