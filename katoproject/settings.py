@@ -118,6 +118,7 @@ REST_FRAMEWORK = {
 SPECTACULAR_SETTINGS = {
     "TITLE": "KATO API",
     "VERSION": "3.10.1",
+    "DESCRIPTION": "The API of KATO 3.10. Sessions observe events; their node learns patterns and predicts from them.",
     "OAS_VERSION": "3.1.1",
     "SERVE_INCLUDE_SCHEMA": False,
     "SWAGGER_UI_DIST": "SIDECAR",

@@ -7,12 +7,10 @@ from rest_framework.request import Request
 from rest_framework.views import APIView
 
 
+# REST framework's dispatch and error handling, without what a JSON-only service does not use. There is one media type,
+# no user and no throttle: negotiating them costs more than a read of the database.
+# (No docstring here or in other views' bases: it would stand in the API documentation of every route.)
 class LeanView(APIView):
-    """REST framework's dispatch and error handling, without what a JSON-only service does not use.
-
-    There is one media type, no user and no throttle: negotiating them costs more than a read of the database.
-    """
-
     http_method_names = ["get", "post", "put", "patch", "delete", "head", "trace"]
 
     def initialize_request(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:

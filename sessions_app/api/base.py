@@ -15,9 +15,8 @@ MAX_KEY_LENGTH = 255
 MAX_ID_LENGTH = 255
 
 
+# A view below `/sessions/{session_id}/`: its answers carry X-Session-ID once the session was found.
 class SessionView(LeanView):
-    """A view below `/sessions/{session_id}/`: its answers carry X-Session-ID once the session was found."""
-
     session_found = True  # the error handler knows better
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:

@@ -113,12 +113,12 @@ class OneSession(SessionView):
 
 
 class Exists(SessionView):
-    @extend_schema(
-        summary="Whether a session lives; never extends it", responses={200: shapes.ExistsAnswer, **errors()}
-    )
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         pass  # an id that cannot be is no error here: it does not exist
 
+    @extend_schema(
+        summary="Whether a session lives; never extends it", responses={200: shapes.ExistsAnswer, **errors()}
+    )
     def get(self, request: HttpRequest, session_id: str) -> HttpResponse:
         self.session_found = False
         found = reading.existence(session_id)
