@@ -8,7 +8,7 @@ from engine.predict import Finalized, predict
 
 
 def warm() -> None:
-    """Compile every kernel, or load it from NUMBA_CACHE_DIR: about a minute the first time on a machine, then a second."""
+    """Compile every kernel, or load it from the cache: a minute the first time on a machine, then a second."""
     patterns = [[["a", "b"], ["c"], ["d"]], [["a"], ["c", "b"]], [["d"], ["b"]]]
     for wide in (False, True):
         index = Index(wide=wide)
