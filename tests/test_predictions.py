@@ -10,6 +10,7 @@ from typing import Any
 import httpx
 import pytest
 from django.db import connection, transaction
+from django_redis import get_redis_connection
 from pytest_django import DjangoDbBlocker
 
 from engine.learning import prepare_lesson
@@ -251,3 +252,20 @@ def test_finalized_statistics_stay_while_the_node_learns_on(mind: Callable[..., 
     assert "abqr" in after
     session.post("finalize-training")
     assert entropies()["abc"] != before["abc"]
+
+
+def test_asking_again_is_answered_from_redis(mind: Callable[..., Mind]) -> None:
+    """Under both versions; and what Redis holds is checked like everything from there."""
+    teacher, session = mind(), mind()
+    teacher.teach("a", "b", "c")
+    session.observe("a")
+    session.observe("b")
+    first = session.get("predictions")
+    store = get_redis_connection("default")
+    [name] = list(store.scan_iter(f"kato:session:{session.id}:*:predictions:*"))
+    assert session.get("predictions") == first
+    store.set(name, b"garbage")
+    assert session.get("predictions") == first
+    teacher.teach("a", "b", "d")
+    assert session.get("predictions")["count"] == 2
+    assert len(list(store.scan_iter(f"kato:session:{session.id}:*:predictions:*"))) == 2
