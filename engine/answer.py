@@ -119,12 +119,20 @@ def _prediction(
     }
 
 
-def describe_futures(view: View, members: Members, futures: Futures, aggregate: Floats) -> list[dict[str, Any]]:
-    """The future potentials: by aggregate_potential to 12 decimals, then by the symbols of the future."""
-    lists = event_lists(view.columns, members.rows[futures.first], members.future[futures.first])
-    described = zip(
+def describe_futures(
+    view: View, members: Members, futures: Futures, aggregate: Floats, described: Mapping[int, Events]
+) -> list[dict[str, Any]]:
+    """The future potentials: by aggregate_potential to 12 decimals, then by the symbols of the future.
+
+    described: by member the futures that are in the answer already.
+    """
+    first = futures.first.tolist()
+    others = np.array([member for member in first if member not in described], dtype=np.int64)
+    lists = event_lists(view.columns, members.rows[others], members.future[others])
+    events = {**described, **dict(zip(others.tolist(), _grouped(lists, view.symbols), strict=True))}
+    groups = zip(
         np.rint(aggregate * -DECIMALS).tolist(),
-        _grouped(lists, view.symbols),
+        map(events.__getitem__, first),
         aggregate.tolist(),
         futures.members.tolist(),
         futures.weight.tolist(),
@@ -137,7 +145,7 @@ def describe_futures(view: View, members: Members, futures: Futures, aggregate: 
             "supporting_patterns": supporting,
             "total_weighted_frequency": weight,
         }
-        for _, future, potential, supporting, weight in sorted(described)
+        for _, future, potential, supporting, weight in sorted(groups)
     ]
 
 
@@ -150,7 +158,7 @@ def _grouped(lists: Lists, symbols: list[str]) -> list[Events]:
 def _lists_of(lists: Lists, symbols: list[str]) -> Events:
     bounds = lists.bounds.tolist()
     flat = [symbols[item] for item in lists.items[: bounds[-1]].tolist()]
-    return [flat[start:end] for start, end in pairwise(bounds)]
+    return [flat[start:end] if start < end else [] for start, end in pairwise(bounds)]
 
 
 def _anomalies(view: View, query: Query, prediction: Mapping[str, Any]) -> list[dict[str, Any]]:

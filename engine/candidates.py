@@ -6,8 +6,9 @@ import numpy as np
 
 from engine.index import View
 from engine.kernels import Floats, Ints
+from engine.kernels.blocks import WORD
 from engine.kernels.measure import Weights
-from engine.kernels.select import Found, select, select_by_first
+from engine.kernels.select import Found, select, select_by_first, select_long
 from engine.query import Query
 
 _ROOM = 512
@@ -44,7 +45,8 @@ def _scan(
     if query.state.size == 1:
         token = query.state.tokens[0]
         return select_by_first(view.columns, token, weights.by_token, weights.active, row, count, bar, found)
-    return select(view.columns, query.state, query.recall, query.fuzzy, query.text, view.texts, row, count, bar, found)
+    scan = select if query.state.size <= WORD else select_long
+    return scan(view.columns, query.state, query.recall, query.fuzzy, query.text, view.texts, row, count, bar, found)
 
 
 def _keep_best(view: View, count: int, limit: int, found: Found) -> float:

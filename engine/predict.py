@@ -94,7 +94,8 @@ def predict(
     names = view.hex_names(members.rows[chosen])
     windows = emotives(names) if names else {}
     predictions = describe(view, query, members, chosen, names, values, windows, weighted=weights.active)
-    return Prediction(predictions, describe_futures(view, members, futures, aggregate))
+    described = {m: fields["future"] for m, fields in zip(chosen.tolist(), predictions, strict=True)}
+    return Prediction(predictions, describe_futures(view, members, futures, aggregate, described))
 
 
 def _finalized_members(view: View, members: Members, finalized: Finalized | None) -> FinalizedMembers:

@@ -94,10 +94,12 @@ def further_matches(hit: int, place: int, size: int, hits: int, state_size: int,
 def first_run(
     hits: int, pairs: np.uint64, rest: np.uint64, state_size: int, at: Ints, hit_masks: Masks, ends: Masks
 ) -> tuple[int, int, int, int]:
-    """`longest_run` of all hits, at least one, and a bound of its `further_matches`.
+    """`longest_run` of all hits, and a bound of its `further_matches`. Size 0 if there are no hits.
 
     Without pairs the first hit is the run, and no loop is needed to tell whether another can follow.
     """
+    if hits == 0:
+        return 0, 0, 0, 0
     if pairs == NONE:
         place = lowest_bit(hit_masks[0])
         followed = (rest >> np.uint64(place)) >> ONE != NONE
@@ -121,6 +123,7 @@ def find_blocks(
     hit: int,
     place: int,
     size: int,
+    further: int,
     hits: int,
     state_size: int,
     at: Ints,
@@ -129,7 +132,7 @@ def find_blocks(
     windows: Ints,
     blocks: Ints,
 ) -> int:
-    """Write all blocks, given the longest run of all; answers their number.
+    """Write all blocks, given the longest run and a bound of its `further_matches`; answers their number.
 
     blocks: rows of place in the pattern, place in the state, size; in the order of finding. They never touch, so there
     is nothing to join: each is maximal in its window, and a window ends at a block.
@@ -144,7 +147,7 @@ def find_blocks(
             count += 1
             pending = open_window(windows, pending, lo, hit, j0, place)
             pending = open_window(windows, pending, hit + size, hi, place + size, j1)
-        if pending == 0:
+        if pending == 0 or further == 0:
             return count
         pending -= 1
         lo, hi, j0, j1 = windows[pending, 0], windows[pending, 1], windows[pending, 2], windows[pending, 3]

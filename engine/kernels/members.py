@@ -6,7 +6,7 @@ import numpy as np
 
 from engine.kernels import Ints, compiled, inlined, listed
 from engine.kernels.alignment import Fuzzy, State, extent, fuzzy_matches, split_events, workspace
-from engine.kernels.blocks import WORD, collect_hits, find_blocks, longest_run, places_between
+from engine.kernels.blocks import WORD, collect_hits, find_blocks, first_run
 from engine.kernels.columns import Columns, event_end
 
 
@@ -40,7 +40,6 @@ def align_members(columns: Columns, rows: Ints, state: State, fuzzy: Fuzzy) -> M
         longest = max(longest, length)
         capacity += state_size if is_fuzzy else min(length, state_size)
     at, hit_masks, run_ends, windows, blocks, by_place = workspace(longest, state_size)
-    everywhere = places_between(0, min(state_size, WORD))
     block_count, present, future, low, high = np.empty((5, count), dtype=np.int64)
     match_starts = np.zeros(count + 1, dtype=np.int64)
     match_places = np.empty(capacity, dtype=np.int64)
@@ -49,9 +48,9 @@ def align_members(columns: Columns, rows: Ints, state: State, fuzzy: Fuzzy) -> M
         row = rows[m]
         start, end = starts[row], starts[row + 1]
         if state_size <= WORD:
-            hits, _, _ = collect_hits(tokens, start, end, masks, at, hit_masks)
-            hit, place, size = longest_run(0, hits, everywhere, at, hit_masks, run_ends)
-            found = find_blocks(hit, place, size, hits, state_size, at, hit_masks, run_ends, windows, blocks)
+            hits, pairs, rest = collect_hits(tokens, start, end, masks, at, hit_masks)
+            hit, place, size, further = first_run(hits, pairs, rest, state_size, at, hit_masks, run_ends)
+            found = find_blocks(hit, place, size, further, hits, state_size, at, hit_masks, run_ends, windows, blocks)
         else:
             hits = listed.collect_hits(tokens, start, end, first_place, at)
             found = listed.find_blocks(

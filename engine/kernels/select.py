@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from engine.kernels import Flags, Floats, Ints, compiled, inlined, listed
+from engine.kernels import Flags, Floats, Ints, Tokens, compiled, inlined, listed
 from engine.kernels.alignment import (
     Fuzzy,
     State,
@@ -20,7 +20,6 @@ from engine.kernels.alignment import (
     workspace,
 )
 from engine.kernels.blocks import (
-    WORD,
     collect_hits,
     common_subsequence,
     find_blocks,
@@ -74,13 +73,40 @@ def least_common(longest: int, state_size: int, threshold: float) -> Ints:
 
 @inlined
 def highest_potential(size: int, further: int, length: int, state_size: int) -> float:
-    """An upper bound of pre for exact matching: confidence is at most 1, and at least evidence."""
+    """An upper bound of pre for exact matching: confidence is at most 1, and at least evidence.
+
+    size: of the longest run, the first block; 0 if there is none. further: how many more can at most be matched; the
+    run is the only block if it is 0.
+    """
+    if size == 0:
+        return SLACK
     matched = size + further
     snr = signal_to_noise(matched, state_size)
     evidence = matched / length
     if further > 0:
         return 0.5 + max(0.0, (evidence + 1) * snr) + SLACK
     return 1.0 + (evidence + (1.0 if snr > 0 else evidence)) * snr + SLACK
+
+
+@inlined
+def key_of(
+    block_count: int,
+    matched: int,
+    first: int,
+    last: int,
+    match: int,
+    tokens: Tokens,
+    start: int,
+    length: int,
+    ends: Tokens,
+    events: int,
+    event_count: int,
+    state_size: int,
+) -> float:
+    """pre (5.6) to 12 decimals as a whole number, from the blocks; the arguments are those of `split_events`."""
+    present, future = split_events(tokens, start, ends, events, event_count, first, last, match)
+    present_size = event_end(ends, events, future) - event_end(ends, events, present)
+    return float(np.rint(pre_potential(matched, block_count, length, present_size, state_size) * DECIMALS))
 
 
 @compiled
@@ -98,61 +124,103 @@ def select(
 ) -> tuple[int, int]:
     """Append candidates from `row` on to the `count` found, leaving out keys (pre, 5.6) below `bar`.
 
-    Ends when there is no room for another; answers the next row and the new count.
+    For a state of at most 64 symbols. Ends when there is no room for another; answers the next row and the new count.
     """
     _, starts, event_starts, tokens, ends, frequency = columns
-    state_size, state_tokens, masks, first_place, places = state
+    state_size, state_tokens, masks, _, _ = state
     threshold, by_tokens, least, filtered, allowed = recall
     is_fuzzy, fuzzy_first, fuzzy_places, seen = fuzzy
     rows, keys, similarities = found
-    at, hit_masks, run_ends, windows, blocks, by_place = workspace(least.shape[0], state_size)
-    ended_by, lengths, tails = by_place[0], by_place[1], by_place[2]
-    is_short = state_size <= WORD
+    at, hit_masks, run_ends, windows, blocks, _ = workspace(least.shape[0], state_size)
     row -= 1
     while row + 1 < frequency.shape[0] and count < rows.shape[0]:
         row += 1
         if frequency[row] == 0 or (filtered and not allowed[row]):
             continue
-        start, end = starts[row], starts[row + 1]
+        start, end, events = starts[row], starts[row + 1], event_starts[row]
         length = end - start
-        if is_short:
-            hits, pairs, rest = collect_hits(tokens, start, end, masks, at, hit_masks)
-            if hits < least[length]:
+        hits, pairs, rest = collect_hits(tokens, start, end, masks, at, hit_masks)
+        if hits < least[length]:
+            continue
+        hit, place, size, further = first_run(hits, pairs, rest, state_size, at, hit_masks, run_ends)
+        if not is_fuzzy and highest_potential(size, further, length, state_size) * DECIMALS < bar:
+            continue
+        if by_tokens:
+            common = common_subsequence(hits, state_size, hit_masks)
+            further = min(further, common - size)  # matches are a common subsequence
+            if common < least[length]:
                 continue
-            hit, place, size, further = 0, 0, 0, 0
-            if hits > 0:
-                hit, place, size, further = first_run(hits, pairs, rest, state_size, at, hit_masks, run_ends)
-                if not is_fuzzy and highest_potential(size, further, length, state_size) * DECIMALS < bar:
-                    continue
-            if further == 0 and size > 0:
-                block_count, matched, first, last = 1, size, at[hit], at[hit] + size
-            else:
-                block_count = find_blocks(hit, place, size, hits, state_size, at, hit_masks, run_ends, windows, blocks)
-                matched, first, last, place = extent(block_count, length, blocks)
-        else:
-            hits = listed.collect_hits(tokens, start, end, first_place, at)
-            if hits < least[length]:
+            if not is_fuzzy and highest_potential(size, further, length, state_size) * DECIMALS < bar:
                 continue
-            block_count = listed.find_blocks(
-                tokens, start, hits, state_size, first_place, places, at, ended_by, lengths, windows, blocks
-            )
-            matched, first, last, place = extent(block_count, length, blocks)
+            similarity = token_similarity(common, length, state_size)
+        block_count = find_blocks(hit, place, size, further, hits, state_size, at, hit_masks, run_ends, windows, blocks)
+        matched, first, last, place = extent(block_count, length, blocks)
         if is_fuzzy:
             matched, place = fuzzy_matches(tokens, start, end, row, fuzzy_first, fuzzy_places, seen)
-        events, next_events = event_starts[row], event_starts[row + 1]
         match = state_tokens[place] if matched > 0 else -1
-        present, future = split_events(tokens, start, ends, events, next_events - events, first, last, match)
-        present_size = event_end(ends, events, future) - event_end(ends, events, present)
-        key = np.rint(pre_potential(matched, block_count, length, present_size, state_size) * DECIMALS)
+        event_count = event_starts[row + 1] - events
+        key = key_of(
+            block_count, matched, first, last, match, tokens, start, length, ends, events, event_count, state_size
+        )
         if key < bar:
             continue
         if not by_tokens:
             similarity = joined_similarity(text, texts, tokens, start, end)
-        elif is_short:
-            similarity = token_similarity(common_subsequence(hits, state_size, hit_masks), length, state_size)
-        else:
+        if similarity >= threshold:
+            rows[count], keys[count], similarities[count] = row, key, similarity
+            count += 1
+    return row + 1, count
+
+
+@compiled
+def select_long(
+    columns: Columns,
+    state: State,
+    recall: Recall,
+    fuzzy: Fuzzy,
+    text: Needle,
+    texts: Texts,
+    row: int,
+    count: int,
+    bar: float,
+    found: Found,
+) -> tuple[int, int]:
+    """`select` for a state of more than 64 symbols."""
+    _, starts, event_starts, tokens, ends, frequency = columns
+    state_size, state_tokens, _, first_place, places = state
+    threshold, by_tokens, least, filtered, allowed = recall
+    is_fuzzy, fuzzy_first, fuzzy_places, seen = fuzzy
+    rows, keys, similarities = found
+    at, _, _, windows, blocks, by_place = workspace(least.shape[0], state_size)
+    ended_by, lengths, tails = by_place[0], by_place[1], by_place[2]
+    row -= 1
+    while row + 1 < frequency.shape[0] and count < rows.shape[0]:
+        row += 1
+        if frequency[row] == 0 or (filtered and not allowed[row]):
+            continue
+        start, end, events = starts[row], starts[row + 1], event_starts[row]
+        length = end - start
+        hits = listed.collect_hits(tokens, start, end, first_place, at)
+        if hits < least[length]:
+            continue
+        block_count = listed.find_blocks(
+            tokens, start, hits, state_size, first_place, places, at, ended_by, lengths, windows, blocks
+        )
+        matched, first, last, place = extent(block_count, length, blocks)
+        if is_fuzzy:
+            matched, place = fuzzy_matches(tokens, start, end, row, fuzzy_first, fuzzy_places, seen)
+        match = state_tokens[place] if matched > 0 else -1
+        event_count = event_starts[row + 1] - events
+        key = key_of(
+            block_count, matched, first, last, match, tokens, start, length, ends, events, event_count, state_size
+        )
+        if key < bar:
+            continue
+        if by_tokens:
             common = listed.common_subsequence(tokens, start, hits, first_place, places, at, tails)
             similarity = token_similarity(common, length, state_size)
+        else:
+            similarity = joined_similarity(text, texts, tokens, start, end)
         if similarity >= threshold:
             rows[count], keys[count], similarities[count] = row, key, similarity
             count += 1

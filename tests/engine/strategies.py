@@ -56,9 +56,9 @@ configs = st.fixed_dictionaries(
 
 
 @st.composite
-def questions(draw: st.DrawFn, config: st.SearchStrategy[dict[str, Any]] = configs) -> Question:
+def questions(draw: st.DrawFn, config: st.SearchStrategy[dict[str, Any]] = configs, *, most: int = 12) -> Question:
     few = draw(st.none() | st.lists(symbols, min_size=2, max_size=5, unique=True))
-    known = draw(patterns(few))
+    known = draw(patterns(few, most=most))
     stm = draw(st.just([]) | events(few) | events(few, longest=1) | st.sampled_from([p.events for p in known] or [[]]))
     affinity = draw(st.none() | st.dictionaries(symbols, st.floats(-3, 3), max_size=5))
     finalized = draw(st.none() | st.just(known[: len(known) // 2]))

@@ -1,7 +1,10 @@
 """The fast implementation gives what the plain one gives, to the last bit."""
 
+import random
 from typing import Any
+from unittest.mock import patch
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -37,9 +40,34 @@ def test_tokens_at_thresholds(question: Question) -> None:
 
 
 @THOROUGH
-@given(strategies.questions(st.fixed_dictionaries({"max_predictions": st.integers(1, 2)})))
+@given(
+    strategies.questions(
+        st.fixed_dictionaries(
+            {"max_predictions": st.integers(1, 2)},
+            optional={"use_token_matching": st.booleans(), "recall_threshold": st.sampled_from(strategies.THRESHOLDS)},
+        ),
+        most=40,
+    )
+)
 def test_pruned_ensembles(question: Question) -> None:
-    assert_equal(question)
+    """With room for a single newcomer the bar rises with every candidate, so every upper bound is put to use."""
+    with patch("engine.candidates._ROOM", 1):
+        assert_equal(question)
+
+
+@pytest.mark.parametrize("vocabulary", [4, 12, 60])
+@pytest.mark.parametrize("events", [1, 3, 30])
+def test_more_candidates_than_there_is_room_for(vocabulary: int, events: int) -> None:
+    source = random.Random(vocabulary)
+    symbols = [chr(ord("a") + number) for number in range(vocabulary)]
+
+    def draw(most: int) -> list[list[str]]:
+        return [source.choices(symbols, k=source.randint(1, 3)) for _ in range(source.randint(1, most))]
+
+    drawn = {pattern_name(e): e for e in (draw(6) for _ in range(1500))}
+    known = [Pattern(name=name, events=e, frequency=source.randint(1, 3)) for name, e in drawn.items()]
+    stm = [source.choices(symbols, k=3) for _ in range(events)]
+    assert_equal(Question(known, stm, {"max_predictions": 7, "recall_threshold": 0.05}))
 
 
 @THOROUGH
