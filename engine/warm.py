@@ -28,7 +28,3 @@ def warm() -> None:
 def _finalized(index: Index) -> Finalized:
     symbol_count, entropies = finalize(index)
     return Finalized(symbol_count=symbol_count, global_normalized_entropy=lambda names: entropies)
-
-
-if __name__ == "__main__":
-    warm()

@@ -7,8 +7,10 @@ from psycopg.conninfo import conninfo_to_dict
 
 from katoproject.embedded.locations import data_dir, postgres_url, redis_url
 from katoproject.environment import PROJECT_DIR, read_environment
+from katoproject.kernels import keep_kernels_in
 
 ENV = read_environment()
+keep_kernels_in(data_dir())
 BASE_DIR = PROJECT_DIR
 
 DEBUG = ENV.debug

@@ -90,7 +90,7 @@ class Service:
         self.say("Collecting the files of the API documentation")
         await self.supervisor.run_to_end(self.python("collectstatic", "manage.py", "collectstatic", "--noinput"))
         self.say("Preparing the kernels of predictions (about a minute the first time)")
-        await self.supervisor.run_to_end(self.python("kernels", "-m", "engine.warm"))
+        await self.supervisor.run_to_end(self.python("kernels", "manage.py", "compile_kernels"))
         await self.serve_both_loopback_families()
         self.say(f"Starting {self.environment.workers} web workers, a background worker and the scheduler")
         await self.supervisor.bring_up(*self.programs())

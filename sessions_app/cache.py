@@ -26,13 +26,17 @@ from redis.exceptions import RedisError
 Result = TypeVar("Result")
 
 # Sessions with fewer entries than this are read from PostgreSQL in the statement that admits the request: cheaper than
-# a hit (measured by `make bench`, figures in docs/consistency.md).
-WORTH_CACHING = 64
+# a hit (measured; the figures are in docs/benchmarks.md).
+WORTH_CACHING = 512
 
 _LIFETIME = 3600  # seconds
 _DIGEST_BYTES = 16
 
+_FORGET_AT_ONCE = 128
+
 log = logging.getLogger(__name__)
+_replaced: list[str] = []
+_forgetting = threading.Lock()
 counts: Counter[str] = Counter()  # hit, miss, fallback; of this process
 
 
@@ -125,12 +129,19 @@ def put(session_id: str, version: int, view: str, payload: bytes) -> None:
 
 
 def forget_on_commit(session_id: str, version: int | None) -> None:
-    """Once the running transaction has committed, delete what was cached under the version it replaced."""
+    """Once the running transaction has committed, give up what was cached under the version it replaced."""
     if version is not None:
         names = [key(session_id, version, view) for view in ("stm", "percept")]
         transaction.on_commit(lambda: _forget(names))
 
 
 def _forget(names: list[str]) -> None:
+    """Delete entries that nobody asks for any more, many with one command: one for each would double its cost."""
+    with _forgetting:
+        _replaced.extend(names)
+        if len(_replaced) < _FORGET_AT_ONCE:
+            return
+        batch = _replaced.copy()
+        _replaced.clear()
     with suppress(RedisDoesNotServe):
-        _ask(lambda: _redis().unlink(*names))
+        _ask(lambda: _redis().unlink(*batch))

@@ -111,7 +111,7 @@ class WebServer:
         for command in (
             [*manage, "migrate", *quietly],
             [*manage, "collectstatic", *quietly],
-            [sys.executable, "-m", "engine.warm"],
+            [*manage, "compile_kernels"],
         ):
             subprocess.run(command, cwd=PROJECT_DIR, env=self._environment, check=True)
 
