@@ -19,6 +19,7 @@ lint: .venv/installed-dev
 
 bench: .venv/installed-dev
 	$(IN_VENV) -m benchmarks.run
+	$(IN_VENV) -m benchmarks.memory
 
 # Stamps, so that nothing is installed again until a list of requirements changes. Each is written last: an
 # interrupted step is done again.
