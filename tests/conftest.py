@@ -52,6 +52,12 @@ def database() -> Iterator[psycopg.Connection]:
 
 
 @pytest.fixture
+def steady_count(server: WebServer, database: psycopg.Connection) -> None:
+    """No session of an earlier test runs out while this one counts."""
+    database.execute("DELETE FROM sessions_app_session WHERE expires_at < now() + interval '10 minutes'")
+
+
+@pytest.fixture
 def mind(server: WebServer, request: pytest.FixtureRequest) -> Iterator[Callable[..., Mind]]:
     """Sessions on a node of this test's own."""
     with httpx.Client(base_url=server.url, timeout=60, limits=httpx.Limits(max_keepalive_connections=0)) as client:

@@ -160,6 +160,7 @@ def test_a_batch_longer_than_the_ttl_neither_loses_nor_hides_the_session(
     assert client.get(f"/sessions/{session_id}/stm").json()["length"] == 1000
 
 
+@pytest.mark.usefixtures("steady_count")
 def test_the_count_is_exact_at_once_in_every_process(
     server: WebServer, client: httpx.Client, new_session: NewSession
 ) -> None:

@@ -128,6 +128,7 @@ def test_a_session_named_by_header_elsewhere_is_echoed_only_if_it_lives(
     assert "X-Session-ID" not in client.get("/sessions", headers={"X-Session-ID": "made-up"}).headers
 
 
+@pytest.mark.usefixtures("steady_count")
 def test_root_and_health_have_the_shapes_of_kato(client: httpx.Client) -> None:
     root = client.get("/").json()
     assert {"service", "version", "description", "docs", "health", "status", "uptime_seconds", "architecture"} <= set(

@@ -135,6 +135,7 @@ def test_config_extend_and_observe_all_take_effect(api: Callable[..., Api]) -> N
         assert session.time_left("extended in a race") >= timedelta(seconds=4980)
 
 
+@pytest.mark.usefixtures("steady_count")
 def test_nothing_brings_a_deleted_session_back(api: Callable[..., Api], client: httpx.Client) -> None:
     """G5, R08: the concurrent write came first (200) or found nothing (404)."""
     before = client.get("/sessions/count").json()["active_session_count"]

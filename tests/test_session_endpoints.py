@@ -86,6 +86,7 @@ def test_create_takes_a_configuration(client: httpx.Client, new_session: NewSess
     assert config_of(client, session_id) == {**DEFAULT_CONFIG, "recall_threshold": 0.4, "affinity_emotive": "joy"}
 
 
+@pytest.mark.usefixtures("steady_count")
 def test_create_with_invalid_configuration_creates_nothing(client: httpx.Client) -> None:
     """Q03, D28."""
     before = client.get("/sessions/count").json()

@@ -4,6 +4,8 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
 
+import pytest
+
 from tests.behaviours.session import create, ok
 from tests.clients import Client
 from tests.stack import eventually
@@ -51,6 +53,7 @@ def _nothing_expires_soon(api: Client) -> bool:
     return all(session["ttl_seconds"] > 5 for session in sessions)
 
 
+@pytest.mark.usefixtures("steady_count")
 def test_deleting_five_sessions_takes_exactly_five_from_the_count_at_once(api: Client) -> None:
     """Behaviour 6; every count is asked on as many connections as there are processes and more (R22)."""
     # What other tests left behind would leave the count by itself.
