@@ -8,7 +8,6 @@ import pytest
 
 from tests.behaviours.session import create, ok
 from tests.clients import Client
-from tests.stack import eventually
 
 
 def _count(api: Client) -> int:
@@ -48,16 +47,9 @@ def test_a_session_is_created_with_the_metadata_and_the_ttl_that_were_asked_for(
     assert _moment(session["expires_at"]) - _moment(session["created_at"]) == timedelta(seconds=7200)
 
 
-def _nothing_expires_soon(api: Client) -> bool:
-    sessions = ok(api.request("GET", "/sessions?limit=1000"))["sessions"]
-    return all(session["ttl_seconds"] > 5 for session in sessions)
-
-
 @pytest.mark.usefixtures("steady_count")
 def test_deleting_five_sessions_takes_exactly_five_from_the_count_at_once(api: Client) -> None:
     """Behaviour 6; every count is asked on as many connections as there are processes and more (R22)."""
-    # What other tests left behind would leave the count by itself.
-    eventually(lambda: _nothing_expires_soon(api), "the short-lived sessions of other tests are gone")
     nobody = _count(api)
 
     sessions = [create(api) for _ in range(5)]
