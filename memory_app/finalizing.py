@@ -6,12 +6,12 @@ stored, once for the node, with the snapshot that tells which patterns there wer
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from itertools import chain
 
 from pydantic_core import from_json, to_json
 
 from engine.plain.knowledge import normalized_entropy, symbol_shares
 from engine.predict import Finalized
+from engine.stm import state
 from katoproject.postgresql.statements import execute, execute_one
 from memory_app.index import indexes
 
@@ -66,7 +66,7 @@ class Moment:
         return {name: self._entropy(from_json(events)) for name, events in rows}
 
     def _entropy(self, events: list[list[str]]) -> float:
-        shares = symbol_shares(list(chain.from_iterable(events)))
+        shares = symbol_shares(state(events))
         return normalized_entropy((self.members[symbol] / self.patterns for symbol in shares), len(self.members))
 
 

@@ -2,12 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from itertools import chain
 from typing import Any
 
 from pydantic_core import from_json
 
 from engine.predict import Prediction, predict
+from engine.stm import state
 from katoproject.postgresql.statements import execute
 from memory_app import finalizing
 from memory_app.index import Followed, NodeVersion, indexes
@@ -53,13 +53,13 @@ class Memory:
 
     def _affinity(self, stm: list[list[str]], emotive: str) -> dict[str, float]:
         """aff(x, e) of the symbols that the engine asks about: the state's, or for a state of one symbol all."""
-        state = list(chain.from_iterable(stm))
+        symbols = state(stm)
         rows = execute(
-            _AFFINITY if len(state) == 1 else _AFFINITY_OF_STATE,
+            _AFFINITY if len(symbols) == 1 else _AFFINITY_OF_STATE,
             {
                 "memory": self.version.memory,
                 "emotive_key": key_of(emotive),
-                "symbol_keys": [key_of(symbol) for symbol in state],
+                "symbol_keys": [key_of(symbol) for symbol in symbols],
             },
         )
         return {symbol: float(value) for symbol, value in rows}

@@ -5,11 +5,11 @@ again, they cost what a read costs.
 """
 
 from dataclasses import dataclass
-from itertools import chain
 from typing import Any
 
 from pydantic_core import from_json, to_json
 
+from engine.stm import state
 from katoproject.postgresql.statements import execute_one
 from memory_app.index import NodeVersion
 from memory_app.recall import recall
@@ -45,7 +45,7 @@ class Cognition:
 
     @property
     def symbols(self) -> list[str]:
-        return list(chain.from_iterable(self.stm))
+        return state(self.stm)
 
 
 def predictions(session_id: str) -> bytes:

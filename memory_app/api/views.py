@@ -7,6 +7,7 @@ from django.http import HttpRequest, HttpResponse
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from pydantic_core import to_json
 
+from engine.naming import PATTERN_PREFIX, bare_name
 from katoproject.http import json_answer
 from katoproject.views import LeanView
 from memory_app import nodes
@@ -38,13 +39,13 @@ class Pattern(LeanView):
     @extend_schema(summary="One pattern, by its name", parameters=_NODE, responses={200: shapes.PatternAnswer})
     def get(self, request: HttpRequest, pattern_id: str) -> HttpResponse:
         node_id = node_of(request)
-        name = pattern_id.removeprefix("PTRN|")
+        name = bare_name(pattern_id)
         found = nodes.pattern(node_id, name) if re.fullmatch("[0-9a-f]{40}", name) else None
         if found is None:
             # 200: clients read the inner status (Q11).
             return _answer(node_id, pattern={"status": "error", "message": f"Pattern {pattern_id} not found"})
         pattern = {
-            "name": f"PTRN|{found.name}",
+            "name": PATTERN_PREFIX + found.name,
             "pattern_data": found.events,
             "length": found.length,
             "frequency": found.frequency,

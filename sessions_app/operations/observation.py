@@ -5,12 +5,13 @@ import logging
 from django.db import DatabaseError, transaction
 
 from engine.observation import make_event
+from engine.stm import STM_LIMIT
 from katoproject.postgresql.statements import Parameters, execute_one
 from sessions_app import cache, config
 from sessions_app.expiry import ALIVE, TOUCHED_DEADLINE
 from sessions_app.models import Stream
 from sessions_app.observations import Observation, Observed, percept_text
-from sessions_app.operations.sql import CACHED_VERSION, NEXT_VERSION, STREAM_LIMIT, json_text, trim_if_due
+from sessions_app.operations.sql import CACHED_VERSION, NEXT_VERSION, json_text, trim_if_due
 from sessions_app.operations.state import LockedSession
 
 log = logging.getLogger(__name__)
@@ -31,16 +32,16 @@ _OBSERVE = f"""
             version = {NEXT_VERSION},
             time = time + 1,
             stm_end = stm_end + %(events)s,
-            stm_start = GREATEST(stm_start, stm_end + %(events)s - {STREAM_LIMIT}),
+            stm_start = GREATEST(stm_start, stm_end + %(events)s - {STM_LIMIT}),
             emotives_end = emotives_end + %(emotives_count)s,
-            emotives_start = GREATEST(emotives_start, emotives_end + %(emotives_count)s - {STREAM_LIMIT}),
+            emotives_start = GREATEST(emotives_start, emotives_end + %(emotives_count)s - {STM_LIMIT}),
             metadata_end = metadata_end + %(metadata_count)s,
-            metadata_start = GREATEST(metadata_start, metadata_end + %(metadata_count)s - {STREAM_LIMIT}),
+            metadata_start = GREATEST(metadata_start, metadata_end + %(metadata_count)s - {STM_LIMIT}),
             percept = %(percept)s::json,
             seen_start = CASE WHEN %(events)s = 1 AND {_PREDICTS}
-                THEN GREATEST(stm_start, stm_end + %(events)s - {STREAM_LIMIT}) ELSE stm_end + %(events)s END,
+                THEN GREATEST(stm_start, stm_end + %(events)s - {STM_LIMIT}) ELSE stm_end + %(events)s END,
             seen_end = stm_end + %(events)s,
-            seen_emotives_start = GREATEST(emotives_start, emotives_end + %(emotives_count)s - {STREAM_LIMIT}),
+            seen_emotives_start = GREATEST(emotives_start, emotives_end + %(emotives_count)s - {STM_LIMIT}),
             seen_emotives_end = emotives_end + %(emotives_count)s,
             expires_at = {TOUCHED_DEADLINE}
         WHERE id = %(id)s AND {ALIVE} AND {_NO_LEARNING_DUE}

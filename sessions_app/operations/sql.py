@@ -8,9 +8,6 @@ from katoproject.postgresql.statements import execute
 from sessions_app import cache
 from sessions_app.models import Stream
 
-# Events, emotives and metadata entries that a session keeps at most, each (D35).
-STREAM_LIMIT = 1000
-
 # A version counts up, and jumps to the clock's microseconds: after a restore from a back-up, a new write cannot reuse a
 # version under which Redis may still hold content that the restore undid.
 FIRST_VERSION = "(extract(epoch FROM clock_timestamp()) * 1000000)::bigint"

@@ -7,8 +7,9 @@ from pydantic_core import from_json
 
 import memory_app.learning
 from engine.learning import Lesson, prepare_lesson
+from engine.naming import PATTERN_PREFIX
 from engine.observation import make_event
-from engine.stm import auto_learn
+from engine.stm import STM_LIMIT, auto_learn
 from katoproject.postgresql.statements import execute, execute_one
 from sessions_app import cache
 from sessions_app.config import effective
@@ -16,9 +17,7 @@ from sessions_app.errors import SessionNotFound
 from sessions_app.expiry import ALIVE, TOUCHED_DEADLINE
 from sessions_app.models import Stream
 from sessions_app.observations import Observation, percept_text
-from sessions_app.operations.sql import CACHED_VERSION, NEXT_VERSION, STREAM_LIMIT, json_text, trim_if_due
-
-PREFIX = "PTRN|"
+from sessions_app.operations.sql import CACHED_VERSION, NEXT_VERSION, json_text, trim_if_due
 
 _LOCK = f"""
     SELECT node_id, config, time, percept::text, stm_start, stm_end, emotives_start, emotives_end,
@@ -69,7 +68,7 @@ class Window:
 
     def append(self, value: Any) -> None:
         self.end += 1
-        self.start = max(self.start, self.end - STREAM_LIMIT)
+        self.start = max(self.start, self.end - STM_LIMIT)
         self._entries[self.end] = value
 
     def clear(self, *, keep: int = 0) -> None:
@@ -149,7 +148,7 @@ class LockedSession:
         if lesson is None:
             return ""
         self._lessons.append(lesson)
-        return PREFIX + lesson.name
+        return PATTERN_PREFIX + lesson.name
 
     def _load(self) -> None:
         if self._loaded:
