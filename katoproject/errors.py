@@ -14,6 +14,8 @@ from sessions_app.errors import (
     EmptyStm,
     IdempotencyKeyReused,
     InvalidConfiguration,
+    JobFinished,
+    JobNotFound,
     NotSupportedYet,
     SessionNotFound,
 )
@@ -47,6 +49,10 @@ def answer_for(error: Exception, request: Any) -> HttpResponse:
             return error_answer(error.problems, 422)
         case InvalidConfiguration():
             return error_answer({"error": str(error), "validation_errors": error.problems}, 400)
+        case JobNotFound():
+            return error_answer(str(error), 404)
+        case JobFinished():
+            return error_answer(str(error), 409)
         case EmptyStm():
             return error_answer(str(error), 400)
         case NotSupportedYet():

@@ -38,3 +38,17 @@ class IdempotencyKeyReused(Exception):
     def __init__(self, key: str) -> None:
         super().__init__(f"Idempotency-Key {key!r} was used before for a different request")
         self.key = key
+
+
+class JobNotFound(Exception):
+    """No such job: never accepted, or purged a week after it finished."""
+
+    def __init__(self, job_id: str) -> None:
+        super().__init__(f"Job {job_id} not found")
+
+
+class JobFinished(Exception):
+    """What was asked for is not possible any more."""
+
+    def __init__(self, job_id: str, state: str) -> None:
+        super().__init__(f"Job {job_id} is {state} already")

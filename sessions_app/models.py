@@ -3,6 +3,9 @@
 from django.db import models
 
 from katoproject.postgresql.fields import TextFieldInC, VerbatimJSONField
+from sessions_app.jobs.models import Job, JobPart
+
+__all__ = ["Entry", "IdempotencyKey", "Job", "JobPart", "Session", "Stream"]
 
 
 class Session(models.Model):

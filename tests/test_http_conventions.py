@@ -166,6 +166,10 @@ def test_the_openapi_document_is_valid_and_complete(client: httpx.Client) -> Non
             assert "description" not in operation, "a docstring of ours has become part of the documentation"
     session = "/sessions/{session_id}"
     assert operations == {
+        ("GET", "/jobs"),
+        ("GET", "/jobs/{job_id}"),
+        ("DELETE", "/jobs/{job_id}"),
+        ("POST", "/jobs/{job_id}/retry"),
         ("GET", "/"),
         ("GET", "/health"),
         ("GET", "/health/ready"),

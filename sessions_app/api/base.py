@@ -1,6 +1,7 @@
 """What the session endpoints have in common."""
 
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
@@ -13,6 +14,10 @@ from sessions_app.errors import SessionNotFound
 
 MAX_KEY_LENGTH = 255
 MAX_ID_LENGTH = 255
+
+
+def moment(value: datetime) -> str:
+    return value.isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
 # A view below `/sessions/{session_id}/`: its answers carry X-Session-ID once the session was found.

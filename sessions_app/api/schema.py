@@ -6,6 +6,7 @@ from drf_spectacular.utils import OpenApiParameter, OpenApiResponse
 
 from sessions_app.api.shapes import MAX_TTL
 from sessions_app.config import DEFAULTS
+from sessions_app.jobs.models import Kind, State
 
 
 def _object(description: str, example: dict[str, Any]) -> OpenApiResponse:
@@ -29,6 +30,8 @@ _ERRORS = {
         {"detail": "The session store is not available at the moment"},
     ),
 }
+JOB_NOT_FOUND = _object("No such job, or it finished more than a week ago.", {"detail": "Job j not found"})
+JOB_FINISHED = _object("The job is finished, so there is nothing to do.", {"detail": "Job j is done already"})
 E1_NOT_FOUND = _object("No such session, or it has expired.", {"detail": "Session s not found or expired"})
 
 
@@ -49,9 +52,18 @@ TTL_SECONDS = OpenApiParameter(
     {"type": "integer", "minimum": 1, "maximum": MAX_TTL, "default": 3600},
     description="The new life, from now.",
 )
-PAGE = [
+_PAGE = [
     OpenApiParameter("skip", {"type": "integer", "minimum": 0, "default": 0}),
     OpenApiParameter("limit", {"type": "integer", "minimum": 1, "maximum": 1000, "default": 100}),
+]
+JOB_FILTERS = [
+    *_PAGE,
+    OpenApiParameter("state", {"type": "string", "enum": State.values}),
+    OpenApiParameter("kind", {"type": "string", "enum": Kind.values}),
+    OpenApiParameter("node_id", {"type": "string", "maxLength": 512}, description="Only jobs of this node."),
+]
+PAGE = [
+    *_PAGE,
     OpenApiParameter("node_id", {"type": "string", "maxLength": 512}, description="Only sessions of this node."),
 ]
 _SETTINGS = {"type": "object", "example": {"recall_threshold": 0.4}, "description": f"Any of {', '.join(DEFAULTS)}."}

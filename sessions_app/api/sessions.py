@@ -1,7 +1,6 @@
 """`/sessions` and `/sessions/{id}`: create, list, count, look at, keep and delete sessions."""
 
 import hashlib
-from datetime import datetime
 from typing import Annotated, Any
 
 from django.conf import settings
@@ -16,7 +15,7 @@ from katoproject.views import LeanView
 from sessions_app import config as session_config
 from sessions_app import operations, reading
 from sessions_app.api import shapes
-from sessions_app.api.base import SessionView, answer_once, answer_once_for_session
+from sessions_app.api.base import SessionView, answer_once, answer_once_for_session, moment
 from sessions_app.api.schema import E1_NOT_FOUND, IDEMPOTENCY_KEY, PAGE, TTL_SECONDS, errors
 from sessions_app.errors import SessionNotFound
 
@@ -26,16 +25,12 @@ _NODE = TypeAdapter(shapes.NodeId)
 _TTL = TypeAdapter(Annotated[int, Field(ge=1, le=shapes.MAX_TTL)])
 
 
-def _moment(value: datetime) -> str:
-    return value.isoformat(timespec="microseconds").replace("+00:00", "Z")
-
-
 def _session(info: operations.SessionInfo) -> dict[str, Any]:
     return {
         "session_id": info.session_id,
         "node_id": info.node_id,
-        "created_at": _moment(info.created_at),
-        "expires_at": _moment(info.expires_at),
+        "created_at": moment(info.created_at),
+        "expires_at": moment(info.expires_at),
         "ttl_seconds": info.ttl_seconds,
         "metadata": from_json(info.metadata),
         "session_config": session_config.effective(info.config),

@@ -201,6 +201,33 @@ class CognitionAnswer(BaseModel):
     node_id: str
 
 
+class JobSummary(BaseModel):
+    job_id: str
+    kind: str = Field(examples=["observe-sequence"])
+    state: str = Field(description="waiting, running, done, failed or cancelled.")
+    progress: float = Field(description="From 0 to 1.")
+    done: int = Field(description="Units of `total` that are done: observations or sequences.")
+    total: int
+    node_id: str
+    session_id: str | None
+    error: str | None = Field(description="Why it failed, or why the last attempt did.")
+    attempts: int = Field(description="How often the step at hand was begun: 1 unless something went wrong.")
+    created_at: str
+    started_at: str | None
+    finished_at: str | None
+
+
+class JobAnswer(JobSummary):
+    result: Any = Field(description="Once it is done: what the synchronous request would have answered.")
+
+
+class JobList(BaseModel):
+    jobs: list[JobSummary]
+    total: int = Field(description="Jobs that the filters let through, whatever the page.")
+    skip: int
+    limit: int
+
+
 class TestAnswer(BaseModel):
     test_id: str
     message: str

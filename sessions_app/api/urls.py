@@ -2,7 +2,7 @@
 
 from django.urls import path, re_path
 
-from sessions_app.api import config, learning, observing, sessions
+from sessions_app.api import config, jobs, learning, observing, sessions
 
 _ID = "sessions/<str:session_id>"
 
@@ -24,5 +24,8 @@ urlpatterns = [
     path(f"{_ID}/clear-all", learning.ClearAll.as_view()),
     path(f"{_ID}/clear-stm", observing.ClearStm.as_view()),
     path(f"{_ID}/percept-data", observing.PerceptData.as_view()),
+    path("jobs", jobs.Jobs.as_view()),
+    path("jobs/<str:job_id>", jobs.OneJob.as_view()),
+    path("jobs/<str:job_id>/retry", jobs.Retry.as_view()),
     re_path(r"^sessions/(?P<session_id>[^/]+)/.*$", sessions.UnknownSubPath.as_view()),
 ]

@@ -1,0 +1,103 @@
+"""`/jobs` and `/jobs/{id}`: list, look at, cancel and retry background work."""
+
+from datetime import datetime
+from typing import Annotated, Any
+
+from django.http import HttpRequest, HttpResponse
+from drf_spectacular.utils import extend_schema
+from pydantic import Field, TypeAdapter
+from pydantic_core import from_json, to_json
+
+from katoproject.http import json_answer, parse_query
+from katoproject.views import LeanView
+from sessions_app.api import shapes
+from sessions_app.api.base import moment
+from sessions_app.api.schema import JOB_FILTERS, JOB_FINISHED, JOB_NOT_FOUND, errors
+from sessions_app.jobs import operations
+from sessions_app.jobs.models import Job, Kind, State
+
+_SKIP = TypeAdapter(Annotated[int, Field(ge=0, le=2**31)])
+_LIMIT = TypeAdapter(Annotated[int, Field(ge=1, le=1000)])
+_NODE = TypeAdapter(shapes.NodeId)
+_STATE = TypeAdapter(State)
+_KIND = TypeAdapter(Kind)
+
+
+def _moment(value: datetime | None) -> str | None:
+    return None if value is None else moment(value)
+
+
+def described(job: Job) -> dict[str, Any]:
+    """What a client is told about a job, but for its result."""
+    return {
+        "job_id": job.id,
+        "kind": job.kind,
+        "state": job.state,
+        "progress": job.progress,
+        "done": job.done,
+        "total": job.total,
+        "node_id": job.node_id,
+        "session_id": job.session_id,
+        "error": job.error,
+        "attempts": job.attempts,
+        "created_at": _moment(job.created_at),
+        "started_at": _moment(job.started_at),
+        "finished_at": _moment(job.finished_at),
+    }
+
+
+def job_text(job: Job) -> bytes:
+    return to_json({**described(job), "result": job.result})
+
+
+def accepted(response: HttpResponse) -> HttpResponse:
+    """The answer to a request that made a job: 202, and where to ask for it."""
+    response.status_code = 202
+    response["Location"] = f"/jobs/{from_json(response.content)['job_id']}"
+    return response
+
+
+class Jobs(LeanView):
+    @extend_schema(
+        summary="Jobs, the last accepted first, without their results",
+        parameters=JOB_FILTERS,
+        responses={200: shapes.JobList, **errors(422)},
+    )
+    def get(self, request: HttpRequest) -> HttpResponse:
+        skip = parse_query(request, "skip", _SKIP, 0)
+        limit = parse_query(request, "limit", _LIMIT, 100)
+        page = operations.page(
+            skip=skip,
+            limit=limit,
+            state=parse_query(request, "state", _STATE, None),
+            kind=parse_query(request, "kind", _KIND, None),
+            node_id=parse_query(request, "node_id", _NODE, None),
+        )
+        jobs = [described(job) for job in page.jobs]
+        return json_answer(to_json({"jobs": jobs, "total": page.total, "skip": skip, "limit": limit}))
+
+
+class OneJob(LeanView):
+    @extend_schema(
+        summary="A job: its state, its progress, its result",
+        responses={200: shapes.JobAnswer, 404: JOB_NOT_FOUND, **errors()},
+    )
+    def get(self, request: HttpRequest, job_id: str) -> HttpResponse:
+        return json_answer(job_text(operations.find(job_id)))
+
+    @extend_schema(
+        summary="Cancel a job that is not finished; what it did stays, and nothing more is done",
+        responses={200: shapes.JobAnswer, 404: JOB_NOT_FOUND, 409: JOB_FINISHED, **errors()},
+    )
+    def delete(self, request: HttpRequest, job_id: str) -> HttpResponse:
+        return json_answer(job_text(operations.cancel(job_id=job_id)))
+
+
+class Retry(LeanView):
+    @extend_schema(
+        summary="Take up a failed or cancelled job where it stopped",
+        request=None,
+        responses={200: shapes.JobAnswer, 404: JOB_NOT_FOUND, 409: JOB_FINISHED, **errors()},
+    )
+    def post(self, request: HttpRequest, job_id: str) -> HttpResponse:
+        return json_answer(job_text(operations.retry(job_id=job_id)))
