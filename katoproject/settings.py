@@ -98,12 +98,22 @@ CELERY_TASK_ACKS_LATE = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_CONNECTION_MAX_RETRIES = None
+# A broker that hangs must not hang whoever tells it about a job.
+CELERY_BROKER_TRANSPORT_OPTIONS = {"socket_timeout": 2.0, "socket_connect_timeout": 1.0}
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BEAT_SCHEDULE_FILENAME = str(data_dir() / "celerybeat-schedule")
+# What the scheduler does, and every how many seconds (`katoproject/upkeep.py`).
+CHORES = {
+    "expire-sessions": ("sessions_app.operations.delete_expired", 10.0),
+    "forget-cleared-memories": ("memory_app.nodes.delete_cleared", 30.0),
+    "forget-idempotency-keys": ("sessions_app.idempotency.delete_old", 600.0),
+    "relay-jobs": ("sessions_app.jobs.delivery.relay", 5.0),
+    "purge-jobs": ("sessions_app.jobs.operations.purge", 600.0),
+}
+# A message that no worker took in time expires: the next one says the same.
 CELERY_BEAT_SCHEDULE = {
-    "delete expired sessions": {"task": "sessions_app.tasks.delete_expired_sessions", "schedule": 10.0},
-    "delete cleared memories": {"task": "memory_app.tasks.delete_cleared_memories", "schedule": 30.0},
-    "delete old idempotency keys": {"task": "sessions_app.tasks.delete_old_idempotency_keys", "schedule": 600.0},
+    name: {"task": "katoproject.tasks.upkeep", "args": (name,), "schedule": every, "options": {"expires": every}}
+    for name, (_, every) in CHORES.items()
 }
 
 # REST framework ------------------------------------------------------------------------------------------------------

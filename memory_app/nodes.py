@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.conf import settings
+from django.db import transaction
 from pydantic_core import from_json
 
 from katoproject.postgresql.statements import execute, execute_one
@@ -100,6 +101,7 @@ def affinity(node_id: str, symbol: str) -> dict[str, float]:
     return {emotive: float(value) for emotive, value in rows}
 
 
+@transaction.atomic
 def delete_cleared(*, limit: int = 10_000) -> bool:
     """Delete up to `limit` rows that belong to a memory that was cleared; answers whether there may be more."""
     row = execute_one(_FORGOTTEN, {})

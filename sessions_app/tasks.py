@@ -1,23 +1,11 @@
-"""Background work. Each task may run at any time, twice, or not for a while: nothing a client sees depends on it."""
+"""What Celery may be asked to do with sessions."""
 
 from celery import shared_task
 
-from sessions_app import idempotency, operations
+from sessions_app.jobs.running import run
 
 
 @shared_task
-def delete_expired_sessions() -> int:
-    """Delete the rows of sessions whose time has run out, in small batches; answers how many."""
-    deleted = 0
-    while batch := operations.delete_expired():
-        deleted += batch
-    return deleted
-
-
-@shared_task
-def delete_old_idempotency_keys() -> int:
-    """Forget keys that are older than a day, in small batches; answers how many."""
-    deleted = 0
-    while batch := idempotency.delete_old():
-        deleted += batch
-    return deleted
+def run_job(job_id: str) -> None:
+    """Work on a job for a while. May be asked for at any time, any number of times: the job's row decides."""
+    run(job_id)

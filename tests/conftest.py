@@ -14,12 +14,18 @@ import pytest
 from django.conf import settings
 
 from tests.minds import Mind
-from tests.stack import Stores, WebServer
+from tests.stack import Stores, WebServer, Worker
 
 
 @pytest.fixture(scope="session")
 def server() -> Iterator[WebServer]:
     with WebServer(workers=4) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def worker() -> Iterator[Worker]:
+    with Worker() as running:
         yield running
 
 

@@ -15,6 +15,7 @@ from types import TracebackType
 import psutil
 
 from katoproject import processes
+from katoproject.celery import app
 from katoproject.embedded import postgres, redis
 from katoproject.environment import PROJECT_DIR
 from katoproject.web import web_command
@@ -36,6 +37,12 @@ def free_port() -> int:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
         return port
+
+
+def manage(*arguments: str) -> str:
+    """What a command of manage.py prints."""
+    command = [sys.executable, "manage.py", *arguments]
+    return subprocess.run(command, cwd=PROJECT_DIR, capture_output=True, text=True, check=True).stdout
 
 
 @contextmanager
@@ -164,6 +171,39 @@ class WebServer:
         except BaseException:
             self.stop()
             raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+
+class Worker:
+    """A Celery worker with two processes, as `manage.py up` starts it."""
+
+    def __init__(self) -> None:
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        command = [sys.executable, "-m", "celery", "-A", "katoproject", "worker", "--concurrency=2", "--without-mingle"]
+        self._process = subprocess.Popen(command, cwd=PROJECT_DIR, env=os.environ, start_new_session=True)
+        eventually(lambda: bool(app.control.ping(timeout=0.5, limit=1)), "the worker answers")
+
+    def kill(self) -> None:
+        """`kill -9` of all its processes at once."""
+        assert self._process is not None
+        processes.end_group(self._process.pid)
+        self._process.wait()
+
+    def stop(self) -> None:
+        assert self._process is not None
+        if self._process.poll() is None:
+            self._process.send_signal(signal.SIGTERM)
+            self._process.wait(15)
+
+    def __enter__(self) -> "Worker":
+        self.start()
         return self
 
     def __exit__(

@@ -1,10 +1,6 @@
 """Background work by a real Celery worker on the real broker."""
 
-import os
-import signal
-import subprocess
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import httpx
 import psycopg
@@ -12,21 +8,11 @@ import pytest
 from django.conf import settings
 
 from katoproject.celery import app
-from katoproject.environment import PROJECT_DIR
-from sessions_app import tasks
-from tests.stack import eventually
+from katoproject.tasks import upkeep
+from katoproject.upkeep import chore
+from tests.stack import eventually, manage
 
 NewSession = Callable[..., str]
-
-
-@pytest.fixture(scope="module")
-def worker() -> Iterator[None]:
-    command = [sys.executable, "-m", "celery", "-A", "katoproject", "worker", "--concurrency=2", "--without-mingle"]
-    process = subprocess.Popen(command, cwd=PROJECT_DIR, env=os.environ, start_new_session=True)
-    eventually(lambda: bool(app.control.ping(timeout=0.5, limit=1)), "the worker answers")
-    yield
-    process.send_signal(signal.SIGTERM)
-    process.wait(15)
 
 
 @pytest.mark.usefixtures("worker")
@@ -44,7 +30,7 @@ def test_expired_sessions_are_deleted_with_all_they_hold_and_no_others(
         return int(number)
 
     def deleted() -> bool:
-        tasks.delete_expired_sessions.delay()
+        upkeep.delay("expire-sessions")
         return rows("sessions_app_session", "id") == 0
 
     eventually(deleted, "the expired sessions are deleted")
@@ -67,7 +53,7 @@ def test_idempotency_keys_are_kept_for_a_day(
     )
 
     def keys() -> list[str]:
-        tasks.delete_old_idempotency_keys.delay()
+        upkeep.delay("forget-idempotency-keys")
         query = "SELECT key FROM sessions_app_idempotencykey WHERE scope = %s"
         return [row[0] for row in database.execute(query, [f"session:{session_id}"])]
 
@@ -79,8 +65,23 @@ def test_readiness_sees_the_worker(client: httpx.Client) -> None:
     assert client.get("/health/ready").json()["parts"]["worker"]["ok"] is True
 
 
-def test_every_scheduled_task_exists() -> None:
-    scheduled = {entry["task"] for entry in settings.CELERY_BEAT_SCHEDULE.values()}
+def test_every_chore_exists_and_is_scheduled() -> None:
     app.loader.import_default_modules()
-    assert scheduled <= set(app.tasks)
-    assert len(scheduled) == len(settings.CELERY_BEAT_SCHEDULE)
+    assert upkeep.name in app.tasks
+    assert {entry["args"] for entry in settings.CELERY_BEAT_SCHEDULE.values()} == {(name,) for name in settings.CHORES}
+    assert all(callable(chore(name)) for name in settings.CHORES)
+
+
+def test_a_chore_that_somebody_is_at_is_left_to_him(database: psycopg.Connection) -> None:
+    """Two beats, or a beat and an operator: whoever comes second does nothing."""
+    lock = ["upkeep:purge-jobs"]
+    database.execute("SELECT pg_advisory_lock(hashtextextended(%s, 0))", lock)
+    assert manage("upkeep", "purge-jobs") == "purge-jobs: somebody else is at it\n"
+    database.execute("SELECT pg_advisory_unlock(hashtextextended(%s, 0))", lock)
+    assert manage("upkeep", "purge-jobs") == "purge-jobs: 0\n"
+
+
+def test_upkeep_without_a_name_tells_what_there_is() -> None:
+    listed = manage("upkeep")
+    for name in settings.CHORES:
+        assert name in listed

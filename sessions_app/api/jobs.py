@@ -1,8 +1,9 @@
 """`/jobs` and `/jobs/{id}`: list, look at, cancel and retry background work."""
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from drf_spectacular.utils import extend_schema
 from pydantic import Field, TypeAdapter
@@ -11,20 +12,30 @@ from pydantic_core import from_json, to_json
 from katoproject.http import json_answer, parse_query
 from katoproject.views import LeanView
 from sessions_app.api import shapes
-from sessions_app.api.base import moment
+from sessions_app.api.base import answer_once_for_session, moment
 from sessions_app.api.schema import JOB_FILTERS, JOB_FINISHED, JOB_NOT_FOUND, errors
 from sessions_app.jobs import operations
 from sessions_app.jobs.models import Job, Kind, State
+from sessions_app.operations import touch
 
 _SKIP = TypeAdapter(Annotated[int, Field(ge=0, le=2**31)])
 _LIMIT = TypeAdapter(Annotated[int, Field(ge=1, le=1000)])
 _NODE = TypeAdapter(shapes.NodeId)
 _STATE = TypeAdapter(State)
 _KIND = TypeAdapter(Kind)
+_MODE = TypeAdapter(Literal["sync", "async"])
+
+_PIECE = 1024 * 1024  # bytes of a body in one row
 
 
 def _moment(value: datetime | None) -> str | None:
     return None if value is None else moment(value)
+
+
+def parse_mode(request: HttpRequest) -> str:
+    """`sync` or `async`. Raises InvalidRequest."""
+    mode: str = parse_query(request, "mode", _MODE, "sync")
+    return mode
 
 
 def described(job: Job) -> dict[str, Any]:
@@ -48,6 +59,24 @@ def described(job: Job) -> dict[str, Any]:
 
 def job_text(job: Job) -> bytes:
     return to_json({**described(job), "result": job.result})
+
+
+def answer_with_job(
+    request: HttpRequest, session_id: str, kind: Kind, *, total: int, body: bytes = b""
+) -> HttpResponse:
+    """Accept a job on a session, which a worker does later with the body that was sent."""
+
+    @transaction.atomic
+    def accept() -> bytes:
+        # The touch locks the session's row, so that its jobs have numbers in the order in which they were accepted.
+        node_id = touch(session_id=session_id)
+        parts = (body[start : start + _PIECE] for start in range(0, len(body), _PIECE))
+        job = operations.accept(
+            kind=kind, node_id=node_id, session_id=session_id, parameters={}, total=total, parts=parts
+        )
+        return job_text(job)
+
+    return accepted(answer_once_for_session(request, session_id, accept, body=body))
 
 
 def accepted(response: HttpResponse) -> HttpResponse:

@@ -1,6 +1,7 @@
 """`/sessions/{id}/learn`, `predictions`, `cognition-data`, `clear-all`, `finalize-training`."""
 
 import time
+from functools import partial
 
 from django.http import HttpRequest, HttpResponse
 from drf_spectacular.utils import extend_schema
@@ -11,7 +12,9 @@ from katoproject.http import json_answer
 from sessions_app import operations, predicting, reading
 from sessions_app.api import shapes
 from sessions_app.api.base import SessionView, answer_once_for_session
-from sessions_app.api.schema import IDEMPOTENCY_KEY, errors
+from sessions_app.api.jobs import answer_with_job, parse_mode
+from sessions_app.api.schema import IDEMPOTENCY_KEY, MODE, errors
+from sessions_app.jobs.models import Kind
 
 
 class Learn(SessionView):
@@ -47,26 +50,30 @@ class FinalizeTraining(SessionView):
     @extend_schema(
         summary="Keep the node's statistics of this moment for the predictions that follow",
         request=None,
-        parameters=[IDEMPOTENCY_KEY],
-        responses={200: shapes.FinalizedAnswer, **errors(404)},
+        parameters=[MODE, IDEMPOTENCY_KEY],
+        responses={200: shapes.FinalizedAnswer, 202: shapes.JobAnswer, **errors(404, 422)},
     )
     def post(self, request: HttpRequest, session_id: str) -> HttpResponse:
-        def perform() -> bytes:
-            begun = time.perf_counter()
-            node_id = reading.session(session_id).node_id
-            patterns = memory_app.finalizing.finalize(node_id=node_id)
-            return to_json(
-                {
-                    "status": "completed",
-                    "patterns_processed": patterns,
-                    "time_ms": round((time.perf_counter() - begun) * 1000, 3),
-                    "session_id": session_id,
-                    "node_id": node_id,
-                    "message": f"Finalized {patterns} pattern{'' if patterns == 1 else 's'}",
-                }
-            )
+        if parse_mode(request) == "async":
+            return answer_with_job(request, session_id, Kind.FINALIZE_TRAINING, total=1)
+        return answer_once_for_session(request, session_id, partial(finalize_training, session_id))
 
-        return answer_once_for_session(request, session_id, perform)
+
+def finalize_training(session_id: str) -> bytes:
+    """Finalize the session's node, in a request or in a job, and tell how it went. Raises SessionNotFound."""
+    begun = time.perf_counter()
+    node_id = reading.session(session_id).node_id
+    patterns = memory_app.finalizing.finalize(node_id=node_id)
+    return to_json(
+        {
+            "status": "completed",
+            "patterns_processed": patterns,
+            "time_ms": round((time.perf_counter() - begun) * 1000, 3),
+            "session_id": session_id,
+            "node_id": node_id,
+            "message": f"Finalized {patterns} pattern{'' if patterns == 1 else 's'}",
+        }
+    )
 
 
 class ClearAll(SessionView):

@@ -1,6 +1,7 @@
 """`/sessions/{id}/observe`, `observe-sequence`, `stm`, `clear-stm`, `percept-data`."""
 
 import uuid
+from functools import partial
 
 from django.http import HttpRequest, HttpResponse
 from drf_spectacular.utils import extend_schema
@@ -10,8 +11,10 @@ from katoproject.http import json_answer, parse_body, read_raw_body
 from sessions_app import operations, reading
 from sessions_app.api import shapes
 from sessions_app.api.base import SessionView, answer_once_for_session
-from sessions_app.api.schema import IDEMPOTENCY_KEY, errors
+from sessions_app.api.jobs import answer_with_job, parse_mode
+from sessions_app.api.schema import IDEMPOTENCY_KEY, MODE, errors
 from sessions_app.errors import NotSupportedYet
+from sessions_app.jobs.models import Kind
 from sessions_app.observations import Observation
 
 # A body of more bytes than this may take so long to read and to perform that a short-lived session runs out (R12).
@@ -62,27 +65,31 @@ class ObserveSequence(SessionView):
     @extend_schema(
         summary="Append many observations, all or none",
         request=shapes.ObserveSequence,
-        parameters=[IDEMPOTENCY_KEY],
-        responses={200: shapes.SequenceAnswer, **errors(400, 404, 413, 422)},
+        parameters=[MODE, IDEMPOTENCY_KEY],
+        responses={200: shapes.SequenceAnswer, 202: shapes.JobAnswer, **errors(400, 404, 413, 422)},
     )
     def post(self, request: HttpRequest, session_id: str) -> HttpResponse:
+        mode = parse_mode(request)
         body = read_raw_body(request)
         if len(body) > LONG_BATCH:
             operations.hold(session_id=session_id)
         given = parse_body(request, shapes.ObserveSequence, body)
-        observations = [_observation(item, "seq-obs-") for item in given.observations]
+        if mode == "async":
+            units = max(1, len(given.observations))
+            return answer_with_job(request, session_id, Kind.OBSERVE_SEQUENCE, total=units, body=body)
+        return answer_once_for_session(request, session_id, partial(observe_sequence, session_id, given), body=body)
 
-        def perform() -> bytes:
-            observed = operations.observe_sequence(
-                session_id=session_id,
-                observations=observations,
-                clear_stm_between=given.clear_stm_between,
-                learn_after_each=given.learn_after_each,
-                learn_at_end=given.learn_at_end,
-            )
-            return to_json(_sequence_answer(observed, isolated=given.clear_stm_between))
 
-        return answer_once_for_session(request, session_id, perform, body=body)
+def observe_sequence(session_id: str, given: shapes.ObserveSequence) -> bytes:
+    """Observe a sequence, in a request or in a job, and tell how it went. Raises what the operation raises."""
+    observed = operations.observe_sequence(
+        session_id=session_id,
+        observations=[_observation(item, "seq-obs-") for item in given.observations],
+        clear_stm_between=given.clear_stm_between,
+        learn_after_each=given.learn_after_each,
+        learn_at_end=given.learn_at_end,
+    )
+    return to_json(_sequence_answer(observed, isolated=given.clear_stm_between))
 
 
 def _sequence_answer(observed: operations.SequenceObserved, *, isolated: bool) -> dict[str, object]:

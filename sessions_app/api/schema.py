@@ -47,6 +47,11 @@ IDEMPOTENCY_KEY = OpenApiParameter(
     description="Makes repeats safe: the same request under the same key is performed once and answered the same. "
     "Unique per session, at creation per node; kept for a day.",
 )
+MODE = OpenApiParameter(
+    "mode",
+    {"type": "string", "enum": ["sync", "async"], "default": "sync"},
+    description="`async`: answer at once with a job that does it in the background.",
+)
 TTL_SECONDS = OpenApiParameter(
     "ttl_seconds",
     {"type": "integer", "minimum": 1, "maximum": MAX_TTL, "default": 3600},

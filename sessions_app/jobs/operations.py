@@ -11,7 +11,7 @@ from django.db.models.functions import Now
 
 from katoproject.postgresql.statements import execute
 from sessions_app.errors import JobFinished, JobNotFound
-from sessions_app.jobs.delivery import GRACE, deliver_on_commit
+from sessions_app.jobs.delivery import GRACE, deliver, deliver_on_commit
 from sessions_app.jobs.models import UNFINISHED, Job, JobPart, Kind, State
 from sessions_app.operations.sql import json_text
 
@@ -112,7 +112,7 @@ def cancel(*, job_id: str) -> Job:
     """
     unfinished = Job.objects.filter(id=find(job_id).id, state__in=UNFINISHED)
     if unfinished.update(state=State.CANCELLED, finished_at=Now()):
-        deliver_freed(job_id)
+        deliver_freed_on_commit(job_id)
     job = find(job_id)
     if job.state != State.CANCELLED:
         raise JobFinished(job_id, job.state)
@@ -138,9 +138,13 @@ def purge(*, limit: int = 500) -> int:
     return len(execute(_PURGE, {"limit": limit}))
 
 
-def deliver_freed(job_id: str) -> None:
-    """Deliver what waited for this job, which has just finished."""
-    deliver_on_commit(*(row[0] for row in execute(_FREED, {"id": job_id})))
+def deliver_freed_on_commit(job_id: str) -> None:
+    """Deliver what waits for this job, which the running transaction finishes.
+
+    What waits is looked for after the commit. Before it, a job could be accepted unseen, be taken up by a worker, be
+    put aside because this one is still running, and then nobody would come back to it.
+    """
+    transaction.on_commit(lambda: deliver(row[0] for row in execute(_FREED, {"id": job_id})))
 
 
 def lag() -> float:

@@ -12,7 +12,7 @@ from sessions_app.expiry import ALIVE, HELD_DEADLINE, TOUCHED_DEADLINE
 from sessions_app.operations.sql import CACHED_VERSION, NEXT_VERSION, json_text
 
 _TOUCH = f"""
-    UPDATE sessions_app_session SET expires_at = {TOUCHED_DEADLINE} WHERE id = %(id)s AND {ALIVE} RETURNING id
+    UPDATE sessions_app_session SET expires_at = {TOUCHED_DEADLINE} WHERE id = %(id)s AND {ALIVE} RETURNING node_id
 """
 _HOLD = f"UPDATE sessions_app_session SET expires_at = {HELD_DEADLINE} WHERE id = %(id)s AND {ALIVE} RETURNING id"
 _EXTEND = f"""
@@ -45,10 +45,12 @@ _CLEAR = f"""
 """
 
 
-def touch(*, session_id: str) -> None:
-    """Keep the session alive for another `ttl_seconds`. Raises SessionNotFound."""
-    if execute_one(_TOUCH, {"id": session_id}) is None:
+def touch(*, session_id: str) -> str:
+    """Keep the session alive for another `ttl_seconds`; answers its node. Raises SessionNotFound."""
+    row = execute_one(_TOUCH, {"id": session_id})
+    if row is None:
         raise SessionNotFound(session_id)
+    return str(row[0])
 
 
 def hold(*, session_id: str) -> None:

@@ -1,0 +1,39 @@
+"""What has to be done now and then: by the scheduler, or by hand with `manage.py upkeep`.
+
+A chore is a function without arguments that does one small batch of work and answers how much that was, 0 when nothing
+is left. Settings name them (`CHORES`). Any chore may run at any time, twice, or not for a while.
+"""
+
+import time
+from collections.abc import Callable
+from math import inf
+from typing import cast
+
+from django.conf import settings
+from django.utils.module_loading import import_string
+
+from katoproject.postgresql.locks import alone
+
+
+def chore(name: str) -> Callable[[], int]:
+    """Raises KeyError for a name that settings do not know."""
+    path, _ = settings.CHORES[name]
+    return cast(Callable[[], int], import_string(path))
+
+
+def perform(name: str, *, seconds: float = inf) -> int | None:
+    """Do batches until nothing is left, or so many seconds are over; answers how much was done.
+
+    None: somebody else is doing this right now, so nothing was done.
+    """
+    batch = chore(name)
+    deadline = time.monotonic() + seconds
+    with alone(f"upkeep:{name}") as nobody_else:
+        if not nobody_else:
+            return None
+        done = 0
+        while did := batch():
+            done += did
+            if time.monotonic() > deadline:
+                break
+        return done
