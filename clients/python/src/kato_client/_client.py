@@ -1,0 +1,161 @@
+"""The two clients. What they can be asked is in `_operations.py`, how they repeat in `_exchange.py`."""
+
+from abc import abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from types import TracebackType
+from typing import Any, Generic, Self, TypeVar
+
+import httpx
+
+from kato_client import types
+from kato_client._call import Async, Call, Sync, operation
+from kato_client._drivers import AsyncDriver, Driver
+from kato_client._events import AsyncEvents, Events
+from kato_client._exchange import Policy, exchange
+from kato_client._operations import ServiceOperations
+from kato_client._session import AsyncSession, Recovered, Session, Terms
+
+T = TypeVar("T")
+SessionKind = TypeVar("SessionKind", Session, AsyncSession)
+EventsKind = TypeVar("EventsKind", Events, AsyncEvents)
+
+DELAYS = (0.5, 1.0, 2.0)
+TIMEOUT = 120.0  # seconds; learning and predicting on a large node may take a while
+
+
+class Service(ServiceOperations, Generic[SessionKind, EventsKind]):
+    """What both clients have in common: everything but waiting."""
+
+    base_url: str
+    _policy: Policy
+
+    @abstractmethod
+    def _session(self, opened_with: Terms | str) -> SessionKind: ...
+
+    @abstractmethod
+    def events(self) -> EventsKind:
+        """Sessions created and destroyed, as it happens; needs the extra `events`."""
+
+    def session(
+        self,
+        node_id: str,
+        *,
+        config: types.Config | None = None,
+        metadata: Mapping[str, Any] | None = None,
+        ttl_seconds: int | None = None,
+        recover: bool = False,
+        on_recovery: Callable[[Recovered], object] | None = None,
+        keep: bool = False,
+    ) -> SessionKind:
+        """A new session on a node, for a `with` block: created on entry, deleted on exit.
+
+        keep: leaving the block does not delete it; it lives until its time is over. recover: when the service says that
+        the session is gone, build it again, under another id, from what this client observed since the last learn or
+        clear; `on_recovery` is called with a `Recovered` each time, and the session's `recoveries` lists them.
+        """
+        return self._session(
+            Terms(
+                node_id=node_id,
+                config=config,
+                metadata=metadata,
+                ttl_seconds=ttl_seconds,
+                recover=recover,
+                on_recovery=on_recovery,
+                keep=keep,
+            )
+        )
+
+    def attach(self, session_id: str) -> SessionKind:
+        """A session that lives already. It needs no block, and leaving one does not delete it."""
+        return self._session(session_id)
+
+
+class Kato(Service[Session, Events], Sync):
+    """A service, and the connections to it. Its methods may be called from any number of threads.
+
+    base_url: for example `http://127.0.0.1:8000`. timeout: seconds without a sign of life before a request is given up.
+    delays: seconds before each repeat of a request that was not served (502, 503, 504, or no connection). headers: sent
+    with every request. http: a client of your own, for proxies, certificates and the like; you close it.
+    accept_unidentified: answers need no `X-Kato-Instance`, as those of KATO 3.10 have none; then a POST that may have
+    been performed is never repeated, because KATO 3.10 does not know idempotency keys.
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        *,
+        timeout: float = TIMEOUT,
+        delays: Sequence[float] = DELAYS,
+        headers: Mapping[str, str] | None = None,
+        accept_unidentified: bool = False,
+        http: httpx.Client | None = None,
+    ) -> None:
+        self.base_url = base_url.rstrip("/")
+        self._policy = Policy(delays, accept_unidentified, headers or {})
+        self._http = http or httpx.Client(timeout=timeout)
+        self._closes_http = http is None
+        self._driver = Driver(self._http, self.base_url)
+
+    def _session(self, opened_with: Terms | str) -> Session:
+        return Session(self._driver, self._policy, opened_with)
+
+    def _perform(self, operation: operation[..., T], call: Call[T]) -> T:
+        return self._driver.do(exchange(self._policy, operation, call, call.path))
+
+    def events(self) -> Events:
+        """`with kato.events() as events: for event in events: …`."""
+        return Events(self.base_url, self._policy)
+
+    def close(self) -> None:
+        if self._closes_http:
+            self._http.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+class AsyncKato(Service[AsyncSession, AsyncEvents], Async):
+    """As `Kato`, for asyncio: the same methods, to be awaited, and `async with` for every `with`."""
+
+    def __init__(
+        self,
+        base_url: str,
+        *,
+        timeout: float = TIMEOUT,
+        delays: Sequence[float] = DELAYS,
+        headers: Mapping[str, str] | None = None,
+        accept_unidentified: bool = False,
+        http: httpx.AsyncClient | None = None,
+    ) -> None:
+        self.base_url = base_url.rstrip("/")
+        self._policy = Policy(delays, accept_unidentified, headers or {})
+        self._http = http or httpx.AsyncClient(timeout=timeout)
+        self._closes_http = http is None
+        self._driver = AsyncDriver(self._http, self.base_url)
+
+    def _session(self, opened_with: Terms | str) -> AsyncSession:
+        return AsyncSession(self._driver, self._policy, opened_with)
+
+    async def _perform(self, operation: operation[..., T], call: Call[T]) -> T:
+        return await self._driver.do(exchange(self._policy, operation, call, call.path))
+
+    def events(self) -> AsyncEvents:
+        """`async with kato.events() as events: async for event in events: …`."""
+        return AsyncEvents(self.base_url, self._policy)
+
+    async def close(self) -> None:
+        if self._closes_http:
+            await self._http.aclose()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()

@@ -1,0 +1,101 @@
+"""The WebSocket of session events, as iterators."""
+
+import json
+from collections.abc import AsyncIterator, Iterator
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+from kato_client._exchange import Policy
+from kato_client.errors import ConnectionFailed
+from kato_client.types import SessionEvent
+
+if TYPE_CHECKING:
+    from websockets.asyncio.client import ClientConnection as AsyncConnection
+    from websockets.sync.client import ClientConnection
+
+OPEN_TIMEOUT = 10.0  # seconds
+
+
+def _address(base_url: str) -> str:
+    return f"ws{base_url.removeprefix('http')}/ws/events"
+
+
+def _failed(error: Exception) -> ConnectionFailed:
+    return ConnectionFailed(f"/ws/events: {type(error).__name__}: {error}", performed=False)
+
+
+class Events:
+    """The events since the connection was made, a snapshot first. Ends when the service closes the connection.
+
+    Raises ConnectionFailed when the connection breaks: what happened meanwhile is not sent again.
+    """
+
+    def __init__(self, base_url: str, policy: Policy) -> None:
+        self._address = _address(base_url)
+        self._headers = policy.headers
+        self._connection: ClientConnection | None = None
+
+    def __enter__(self) -> Self:
+        from websockets.exceptions import WebSocketException
+        from websockets.sync.client import connect
+
+        try:
+            self._connection = connect(self._address, additional_headers=dict(self._headers), open_timeout=OPEN_TIMEOUT)
+        except (WebSocketException, OSError) as error:
+            raise _failed(error) from error
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._connection is not None:
+            self._connection.close()
+
+    def __iter__(self) -> Iterator[SessionEvent]:
+        from websockets.exceptions import WebSocketException
+
+        if self._connection is None:
+            raise RuntimeError("Events are received in a `with` block")
+        try:
+            for message in self._connection:
+                yield json.loads(message)
+        except (WebSocketException, OSError) as error:
+            raise _failed(error) from error
+
+
+class AsyncEvents:
+    """As `Events`, in `async with` and `async for`."""
+
+    def __init__(self, base_url: str, policy: Policy) -> None:
+        self._address = _address(base_url)
+        self._headers = policy.headers
+        self._connection: AsyncConnection | None = None
+
+    async def __aenter__(self) -> Self:
+        from websockets.asyncio.client import connect
+        from websockets.exceptions import WebSocketException
+
+        try:
+            self._connection = await connect(
+                self._address, additional_headers=dict(self._headers), open_timeout=OPEN_TIMEOUT
+            )
+        except (WebSocketException, OSError) as error:
+            raise _failed(error) from error
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._connection is not None:
+            await self._connection.close()
+
+    async def __aiter__(self) -> AsyncIterator[SessionEvent]:
+        from websockets.exceptions import WebSocketException
+
+        if self._connection is None:
+            raise RuntimeError("Events are received in an `async with` block")
+        try:
+            async for message in self._connection:
+                yield json.loads(message)
+        except (WebSocketException, OSError) as error:
+            raise _failed(error) from error

@@ -1,0 +1,243 @@
+"""One request and its answer, repeats included, without any I/O: the two clients do what these generators ask for.
+
+Written once, so that both clients repeat, wait, recover and complain alike.
+"""
+
+import email.utils
+import re
+import time
+import uuid
+from collections.abc import Generator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol, TypeVar, cast
+
+import httpx
+
+from kato_client import errors
+from kato_client._call import Call, operation
+
+T = TypeVar("T")
+
+IDENTITY = "X-Kato-Instance"
+_INSTANCE = re.compile(r"\(instance (\w+)")
+UNAVAILABLE = (502, 503, 504)
+LONGEST_WAIT = 30.0  # seconds that Retry-After may ask for; beyond that the caller decides
+
+# No answer, but the next attempt may have one. Time-outs while waiting for an answer are not among them: each has
+# already taken as long as the caller was ready to wait.
+_NOT_CONNECTED = (httpx.ConnectError, httpx.ConnectTimeout)
+_BROKEN = (httpx.NetworkError, httpx.RemoteProtocolError, httpx.ConnectTimeout)
+
+
+class Lock(Protocol):
+    def acquire(self) -> Any: ...
+
+    def release(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """To do: send this; answer with the response or the transport's exception."""
+
+    method: str
+    path: str
+    query: Mapping[str, Any]
+    body: Any
+    headers: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """To do: let so many seconds pass."""
+
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Acquire:
+    """To do: wait for the lock; whoever asked gives it back."""
+
+    lock: Lock
+
+
+Outcome = httpx.Response | httpx.TransportError | None
+Work = Generator[Send | Wait | Acquire, Outcome, T]
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """delays: seconds before each repeat. accept_unidentified: answers without X-Kato-Instance are fine.
+
+    headers: sent with every request. instances: those that have answered so far.
+    """
+
+    delays: Sequence[float]
+    accept_unidentified: bool
+    headers: Mapping[str, str]
+    instances: set[str] = field(default_factory=set)
+
+
+def exchange(policy: Policy, asked: operation[..., T], call: Call[T], names: Mapping[str, str]) -> Work[T]:
+    """Perform one call; `names` fill the path. Raises KatoError."""
+    # One key for all attempts: whichever of them is performed, it is performed once (R26).
+    key = {"Idempotency-Key": uuid.uuid4().hex} if asked.method == "POST" else {}
+    headers = {**policy.headers, **key}
+    send = Send(asked.method, asked.url(names), call.query, call.body, headers)
+    unsure = False
+    outcome: Outcome = None
+    for delay in (0.0, *policy.delays):
+        if outcome is not None:
+            wait = _pause_before_repeat(outcome, delay, policy, asked.method, call.also_fine)
+            if wait is None:
+                break
+            unsure = unsure or not isinstance(outcome, _NOT_CONNECTED)
+            yield Wait(wait)
+        outcome = yield send
+    assert outcome is not None
+    if isinstance(outcome, httpx.TransportError):
+        raise _connection_failed(outcome, send, unsure)
+    return _read(outcome, policy, send, call, unsure=unsure)
+
+
+def _pause_before_repeat(
+    outcome: httpx.Response | httpx.TransportError, delay: float, policy: Policy, method: str, also_fine: Sequence[int]
+) -> float | None:
+    """How long to wait before the next attempt; None: there is nothing to repeat, or it must not be repeated."""
+    if isinstance(outcome, httpx.TransportError):
+        # Only a service that knows idempotency keys recognises a POST that it has already performed.
+        harmless = method != "POST" or not policy.accept_unidentified or isinstance(outcome, _NOT_CONNECTED)
+        return delay if isinstance(outcome, _BROKEN) and harmless else None
+    if outcome.status_code not in UNAVAILABLE or outcome.status_code in also_fine:
+        return None
+    if method == "POST" and policy.accept_unidentified and outcome.status_code != 503:
+        return None
+    wait = max(delay, retry_after(outcome.headers) or 0.0)
+    return wait if wait <= LONGEST_WAIT else None
+
+
+def retry_after(headers: Mapping[str, str]) -> float | None:
+    """Seconds to wait, from seconds or a date; None where the header is missing or makes no sense."""
+    text = headers.get("Retry-After", "").strip()
+    if text.isdigit():
+        return float(text)
+    try:
+        return max(0.0, email.utils.parsedate_to_datetime(text).timestamp() - time.time())
+    except ValueError:
+        return None
+
+
+def _connection_failed(error: httpx.TransportError, send: Send, unsure: bool) -> errors.ConnectionFailed:
+    performed = None if unsure or not isinstance(error, _NOT_CONNECTED) else False
+    failed = errors.ConnectionFailed(
+        f"{send.method} {send.path}: {type(error).__name__}: {error}"
+        + ("" if performed is False else " (it may have been performed)"),
+        performed=performed,
+    )
+    failed.__cause__ = error
+    return failed
+
+
+def _read(response: httpx.Response, policy: Policy, send: Send, call: Call[T], *, unsure: bool) -> T:
+    body = _parsed(response)
+    _check_identity(response, body, policy, send, text=call.text)
+    if response.is_success or response.status_code in call.also_fine:
+        return cast(T, body)
+    error = _error(response, body, send)
+    if isinstance(error, errors.SessionNotFound):
+        if unsure and send.method == "DELETE":
+            # An earlier attempt was performed, but its answer was lost.
+            return cast(T, {"status": "deleted", "session_id": body["error"]["session_id"]})
+        error.maybe_performed = unsure
+        if len(policy.instances) > 1:
+            error.add_note(
+                f"Several instances have answered under this address: {', '.join(sorted(policy.instances))}. "
+                "If they do not share a database, a session lives in only one of them"
+            )
+    raise error
+
+
+def _parsed(response: httpx.Response) -> Any:
+    if response.headers.get("Content-Type", "").startswith("application/json"):
+        try:
+            return response.json()
+        except ValueError:
+            return response.text
+    return response.text
+
+
+def _check_identity(response: httpx.Response, body: Any, policy: Policy, send: Send, *, text: bool) -> None:
+    """Raise ForeignServer for an answer that the service cannot have written (http-api.md 6).
+
+    5xx without identity may come from a proxy in front of the service.
+    """
+    if IDENTITY in response.headers:
+        policy.instances.update(_INSTANCE.findall(response.headers[IDENTITY]))
+        return
+    if response.status_code >= 500:
+        return
+    spoken_like_kato = not _is_generic_404(response, body) and (text or isinstance(body, dict))
+    if policy.accept_unidentified and spoken_like_kato:
+        return
+    raise errors.ForeignServer(
+        f"{send.method} {response.url} was answered {response.status_code} {response.text[:80]!r} "
+        f"without {IDENTITY}, by another program than the service. Do two servers listen under this name and port? "
+        "Write 127.0.0.1 instead of localhost"
+    )
+
+
+def _is_generic_404(response: httpx.Response, body: Any) -> bool:
+    return response.status_code == 404 and body == {"detail": "Not Found"}
+
+
+def _error(response: httpx.Response, body: Any, send: Send) -> errors.ApiError:
+    kind = _kind_of_error(response, body)
+    error = kind(
+        f"{send.method} {send.path}: {response.status_code} {_reason(body)}",
+        status=response.status_code,
+        body=body,
+        headers=response.headers,
+    )
+    if isinstance(error, errors.Unavailable):
+        error.retry_after = retry_after(response.headers)
+    return error
+
+
+def _kind_of_error(response: httpx.Response, body: Any) -> type[errors.ApiError]:
+    detail = body.get("detail") if isinstance(body, dict) else None
+    match response.status_code:
+        case 404 if _says_session_not_found(body):
+            return errors.SessionNotFound
+        case 404 if _is_generic_404(response, body):
+            return errors.RouteNotFound
+        case 422 if isinstance(detail, list):
+            return errors.InvalidRequest
+        case 400 if isinstance(detail, dict) and "validation_errors" in detail:
+            return errors.InvalidConfiguration
+        case 400 if isinstance(detail, dict) and detail.get("error") == "VectorDimensionError":
+            return errors.WrongDimension
+        case 400 if detail == "Cannot learn from empty STM":
+            return errors.EmptyStm
+        case 502 | 503 | 504:
+            return errors.Unavailable
+        case status if status >= 500:
+            return errors.ServerFailure
+    return errors.ApiError
+
+
+def _says_session_not_found(body: Any) -> bool:
+    """E3, or for GET of the session itself E1 (Q15). Nothing else means that a session is gone."""
+    match body:
+        case {"error": {"code": "SESSION_NOT_FOUND"}}:
+            return True
+        case {"detail": str(text)}:
+            return text.startswith("Session ") and text.endswith(" not found or expired")
+    return False
+
+
+def _reason(body: Any) -> str:
+    match body:
+        case {"error": {"message": str(text)}} | {"detail": str(text)} | {"detail": {"message": str(text)}}:
+            return text
+        case {"detail": detail}:
+            return str(detail)
+    return str(body)[:200]

@@ -1,0 +1,200 @@
+"""Sessions as objects: opened, used, left; and, where asked for, built again after they were lost."""
+
+import asyncio
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Self, TypeVar, cast
+
+from kato_client import types
+from kato_client._call import Async, Call, Sync, operation
+from kato_client._drivers import AsyncDriver, Driver
+from kato_client._exchange import Acquire, Lock, Policy, Work, exchange
+from kato_client._journal import Journal
+from kato_client._operations import ServiceOperations, SessionOperations
+from kato_client.errors import KatoError, SessionNotFound
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Recovered:
+    """A session was lost, and built again under another id.
+
+    replayed: observations that the new session was given. complete: False where the lost session held events of other
+    writers too, which this client cannot know. Never restored: `time`, explicit extensions, the percept of an
+    observation that was learned.
+    """
+
+    lost_id: str
+    new_id: str
+    replayed: int
+    complete: bool
+    reason: SessionNotFound
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """What a session is opened with; `keep`: leaving its block does not delete it."""
+
+    node_id: str
+    config: types.Config | None = None
+    metadata: Mapping[str, Any] | None = None
+    ttl_seconds: int | None = None
+    recover: bool = False
+    on_recovery: Callable[[Recovered], object] | None = None
+    keep: bool = False
+
+
+class SessionState:
+    """What both kinds of session have in common: everything but waiting."""
+
+    def __init__(self, policy: Policy, lock: Lock, opened_with: Terms | str) -> None:
+        self._policy = policy
+        self._lock = lock
+        self._terms = opened_with if isinstance(opened_with, Terms) else None
+        self._id = opened_with if isinstance(opened_with, str) else None
+        self._journal = Journal(self._terms.config if self._terms else None)
+        self._length_at_creation = 0  # the max_pattern_length in force then
+        #: Every time the session was lost and built again; stays empty without `recover=True`.
+        self.recoveries: list[Recovered] = []
+
+    @property
+    def id(self) -> str:
+        """Changes only when the session is recovered."""
+        if self._id is None:
+            raise RuntimeError("The session is not open: use it in a `with` block, or call open()")
+        return self._id
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self._id or 'not open'}>"
+
+    @property
+    def _is_ours(self) -> bool:
+        return self._id is not None and self._terms is not None and not self._terms.keep
+
+    def _opening(self) -> Work[None]:
+        if self._terms is None or self._id is not None:
+            return
+        created = yield from self._creating(self._terms, self._terms.config)
+        self._length_at_creation = created["session_config"]["max_pattern_length"]
+        self._id = created["session_id"]
+
+    def _asking(self, asked: operation[..., T], call: Call[T]) -> Work[T]:
+        if self._terms is None or not self._terms.recover:
+            return self._asking_once(asked, call)
+        return self._asking_in_turn(self._terms, asked, call)
+
+    def _asking_once(self, asked: operation[..., T], call: Call[T]) -> Work[T]:
+        return exchange(self._policy, asked, call, {"session_id": self.id})
+
+    def _asking_in_turn(self, terms: Terms, asked: operation[..., T], call: Call[T]) -> Work[T]:
+        # One call after the other, so that the journal has them in the order in which the service performed them.
+        yield Acquire(self._lock)
+        try:
+            try:
+                answer = yield from self._asking_once(asked, call)
+            except SessionNotFound as reason:
+                if asked.method == "DELETE" or reason.maybe_performed:
+                    raise
+                yield from self._building_again(terms, reason)
+                answer = yield from self._asking_once(asked, call)
+            if call.remember is not None:
+                call.remember(self._journal, answer)
+            return answer
+        finally:
+            self._lock.release()
+
+    def _building_again(self, terms: Terms, reason: SessionNotFound) -> Work[None]:
+        """Everything goes into a session that nobody else knows yet; only when that is done does it become ours."""
+        config, lost_id, observations = self._journal.config, self.id, self._journal.replay()
+        length = config.get("max_pattern_length", self._length_at_creation)
+        # While it is replayed it must not learn again what was learned.
+        created = yield from self._creating(terms, cast(types.Config, {**config, "max_pattern_length": 0}))
+        names = {"session_id": created["session_id"]}
+        if observations:
+            replay = SessionOperations.observe_sequence
+            yield from exchange(self._policy, replay, replay.build(self, observations), names)
+        if length:
+            update = SessionOperations.update_config
+            yield from exchange(self._policy, update, update.build(self, {"max_pattern_length": length}), names)
+        self._id = created["session_id"]
+        recovered = Recovered(lost_id, self._id, len(observations), self._journal.complete, reason)
+        self.recoveries.append(recovered)
+        if terms.on_recovery is not None:
+            terms.on_recovery(recovered)
+
+    def _creating(self, terms: Terms, config: types.Config | None) -> Work[types.SessionInfo]:
+        create = ServiceOperations.create_session
+        call = create.build(self, terms.node_id, config=config, metadata=terms.metadata, ttl_seconds=terms.ttl_seconds)
+        return exchange(self._policy, create, call, {})
+
+    def _note_not_deleted(self, error: BaseException, reason: KatoError) -> None:
+        error.add_note(f"Session {self._id} was not deleted either: {reason}")
+
+
+class Session(SessionState, SessionOperations, Sync):
+    """A session of `Kato`. In a `with` block: created on entry, deleted on exit."""
+
+    def __init__(self, driver: Driver, policy: Policy, opened_with: Terms | str) -> None:
+        super().__init__(policy, threading.Lock(), opened_with)
+        self._driver = driver
+
+    def _perform(self, operation: operation[..., T], call: Call[T]) -> T:
+        return self._driver.do(self._asking(operation, call))
+
+    def open(self) -> Self:
+        """Create the session, if that has not been done."""
+        self._driver.do(self._opening())
+        return self
+
+    def __enter__(self) -> Self:
+        return self.open()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if not self._is_ours:
+            return
+        try:
+            self.delete()
+        except SessionNotFound:
+            pass  # gone is what was wanted
+        except KatoError as reason:
+            if error is None:
+                raise
+            self._note_not_deleted(error, reason)
+
+
+class AsyncSession(SessionState, SessionOperations, Async):
+    """A session of `AsyncKato`. In an `async with` block: created on entry, deleted on exit."""
+
+    def __init__(self, driver: AsyncDriver, policy: Policy, opened_with: Terms | str) -> None:
+        super().__init__(policy, asyncio.Lock(), opened_with)
+        self._driver = driver
+
+    async def _perform(self, operation: operation[..., T], call: Call[T]) -> T:
+        return await self._driver.do(self._asking(operation, call))
+
+    async def open(self) -> Self:
+        """Create the session, if that has not been done."""
+        await self._driver.do(self._opening())
+        return self
+
+    async def __aenter__(self) -> Self:
+        return await self.open()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if not self._is_ours:
+            return
+        try:
+            await self.delete()
+        except SessionNotFound:
+            pass  # gone is what was wanted
+        except KatoError as reason:
+            if error is None:
+                raise
+            self._note_not_deleted(error, reason)

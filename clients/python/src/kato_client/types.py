@@ -1,0 +1,519 @@
+"""What goes in and what comes out, as the API documents it.
+
+Answers are the parsed JSON itself, typed: nothing is renamed, wrapped or left out, and a field that a later release
+adds is there at once. Fields that only some answers have are `NotRequired`.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, NotRequired, TypedDict
+
+Event = list[str]
+Events = list[Event]
+Emotives = dict[str, float]
+Metadata = dict[str, Any]
+
+
+class Observation(TypedDict, total=False):
+    """One item of a sequence."""
+
+    strings: Sequence[str]
+    vectors: Sequence[Sequence[float]]
+    emotives: Mapping[str, float]
+    metadata: Mapping[str, Any]
+    unique_id: str | None
+
+
+class Config(TypedDict, total=False):
+    """Settings of a session; what is left out follows the service's defaults."""
+
+    max_pattern_length: int
+    persistence: int
+    recall_threshold: float
+    indexer_type: Literal["VI", "LSH", "ANNOY", "FAISS"]
+    max_predictions: int
+    sort_symbols: bool | None
+    process_predictions: bool
+    use_token_matching: bool
+    fuzzy_token_threshold: float | None
+    stm_mode: Literal["CLEAR", "ROLLING"]
+    rank_sort_algo: str
+    affinity_emotive: str | None
+    filter_pipeline: Sequence[str] | None
+    length_min_ratio: float | None
+    length_max_ratio: float | None
+    jaccard_threshold: float | None
+    jaccard_min_overlap: int | None
+    minhash_threshold: float | None
+    minhash_bands: int | None
+    minhash_rows: int | None
+    minhash_num_hashes: int | None
+    bloom_false_positive_rate: float | None
+    max_candidates_per_stage: int | None
+    enable_filter_metrics: bool | None
+
+
+class SessionInfo(TypedDict):
+    """`ttl_seconds`: at creation the session's TTL, later the whole seconds that are left. Times are ISO 8601, UTC."""
+
+    session_id: str
+    node_id: str
+    created_at: str
+    expires_at: str
+    ttl_seconds: int
+    metadata: Metadata
+    session_config: dict[str, Any]
+
+
+class SessionPage(TypedDict):
+    sessions: list[SessionInfo]
+    total: int
+    skip: int
+    limit: int
+
+
+class SessionCount(TypedDict):
+    active_session_count: int
+
+
+class Existence(TypedDict):
+    exists: bool
+    expired: bool
+    session_id: str
+
+
+class Deleted(TypedDict):
+    status: str
+    session_id: str
+
+
+class SessionConfig(TypedDict):
+    session_id: str
+    config: dict[str, Any]
+
+
+class ConfigUpdated(TypedDict):
+    status: str
+    message: str
+    session_id: str
+
+
+class Extended(TypedDict):
+    status: str
+    session_id: str
+    ttl_seconds: int
+
+
+class RoutingTest(TypedDict):
+    test_id: str
+    message: str
+
+
+class Observed(TypedDict):
+    """`stm_length`: events after the observation, and after what it made the session learn."""
+
+    status: str
+    session_id: str
+    processor_id: str
+    stm_length: int
+    time: int
+    unique_id: str
+    auto_learned_pattern: str | None
+
+
+class SequenceItem(TypedDict):
+    status: str
+    sequence_position: int
+    stm_length: int
+    time: int
+    unique_id: str
+    auto_learned_pattern: str | None
+
+
+class SequenceObserved(TypedDict):
+    status: str
+    processor_id: str
+    observations_processed: int
+    initial_stm_length: int
+    final_stm_length: int
+    results: list[SequenceItem]
+    auto_learned_patterns: list[str]
+    final_learned_pattern: str | None
+    isolated: bool
+
+
+class Stm(TypedDict):
+    stm: Events
+    session_id: str
+    length: int
+
+
+class Learned(TypedDict):
+    """`pattern_name`: `PTRN|` and 40 hexadecimal digits; "" where there were fewer than two symbols."""
+
+    status: str
+    pattern_name: str
+    session_id: str
+    processor_id: str | None
+    message: str
+
+
+class TrainingFinalized(TypedDict):
+    status: str
+    patterns_processed: int
+    time_ms: float
+    session_id: str
+    node_id: str
+    message: str
+
+
+class Cleared(TypedDict):
+    status: str
+    session_id: str
+
+
+class AllCleared(Cleared):
+    scope: str
+
+
+class Anomaly(TypedDict):
+    observed: str
+    expected: str
+    similarity: float
+
+
+class Prediction(TypedDict):
+    """One learned pattern that matches; docs/predictions.md explains every field."""
+
+    type: str
+    name: str
+    frequency: int
+    emotives: Emotives
+    matches: list[str]
+    past: Events
+    present: Events
+    missing: Events
+    extras: Events
+    future: Events
+    sequence: Events
+    anomalies: list[Anomaly]
+    fuzzy_matches: list[Anomaly]
+    similarity: float
+    evidence: float
+    confidence: float
+    snr: float
+    fragmentation: float
+    potential: float
+    entropy: float
+    normalized_entropy: float
+    global_normalized_entropy: float
+    confluence: float
+    itfdf_similarity: float
+    tfidf_score: float
+    predictive_information: float
+    pattern_probability: float
+    weighted_strength: float
+    bayesian_prior: float
+    bayesian_likelihood: float
+    bayesian_posterior: float
+    weighted_similarity: float | None
+    weighted_evidence: float | None
+    weighted_confidence: float | None
+    weighted_snr: float | None
+    # Only where the state is a single symbol.
+    pattern_data: NotRequired[Events]
+    length: NotRequired[int]
+
+
+class FuturePotential(TypedDict):
+    future: Events
+    aggregate_potential: float
+    supporting_patterns: int
+    total_weighted_frequency: float
+
+
+class Predictions(TypedDict):
+    predictions: list[Prediction]
+    future_potentials: list[FuturePotential] | None
+    count: int
+    session_id: str
+    processor_id: str | None
+    time: int | None
+    unique_id: str | None
+
+
+class Percept(TypedDict, total=False):
+    """The last observation; empty before the first and after a clear."""
+
+    strings: list[str]
+    vectors: list[list[float]]
+    emotives: Emotives
+    path: list[str]
+    metadata: Metadata
+
+
+class PerceptData(TypedDict):
+    percept_data: Percept
+    session_id: str
+    node_id: str
+
+
+class Cognition(TypedDict):
+    predictions: list[Prediction]
+    emotives: Emotives
+    symbols: list[str]
+    command: str
+    metadata: Metadata
+    path: list[str]
+    strings: list[str]
+    vectors: list[list[float]]
+    short_term_memory: Events
+    time: NotRequired[int]
+
+
+class CognitionData(TypedDict):
+    cognition_data: Cognition
+    session_id: str
+    node_id: str
+
+
+class Pattern(TypedDict):
+    """`emotives`: the window of maps it was last learned with; `metadata`: per key the texts of all values."""
+
+    name: str
+    pattern_data: Events
+    length: int
+    frequency: int
+    emotives: list[Emotives]
+    metadata: dict[str, list[str]]
+
+
+class PatternLookup(TypedDict):
+    """`status`: `okay`, or `error` and then a `message` instead of a `pattern`."""
+
+    status: Literal["okay", "error"]
+    pattern: NotRequired[Pattern | None]
+    message: NotRequired[str | None]
+
+
+class PatternAnswer(TypedDict):
+    pattern: PatternLookup
+    node_id: str
+
+
+class PatternCount(TypedDict):
+    pattern_count: int
+    node_id: str
+
+
+class NodePercept(TypedDict):
+    percept_data: Percept
+    node_id: str
+    warning: str
+
+
+class NodeCognition(TypedDict):
+    cognition_data: Cognition
+    node_id: str
+    warning: str
+
+
+class SymbolStatistics(TypedDict):
+    """`frequency`: occurrences over all learns; `pattern_member_frequency`: distinct patterns that hold the symbol."""
+
+    name: str
+    frequency: int
+    pattern_member_frequency: int
+
+
+class Symbols(TypedDict):
+    symbols: dict[str, SymbolStatistics]
+    node_id: str
+
+
+class Affinities(TypedDict):
+    affinities: dict[str, Emotives]
+    node_id: str
+
+
+class Affinity(TypedDict):
+    symbol: str
+    affinity: Emotives
+    node_id: str
+
+
+class Root(TypedDict):
+    service: str
+    version: str
+    description: str
+    docs: str
+    health: str
+    status: str
+    uptime_seconds: float
+    architecture: str
+    session_support: bool
+    program: NotRequired[str]
+
+
+class Health(TypedDict):
+    status: Literal["healthy", "degraded", "unhealthy"]
+    processor_status: str
+    service_name: str
+    uptime_seconds: float
+    issues: list[str]
+    metrics_collected: int
+    last_collection: float
+    active_sessions: int | None
+    timestamp: str
+    program: NotRequired[str]
+
+
+class ReadyPart(TypedDict):
+    ok: bool
+    required: bool
+    latency_ms: float | None
+    error: str | None
+
+
+class Ready(TypedDict):
+    ready: bool
+    parts: dict[str, ReadyPart]
+    cache: dict[str, int]
+    program: str
+    timestamp: str
+
+
+class Status(TypedDict):
+    status: str
+    base_processor_id: str
+    uptime_seconds: float
+    sessions: dict[str, Any]
+    processors: dict[str, Any]
+    version: str
+
+
+class Metrics(TypedDict):
+    timestamp: float
+    sessions: dict[str, Any] | None
+    performance: dict[str, Any] | None
+    resources: dict[str, Any] | None
+    databases: dict[str, Any] | None
+    rates: dict[str, Any] | None
+    processor_manager: dict[str, Any] | None
+    uptime_seconds: float | None
+    active_sessions: int | None
+    error: str | None
+
+
+class MetricStatistics(TypedDict):
+    count: int
+    min: float
+    max: float
+    avg: float
+
+
+class DataPoint(TypedDict):
+    timestamp: float
+    value: float
+    labels: dict[str, str]
+
+
+class MetricHistory(TypedDict):
+    metric_name: str
+    time_range_minutes: int
+    timestamp: float
+    statistics: MetricStatistics
+    data_points: list[DataPoint]
+
+
+class Stats(TypedDict):
+    time_range_minutes: int
+    timestamp: float
+    processor_manager: dict[str, Any] | None
+    current_status: dict[str, Any] | None
+    time_series: dict[str, Any] | None
+    summary: dict[str, Any] | None
+    error: str | None
+
+
+class Concurrency(TypedDict):
+    status: Literal["healthy", "warning", "critical"]
+    current: dict[str, Any]
+    peak: dict[str, Any]
+    limits: dict[str, Any]
+    configuration: dict[str, Any]
+    recommendations: list[dict[str, Any]]
+    timestamp: str
+
+
+class CacheStats(TypedDict):
+    cache_performance: dict[str, Any]
+    cache_health: dict[str, Any]
+    timestamp: str
+
+
+class CacheInvalidated(TypedDict):
+    status: str
+    patterns_invalidated: int | None
+    symbols_invalidated: int | None
+    session_id: str | None
+    reason: str | None
+    timestamp: str
+
+
+class DistributedStmStats(TypedDict):
+    status: str
+    distributed_stm_enabled: NotRequired[bool | None]
+    performance_stats: NotRequired[dict[str, Any] | None]
+    processor_info: NotRequired[dict[str, Any] | None]
+    expected_improvements: NotRequired[Any]
+    reason: NotRequired[str | None]
+    error: NotRequired[str | None]
+    timestamp: str
+
+
+class ConnectionPools(TypedDict):
+    status: Literal["healthy", "degraded", "error"]
+    health: NotRequired[dict[str, Any] | None]
+    pool_statistics: NotRequired[dict[str, Any] | None]
+    connection_optimization: NotRequired[dict[str, Any] | None]
+    performance_improvements: NotRequired[Any]
+    error: NotRequired[str | None]
+    timestamp: str
+
+
+class SnapshotData(TypedDict):
+    active_sessions: int
+    system_status: str
+
+
+class CreatedData(TypedDict):
+    session_id: str
+    node_id: str
+    created_at: str
+
+
+class DestroyedData(TypedDict):
+    session_id: str
+    destroyed_at: str
+    reason: str
+
+
+class Snapshot(TypedDict):
+    event_type: Literal["state.snapshot"]
+    timestamp: str
+    data: SnapshotData
+
+
+class SessionCreated(TypedDict):
+    event_type: Literal["session.created"]
+    timestamp: str
+    data: CreatedData
+
+
+class SessionDestroyed(TypedDict):
+    event_type: Literal["session.destroyed"]
+    timestamp: str
+    data: DestroyedData
+
+
+SessionEvent = Snapshot | SessionCreated | SessionDestroyed

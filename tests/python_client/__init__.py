@@ -1,0 +1,1 @@
+"""The Python client in `clients/python/`, against the real service."""
