@@ -167,6 +167,7 @@ def test_the_openapi_document_is_valid_and_complete(client: httpx.Client) -> Non
     session = "/sessions/{session_id}"
     assert operations == {
         ("GET", "/jobs"),
+        ("POST", "/jobs"),
         ("GET", "/jobs/{job_id}"),
         ("DELETE", "/jobs/{job_id}"),
         ("POST", "/jobs/{job_id}/retry"),

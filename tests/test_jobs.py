@@ -1,33 +1,15 @@
 """`/jobs`: background work, accepted, looked at, cancelled, taken up again."""
 
 from collections.abc import Callable
-from typing import Any
 
 import httpx
 import pytest
 
+from tests.jobs import end_of, start
 from tests.minds import Mind
-from tests.stack import eventually
 
 NewSession = Callable[..., str]
 SEQUENCE = {"observations": [{"strings": ["a"], "unique_id": "1"}, {"strings": ["b"], "unique_id": "2"}]}
-
-
-def start(client: httpx.Client, path: str, body: Any = None, **headers: str) -> dict[str, Any]:
-    """Have something done in the background; answers the job as it was accepted."""
-    answer = client.post(path, params={"mode": "async"}, json=body, headers=headers)
-    assert answer.status_code == 202, answer.text
-    job: dict[str, Any] = answer.json()
-    assert answer.headers["Location"] == f"/jobs/{job['job_id']}"
-    return job
-
-
-def end_of(client: httpx.Client, job: dict[str, Any]) -> dict[str, Any]:
-    """The job when it is finished."""
-    path = f"/jobs/{job['job_id']}"
-    eventually(lambda: client.get(path).json()["state"] not in ("waiting", "running"), "the job is finished")
-    finished: dict[str, Any] = client.get(path).json()
-    return finished
 
 
 @pytest.mark.usefixtures("worker")

@@ -1,5 +1,6 @@
 """What the session endpoints have in common."""
 
+import hashlib
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any
@@ -34,6 +35,11 @@ class SessionView(LeanView):
         if self.session_found:
             response["X-Session-ID"] = kwargs["session_id"]
         return response
+
+
+def scope_of_node(node_id: str) -> str:
+    """Of the keys that are unique per node: hashed, an index entry has no room for a long id beside a long key."""
+    return f"node:{hashlib.sha256(node_id.encode()).hexdigest()}"
 
 
 def answer_once(request: HttpRequest, scope: str, perform: Callable[[], bytes], *, body: bytes = b"") -> HttpResponse:

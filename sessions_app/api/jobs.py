@@ -9,11 +9,12 @@ from drf_spectacular.utils import extend_schema
 from pydantic import Field, TypeAdapter
 from pydantic_core import from_json, to_json
 
-from katoproject.http import json_answer, parse_query
+from katoproject.http import json_answer, parse_body, parse_query, read_raw_body
 from katoproject.views import LeanView
+from sessions_app import config as session_config
 from sessions_app.api import shapes
-from sessions_app.api.base import answer_once_for_session, moment
-from sessions_app.api.schema import JOB_FILTERS, JOB_FINISHED, JOB_NOT_FOUND, errors
+from sessions_app.api.base import answer_once, answer_once_for_session, moment, scope_of_node
+from sessions_app.api.schema import IDEMPOTENCY_KEY, JOB_FILTERS, JOB_FINISHED, JOB_NOT_FOUND, errors
 from sessions_app.jobs import operations
 from sessions_app.jobs.models import Job, Kind, State
 from sessions_app.operations import touch
@@ -26,6 +27,7 @@ _KIND = TypeAdapter(Kind)
 _MODE = TypeAdapter(Literal["sync", "async"])
 
 _PIECE = 1024 * 1024  # bytes of a body in one row
+_BATCH = 500  # sequences that are learned in one transaction
 
 
 def _moment(value: datetime | None) -> str | None:
@@ -104,6 +106,30 @@ class Jobs(LeanView):
         )
         jobs = [described(job) for job in page.jobs]
         return json_answer(to_json({"jobs": jobs, "total": page.total, "skip": skip, "limit": limit}))
+
+    @extend_schema(
+        summary="Let a node learn many sequences in the background",
+        request=shapes.TrainJob,
+        parameters=[IDEMPOTENCY_KEY],
+        responses={202: shapes.JobAnswer, **errors(400, 413, 422)},
+    )
+    def post(self, request: HttpRequest) -> HttpResponse:
+        body = read_raw_body(request)
+        given = parse_body(request, shapes.TrainJob, body)
+        config = session_config.validate(given.config or {})
+
+        def accept() -> bytes:
+            sequences = given.sequences
+            job = operations.accept(
+                kind=Kind.TRAIN,
+                node_id=given.node_id,
+                parameters={"config": config},
+                total=len(sequences),
+                parts=(to_json(sequences[start : start + _BATCH]) for start in range(0, len(sequences), _BATCH)),
+            )
+            return job_text(job)
+
+        return accepted(answer_once(request, scope_of_node(given.node_id), accept, body=body))
 
 
 class OneJob(LeanView):

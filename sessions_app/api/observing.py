@@ -21,7 +21,7 @@ from sessions_app.observations import Observation
 LONG_BATCH = 64 * 1024
 
 
-def _observation(given: shapes.ObservationInput, prefix: str) -> Observation:
+def make_observation(given: shapes.ObservationInput, prefix: str) -> Observation:
     if given.vectors:
         raise NotSupportedYet("vectors", "Vectors are not supported yet; nothing was changed")
     return Observation(
@@ -42,7 +42,7 @@ class Observe(SessionView):
     def post(self, request: HttpRequest, session_id: str) -> HttpResponse:
         body = read_raw_body(request)
         given = parse_body(request, shapes.ObservationInput, body)
-        observation = _observation(given, "obs-")
+        observation = make_observation(given, "obs-")
 
         def perform() -> bytes:
             node_id, observed = operations.observe(session_id=session_id, observation=observation)
@@ -84,7 +84,7 @@ def observe_sequence(session_id: str, given: shapes.ObserveSequence) -> bytes:
     """Observe a sequence, in a request or in a job, and tell how it went. Raises what the operation raises."""
     observed = operations.observe_sequence(
         session_id=session_id,
-        observations=[_observation(item, "seq-obs-") for item in given.observations],
+        observations=[make_observation(item, "seq-obs-") for item in given.observations],
         clear_stm_between=given.clear_stm_between,
         learn_after_each=given.learn_after_each,
         learn_at_end=given.learn_at_end,

@@ -1,6 +1,5 @@
 """`/sessions` and `/sessions/{id}`: create, list, count, look at, keep and delete sessions."""
 
-import hashlib
 from typing import Annotated, Any
 
 from django.conf import settings
@@ -15,7 +14,7 @@ from katoproject.views import LeanView
 from sessions_app import config as session_config
 from sessions_app import operations, reading
 from sessions_app.api import shapes
-from sessions_app.api.base import SessionView, answer_once, answer_once_for_session, moment
+from sessions_app.api.base import SessionView, answer_once, answer_once_for_session, moment, scope_of_node
 from sessions_app.api.schema import E1_NOT_FOUND, IDEMPOTENCY_KEY, PAGE, TTL_SECONDS, errors
 from sessions_app.errors import SessionNotFound
 
@@ -58,9 +57,7 @@ class Sessions(LeanView):
             )
             return to_json(_session(info))
 
-        # Hashed, because an index entry has no room for a long id beside a long key.
-        node = hashlib.sha256(given.node_id.encode()).hexdigest()
-        return answer_once(request, f"node:{node}", perform, body=body)
+        return answer_once(request, scope_of_node(given.node_id), perform, body=body)
 
     @extend_schema(
         summary="Living sessions, newest first",

@@ -1,9 +1,9 @@
 """Inputs and answers of the session endpoints (http-api.md 1.1). The inputs validate, all of them document."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from django.conf import settings
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
 
 MAX_TTL: int = settings.ENV.session_ttl_max
 # Long enough for any name, short enough for an index entry.
@@ -52,6 +52,44 @@ class ObserveSequence(Input):
     learn_after_each: bool = Field(False, description="Learn the STM after every observation.")
     learn_at_end: bool = Field(False, description="Learn the STM once, after the last observation.")
     clear_stm_between: bool = Field(False, description="Empty the STM before every observation but the first.")
+
+
+def _spelling(event: Any) -> str:
+    return "symbols" if isinstance(event, list) else "observation"
+
+
+# An event in short, its symbols alone, or the whole observation. A discriminator, so that an error is told for the
+# spelling that was meant.
+TrainingEvent = Annotated[
+    Annotated[list[str], Tag("symbols")] | Annotated[ObservationInput, Tag("observation")], Discriminator(_spelling)
+]
+
+
+class TrainJob(Input):
+    model_config = ConfigDict(
+        allow_inf_nan=False,
+        json_schema_extra={
+            "examples": [
+                {
+                    "kind": "train",
+                    "node_id": "kitchen",
+                    "sequences": [
+                        [["kettle", "on"], ["boil"], ["tea"]],
+                        [{"strings": ["kettle"], "emotives": {"joy": 1}}, ["boil"], ["coffee"]],
+                    ],
+                }
+            ]
+        },
+    )
+
+    kind: Literal["train"]
+    node_id: NodeId = Field(description="The node that learns.")
+    sequences: list[list[TrainingEvent]] = Field(
+        min_length=1,
+        description="Each is learned as a new session would learn it with observe-sequence and learn_at_end. "
+        "An event is the list of its symbols, or an observation with emotives and metadata.",
+    )
+    config: dict[str, Any] | None = Field(None, description="The configuration of those sessions.")
 
 
 class SessionAnswer(BaseModel):
@@ -218,7 +256,10 @@ class JobSummary(BaseModel):
 
 
 class JobAnswer(JobSummary):
-    result: Any = Field(description="Once it is done: what the synchronous request would have answered.")
+    result: Any = Field(
+        description="What the synchronous request would have answered. Of a training: `sequences` and "
+        "`patterns_learned` (repetitions counted) so far."
+    )
 
 
 class JobList(BaseModel):

@@ -2,10 +2,17 @@
 
 from collections.abc import Callable
 
+from pydantic import TypeAdapter
+from pydantic_core import to_json
+
+from sessions_app import operations
 from sessions_app.api import shapes
 from sessions_app.api.learning import finalize_training
-from sessions_app.api.observing import observe_sequence
+from sessions_app.api.observing import make_observation, observe_sequence
 from sessions_app.jobs.models import Job, JobPart, Kind
+from sessions_app.observations import Observation
+
+_SEQUENCES = TypeAdapter(list[list[shapes.TrainingEvent]])
 
 # Given the job as the last step left it: the units that are done after this step, and the result so far, as JSON.
 Step = Callable[[Job], tuple[int, bytes]]
@@ -29,7 +36,26 @@ def _session_of(job: Job) -> str:
     return str(job.session_id)
 
 
+def _train(job: Job) -> tuple[int, bytes]:
+    """One part: a batch of sequences, each of them the whole life of a session of its own."""
+    [part] = JobPart.objects.filter(job_id=job.id).order_by("number")[:1]
+    sequences = [[_observation(event) for event in given] for given in _SEQUENCES.validate_json(bytes(part.content))]
+    learned = operations.train(node_id=job.node_id, config=job.parameters["config"], sequences=sequences)
+    JobPart.objects.filter(job_id=job.id, number=part.number).delete()
+    done = job.done + len(sequences)
+    before: int = job.result["patterns_learned"] if job.result else 0
+    return done, to_json({"sequences": done, "patterns_learned": before + learned})
+
+
+def _observation(event: list[str] | shapes.ObservationInput) -> Observation:
+    given = shapes.ObservationInput(strings=event) if isinstance(event, list) else event
+    # Nobody is told their ids, and making them would cost a good part of all the rest.
+    given.unique_id = ""
+    return make_observation(given, "")
+
+
 STEPS: dict[str, Step] = {
     Kind.OBSERVE_SEQUENCE: _observe_sequence,
     Kind.FINALIZE_TRAINING: _finalize_training,
+    Kind.TRAIN: _train,
 }

@@ -11,6 +11,7 @@ from sessions_app.operations.deletion import delete, delete_expired
 from sessions_app.operations.learning import Learned, learn
 from sessions_app.operations.observation import observe
 from sessions_app.operations.sequence import SequenceObserved, observe_sequence
+from sessions_app.operations.training import train
 
 __all__ = [
     "Learned",
@@ -27,5 +28,6 @@ __all__ = [
     "observe",
     "observe_sequence",
     "touch",
+    "train",
     "update_config",
 ]

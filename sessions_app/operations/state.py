@@ -199,3 +199,17 @@ class LockedSession:
         if entries:
             streams, positions, values = (list(column) for column in zip(*entries, strict=True))
             execute(_APPEND, {"id": self.id, "streams": streams, "positions": positions, "values": values})
+
+
+class PassingSession(LockedSession):
+    """A new session that is not stored anywhere."""
+
+    def __init__(self, node_id: str, config: dict[str, Any]) -> None:
+        self.id, self.node_id, self.config, self.time = "", node_id, config, 0
+        self.stm, self._emotives, self._metadata = Window(0, 0), Window(0, 0), Window(0, 0)
+        self._loaded = True
+        self._lessons = []
+
+    @property
+    def lessons(self) -> list[Lesson]:
+        return self._lessons
