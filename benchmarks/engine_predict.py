@@ -23,19 +23,19 @@ ZIPF_VOCABULARY, NARROW_VOCABULARY = 5000, 40
 BATCH = 20_000
 STEPS = {
     predict: ("encode", "choose", "align_members", "measure", "group_futures", "describe", "describe_futures"),
-    answer: ("event_lists", "missing_lists", "extra_lists"),
+    answer: ("write_members", "order_futures", "write_futures"),
 }
 
 
 def ask(index: Index, stm: Events) -> predict.Prediction:
-    return predict.predict(index, stm, {}, emotives=lambda names: {})
+    return predict.predict(index.view(), stm, {}, emotives=lambda names: {})
 
 
 def grow(index: Index, source: Source, size: int, sample: list[Any]) -> float:
     """Bring the index to `size` patterns; answers the seconds that took. `sample` collects what to ask about."""
     seconds = 0.0
-    while len(index) < size:
-        rows = source.rows(min(BATCH, size - len(index)))
+    while len(index.view()) < size:
+        rows = source.rows(min(BATCH, size - len(index.view())))
         started = time.perf_counter()
         index.upsert(rows)
         seconds += time.perf_counter() - started
@@ -61,7 +61,7 @@ def report(vocabulary: int, targets: dict[int, float], sizes: list[int], queries
     print(" patterns      p50      p99  p99/p50  target  bytes/pattern  learned/s  learn ms")
     source, index, sample = Source(vocabulary), Index(), list[Any]()
     for size in sizes:
-        before = len(index)
+        before = len(index.view())
         seconds = grow(index, source, size, sample)
         gc.collect()
         times = best_times(index, source.queries(sample, queries), repeats)

@@ -1,22 +1,63 @@
-"""The prediction objects, made of what the kernels computed (engine.md 5.8, 5.10)."""
+"""The JSON of an answer, made of what the kernels computed (engine.md 5.8, 5.10)."""
 
 from collections.abc import Mapping
-from itertools import pairwise, repeat, starmap
 from typing import Any
 
-import numpy as np
+from pydantic_core import to_json
 
-from engine.index import View
 from engine.kernels import Floats, Ints
 from engine.kernels.futures import Futures
-from engine.kernels.lists import Lists, event_lists, extra_lists, match_lists, missing_lists
+from engine.kernels.measure import FIELDS
 from engine.kernels.members import Members
-from engine.kernels.select import DECIMALS
+from engine.kernels.ordering import order_futures
+from engine.kernels.writing import LISTS, write_futures, write_members
+from engine.objects import Cells, Objects
 from engine.observation import mean_emotives
 from engine.query import Query
+from engine.view import View
 
-Events = list[list[str]]
 EmotivesWindows = Mapping[str, list[dict[str, float]]]
+
+PREDICTION = (
+    "type",
+    "name",
+    "frequency",
+    "emotives",
+    "matches",
+    "past",
+    "present",
+    "missing",
+    "extras",
+    "anomalies",
+    "fuzzy_matches",
+    "potential",
+    "evidence",
+    "similarity",
+    "fragmentation",
+    "snr",
+    "confluence",
+    "predictive_information",
+    "sequence",
+    "future",
+    "confidence",
+    "weighted_similarity",
+    "weighted_evidence",
+    "weighted_confidence",
+    "weighted_snr",
+    "entropy",
+    "normalized_entropy",
+    "global_normalized_entropy",
+    "itfdf_similarity",
+    "tfidf_score",
+    "pattern_probability",
+    "weighted_strength",
+    "bayesian_posterior",
+    "bayesian_prior",
+    "bayesian_likelihood",
+)
+"""The fields in their order. Those of a one-symbol state have two more (D13)."""
+ONE_SYMBOL_PREDICTION = (*PREDICTION, "pattern_data", "length")
+WEIGHTED = tuple(field for field in FIELDS if field.startswith("weighted_") and field != "weighted_strength")
 
 
 def describe(
@@ -29,146 +70,74 @@ def describe(
     windows: EmotivesWindows,
     *,
     weighted: bool,
-) -> list[dict[str, Any]]:
-    """The predictions of the chosen members, in that order.
-
-    The events in past, present and future are the very lists in sequence.
-    """
+) -> bytes:
+    """The predictions of the chosen members, in that order: a JSON array."""
     rows = members.rows[chosen]
-    tally = np.zeros(len(view.symbol_frequency) + query.state.size, dtype=np.int64)
-    described = zip(
-        names,
-        view.columns.frequency[rows].tolist(),
-        [mean_emotives(windows[name]) if windows.get(name) else {} for name in names],
-        _lists_of(match_lists(members, chosen), query.observed),
-        _grouped(event_lists(view.columns, rows, np.zeros_like(rows)), view.symbols),
-        members.present[chosen].tolist(),
-        members.future[chosen].tolist(),
-        _grouped(missing_lists(view.columns, members, chosen, query.state, tally), view.symbols),
-        _grouped(extra_lists(view.columns, members, chosen, query.state, query.stm_ends, tally), query.observed),
-        values[chosen].tolist(),
-        repeat(weighted),
-    )  # fmt: skip
-    predictions = list(starmap(_prediction, described))
-    if query.ratios:
-        for prediction in predictions:
-            prediction["anomalies"] = prediction["fuzzy_matches"] = _anomalies(view, query, prediction)
-    if query.state.size == 1:
-        for prediction in predictions:
-            events = prediction["sequence"]
-            prediction.update(pattern_data=events, length=sum(map(len, events)))
-    return predictions
-
-
-def _prediction(
-    name: str,
-    frequency: int,
-    emotives: dict[str, float],
-    matches: list[str],
-    events: Events,
-    present: int,
-    future: int,
-    missing: Events,
-    extras: Events,
-    values: list[float],
-    weighted: bool,
-) -> dict[str, Any]:
-    """The fields in their order; values: as in `engine.kernels.measure.FIELDS`."""
-    (
-        potential, evidence, similarity, fragmentation, snr, confluence, predictive_information, confidence,
-        weighted_similarity, weighted_evidence, weighted_confidence, weighted_snr,
-        entropy, normalized_entropy, global_normalized_entropy, itfdf_similarity, tfidf_score,
-        pattern_probability, weighted_strength, bayesian_posterior,
-    ) = values  # fmt: skip
-    return {
-        "type": "prototypical",
-        "name": name,
-        "frequency": frequency,
-        "emotives": emotives,
-        "matches": matches,
-        "past": events[:present],
-        "present": events[present:future],
-        "missing": missing,
-        "extras": extras,
-        "anomalies": [],
-        "fuzzy_matches": [],
-        "potential": potential,
-        "evidence": evidence,
-        "similarity": similarity,
-        "fragmentation": fragmentation,
-        "snr": snr,
-        "confluence": confluence,
-        "predictive_information": predictive_information,
-        "sequence": events,
-        "future": events[future:],
-        "confidence": confidence,
-        "weighted_similarity": weighted_similarity if weighted else None,
-        "weighted_evidence": weighted_evidence if weighted else None,
-        "weighted_confidence": weighted_confidence if weighted else None,
-        "weighted_snr": weighted_snr if weighted else None,
-        "entropy": entropy,
-        "normalized_entropy": normalized_entropy,
-        "global_normalized_entropy": global_normalized_entropy,
-        "itfdf_similarity": itfdf_similarity,
-        "tfidf_score": tfidf_score,
-        "pattern_probability": pattern_probability,
-        "weighted_strength": weighted_strength,
-        "bayesian_posterior": bayesian_posterior,
-        "bayesian_prior": pattern_probability,
-        "bayesian_likelihood": similarity,
-    }
-
-
-def describe_futures(
-    view: View, members: Members, futures: Futures, aggregate: Floats, described: Mapping[int, Events]
-) -> list[dict[str, Any]]:
-    """The future potentials: by aggregate_potential to 12 decimals, then by the symbols of the future.
-
-    described: by member the futures that are in the answer already.
-    """
-    first = futures.first.tolist()
-    others = np.array([member for member in first if member not in described], dtype=np.int64)
-    lists = event_lists(view.columns, members.rows[others], members.future[others])
-    events = {**described, **dict(zip(others.tolist(), _grouped(lists, view.symbols), strict=True))}
-    groups = zip(
-        np.rint(aggregate * -DECIMALS).tolist(),
-        map(events.__getitem__, first),
-        aggregate.tolist(),
-        futures.members.tolist(),
-        futures.weight.tolist(),
-        strict=True,
+    lengths = view.columns.starts[rows + 1] - view.columns.starts[rows]
+    objects = Objects(len(chosen))
+    written = write_members(view.columns, members, chosen, query.state, query.stm_ends, view.json, query.json)
+    cells = dict(zip(LISTS, objects.parts(*written, b"[", b"]"), strict=True))
+    numbers = [*values[chosen].T.ravel().tolist(), *view.columns.frequency[rows].tolist(), *lengths.tolist()]
+    cells.update(zip((*FIELDS, "frequency", "length"), objects.numbers(numbers), strict=True))
+    cells.update(
+        type=objects.constant("prototypical"),
+        name=objects.texts([b'"%b"' % name.encode() for name in names]),
+        emotives=_emotives(objects, names, windows),
+        anomalies=_anomalies(objects, view, query, members, chosen),
+        bayesian_prior=cells["pattern_probability"],
+        bayesian_likelihood=cells["similarity"],
+        pattern_data=cells["sequence"],
     )
-    return [
+    cells["fuzzy_matches"] = cells["anomalies"]
+    if not weighted:
+        cells.update(dict.fromkeys(WEIGHTED, objects.constant(None)))
+    order = ONE_SYMBOL_PREDICTION if query.state.size == 1 else PREDICTION
+    return objects.join({field: cells[field] for field in order})
+
+
+def describe_futures(view: View, members: Members, futures: Futures) -> bytes:
+    """The future potentials, by aggregate_potential to 12 decimals, then by the symbols of the future: a JSON array."""
+    if len(futures.first) == 0:
+        return b"[]"
+    order = order_futures(view.columns, members, futures, view.texts)
+    first = futures.first[order]
+    objects = Objects(len(first))
+    written = write_futures(view.columns, members.rows[first], members.future[first], view.json)
+    [future] = objects.parts(*written, b"[", b"]")
+    columns = (futures.aggregate, futures.members, futures.weight)
+    aggregate, supporting, weight = objects.numbers([number for c in columns for number in c[order].tolist()])
+    return objects.join(
         {
             "future": future,
-            "aggregate_potential": potential,
+            "aggregate_potential": aggregate,
             "supporting_patterns": supporting,
             "total_weighted_frequency": weight,
         }
-        for _, future, potential, supporting, weight in sorted(groups)
-    ]
+    )
 
 
-def _grouped(lists: Lists, symbols: list[str]) -> list[Events]:
-    """Per owner its lists of symbols."""
-    events = _lists_of(lists, symbols)
-    return [events[start:end] for start, end in pairwise(lists.owned.tolist())]
+def _emotives(objects: Objects, names: list[str], windows: EmotivesWindows) -> Cells:
+    if not any(windows.values()):
+        return objects.constant({})
+    return objects.texts([to_json(mean_emotives(windows.get(name, ()))) for name in names])
 
 
-def _lists_of(lists: Lists, symbols: list[str]) -> Events:
-    bounds = lists.bounds.tolist()
-    flat = [symbols[item] for item in lists.items[: bounds[-1]].tolist()]
-    return [flat[start:end] if start < end else [] for start, end in pairwise(bounds)]
-
-
-def _anomalies(view: View, query: Query, prediction: Mapping[str, Any]) -> list[dict[str, Any]]:
+def _anomalies(objects: Objects, view: View, query: Query, members: Members, chosen: Ints) -> Cells:
     """5.4: the inexact matches. The first of the most similar pattern symbols is the expected one."""
-    anomalies = []
-    flat = [symbol for event in prediction["sequence"] for symbol in event]
-    for symbol in prediction["matches"]:
+    if not query.ratios:
+        return objects.constant([])
+    return objects.texts([to_json(_inexact_matches(view, query, members, member)) for member in chosen.tolist()])
+
+
+def _inexact_matches(view: View, query: Query, members: Members, member: int) -> list[dict[str, Any]]:
+    row = members.rows[member]
+    pattern = view.columns.tokens[view.columns.starts[row] : view.columns.starts[row + 1]].tolist()
+    places = members.match_places[members.match_starts[member] : members.match_starts[member + 1]]
+    inexact = []
+    for symbol in map(query.observed.__getitem__, places.tolist()):
         ratios = query.ratios[symbol]
-        expected = max(flat, key=lambda other: ratios.get(view.numbers[other], -1.0))
-        if expected != symbol:
-            similarity = ratios[view.numbers[expected]] * 100 / 100
-            anomalies.append({"observed": symbol, "expected": expected, "similarity": similarity})
-    return anomalies
+        expected = max(pattern, key=lambda token: ratios.get(token, -1.0))
+        if view.symbols[expected] != symbol:
+            similarity = ratios[expected] * 100 / 100
+            inexact.append({"observed": symbol, "expected": view.symbols[expected], "similarity": similarity})
+    return inexact

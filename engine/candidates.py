@@ -4,12 +4,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from engine.index import View
 from engine.kernels import Floats, Ints
 from engine.kernels.blocks import WORD
 from engine.kernels.measure import Weights
 from engine.kernels.select import Found, select, select_by_first, select_long
 from engine.query import Query
+from engine.view import View
 
 _ROOM = 512
 """Candidates found beyond the limit before the best are picked: few enough to raise the bar early."""

@@ -4,9 +4,10 @@
     index.upsert([(name, events, frequency), …])   # new patterns, or new frequencies of known ones
     index.remove([name, …])
     index.clear()
-    len(index)                                      # patterns
     index.memory_bytes()
-    index.symbol_statistics()                       # freq(x) and pmf(x)
+    view = index.view()
+    len(view)                                       # patterns
+    view.symbol_statistics()                        # freq(x) and pmf(x)
 
 A pattern's name is 40 hexadecimal digits; `events` of a known name are not looked at again. All symbol statistics of
 engine.md 1 follow from the patterns: freq(x), pmf(x), N, V and total_symbols. The order of upserts makes no difference
@@ -18,11 +19,8 @@ copied. Changes lock each other out.
 """
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
 from itertools import accumulate, chain
-from sys import getsizeof
 from threading import Lock
-from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -32,65 +30,12 @@ from engine.kernels import Bytes, Ints
 from engine.kernels.columns import Columns
 from engine.kernels.domain import Statistics
 from engine.kernels.names import count_learned, count_members, enter_rows, find_rows, new_slots
-from engine.kernels.text import Texts
-from engine.minhash import Hashes, symbol_hashes
+from engine.symbols import SymbolTable
+from engine.view import NAME_BYTES, View
 
 Row = tuple[str, Sequence[Sequence[str]], int]
 
 _NARROW, _WIDE = np.dtype(np.uint16), np.dtype(np.uint32)
-_NAME_BYTES = 20
-
-
-class SymbolStatistics(NamedTuple):
-    frequency: int
-    """freq(x)"""
-    membership: int
-    """pmf(x)"""
-
-
-class _SymbolNumbers(dict[str, int]):
-    """Numbers symbols by order of arrival: looking one up is enough."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.symbols: list[str] = []
-
-    def __missing__(self, symbol: str) -> int:
-        number = self[symbol] = len(self.symbols)
-        self.symbols.append(symbol)
-        return number
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class View:
-    """An index at one moment.
-
-    symbols: by token, and some more if the index has grown since. numbers: the tokens by symbol, likewise.
-    symbol_frequency: freq(x) by token. longest: most symbols in a pattern. total_symbols: Σ length·frequency.
-    """
-
-    columns: Columns
-    statistics: Statistics
-    symbol_frequency: Ints
-    texts: Texts
-    symbol_hashes: Hashes
-    symbols: list[str]
-    numbers: dict[str, int]
-    longest: int
-    total_symbols: int
-
-    def names(self, rows: Ints) -> npt.NDArray[np.bytes_]:
-        """The binary names of rows, to sort by. (As bytes; NumPy drops zeros at the end, which sort first anyway.)"""
-        return self.columns.names[rows].view(f"S{_NAME_BYTES}")[:, 0]
-
-    def hex_names(self, rows: Ints) -> list[str]:
-        digits = self.columns.names[rows].tobytes().hex()
-        return [digits[start : start + 2 * _NAME_BYTES] for start in range(0, len(digits), 2 * _NAME_BYTES)]
-
-    def token(self, symbol: str) -> int | None:
-        """The number of a symbol that some pattern had when the view was taken."""
-        token = self.numbers.get(symbol)
-        return token if token is not None and token < len(self.symbol_frequency) else None
 
 
 class Index:
@@ -100,9 +45,6 @@ class Index:
         self._width = _WIDE if wide else _NARROW
         self._changing = Lock()
         self._start_empty()
-
-    def __len__(self) -> int:
-        return self._view.statistics.pattern_count
 
     def view(self) -> View:
         return self._view
@@ -122,12 +64,12 @@ class Index:
         with self._changing:
             found = find_rows(names, self._names.array(), self._slots)
             known = found >= 0
-            self._change(found[known], frequencies[known])
             new = [
                 events for (events, _), is_known in zip(latest.values(), known.tolist(), strict=True) if not is_known
             ]
-            if new:
+            if new:  # first, because it is this that can fail
                 self._append(names[~known], new, frequencies[~known])
+            self._change(found[known], frequencies[known])
             self._publish()
 
     def remove(self, names: Iterable[str]) -> None:
@@ -148,29 +90,11 @@ class Index:
 
     def memory_bytes(self) -> int:
         columns = (self._names, self._starts, self._event_starts, self._tokens, self._ends, self._frequency)
-        symbols = (self._code_points, self._text_starts, self._symbol_hashes)
         arrays = self._slots.nbytes + self._symbol_frequency.nbytes + self._membership.nbytes
-        objects = getsizeof(self._numbers) + getsizeof(self._numbers.symbols) + self._symbol_bytes
-        return sum(column.nbytes() for column in (*columns, *symbols)) + arrays + objects
-
-    def symbol_statistics(self) -> dict[str, SymbolStatistics]:
-        """freq(x) and pmf(x) of every symbol of the node, sorted by symbol."""
-        view = self._view
-        counts = zip(view.symbol_frequency.tolist(), view.statistics.membership.tolist(), strict=True)
-        symbols = view.symbols[: len(view.symbol_frequency)]
-        return {
-            symbol: SymbolStatistics(frequency, membership)
-            for symbol, (frequency, membership) in sorted(zip(symbols, counts, strict=True))
-            if membership > 0
-        }
+        return sum(column.nbytes() for column in columns) + arrays + self._symbols.memory_bytes()
 
     def _start_empty(self) -> None:
-        self._numbers = _SymbolNumbers()
-        self._symbol_bytes = 0
-        self._code_points = Column(np.uint32)
-        self._text_starts = Column(np.int64)
-        self._text_starts.append([0])
-        self._symbol_hashes = Column(np.uint32)
+        self._symbols = SymbolTable()
         self._symbol_frequency = np.zeros(0, dtype=np.int64)
         self._membership = np.zeros(0, dtype=np.int64)
         self._pattern_count = self._total_symbols = 0
@@ -178,7 +102,7 @@ class Index:
         self._publish()
 
     def _start_without_patterns(self) -> None:
-        self._names = Column(np.uint8, (_NAME_BYTES,))
+        self._names = Column(np.uint8, (NAME_BYTES,))
         self._starts, self._event_starts = Column(np.int64), Column(np.int64)
         self._starts.append([0])
         self._event_starts.append([0])
@@ -190,10 +114,13 @@ class Index:
     def _append(self, names: Bytes, patterns: list[Sequence[Sequence[str]]], frequencies: Ints) -> None:
         """Rows for new patterns."""
         first = len(self._frequency.array())
-        numbers = self._numbers
+        numbers = self._symbols.numbers
         tokens = [numbers[symbol] for events in patterns for event in events for symbol in event]
         ends = [list(accumulate(map(len, events))) for events in patterns]
-        self._append_symbols()
+        self._symbols.extend()
+        added = len(self._symbols) - len(self._symbol_frequency)
+        self._symbol_frequency = np.pad(self._symbol_frequency, (0, added))
+        self._membership = np.pad(self._membership, (0, added))
         self._append_rows(
             names,
             np.fromiter((pattern_ends[-1] for pattern_ends in ends), dtype=np.int64, count=len(ends)),
@@ -206,19 +133,6 @@ class Index:
         self._count(rows, frequencies)
         self._count_members(rows, 1)
 
-    def _append_symbols(self) -> None:
-        """Columns for the symbols that have got a number since the last time."""
-        known = len(self._symbol_frequency)
-        new = self._numbers.symbols[known:]
-        texts = [np.frombuffer(symbol.encode("utf-32-le", "surrogatepass"), dtype="<u4") for symbol in new]
-        lengths = np.fromiter(map(len, new), dtype=np.int64, count=len(new))
-        self._text_starts.append(self._text_starts.array()[-1] + np.cumsum(lengths))
-        self._code_points.append(np.concatenate(texts) if texts else ())
-        self._symbol_hashes.append(symbol_hashes(new))
-        self._symbol_frequency = np.pad(self._symbol_frequency, (0, len(new)))
-        self._membership = np.pad(self._membership, (0, len(new)))
-        self._symbol_bytes += sum(map(getsizeof, new))
-
     def _append_rows(
         self,
         names: Bytes,
@@ -230,7 +144,7 @@ class Index:
     ) -> None:
         first = len(self._frequency.array())
         self._longest = max(self._longest, int(lengths.max(initial=0)))
-        if max(self._longest, len(self._numbers)) > np.iinfo(_NARROW).max:
+        if max(self._longest, len(self._symbols)) > np.iinfo(_NARROW).max:
             self._width = _WIDE
             self._tokens.widen(_WIDE)
             self._ends.widen(_WIDE)
@@ -297,10 +211,11 @@ class Index:
             ),
             statistics=Statistics(self._pattern_count, int(np.count_nonzero(self._membership)), self._membership),
             symbol_frequency=self._symbol_frequency,
-            texts=Texts(self._code_points.array(), self._text_starts.array()),
-            symbol_hashes=self._symbol_hashes.array(),
-            symbols=self._numbers.symbols,
-            numbers=self._numbers,
+            texts=self._symbols.texts(),
+            json=self._symbols.json(),
+            symbol_hashes=self._symbols.hashes(),
+            symbols=self._symbols.numbers.symbols,
+            numbers=self._symbols.numbers,
             longest=self._longest,
             total_symbols=self._total_symbols,
         )
@@ -308,6 +223,6 @@ class Index:
 
 def _binary_names(names: Collection[str]) -> Bytes:
     """Shape (names, 20). Raises ValueError for what is not 40 hexadecimal digits."""
-    if any(len(name) != 2 * _NAME_BYTES for name in names):
+    if any(len(name) != 2 * NAME_BYTES for name in names):
         raise ValueError("a pattern name has 40 hexadecimal digits")
-    return np.frombuffer(bytes.fromhex("".join(names)), dtype=np.uint8).reshape(-1, _NAME_BYTES)
+    return np.frombuffer(bytes.fromhex("".join(names)), dtype=np.uint8).reshape(-1, NAME_BYTES)

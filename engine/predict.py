@@ -1,8 +1,9 @@
 """Predictions of a node for an STM.
 
-    prediction = predict(index, stm, config, emotives=fetch_windows, affinity=…, finalized=…)
-    prediction.predictions         # list of dicts, fields and their order as in engine.md 5.10
-    prediction.future_potentials   # list of dicts (5.8)
+    prediction = predict(index.view(), stm, config, emotives=fetch_windows, affinity=…, finalized=…)
+    prediction.predictions         # JSON, an array of objects; fields and their order as in engine.md 5.10
+    prediction.future_potentials   # likewise (5.8)
+    prediction.count               # how many predictions
 
 config: the session's effective configuration; keys of other concerns are ignored.
 emotives: called once with the names of the patterns to be returned, best first, if there are any; answers the stored
@@ -19,13 +20,12 @@ NUMBA_CACHE_DIR set before `engine` is imported.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from engine.answer import describe, describe_futures
 from engine.candidates import choose
-from engine.index import Index, View
 from engine.kernels import Floats, Ints
 from engine.kernels.futures import group_futures
 from engine.kernels.measure import FIELDS, measure, share_futures
@@ -35,6 +35,7 @@ from engine.kernels.select import DECIMALS
 from engine.options import Options
 from engine.query import affinity_weights, encode
 from engine.stm import Stm
+from engine.view import View
 
 EmotivesOf = Callable[[list[str]], Mapping[str, list[dict[str, float]]]]
 
@@ -52,13 +53,20 @@ class Finalized:
     global_normalized_entropy: Callable[[list[str]], Mapping[str, float]]
 
 
-class Prediction(NamedTuple):
-    predictions: list[dict[str, Any]]
-    future_potentials: list[dict[str, Any]]
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """Two JSON arrays, and the length of the first."""
+
+    predictions: bytes
+    future_potentials: bytes
+    count: int
+
+
+NOTHING = Prediction(b"[]", b"[]", 0)
 
 
 def predict(
-    index: Index,
+    view: View,
     stm: Stm,
     config: Mapping[str, Any],
     *,
@@ -68,12 +76,13 @@ def predict(
 ) -> Prediction:
     """The predictions for `stm`, best first. Raises ValueError for an unknown filter or rank field."""
     options = Options.from_config(config)
-    view = index.view()
     if not any(stm) or view.statistics.pattern_count == 0:
-        return Prediction([], [])
+        return NOTHING
     query = encode(view, stm, options)
     weights = affinity_weights(view, query, affinity)
     rows, similarity, by_similarity = choose(view, query, weights, 3 * options.max_predictions)
+    if len(rows) == 0:
+        return NOTHING
     if query.state.size == 1:
         members = align_first_symbols(view.columns, rows)
     else:
@@ -88,14 +97,11 @@ def predict(
         weights,
     )
     futures = group_futures(view.columns, members, similarity)
-    aggregate = futures.weight / (_total(futures.weight) or 1.0)
-    share_futures(futures.group_of, aggregate, values)
+    share_futures(futures.group_of, futures.aggregate, values)
     chosen = _rank(view, members, values, by_similarity, options)
     names = view.hex_names(members.rows[chosen])
-    windows = emotives(names) if names else {}
-    predictions = describe(view, query, members, chosen, names, values, windows, weighted=weights.active)
-    described = {m: fields["future"] for m, fields in zip(chosen.tolist(), predictions, strict=True)}
-    return Prediction(predictions, describe_futures(view, members, futures, aggregate, described))
+    predictions = describe(view, query, members, chosen, names, values, emotives(names), weighted=weights.active)
+    return Prediction(predictions, describe_futures(view, members, futures), len(chosen))
 
 
 def _finalized_members(view: View, members: Members, finalized: Finalized | None) -> FinalizedMembers:
@@ -119,11 +125,3 @@ def _rank(view: View, members: Members, values: Floats, by_similarity: Ints, opt
 
 
 _SAME_VALUE = {"bayesian_prior": "pattern_probability", "bayesian_likelihood": "similarity"}
-
-
-def _total(values: Floats) -> float:
-    """The sum from left to right, as the plain implementation has it; NumPy adds in pairs."""
-    total = 0.0
-    for value in values.tolist():
-        total += value
-    return total

@@ -6,8 +6,8 @@ from itertools import accumulate
 from math import floor
 
 import numpy as np
+from pydantic_core import to_json
 
-from engine.index import View
 from engine.kernels import Flags, Ints
 from engine.kernels.alignment import Fuzzy, State
 from engine.kernels.blocks import WORD
@@ -15,9 +15,12 @@ from engine.kernels.filters import compare_signatures, keep_lengths, keep_overla
 from engine.kernels.measure import Weights
 from engine.kernels.select import Recall, least_common
 from engine.kernels.text import NO_NEEDLE, Needle, needle, similar_symbols
+from engine.kernels.writing import Json
 from engine.minhash import signature_part, symbol_hashes
 from engine.options import Options
 from engine.stm import Stm, state
+from engine.symbols import json_texts
+from engine.view import View
 
 _NO_INTS = np.zeros(0, dtype=np.int64)
 _NO_FLAGS = np.zeros(0, dtype=np.bool_)
@@ -28,12 +31,14 @@ Ratios = Mapping[str, Mapping[int, float]]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Query:
-    """observed: the state's symbols by place. state: the same as tokens, unknown symbols numbered on from the known.
+    """observed: the state's symbols by place; json: the same as JSON; state: the same as tokens, unknown symbols
+    numbered on from the known.
 
     stm_ends: the ends of the STM's events. text: the joined state in character mode.
     """
 
     observed: list[str]
+    json: Json
     state: State
     stm_ends: Ints
     recall: Recall
@@ -60,6 +65,7 @@ def encode(view: View, stm: Stm, options: Options) -> Query:
         least = np.full(view.longest + 1, int(threshold > 0))
     return Query(
         observed=observed,
+        json=json_texts([to_json(symbol) for symbol in observed]),
         state=encoded,
         stm_ends=np.fromiter(accumulate(map(len, stm)), dtype=np.int64, count=len(stm)),
         recall=Recall(threshold, by_tokens, least, bool(options.filter_pipeline), allowed),

@@ -22,7 +22,7 @@ def warm() -> None:
                 {"use_token_matching": False, "filter_pipeline": FILTERS, "length_min_ratio": 0.0},
                 {"fuzzy_token_threshold": 0.5},
             ):
-                predict(index, stm, config, emotives=lambda names: {}, affinity={"a": 1.0}, finalized=finalized)
+                predict(index.view(), stm, config, emotives=lambda names: {}, affinity={"a": 1.0}, finalized=finalized)
 
 
 def _finalized(index: Index) -> Finalized:

@@ -34,8 +34,8 @@ _PATTERNS_OF_THAT_MOMENT = """
 def finalize(*, node_id: str) -> int:
     """Keep the node's statistics as they are now; answers the number of patterns they are about."""
     followed = indexes.follow(node_id)
-    members = {symbol: pmf for symbol, (_, pmf) in followed.index.symbol_statistics().items()}
-    statistics = to_json({"patterns": len(followed.index), "members": members}).decode()
+    members = {symbol: pmf for symbol, (_, pmf) in followed.view.symbol_statistics().items()}
+    statistics = to_json({"patterns": len(followed.view), "members": members}).decode()
     execute(
         _KEEP,
         {
@@ -45,7 +45,7 @@ def finalize(*, node_id: str) -> int:
             "memory": followed.version.memory,
         },
     )
-    return len(followed.index)
+    return len(followed.view)
 
 
 @dataclass(frozen=True, slots=True)

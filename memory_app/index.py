@@ -17,6 +17,7 @@ from django.conf import settings
 from pydantic_core import from_json
 
 from engine.index import Index, Row
+from engine.view import View
 from katoproject.postgresql.statements import execute, fetch_in_batches
 
 # Ids at or above the next one to be given out are left over from another life of the database (a restored back-up):
@@ -75,8 +76,9 @@ class NodeIndex:
                 self._start_anew(memory=-1, snapshot="1:1:")
             else:
                 self._apply(rows)
-            version = NodeVersion(self.memory, self.index.view().total_symbols, self.finalized_version)
-            return Followed(self.node_id, self.index, version, self.snapshot)
+            view = self.index.view()
+            version = NodeVersion(self.memory, view.total_symbols, self.finalized_version)
+            return Followed(view, version, self.snapshot)
 
     def _look(self) -> list[tuple[Any, ...]]:
         return execute(_CHANGES, {"node_id": self.node_id, "memory": self.memory, "horizon": self.horizon})
@@ -100,10 +102,13 @@ class NodeIndex:
 
 @dataclass(frozen=True, slots=True)
 class Followed:
-    """A node's index as it was when somebody looked; `snapshot` is PostgreSQL's text of that moment."""
+    """A node's index as it was when somebody looked; `snapshot` is PostgreSQL's text of that moment.
 
-    node_id: str
-    index: Index
+    A view, because the index goes on: another thread may follow a later learn before this one has predicted, and what
+    is cached under `version` must be of that version.
+    """
+
+    view: View
     version: NodeVersion
     snapshot: str
 

@@ -35,11 +35,11 @@ class Memory:
         return self.followed.version
 
     def predict(self, stm: list[list[str]], config: Mapping[str, Any]) -> Prediction:
-        """Predictions for the STM, best first, and future potentials. `config`: the session's effective one."""
+        """`config`: the session's effective one."""
         emotive = config.get("affinity_emotive")
         moment = finalizing.moment(self.version.memory) if self.version.finalized else None
         return predict(
-            self.followed.index,
+            self.followed.view,
             stm,
             config,
             emotives=self._emotives,

@@ -4,11 +4,12 @@ Predictions depend on the session at one version and on the node at one version,
 again, they cost what a read costs.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
-from pydantic_core import from_json, to_json
+from pydantic_core import from_json
 
+from engine.predict import Prediction
 from engine.stm import state
 from katoproject.postgresql.statements import execute_one
 from memory_app.index import NodeVersion
@@ -51,7 +52,15 @@ class Cognition:
 def predictions(session_id: str) -> bytes:
     """JSON of `predictions`, `future_potentials` and `count` for the STM as it is. Raises SessionNotFound."""
     version, node_id, config, events = admitted(session_id, execute_one(_STATE, {"id": session_id}))
-    return _predict(session_id, version, node_id, config, events, view="predictions")
+    return _predict(session_id, version, node_id, config, events, view="predictions", answer=_whole)
+
+
+def _whole(predicted: Prediction) -> bytes:
+    return b'{"predictions":%b,"future_potentials":%b,"count":%d}' % (
+        predicted.predictions,
+        predicted.future_potentials,
+        predicted.count,
+    )
 
 
 def cognition(session_id: str) -> Cognition:
@@ -59,24 +68,29 @@ def cognition(session_id: str) -> Cognition:
     version, node_id, config, time, events, seen, emotives = admitted(
         session_id, execute_one(_COGNITION, {"id": session_id})
     )
-    answer = _predict(session_id, version, node_id, config, seen, view="cognition")
-    made = to_json(from_json(answer)["predictions"])
+    made = _predict(
+        session_id, version, node_id, config, seen, view="cognition", answer=lambda predicted: predicted.predictions
+    )
     return Cognition(node_id, made, from_json(emotives) if emotives else {}, from_json(f"[{events}]"), time)
 
 
-def _predict(session_id: str, version: int, node_id: str, config: str, events: str, *, view: str) -> bytes:
+def _predict(
+    session_id: str,
+    version: int,
+    node_id: str,
+    config: str,
+    events: str,
+    *,
+    view: str,
+    answer: Callable[[Prediction], bytes],
+) -> bytes:
+    """The `answer` made of what the node predicts for the events, cached as this `view` of the session."""
     memory = recall(node_id)
     name = f"{view}:{_text(memory.version)}"
     cached = cache.get(session_id, version, name)
     if cached is not None:
         return cached
-    predicted = memory.predict(from_json(f"[{events}]"), effective(from_json(config)))
-    answer: dict[str, Any] = {
-        "predictions": predicted.predictions,
-        "future_potentials": predicted.future_potentials,
-        "count": len(predicted.predictions),
-    }
-    payload = to_json(answer)
+    payload = answer(memory.predict(from_json(f"[{events}]"), effective(from_json(config))))
     cache.put(session_id, version, name, payload)
     return payload
 

@@ -9,8 +9,9 @@ from pytest_django import DjangoDbBlocker
 
 from engine.learning import prepare_lesson
 from memory_app import nodes
-from memory_app.index import Indexes
+from memory_app.index import Indexes, NodeIndex
 from memory_app.learning import learn
+from memory_app.recall import recall
 
 PATTERNS = 200
 
@@ -38,12 +39,14 @@ def teach(node_id: str, *symbols: str) -> None:
 @pytest.mark.usefixtures("server")
 def test_the_node_used_longest_ago_is_dropped_and_rebuilt_on_demand(node: Callable[[], str]) -> None:
     first, second, third = node(), node(), node()
-    size = Indexes(budget_bytes=10**9).follow(first).index.memory_bytes()
+    whole = NodeIndex(first)
+    whole.follow()
+    size = whole.index.memory_bytes()
     indexes = Indexes(budget_bytes=int(2.5 * size))
     for node_id in (first, second, first, third):
-        assert len(indexes.follow(node_id).index) == PATTERNS
+        assert len(indexes.follow(node_id).view) == PATTERNS
     assert set(indexes) == {first, third}
-    assert len(indexes.follow(second).index) == PATTERNS
+    assert len(indexes.follow(second).view) == PATTERNS
     assert set(indexes) == {third, second}
 
 
@@ -52,7 +55,7 @@ def test_a_node_beyond_the_whole_budget_is_served_all_the_same(node: Callable[[]
     first, second = node(), node()
     indexes = Indexes(budget_bytes=1)
     for node_id in (first, second, first):
-        assert len(indexes.follow(node_id).index) == PATTERNS
+        assert len(indexes.follow(node_id).view) == PATTERNS
         assert list(indexes) == [node_id]
 
 
@@ -63,15 +66,27 @@ def test_an_index_follows_by_what_changed_and_starts_anew_after_clear_all(node: 
     before = indexes.follow(node_id)
     teach(node_id, "one more", "symbol 0")
     after = indexes.follow(node_id)
-    assert after.index is before.index
-    assert len(after.index) == PATTERNS + 1
+    assert len(after.view) == PATTERNS + 1
     assert after.version.learned > before.version.learned
-    assert after.index.symbol_statistics()["symbol 0"] == (2, 1)
+    assert after.view.symbol_statistics()["symbol 0"] == (2, 1)
     nodes.clear(node_id=node_id)
-    assert len(indexes.follow(node_id).index) == 0
+    assert len(indexes.follow(node_id).view) == 0
     assert indexes.follow(node_id).version.memory != after.version.memory
     teach(node_id, "again")
-    assert len(indexes.follow(node_id).index) == 1
+    assert len(indexes.follow(node_id).view) == 1
+
+
+@pytest.mark.usefixtures("server")
+def test_a_memory_predicts_what_its_version_knows_whatever_another_thread_follows(node: Callable[[], str]) -> None:
+    """Or a later answer would be cached under the earlier version."""
+    node_id = node()
+    asked: list[list[str]] = [["first"], ["second"]]
+    memory = recall(node_id)
+    teach(node_id, "one more")
+    later = recall(node_id)  # brings the very index up to date that `memory` was recalled from
+    assert memory.version.learned + 2 == later.version.learned
+    assert memory.predict(asked, {"max_predictions": 1000}).count == PATTERNS
+    assert later.predict(asked, {"max_predictions": 1000}).count == PATTERNS + 1
 
 
 @pytest.mark.usefixtures("server")

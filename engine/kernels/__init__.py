@@ -17,6 +17,8 @@ F = TypeVar("F", bound=Callable[..., Any])
 Tokens = npt.NDArray[np.unsignedinteger[Any]]
 """16 or 32 bits wide."""
 Ints = npt.NDArray[np.int64]
+Numbers = npt.NDArray[np.integer[Any]]
+"""Tokens or Ints."""
 Floats = npt.NDArray[np.float64]
 Masks = npt.NDArray[np.uint64]
 Bytes = npt.NDArray[np.uint8]

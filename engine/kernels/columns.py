@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from engine.kernels import Bytes, Ints, Tokens, inlined
+from engine.kernels import Bytes, Ints, Numbers, Tokens, inlined
 
 
 class Columns(NamedTuple):
@@ -25,7 +25,7 @@ class Columns(NamedTuple):
 
 
 @inlined
-def event_end(ends: Tokens, events: int, number: int) -> int:
+def event_end(ends: Numbers, events: int, number: int) -> int:
     """Where the first `number` events of the pattern end whose events start at `events` in the column `ends`."""
     return int(ends[events + number - 1]) if number > 0 else 0
 

@@ -13,12 +13,14 @@ class Futures(NamedTuple):
     """The groups, in ensemble order of their first members.
 
     group_of: by member, -1 if its future is empty. first: the first member. members: how many. weight: Σ f·s.
+    aggregate: its share of the sum of all weights.
     """
 
     group_of: Ints
     first: Ints
     members: Ints
     weight: Floats
+    aggregate: Floats
 
 
 @inlined
@@ -92,4 +94,8 @@ def group_futures(columns: Columns, members: Members, similarity: Floats) -> Fut
         group_of[m] = group
         group_members[group] += 1
         weight[group] += np.int64(frequency[rows[m]]) * similarity[m]
-    return Futures(group_of, first[:groups], group_members[:groups], weight[:groups])
+    total = 0.0
+    for group in range(groups):
+        total += weight[group]
+    aggregate = weight[:groups] / (total if total != 0 else 1.0)
+    return Futures(group_of, first[:groups], group_members[:groups], weight[:groups], aggregate)

@@ -66,7 +66,7 @@ class SymbolStatistics(LeanView):
     @extend_schema(summary="Frequency of every symbol", parameters=_NODE, responses={200: shapes.SymbolsAnswer})
     def get(self, request: HttpRequest) -> HttpResponse:
         node_id = node_of(request)
-        statistics = indexes.follow(node_id).index.symbol_statistics()
+        statistics = indexes.follow(node_id).view.symbol_statistics()
         symbols = {
             symbol: {"name": symbol, "frequency": frequency, "pattern_member_frequency": members}
             for symbol, (frequency, members) in statistics.items()

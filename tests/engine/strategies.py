@@ -10,7 +10,8 @@ from engine.options import FILTERS, RANK_FIELDS
 from engine.plain.knowledge import Pattern
 from tests.engine.implementations import Question
 
-WORDS = ["a", "b", "c", "ab", "abc", "lantern", "lanterns", "", " ", "é", "e\u0301", "日本", "😀", "'", '"', "\\", "A"]
+WORDS = ["a", "b", "c", "ab", "abc", "lantern", "lanterns", "", " ", "é", "e\u0301", "日本", "😀", "A"]
+WORDS += ["'", '"', "\\", "\n", "\x00", "\x1f", "\x7f", "\u2028"]
 # Boundaries are hit exactly: values that similarities of short lists take, beside the round ones.
 THRESHOLDS = [0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 2 / 3, 0.6666666666666665, 0.8, 1.0, 2 / 7, 4 / 7, 6 / 13, 1e-9]
 

@@ -1,0 +1,193 @@
+"""JSON of the lists of symbols in the answer: sequence, matches, missing, extras, futures (engine.md 5.5)."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from engine.kernels import Bytes, Flags, Ints, Numbers, Tokens, compiled, inlined
+from engine.kernels.alignment import State
+from engine.kernels.columns import Columns, event_end
+from engine.kernels.copying import copy_bytes
+from engine.kernels.members import Members
+
+LISTS = ("sequence", "past", "present", "future", "matches", "missing", "extras")
+"""What `write_members` writes of each member."""
+SEQUENCE, PAST, PRESENT, FUTURE, MATCHES, MISSING, EXTRAS = range(len(LISTS))
+
+COMMA, OPENING, CLOSING = b",[]"
+
+
+class Json(NamedTuple):
+    """JSON texts, one after the other: text k is data[starts[k] : starts[k + 1]]."""
+
+    data: Bytes
+    starts: Ints
+
+
+class Written(NamedTuple):
+    """The insides of lists, without the brackets around: list n of owner o is data[starts[n, o] : ends[n, o]]."""
+
+    data: Bytes
+    starts: Ints
+    ends: Ints
+
+
+@compiled
+def write_members(
+    columns: Columns, members: Members, chosen: Ints, state: State, stm_ends: Ints, symbols: Json, observed: Json
+) -> Written:
+    """The `LISTS` of each chosen member.
+
+    stm_ends: the ends of the STM's events. symbols: by token. observed: the state's symbols, by place.
+    """
+    _, column_starts, event_starts, tokens, ends_of_events, _ = columns
+    rows, _, _, presents, futures, lows, highs, match_starts, match_places = members
+    texts, text_starts = symbols
+    observed_texts, observed_starts = observed
+    state_tokens, state_places = state.tokens, np.arange(state.size)
+    marks, observed_marks = np.zeros(text_starts.shape[0] + state.size, np.bool_), np.zeros(state.size, np.bool_)
+    starts, ends = np.empty((2, len(LISTS), chosen.shape[0]), dtype=np.int64)
+    room = chosen.shape[0] * 2 * room_for(state_places, 0, state.size, stm_ends.shape[0], observed_starts)
+    for m in chosen:
+        room += 2 * room_for_row(columns, rows[m], text_starts)
+    data, at = np.empty(room, dtype=np.uint8), 0
+    for k in range(chosen.shape[0]):
+        m = chosen[k]
+        row, present, future = rows[m], presents[m], futures[m]
+        start, events = column_starts[row], event_starts[row]
+        matches = match_places[match_starts[m] : match_starts[m + 1]]
+
+        # past, present and future are parts of the text of the sequence
+        bounds = (0, present, future, event_starts[row + 1] - events)
+        starts[SEQUENCE, k] = first = at
+        for part in range(3):
+            low, high = bounds[part], bounds[part + 1]
+            at = separate(first, data, at) if low < high else at
+            starts[PAST + part, k] = at
+            at = put_events(tokens, start, ends_of_events, events, low, high, marks, texts, text_starts, data, at)
+            ends[PAST + part, k] = at
+        ends[SEQUENCE, k] = at
+
+        starts[MATCHES, k] = at
+        at = put_list(matches, 0, matches.shape[0], observed_marks, observed_texts, observed_starts, data, at)
+        ends[MATCHES, k] = at
+
+        mark(state_tokens, matches, marks, True)
+        starts[MISSING, k] = at
+        at = put_events(tokens, start, ends_of_events, events, present, future, marks, texts, text_starts, data, at)
+        ends[MISSING, k] = at
+        mark(state_tokens, matches, marks, False)
+
+        mark_between(tokens, lows[m], highs[m], marks, True)
+        for place in range(state.size):
+            observed_marks[place] = marks[state_tokens[place]]
+        mark_between(tokens, lows[m], highs[m], marks, False)
+        starts[EXTRAS, k] = at
+        high = stm_ends.shape[0]
+        at = put_events(
+            state_places, 0, stm_ends, 0, 0, high, observed_marks, observed_texts, observed_starts, data, at
+        )
+        ends[EXTRAS, k] = at
+        observed_marks[:] = False
+    return Written(data[:at], starts, ends)
+
+
+@compiled
+def write_futures(columns: Columns, rows: Ints, future: Ints, symbols: Json) -> Written:
+    """Of each row one list, its events from number future[…] on."""
+    _, column_starts, event_starts, tokens, ends_of_events, _ = columns
+    texts, text_starts = symbols
+    marks = np.zeros(text_starts.shape[0], dtype=np.bool_)
+    room = 0
+    for row in rows:
+        room += room_for_row(columns, row, text_starts)
+    data, at = np.empty(room, dtype=np.uint8), 0
+    starts, ends = np.empty((2, 1, rows.shape[0]), dtype=np.int64)
+    for k in range(rows.shape[0]):
+        start, events = column_starts[rows[k]], event_starts[rows[k]]
+        count = event_starts[rows[k] + 1] - events
+        starts[0, k] = at
+        at = put_events(tokens, start, ends_of_events, events, future[k], count, marks, texts, text_starts, data, at)
+        ends[0, k] = at
+    return Written(data[:at], starts, ends)
+
+
+@inlined
+def room_for(symbols: Numbers, start: int, end: int, lists: int, text_starts: Ints) -> int:
+    """As many bytes as symbols[start : end] take in so many lists, which may be parts of two lists."""
+    room = 3 * lists + 2
+    for i in range(start, end):
+        room += text_starts[symbols[i] + 1] - text_starts[symbols[i]] + 1
+    return room
+
+
+@inlined
+def room_for_row(columns: Columns, row: int, text_starts: Ints) -> int:
+    events = columns.event_starts[row + 1] - columns.event_starts[row]
+    return room_for(columns.tokens, columns.starts[row], columns.starts[row + 1], events, text_starts)
+
+
+@inlined
+def put_events(
+    symbols: Numbers,
+    start: int,
+    ends: Numbers,
+    events: int,
+    low: int,
+    high: int,
+    left_out: Flags,
+    texts: Bytes,
+    text_starts: Ints,
+    data: Bytes,
+    at: int,
+) -> int:
+    """Append to what `data` holds up to `at` a list for each event number low to high; answers the new end.
+
+    symbols: numbers of texts; those of the events in question begin at `start`, their ends at `events` in `ends`.
+    left_out: by number of a text.
+    """
+    first, place = at, start + event_end(ends, events, low)
+    for number in range(low, high):
+        end = start + event_end(ends, events, number + 1)
+        at = separate(first, data, at)
+        data[at] = OPENING
+        at = put_list(symbols, place, end, left_out, texts, text_starts, data, at + 1)
+        data[at] = CLOSING
+        at += 1
+        place = end
+    return at
+
+
+@inlined
+def put_list(
+    symbols: Numbers, start: int, end: int, left_out: Flags, texts: Bytes, text_starts: Ints, data: Bytes, at: int
+) -> int:
+    """Append the texts of symbols[start : end], without brackets."""
+    first = at
+    for i in range(start, end):
+        symbol = symbols[i]
+        if not left_out[symbol]:
+            at = separate(first, data, at)
+            low, high = text_starts[symbol], text_starts[symbol + 1]
+            copy_bytes(data, at, texts, low, high - low)
+            at += high - low
+    return at
+
+
+@inlined
+def separate(first: int, data: Bytes, at: int) -> int:
+    """Append a comma, unless nothing was written since `first`."""
+    data[at] = COMMA
+    return at + (at > first)
+
+
+@inlined
+def mark(state_tokens: Ints, places: Ints, marks: Flags, value: bool) -> None:
+    for place in places:
+        marks[state_tokens[place]] = value
+
+
+@inlined
+def mark_between(tokens: Tokens, low: int, high: int, marks: Flags, value: bool) -> None:
+    for place in range(low, high):
+        marks[tokens[place]] = value
