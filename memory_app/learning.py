@@ -7,6 +7,7 @@ that all learns of a node would have to update.
 
 import hashlib
 from collections import Counter, defaultdict
+from collections.abc import Mapping
 from decimal import Context, Decimal
 from typing import Any
 
@@ -19,6 +20,7 @@ _NEW_NODE = """
     INSERT INTO memory_app_node (node_id, memory)
     VALUES (%(node_id)s, nextval('memory_app_memory')) ON CONFLICT (node_id) DO NOTHING
 """
+_LOCK_NODE = "SELECT memory FROM memory_app_node WHERE node_id = %(node_id)s FOR KEY SHARE"
 _LEARN = """
     WITH node AS (SELECT memory FROM memory_app_node WHERE node_id = %(node_id)s FOR KEY SHARE), learned AS (
         INSERT INTO memory_app_pattern AS pattern
@@ -55,26 +57,42 @@ _FEEL = """
 _EXACT = Context(prec=2200)
 
 
-def learn(*, node_id: str, lessons: list[Lesson], persistence: int) -> None:
+def learn(*, node_id: str, lessons: list[Lesson], persistence: int, frequencies: Counter[str] | None = None) -> None:
     """Add lessons, in this order, to the node's memory; `persistence` maps of emotives are kept per pattern.
 
-    Must run in the transaction of its cause, and last in it.
+    frequencies: by name, how often each counts; without them, as often as it is there. Must run in the transaction of
+    its cause, and last in it.
     """
     if not lessons:
         return
-    memory = _learn_patterns(node_id, lessons)
+    memory = _learn_patterns(node_id, lessons, frequencies or Counter(lesson.name for lesson in lessons))
     _merge_experience(memory, [one for one in lessons if one.emotives or one.metadata], persistence)
     _add_affinities(memory, lessons)
+
+
+def add_affinities(*, node_id: str, affinities: Mapping[tuple[str, str], Decimal]) -> None:
+    """Add to aff(x, e) of symbols x and emotives e. Must run in the transaction of its cause, and last in it."""
+    if affinities:
+        _feel(_lock(node_id), affinities)
 
 
 def _json(value: Any) -> str:
     return to_json(value).decode()
 
 
-def _learn_patterns(node_id: str, lessons: list[Lesson]) -> int:
+def _lock(node_id: str) -> int:
+    """The node's memory, which stays the node's until this transaction ends."""
+    parameters = {"node_id": node_id}
+    row = execute_one(_LOCK_NODE, parameters)
+    if row is None:
+        execute(_NEW_NODE, parameters)
+        [row] = execute(_LOCK_NODE, parameters)
+    return int(row[0])
+
+
+def _learn_patterns(node_id: str, lessons: list[Lesson], frequencies: Counter[str]) -> int:
     """Patterns and their frequencies; answers the memory that they went into."""
     by_name = {lesson.name: lesson for lesson in lessons}
-    frequencies = Counter(lesson.name for lesson in lessons)
     parameters = {
         "node_id": node_id,
         "names": list(by_name),
@@ -126,8 +144,11 @@ def _add_affinities(memory: int, lessons: list[Lesson]) -> None:
             exact = Decimal(mean)
             for symbol in lesson.symbol_counts:
                 sums[symbol, emotive] = _EXACT.add(sums[symbol, emotive], exact)
-    if not sums:
-        return
+    if sums:
+        _feel(memory, sums)
+
+
+def _feel(memory: int, sums: Mapping[tuple[str, str], Decimal]) -> None:
     execute(
         _FEEL,
         {

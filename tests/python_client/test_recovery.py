@@ -153,3 +153,13 @@ def test_deleting_is_not_undone(kato: Any, node: str) -> None:
         session.delete()
     assert not session.exists()["exists"]
     assert session.recoveries == []
+
+
+def test_a_session_told_to_learn_sooner_meanwhile_learns_nothing_by_being_built_again(kato: Any, node: str) -> None:
+    with kato.session(node, recover=True) as session:
+        session.observe_sequence([{"strings": [letter]} for letter in "abc"])
+        session.update_config({"max_pattern_length": 2})
+        lose(kato, session)
+        assert session.stm()["stm"] == [["a"], ["b"], ["c"]]
+        assert kato.pattern_count(node_id=node)["pattern_count"] == 0
+        assert session.config()["config"]["max_pattern_length"] == 2

@@ -1,0 +1,106 @@
+"""Sessions as lines of JSON, and sessions from them: `python -m kato_client.sessions save|restore --url …`.
+
+A session is its node, configuration, metadata and STM. What the API does not tell is lost: emotives and metadata that
+were observed but not learned yet, and the session's own time to live, of which only what is left can be seen.
+"""
+
+import argparse
+import json
+import sys
+from collections.abc import Iterable, Iterator
+from typing import IO, Any, TypedDict, cast
+
+from kato_client import types
+from kato_client._client import Kato
+from kato_client.errors import KatoError
+
+
+class SavedSession(TypedDict):
+    session_id: str
+    node_id: str
+    metadata: types.Metadata
+    ttl_seconds: int
+    config: dict[str, Any]
+    stm: types.Events
+
+
+def save(kato: Kato, session_id: str) -> SavedSession:
+    """Read a session. Raises KatoError."""
+    session = kato.attach(session_id)
+    info = session.info()
+    return {
+        "session_id": session_id,
+        "node_id": info["node_id"],
+        "metadata": info["metadata"],
+        "ttl_seconds": info["ttl_seconds"],
+        "config": info["session_config"],
+        "stm": session.stm()["stm"],
+    }
+
+
+def restore(kato: Kato, saved: SavedSession, *, ttl_seconds: int | None = None) -> str:
+    """Create a session that is as the saved one was; answers its id. Raises KatoError, and then leaves nothing."""
+    # Events go in as they are, and none of them makes the session learn.
+    config = {**saved["config"], "sort_symbols": False, "max_pattern_length": 0}
+    session = kato.session(
+        saved["node_id"],
+        config=cast(types.Config, config),
+        metadata=saved["metadata"],
+        ttl_seconds=ttl_seconds or max(1, saved["ttl_seconds"]),
+        keep=True,
+    ).open()
+    try:
+        if saved["stm"]:
+            session.observe_sequence([{"strings": event} for event in saved["stm"]])
+        session.update_config(cast(types.Config, saved["config"]))
+    except KatoError:
+        session.delete()
+        raise
+    return session.id
+
+
+def _save_all(kato: Kato, session_ids: Iterable[str]) -> Iterator[dict[str, Any]]:
+    for session_id in session_ids:
+        try:
+            yield {**save(kato, session_id)}
+        except KatoError as error:
+            yield {"session_id": session_id, "error": str(error)}
+
+
+def _restore_all(kato: Kato, lines: IO[str], ttl_seconds: int | None) -> Iterator[dict[str, Any]]:
+    for line in lines:
+        saved = json.loads(line)
+        if "error" in saved:
+            continue
+        try:
+            yield {"old": saved["session_id"], "new": restore(kato, saved, ttl_seconds=ttl_seconds)}
+        except KatoError as error:
+            yield {"old": saved["session_id"], "error": str(error)}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m kato_client.sessions", description=__doc__.partition("\n")[0])
+    commands = parser.add_subparsers(dest="command", required=True)
+    saving = commands.add_parser("save", help="print sessions, one line each")
+    saving.add_argument("session_ids", nargs="*", help="read from standard input, one a line, if none are given")
+    restoring = commands.add_parser(
+        "restore", help="create the sessions that standard input holds; print old and new id"
+    )
+    restoring.add_argument("--ttl", type=int, help="seconds to live; what the saved session had left if not given")
+    for command in (saving, restoring):
+        command.add_argument("--url", required=True, help="for example http://127.0.0.1:8000")
+    options = parser.parse_args()
+    failed = False
+    with Kato(options.url, accept_unidentified=True) as kato:
+        if options.command == "save":
+            results = _save_all(kato, options.session_ids or map(str.strip, sys.stdin))
+        else:
+            results = _restore_all(kato, sys.stdin, options.ttl)
+        for result in results:
+            failed = failed or "error" in result
+            print(json.dumps(result, ensure_ascii=False), flush=True)
+    sys.exit(int(failed))
+
+
+if __name__ == "__main__":
+    main()
