@@ -11,7 +11,7 @@ from kato_client import types
 from kato_client._call import Async, Call, Sync, operation
 from kato_client._drivers import AsyncDriver, Driver
 from kato_client._events import AsyncEvents, Events
-from kato_client._exchange import Policy, exchange
+from kato_client._exchange import Policy, Wait, Work, exchange
 from kato_client._operations import ServiceOperations
 from kato_client._session import AsyncSession, Recovered, Session, Terms
 
@@ -20,6 +20,7 @@ SessionKind = TypeVar("SessionKind", Session, AsyncSession)
 EventsKind = TypeVar("EventsKind", Events, AsyncEvents)
 
 DELAYS = (0.5, 1.0, 2.0)
+FINISHED = ("done", "failed", "cancelled")
 TIMEOUT = 120.0  # seconds; learning and predicting on a large node may take a while
 
 
@@ -65,6 +66,15 @@ class Service(ServiceOperations, Generic[SessionKind, EventsKind]):
             )
         )
 
+    def _waiting(self, job_id: str, poll: float) -> Work[types.Job]:
+        asked = ServiceOperations.job
+        call = asked.build(self, job_id)
+        while True:
+            job = yield from exchange(self._policy, asked, call, call.path)
+            if job["state"] in FINISHED:
+                return job
+            yield Wait(poll)
+
     def attach(self, session_id: str) -> SessionKind:
         """A session that lives already. It needs no block, and leaving one does not delete it."""
         return self._session(session_id)
@@ -105,6 +115,10 @@ class Kato(Service[Session, Events], Sync):
     def events(self) -> Events:
         """`with kato.events() as events: for event in events: …`."""
         return Events(self.base_url, self._policy)
+
+    def wait_for_job(self, job_id: str, *, poll: float = 0.5) -> types.Job:
+        """The job once it is done, failed or cancelled; asks every `poll` seconds."""
+        return self._driver.do(self._waiting(job_id, poll))
 
     def close(self) -> None:
         if self._closes_http:
@@ -147,6 +161,10 @@ class AsyncKato(Service[AsyncSession, AsyncEvents], Async):
     def events(self) -> AsyncEvents:
         """`async with kato.events() as events: async for event in events: …`."""
         return AsyncEvents(self.base_url, self._policy)
+
+    async def wait_for_job(self, job_id: str, *, poll: float = 0.5) -> types.Job:
+        """The job once it is done, failed or cancelled; asks every `poll` seconds."""
+        return await self._driver.do(self._waiting(job_id, poll))
 
     async def close(self) -> None:
         if self._closes_http:

@@ -32,6 +32,10 @@ class Journal:
         self._entries.clear()
         self.complete = True
 
+    def changed_unseen(self) -> None:
+        """A job will change the session, and its answers do not come here."""
+        self.complete = False
+
     def observed(self, observation: types.Observation, answer: types.Observed | types.SequenceItem) -> None:
         """One more observation. The STM being shorter than it would make it tells that something was learned."""
         self._entries.append({**observation})

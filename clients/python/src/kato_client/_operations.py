@@ -93,6 +93,48 @@ class ServiceOperations:
         """The affinity of one symbol; empty for an unknown one."""
         return Call(path={"symbol": symbol}, query=given(node_id=node_id))
 
+    @route("POST", "/jobs")
+    def train(
+        self,
+        node_id: str,
+        sequences: Sequence[Sequence[Sequence[str] | types.Observation]],
+        *,
+        config: types.Config | None = None,
+    ) -> Call[types.Job]:
+        """Let a node learn many sequences in the background; `wait_for_job` tells when that is done.
+
+        Each is a list of events; an event is a list of symbols, or an observation with emotives and metadata.
+        """
+        return Call(body={"kind": "train", "node_id": node_id, "sequences": sequences, **given(config=config)})
+
+    @route("GET", "/jobs")
+    def list_jobs(
+        self,
+        *,
+        state: str | None = None,
+        kind: str | None = None,
+        node_id: str | None = None,
+        skip: int = 0,
+        limit: int = 100,
+    ) -> Call[types.JobPage]:
+        """Background jobs, the last accepted first."""
+        return Call(query={"skip": skip, "limit": limit, **given(state=state, kind=kind, node_id=node_id)})
+
+    @route("GET", "/jobs/{job_id}")
+    def job(self, job_id: str) -> Call[types.Job]:
+        """A job: its state, its progress, its result."""
+        return Call(path={"job_id": job_id})
+
+    @route("DELETE", "/jobs/{job_id}")
+    def cancel_job(self, job_id: str) -> Call[types.Job]:
+        """Cancel a job that is not finished; what it did stays."""
+        return Call(path={"job_id": job_id})
+
+    @route("POST", "/jobs/{job_id}/retry")
+    def retry_job(self, job_id: str) -> Call[types.Job]:
+        """Take up a failed or cancelled job where it stopped."""
+        return Call(path={"job_id": job_id})
+
     @route("GET", "/metrics")
     def metrics(self) -> Call[types.Metrics]:
         """Requests, rates, resources: the numbers of now, as JSON."""
@@ -209,12 +251,7 @@ class SessionOperations:
         clear_stm_between: bool = False,
     ) -> Call[types.SequenceObserved]:
         """Observe many events in one request: all of them or, where one is wrong, none."""
-        body = {
-            "observations": list(observations),
-            "learn_after_each": learn_after_each,
-            "learn_at_end": learn_at_end,
-            "clear_stm_between": clear_stm_between,
-        }
+        body = _sequence(observations, learn_after_each, learn_at_end, clear_stm_between)
 
         def remember(journal: Journal, answer: types.SequenceObserved) -> None:
             journal.sequence_observed(
@@ -222,6 +259,22 @@ class SessionOperations:
             )
 
         return Call(body=body, remember=remember)
+
+    @route("POST", "/sessions/{session_id}/observe-sequence")
+    def start_observe_sequence(
+        self,
+        observations: Sequence[types.Observation],
+        *,
+        learn_after_each: bool = False,
+        learn_at_end: bool = False,
+        clear_stm_between: bool = False,
+    ) -> Call[types.Job]:
+        """`observe_sequence` in the background; `wait_for_job` tells when it is done."""
+        return Call(
+            query={"mode": "async"},
+            body=_sequence(observations, learn_after_each, learn_at_end, clear_stm_between),
+            remember=lambda journal, _: journal.changed_unseen(),
+        )
 
     @route("GET", "/sessions/{session_id}/stm")
     def stm(self) -> Call[types.Stm]:
@@ -237,6 +290,11 @@ class SessionOperations:
     def finalize_training(self) -> Call[types.TrainingFinalized]:
         """Keep the node's statistics of this moment for the predictions that follow."""
         return Call()
+
+    @route("POST", "/sessions/{session_id}/finalize-training")
+    def start_finalize_training(self) -> Call[types.Job]:
+        """`finalize_training` in the background; `wait_for_job` tells when it is done."""
+        return Call(query={"mode": "async"})
 
     @route("POST", "/sessions/{session_id}/clear-stm")
     def clear_stm(self) -> Call[types.Cleared]:
@@ -262,3 +320,14 @@ class SessionOperations:
     def cognition_data(self) -> Call[types.CognitionData]:
         """The STM, and the predictions of the last observation."""
         return Call()
+
+
+def _sequence(
+    observations: Sequence[types.Observation], learn_after_each: bool, learn_at_end: bool, clear_stm_between: bool
+) -> dict[str, Any]:
+    return {
+        "observations": list(observations),
+        "learn_after_each": learn_after_each,
+        "learn_at_end": learn_at_end,
+        "clear_stm_between": clear_stm_between,
+    }
