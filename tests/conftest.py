@@ -13,8 +13,9 @@ import psycopg
 import pytest
 from django.conf import settings
 
+from katoproject.celery import app
 from tests.minds import Mind
-from tests.stack import Stores, WebServer, Worker
+from tests.stack import Stores, WebServer, Worker, eventually
 
 
 @pytest.fixture(scope="session")
@@ -26,6 +27,7 @@ def server() -> Iterator[WebServer]:
 @pytest.fixture(scope="module")
 def worker() -> Iterator[Worker]:
     with Worker() as running:
+        eventually(lambda: bool(app.control.ping(timeout=0.5, limit=1)), "the worker answers")
         yield running
 
 

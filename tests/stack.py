@@ -11,11 +11,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
+from typing import Self
 
 import psutil
 
 from katoproject import processes
-from katoproject.celery import app
 from katoproject.embedded import postgres, redis
 from katoproject.environment import PROJECT_DIR
 from katoproject.web import web_command
@@ -39,10 +39,11 @@ def free_port() -> int:
         return port
 
 
-def manage(*arguments: str) -> str:
+def manage(*arguments: str, **environment: str) -> str:
     """What a command of manage.py prints."""
     command = [sys.executable, "manage.py", *arguments]
-    return subprocess.run(command, cwd=PROJECT_DIR, capture_output=True, text=True, check=True).stdout
+    everything = {**os.environ, **environment}
+    return subprocess.run(command, cwd=PROJECT_DIR, env=everything, capture_output=True, text=True, check=True).stdout
 
 
 @contextmanager
@@ -179,16 +180,22 @@ class WebServer:
         self.stop()
 
 
-class Worker:
-    """A Celery worker with two processes, as `manage.py up` starts it."""
+class Background:
+    """A Celery worker with two processes, or a beat, as `manage.py up` starts them."""
 
-    def __init__(self) -> None:
+    def __init__(self, *program: str, **environment: str) -> None:
+        self._program = program
+        self._environment = {**os.environ, **environment}
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        command = [sys.executable, "-m", "celery", "-A", "katoproject", "worker", "--concurrency=2", "--without-mingle"]
-        self._process = subprocess.Popen(command, cwd=PROJECT_DIR, env=os.environ, start_new_session=True)
-        eventually(lambda: bool(app.control.ping(timeout=0.5, limit=1)), "the worker answers")
+        command = [sys.executable, "-m", "celery", "-A", "katoproject", "--quiet", *self._program]
+        self._process = subprocess.Popen(command, cwd=PROJECT_DIR, env=self._environment, start_new_session=True)
+
+    @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
 
     def kill(self) -> None:
         """`kill -9` of all its processes at once."""
@@ -202,7 +209,7 @@ class Worker:
             self._process.send_signal(signal.SIGTERM)
             self._process.wait(15)
 
-    def __enter__(self) -> "Worker":
+    def __enter__(self) -> Self:
         self.start()
         return self
 
@@ -210,3 +217,13 @@ class Worker:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.stop()
+
+
+class Worker(Background):
+    def __init__(self, **environment: str) -> None:
+        super().__init__("worker", "--concurrency=2", "--loglevel=INFO", "--without-mingle", "--without-gossip", **environment)
+
+
+class Beat(Background):
+    def __init__(self, schedule: Path) -> None:
+        super().__init__("beat", f"--schedule={schedule}", "--pidfile=")

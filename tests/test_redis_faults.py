@@ -5,12 +5,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import httpx
+import psycopg
 import pytest
 import redis
 
 from sessions_app import cache
 from tests.conftest import Fragile
-from tests.stack import eventually, paused
+from tests.jobs import end_of
+from tests.stack import Worker, eventually, manage, paused
 
 LENGTH = cache.WORTH_CACHING + 10
 
@@ -213,3 +215,28 @@ def test_sessions_survive_kill_9_of_every_process_at_once(fragile: Fragile, clie
     with httpx.Client(base_url=fragile.web.url, timeout=30) as fresh:
         conversation.client = fresh
         conversation.check()
+
+
+def test_a_job_accepted_while_the_broker_is_down_is_done_when_it_is_back(
+    client: httpx.Client, conversation: Conversation, fragile: Fragile
+) -> None:
+    """P7: what could not be sent is found by the relay."""
+    sequence = {"observations": [{"strings": ["later"]}]}
+    path = f"/sessions/{conversation.id}/observe-sequence?mode=async"
+    fragile.stores.stop_one("redis")
+    jobs = [client.post(path, json=sequence) for _ in range(2)]
+    fragile.stores.start_one("redis")
+    with paused(fragile.stores.running["redis"].pid):
+        jobs.append(client.post(path, json=sequence))
+    assert [(job.status_code, job.json()["state"]) for job in jobs] == [(202, "waiting")] * 3
+    environment = {"DATABASE_URL": fragile.database_url, "REDIS_URL": f"unix://{fragile.redis_socket}"}
+    with psycopg.connect(fragile.database_url) as database:
+        database.execute(
+            "UPDATE sessions_app_job SET due_at = now()"
+        )  # the relay leaves the first seconds to the sender
+    assert manage("upkeep", "relay-jobs", **environment) == "relay-jobs: 3\n"
+    with Worker(**environment):
+        for job in jobs:
+            assert end_of(client, job.json())["state"] == "done"
+    conversation.expected += [["later"]] * 3
+    conversation.check()
