@@ -221,7 +221,8 @@ class Background:
 
 class Worker(Background):
     def __init__(self, **environment: str) -> None:
-        super().__init__("worker", "--concurrency=2", "--loglevel=INFO", "--without-mingle", "--without-gossip", **environment)
+        alone = ("--without-mingle", "--without-gossip")
+        super().__init__("worker", "--concurrency=2", "--loglevel=INFO", *alone, **environment)
 
 
 class Beat(Background):

@@ -5,6 +5,8 @@ import re
 import subprocess
 from typing import Any
 
+import pytest
+
 from katoproject.environment import PROJECT_DIR
 from tests.stack import WebServer
 
@@ -31,6 +33,14 @@ def test_the_readme_session_ends_in_the_prediction_it_names(server: WebServer) -
     [prediction] = last["predictions"]
     assert prediction["present"] == [["kettle"], ["boil"]]
     assert prediction["future"] == [["cup", "tea"], ["milk"]]
+
+
+@pytest.mark.usefixtures("worker")
+def test_the_training_run_of_the_documentation(server: WebServer) -> None:
+    accepted, *_, last = run_pasted("docs/jobs.md", server)
+    assert accepted["kind"] == "train"
+    assert (last["state"], last["progress"]) == ("done", 1.0)
+    assert last["result"] == {"sequences": 2, "patterns_learned": 2}
 
 
 def test_the_worked_example_of_a_prediction(server: WebServer) -> None:
