@@ -1,5 +1,7 @@
 """Compiling every kernel before the first request."""
 
+from collections.abc import Iterable
+
 from engine.finalize import finalize
 from engine.index import Index
 from engine.naming import pattern_name
@@ -7,10 +9,13 @@ from engine.options import FILTERS
 from engine.predict import Finalized, predict
 
 
-def warm() -> None:
-    """Compile every kernel, or load it from the cache: a minute the first time on a machine, then a second."""
+def warm(widths: Iterable[bool] = (False, True)) -> None:
+    """Compile every kernel, or load it from the cache: a minute the first time on a machine, then a second.
+
+    `widths`: for indexes of up to 65,536 symbols (False), or of more (True).
+    """
     patterns = [[["a", "b"], ["c"], ["d"]], [["a"], ["c", "b"]], [["d"], ["b"]]]
-    for wide in (False, True):
+    for wide in widths:
         index = Index(wide=wide)
         index.upsert((pattern_name(events), events, 1) for events in patterns)
         index.remove([pattern_name(patterns[0])])

@@ -18,6 +18,11 @@ from tests.minds import Mind
 from tests.stack import Stores, WebServer, Worker, eventually
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The long files first: where files are divided among processes, the others then wait for none of them."""
+    items.sort(key=lambda item: item.get_closest_marker("long") is None)
+
+
 @pytest.fixture(scope="session")
 def server() -> Iterator[WebServer]:
     with WebServer(workers=4) as running:

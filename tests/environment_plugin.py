@@ -1,6 +1,7 @@
 """Loaded by pytest before anything else (`-p` in pyproject.toml): real servers of this run's own.
 
-Django's settings read the environment when they are imported, so it must be right before that.
+Django's settings read the environment when they are imported, so it must be right before that. Where the tests are
+divided among several processes, each loads this and has servers of its own; the process that divides them has none.
 """
 
 import os
@@ -9,6 +10,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
+from xdist import is_xdist_controller
 
 from katoproject.environment import variable_names
 from katoproject.kernels import keep_kernels_in
@@ -30,8 +32,11 @@ _stores = Stores(DATA / "data")
 
 
 @pytest.hookimpl(tryfirst=True)
-def pytest_sessionstart() -> None:
-    _stores.start()
+def pytest_sessionstart(session: pytest.Session) -> None:
+    if not is_xdist_controller(session):
+        _stores.start()
+    elif not _stores.are_own:
+        raise pytest.UsageError("Several processes need stores of their own: unset DATABASE_URL and REDIS_URL, or -n 0")
 
 
 def pytest_unconfigure() -> None:

@@ -2,6 +2,7 @@
 
 import http.client
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -21,6 +22,7 @@ from katoproject.environment import PROJECT_DIR
 from katoproject.web import web_command
 
 DEADLINE = 20.0
+START_LIMIT = 60.0  # seconds; each worker process loads a compiler's runtime, on a machine that may be busy
 
 
 def eventually(condition: Callable[[], bool], what: str, *, seconds: float = DEADLINE) -> None:
@@ -33,9 +35,14 @@ def eventually(condition: Callable[[], bool], what: str, *, seconds: float = DEA
 
 
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
+    """Below those that the system gives to outgoing connections, which other tests open all the time."""
+    while True:
+        port = random.SystemRandom().randrange(10_000, 32_000)
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
         return port
 
 
@@ -68,6 +75,7 @@ class Stores:
             "postgres": (postgres, private or "DATABASE_URL" not in os.environ),
             "redis": (redis, private or "REDIS_URL" not in os.environ),
         }
+        self.are_own = all(wanted for _, wanted in self._wanted.values())
         self.running: dict[str, subprocess.Popen[bytes]] = {}
 
     def start(self) -> None:
@@ -114,14 +122,12 @@ class WebServer:
 
     def prepare(self) -> None:
         """What `manage.py up` does before it starts the web server."""
-        manage = [sys.executable, "manage.py"]
-        quietly = ["--verbosity=0", "--noinput"]
         for command in (
-            [*manage, "migrate", *quietly],
-            [*manage, "collectstatic", *quietly],
-            [*manage, "compile_kernels"],
+            ["migrate", "--verbosity=0", "--noinput"],
+            ["collectstatic", "--verbosity=0", "--noinput"],
+            ["compile_kernels"],
         ):
-            subprocess.run(command, cwd=PROJECT_DIR, env=self._environment, check=True)
+            manage(*command, **self._environment)
 
     def start(self) -> None:
         self._process = subprocess.Popen(
@@ -130,7 +136,7 @@ class WebServer:
             env=self._environment,
             start_new_session=True,
         )
-        eventually(self.all_workers_answer, "the web server comes up")
+        eventually(self.all_workers_answer, "the web server comes up", seconds=START_LIMIT)
 
     def all_workers_answer(self) -> bool:
         """Has every worker process answered a request?"""
@@ -150,8 +156,10 @@ class WebServer:
 
     @property
     def worker_pids(self) -> list[int]:
+        """The oldest first."""
         assert self._process is not None
-        return [child.pid for child in psutil.Process(self._process.pid).children()]
+        children = psutil.Process(self._process.pid).children()
+        return [child.pid for child in sorted(children, key=psutil.Process.create_time)]
 
     def kill(self) -> None:
         """`kill -9` of all its processes at once."""

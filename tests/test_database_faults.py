@@ -18,6 +18,8 @@ from tests.conftest import Fragile
 from tests.races import at_once
 from tests.stack import eventually, paused
 
+pytestmark = pytest.mark.long
+
 
 @pytest.fixture
 def client(fragile: Fragile) -> Iterator[httpx.Client]:
@@ -284,14 +286,16 @@ def test_acknowledged_observes_survive_kill_9_of_the_workers(
     writers = [threading.Thread(target=write, args=(n,)) for n in range(4)]
     for writer in writers:
         writer.start()
-    for _ in range(3):
-        eventually(partial(_has_grown, acknowledged, len(acknowledged) + 20), "writers get on")
-        victim = fragile.web.worker_pids[0]
-        os.kill(victim, signal.SIGKILL)
-        eventually(partial(_is_replaced, fragile, victim), "the dead worker is replaced")
-    stop.set()
-    for writer in writers:
-        writer.join()
+    try:
+        for _ in range(3):
+            eventually(partial(_has_grown, acknowledged, len(acknowledged) + 20), "writers get on")
+            victim = fragile.web.worker_pids[0]  # not the latest replacement: that would look like a crash loop
+            os.kill(victim, signal.SIGKILL)
+            eventually(partial(_is_replaced, fragile, victim), "the dead worker is replaced")
+    finally:
+        stop.set()
+        for writer in writers:
+            writer.join()
     eventually(fragile.web.all_workers_answer, "all workers are back")
     stored = [event[0] for event in client.get(f"/sessions/{session_id}/stm").json()["stm"][1:]]
     assert len(stored) == len(set(stored)), "doubled"

@@ -16,6 +16,8 @@ from katoproject.embedded import postgres, redis
 from katoproject.embedded.locations import postgres_url, redis_url
 from katoproject.processes import CannotStart, Program
 
+pytestmark = pytest.mark.long
+
 Start = Callable[[Program], subprocess.Popen[bytes]]
 
 

@@ -14,6 +14,8 @@ from tests.conftest import Fragile
 from tests.jobs import end_of
 from tests.stack import Worker, eventually, manage, paused
 
+pytestmark = pytest.mark.long
+
 LENGTH = cache.WORTH_CACHING + 10
 
 

@@ -20,10 +20,12 @@ import pytest
 
 from katoproject import orphans
 from katoproject.environment import PROJECT_DIR
-from tests.stack import eventually, free_port
+from tests.stack import START_LIMIT, eventually, free_port, manage
 
-START_LIMIT = 60.0
 STOP_LIMIT = 10.0
+
+
+pytestmark = pytest.mark.long
 
 
 class Service:
@@ -134,6 +136,7 @@ def own_service() -> Iterator[Service]:
     folder = Path(tempfile.mkdtemp(prefix="kato-up-"))
     folder.chmod(0o755)
     service = Service(folder)
+    manage("compile_kernels")  # may take longer than a start is given
     yield service
     if service.is_running:
         service.stop()

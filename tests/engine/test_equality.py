@@ -14,6 +14,8 @@ from engine.plain.knowledge import Pattern
 from tests.engine import strategies
 from tests.engine.implementations import Question, ask_plain, predict_fast
 
+pytestmark = pytest.mark.long
+
 THOROUGH = settings(max_examples=600, deadline=None, suppress_health_check=list(HealthCheck))
 
 

@@ -4,12 +4,12 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from engine.warm import warm
+from katoproject.kernels import compile_all
 
 
 class Command(BaseCommand):
-    help = "Compile the kernels of the engine: about a minute for a new version of it, otherwise a second."
+    help = "Compile the kernels of the engine, unless that has been done for this version of it."
     requires_system_checks = []
 
     def handle(self, *args: Any, **options: Any) -> None:
-        warm()
+        compile_all()
