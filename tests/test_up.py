@@ -220,12 +220,6 @@ def test_sigterm_stops_everything_and_the_next_start_finds_the_data(service: Ser
     assert service.has_session(session_id)
 
 
-def test_kill_9_of_the_supervisor_takes_the_rest_with_it(service: Service) -> None:
-    service.process.kill()
-    service.process.wait()
-    eventually(lambda: service.everyone() == [], "everything ends")
-
-
 @pytest.mark.parametrize("survivors", ["nobody", "the children of the programs"])
 def test_kill_9_of_everything_is_recovered_from(service: Service, survivors: str) -> None:
     session_id = service.create_session()
@@ -240,6 +234,12 @@ def test_kill_9_of_everything_is_recovered_from(service: Service, survivors: str
 
     service.start()
     assert service.has_session(session_id)
+
+
+def test_kill_9_of_the_supervisor_takes_the_rest_with_it(service: Service) -> None:
+    service.process.kill()
+    service.process.wait()
+    eventually(lambda: service.everyone() == [], "everything ends")
 
 
 def test_a_program_that_cannot_run_ends_the_start_with_its_reason() -> None:
