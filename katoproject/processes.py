@@ -95,7 +95,7 @@ def spawn(program: Program) -> subprocess.Popen[bytes]:
         return subprocess.Popen(program.command, **options)
 
 
-def start(program: Program, *, seconds: float = 20) -> subprocess.Popen[bytes]:
+def start(program: Program, *, seconds: float = 60) -> subprocess.Popen[bytes]:
     """Start the program and return when it is ready.
 
     It is started again when it ends early: after a kill -9 the first attempts may meet what the dead one left.
