@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 from pydantic_core import to_json
 
 from engine.kernels import Floats, Ints
@@ -57,7 +58,9 @@ PREDICTION = (
 )
 """The fields in their order. Those of a one-symbol state have two more (D13)."""
 ONE_SYMBOL_PREDICTION = (*PREDICTION, "pattern_data", "length")
-WEIGHTED = tuple(field for field in FIELDS if field.startswith("weighted_") and field != "weighted_strength")
+WEIGHTED = ("weighted_similarity", "weighted_evidence", "weighted_confidence", "weighted_snr")
+UNWEIGHTED = tuple(field for field in FIELDS if field not in WEIGHTED)
+_PLACES = {fields: np.array([[FIELDS.index(field)] for field in fields]) for fields in (FIELDS, UNWEIGHTED)}
 
 
 def describe(
@@ -73,15 +76,17 @@ def describe(
 ) -> bytes:
     """The predictions of the chosen members, in that order: a JSON array."""
     rows = members.rows[chosen]
-    lengths = view.columns.starts[rows + 1] - view.columns.starts[rows]
     objects = Objects(len(chosen))
     written = write_members(view.columns, members, chosen, query.state, query.stm_ends, view.json, query.json)
     cells = dict(zip(LISTS, objects.parts(*written, b"[", b"]"), strict=True))
-    numbers = [*values[chosen].T.ravel().tolist(), *view.columns.frequency[rows].tolist(), *lengths.tolist()]
-    cells.update(zip((*FIELDS, "frequency", "length"), objects.numbers(numbers), strict=True))
+    measured = FIELDS if weighted else UNWEIGHTED
+    numbers = values[chosen, _PLACES[measured]].ravel().tolist()
+    numbers += view.columns.frequency[rows].tolist()
+    numbers += (view.columns.starts[rows + 1] - view.columns.starts[rows]).tolist()
+    cells.update(zip((*measured, "frequency", "length"), objects.numbers(numbers), strict=True))
     cells.update(
         type=objects.constant("prototypical"),
-        name=objects.texts([b'"%b"' % name.encode() for name in names]),
+        name=objects.texts([name.encode() for name in names], b'"', b'"'),
         emotives=_emotives(objects, names, windows),
         anomalies=_anomalies(objects, view, query, members, chosen),
         bayesian_prior=cells["pattern_probability"],

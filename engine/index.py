@@ -109,7 +109,7 @@ class Index:
         self._tokens, self._ends = Column(self._width), Column(self._width)
         self._frequency = Column(np.uint32)
         self._slots = new_slots(0)
-        self._longest = 0
+        self._longest = self._largest_event = 0
 
     def _append(self, names: Bytes, patterns: list[Sequence[Sequence[str]]], frequencies: Ints) -> None:
         """Rows for new patterns."""
@@ -144,6 +144,9 @@ class Index:
     ) -> None:
         first = len(self._frequency.array())
         self._longest = max(self._longest, int(lengths.max(initial=0)))
+        begun = np.concatenate(([0], ends[:-1]))
+        begun[np.cumsum(event_counts) - event_counts] = 0
+        self._largest_event = max(self._largest_event, int((ends - begun).max(initial=0)))
         if max(self._longest, len(self._symbols)) > np.iinfo(_NARROW).max:
             self._width = _WIDE
             self._tokens.widen(_WIDE)
@@ -217,6 +220,7 @@ class Index:
             symbols=self._symbols.numbers.symbols,
             numbers=self._symbols.numbers,
             longest=self._longest,
+            largest_event=self._largest_event,
             total_symbols=self._total_symbols,
         )
 

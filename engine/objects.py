@@ -35,11 +35,11 @@ class Objects:
         nothing = np.zeros(self._count, dtype=np.int64)
         return Cells(nothing, nothing, before=to_json(value))
 
-    def texts(self, texts: Sequence[bytes]) -> Cells:
-        """JSON values, one per object."""
+    def texts(self, texts: Sequence[bytes], before: bytes = b"", after: bytes = b"") -> Cells:
+        """One text per object."""
         offset = self._add(b"".join(texts))
         bounds = np.fromiter(accumulate(map(len, texts), initial=offset), dtype=np.int64)
-        return Cells(bounds[:-1], bounds[1:])
+        return Cells(bounds[:-1], bounds[1:], before, after)
 
     def numbers(self, numbers: list[float]) -> list[Cells]:
         """One column after the other, each of one number per object."""

@@ -68,7 +68,7 @@ def encode(view: View, stm: Stm, options: Options) -> Query:
         json=json_texts([to_json(symbol) for symbol in observed]),
         state=encoded,
         stm_ends=np.fromiter(accumulate(map(len, stm)), dtype=np.int64, count=len(stm)),
-        recall=Recall(threshold, by_tokens, least, bool(options.filter_pipeline), allowed),
+        recall=Recall(threshold, by_tokens, least, view.largest_event, bool(options.filter_pipeline), allowed),
         fuzzy=_encode_fuzzy(view, observed, ratios, active=options.fuzzy_token_threshold > 0),
         ratios=ratios,
         text=text,

@@ -27,9 +27,9 @@ class SymbolStatistics(NamedTuple):
 class View:
     """Never changes, whatever becomes of the index.
 
-    texts, json, symbol_hashes: of the symbols, by token. symbols: by token, and some more if the index has grown since.
-    numbers: the tokens by symbol, likewise.
-    symbol_frequency: freq(x) by token. longest: most symbols in a pattern. total_symbols: Σ length·frequency.
+    symbol_frequency: freq(x), by token as texts, json and symbol_hashes are. symbols: by token, and some more if the
+    index has grown since. numbers: the tokens by symbol, likewise. longest, largest_event: most symbols in a pattern,
+    in an event. total_symbols: Σ length·frequency.
     """
 
     columns: Columns
@@ -41,6 +41,7 @@ class View:
     symbols: list[str]
     numbers: dict[str, int]
     longest: int
+    largest_event: int
     total_symbols: int
 
     def __len__(self) -> int:

@@ -29,21 +29,53 @@ def places_between(low: int, high: int) -> np.uint64:
 @inlined
 def collect_hits(
     tokens: Tokens, start: int, end: int, masks: Masks, at: Ints, hit_masks: Masks
-) -> tuple[int, np.uint64, np.uint64]:
-    """Fill `at` and `hit_masks` for the pattern at tokens[start : end]; answers how many hits, pairs and rest.
+) -> tuple[int, np.uint64]:
+    """Fill `at` and `hit_masks` for the pattern at tokens[start : end]; answers how many hits, and pairs.
 
-    pairs: the state places where a run of two symbols ends. rest: the state places of all hits but the first.
+    pairs: the state places where a run of two symbols ends. Most patterns have none.
     """
-    hits, pairs, rest, before = 0, NONE, NONE, NONE
+    hits, pairs, before = 0, NONE, NONE
     for i in range(start, end):
         mask = masks[tokens[i]]
         at[hits] = i - start
         hit_masks[hits] = mask
         pairs |= mask & (before << ONE)
-        rest |= mask if hits > 0 else NONE
         hits += mask != NONE
         before = mask
-    return hits, pairs, rest
+    return hits, pairs
+
+
+@inlined
+def count_singles(hits: int, at: Ints, hit_masks: Masks) -> tuple[int, int]:
+    """How many blocks a pattern without pairs has, and the end of the last one in the pattern.
+
+    All runs being single symbols, the first hit is the first block, and each next one the first hit that has a state
+    place after that of the block before, the smallest such.
+    """
+    count, last, free = 0, 0, ALL
+    for t in range(hits):
+        places = hit_masks[t] & free
+        smallest = places & (NONE - places)
+        free = free if places == NONE else NONE - (smallest << ONE)
+        last = last if places == NONE else at[t] + 1
+        count += places != NONE
+    return count, last
+
+
+@inlined
+def write_singles(hits: int, at: Ints, hit_masks: Masks, blocks: Ints) -> int:
+    """`find_blocks` for a pattern without pairs."""
+    count, free = 0, ALL
+    for t in range(hits):
+        places = hit_masks[t] & free
+        if places != NONE:
+            place = lowest_bit(places)
+            blocks[count, 0] = at[t]
+            blocks[count, 1] = place
+            blocks[count, 2] = 1
+            count += 1
+            free = (ALL << np.uint64(place)) << ONE
+    return count
 
 
 @inlined
@@ -91,19 +123,8 @@ def further_matches(hit: int, place: int, size: int, hits: int, state_size: int,
 
 
 @inlined
-def first_run(
-    hits: int, pairs: np.uint64, rest: np.uint64, state_size: int, at: Ints, hit_masks: Masks, ends: Masks
-) -> tuple[int, int, int, int]:
-    """`longest_run` of all hits, and a bound of its `further_matches`. Size 0 if there are no hits.
-
-    Without pairs the first hit is the run, and no loop is needed to tell whether another can follow.
-    """
-    if hits == 0:
-        return 0, 0, 0, 0
-    if pairs == NONE:
-        place = lowest_bit(hit_masks[0])
-        followed = (rest >> np.uint64(place)) >> ONE != NONE
-        return 0, place, 1, min(hits - 1, state_size - place - 1) if followed else 0
+def first_run(hits: int, state_size: int, at: Ints, hit_masks: Masks, ends: Masks) -> tuple[int, int, int, int]:
+    """`longest_run` of all hits, of which there are some, and a bound of its `further_matches`."""
     hit, place, size = longest_run(0, hits, places_between(0, state_size), at, hit_masks, ends)
     return hit, place, size, further_matches(hit, place, size, hits, state_size, hit_masks)
 

@@ -57,7 +57,7 @@ def keep_similar(
             continue
         start, end = starts[row], starts[row + 1]
         if state_size <= WORD:
-            hits, _, _ = collect_hits(tokens, start, end, masks, at, hit_masks)
+            hits, _ = collect_hits(tokens, start, end, masks, at, hit_masks)
             common = common_subsequence(hits, state_size, hit_masks)
         else:
             hits = listed.collect_hits(tokens, start, end, first_place, at)

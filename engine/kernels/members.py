@@ -6,7 +6,7 @@ import numpy as np
 
 from engine.kernels import Ints, compiled, inlined, listed
 from engine.kernels.alignment import Fuzzy, State, extent, fuzzy_matches, split_events, workspace
-from engine.kernels.blocks import WORD, collect_hits, find_blocks, first_run
+from engine.kernels.blocks import NONE, WORD, collect_hits, find_blocks, first_run, write_singles
 from engine.kernels.columns import Columns, event_end
 
 
@@ -48,9 +48,14 @@ def align_members(columns: Columns, rows: Ints, state: State, fuzzy: Fuzzy) -> M
         row = rows[m]
         start, end = starts[row], starts[row + 1]
         if state_size <= WORD:
-            hits, pairs, rest = collect_hits(tokens, start, end, masks, at, hit_masks)
-            hit, place, size, further = first_run(hits, pairs, rest, state_size, at, hit_masks, run_ends)
-            found = find_blocks(hit, place, size, further, hits, state_size, at, hit_masks, run_ends, windows, blocks)
+            hits, pairs = collect_hits(tokens, start, end, masks, at, hit_masks)
+            if pairs == NONE:
+                found = write_singles(hits, at, hit_masks, blocks)
+            else:
+                hit, place, size, further = first_run(hits, state_size, at, hit_masks, run_ends)
+                found = find_blocks(
+                    hit, place, size, further, hits, state_size, at, hit_masks, run_ends, windows, blocks
+                )
         else:
             hits = listed.collect_hits(tokens, start, end, first_place, at)
             found = listed.find_blocks(

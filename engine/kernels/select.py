@@ -19,9 +19,12 @@ from engine.kernels.alignment import (
     split_events,
     workspace,
 )
+from engine.kernels.bits import lowest_bit
 from engine.kernels.blocks import (
+    NONE,
     collect_hits,
     common_subsequence,
+    count_singles,
     find_blocks,
     first_run,
 )
@@ -37,11 +40,15 @@ SLACK = 1e-9
 
 
 class Recall(NamedTuple):
-    """What a candidate must reach. least: by pattern length the smallest l that can reach the threshold."""
+    """What a candidate must reach.
+
+    least: by pattern length the smallest l that can reach the threshold. largest_event: most symbols in an event.
+    """
 
     threshold: float
     by_tokens: bool
     least: Ints
+    largest_event: int
     filtered: bool
     allowed: Flags
 
@@ -72,14 +79,20 @@ def least_common(longest: int, state_size: int, threshold: float) -> Ints:
 
 
 @inlined
+def potential_of_singles(matched: int, most: int, length: int, state_size: int) -> float:
+    """An upper bound of pre for exact matching by blocks of one symbol. most: symbols that present can have."""
+    snr = signal_to_noise(matched, state_size)
+    confidence = 1.0 if snr > 0 else matched / most
+    return (matched / length + confidence) * snr + 1 / matched + SLACK
+
+
+@inlined
 def highest_potential(size: int, further: int, length: int, state_size: int) -> float:
     """An upper bound of pre for exact matching: confidence is at most 1, and at least evidence.
 
-    size: of the longest run, the first block; 0 if there is none. further: how many more can at most be matched; the
-    run is the only block if it is 0.
+    size: of the longest run, the first block. further: how many more can at most be matched; the run is the only block
+    if it is 0.
     """
-    if size == 0:
-        return SLACK
     matched = size + further
     snr = signal_to_noise(matched, state_size)
     evidence = matched / length
@@ -128,7 +141,7 @@ def select(
     """
     _, starts, event_starts, tokens, ends, frequency = columns
     state_size, state_tokens, masks, _, _ = state
-    threshold, by_tokens, least, filtered, allowed = recall
+    threshold, by_tokens, least, largest_event, filtered, allowed = recall
     is_fuzzy, fuzzy_first, fuzzy_places, seen = fuzzy
     rows, keys, similarities = found
     at, hit_masks, run_ends, windows, blocks, _ = workspace(least.shape[0], state_size)
@@ -139,22 +152,25 @@ def select(
             continue
         start, end, events = starts[row], starts[row + 1], event_starts[row]
         length = end - start
-        hits, pairs, rest = collect_hits(tokens, start, end, masks, at, hit_masks)
+        hits, pairs = collect_hits(tokens, start, end, masks, at, hit_masks)
         if hits < least[length]:
             continue
-        hit, place, size, further = first_run(hits, pairs, rest, state_size, at, hit_masks, run_ends)
-        if not is_fuzzy and highest_potential(size, further, length, state_size) * DECIMALS < bar:
-            continue
-        if by_tokens:
-            common = common_subsequence(hits, state_size, hit_masks)
-            further = min(further, common - size)  # matches are a common subsequence
-            if common < least[length]:
+        if hits == 0:
+            block_count, matched, first, last, place = 0, 0, 0, length, 0
+        elif pairs == NONE:
+            block_count, last = count_singles(hits, at, hit_masks)
+            matched, first, place = block_count, at[0], lowest_bit(hit_masks[0])
+            most = min(largest_event * (last - first), length)
+            if not is_fuzzy and potential_of_singles(block_count, most, length, state_size) * DECIMALS < bar:
                 continue
+        else:
+            hit, place, size, further = first_run(hits, state_size, at, hit_masks, run_ends)
             if not is_fuzzy and highest_potential(size, further, length, state_size) * DECIMALS < bar:
                 continue
-            similarity = token_similarity(common, length, state_size)
-        block_count = find_blocks(hit, place, size, further, hits, state_size, at, hit_masks, run_ends, windows, blocks)
-        matched, first, last, place = extent(block_count, length, blocks)
+            block_count = find_blocks(
+                hit, place, size, further, hits, state_size, at, hit_masks, run_ends, windows, blocks
+            )
+            matched, first, last, place = extent(block_count, length, blocks)
         if is_fuzzy:
             matched, place = fuzzy_matches(tokens, start, end, row, fuzzy_first, fuzzy_places, seen)
         match = state_tokens[place] if matched > 0 else -1
@@ -164,7 +180,9 @@ def select(
         )
         if key < bar:
             continue
-        if not by_tokens:
+        if by_tokens:
+            similarity = token_similarity(common_subsequence(hits, state_size, hit_masks), length, state_size)
+        else:
             similarity = joined_similarity(text, texts, tokens, start, end)
         if similarity >= threshold:
             rows[count], keys[count], similarities[count] = row, key, similarity
@@ -188,7 +206,7 @@ def select_long(
     """`select` for a state of more than 64 symbols."""
     _, starts, event_starts, tokens, ends, frequency = columns
     state_size, state_tokens, _, first_place, places = state
-    threshold, by_tokens, least, filtered, allowed = recall
+    threshold, by_tokens, least, _, filtered, allowed = recall
     is_fuzzy, fuzzy_first, fuzzy_places, seen = fuzzy
     rows, keys, similarities = found
     at, _, _, windows, blocks, by_place = workspace(least.shape[0], state_size)
