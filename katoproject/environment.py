@@ -50,6 +50,9 @@ class Environment(BaseSettings):
     # Prediction
     index_memory_mb: int = Field(1024, ge=16, alias="KATO_INDEX_MEMORY_MB")
 
+    # Monitoring
+    metrics_cache_ttl: float = Field(5, ge=0, le=3600, alias="METRICS_CACHE_TTL_SECONDS")
+
     # Logging
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"] = Field("INFO", alias="LOG_LEVEL")
     log_format: Literal["human", "json"] = Field("human", alias="LOG_FORMAT")

@@ -1,15 +1,11 @@
 """`/`, `/health` (does the process live?) and `/health/ready` (can it do its work?)."""
 
-import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
-from concurrent.futures import TimeoutError as NoAnswerInTime
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
-from typing import Generic, TypeVar
 
-import psutil
-from django.db import DatabaseError, InterfaceError, close_old_connections
+from django.db import Error as DatabaseTrouble
 from django.http import HttpRequest, HttpResponse
 from django_redis import get_redis_connection
 from drf_spectacular.utils import OpenApiResponse, extend_schema
@@ -19,15 +15,15 @@ from pydantic_core import to_json
 from redis.exceptions import RedisError
 
 from katoproject import identity
+from katoproject.asking import Asker, NoAnswer
 from katoproject.celery import app
 from katoproject.http import json_answer
+from katoproject.monitoring import latest, resources, snapshot
+from katoproject.monitoring.series import SERIES
 from katoproject.postgresql.statements import execute
 from katoproject.views import LeanView
-from sessions_app import cache, reading
+from sessions_app import reading
 
-Answer = TypeVar("Answer")
-
-TROUBLE = (DatabaseError, InterfaceError)
 HEALTH_PATIENCE = 0.3  # seconds that liveness waits for the number of sessions
 READY_PATIENCE = 2.0  # seconds that readiness waits for each part
 
@@ -73,43 +69,13 @@ class ReadyAnswer(BaseModel):
     timestamp: str
 
 
-class NoAnswer(Exception):
-    """Whoever was asked does not say in time, or still owes the answer to an earlier question."""
-
-
-class Asker(Generic[Answer]):
-    """Asks in a thread of its own: what is asked may hang for as long as it likes, the health routes may not."""
-
-    def __init__(self, question: Callable[[], Answer]) -> None:
-        self._question = question
-        self._thread = ThreadPoolExecutor(1)
-        self._asked: Future[tuple[Answer, float]] | None = None
-        self._lock = threading.Lock()
-
-    def ask(self, *, patience: float) -> tuple[Answer, float]:
-        """The answer and how long it took, in seconds. Raises NoAnswer, and whatever the question raises."""
-        with self._lock:
-            if self._asked is not None and not self._asked.done():
-                raise NoAnswer
-            asked = self._asked = self._thread.submit(self._timed)
-        try:
-            return asked.result(patience)
-        except NoAnswerInTime:
-            raise NoAnswer from None
-
-    def _timed(self) -> tuple[Answer, float]:
-        close_old_connections()  # Django does this before a request, but these threads see no requests
-        begun = time.perf_counter()
-        return self._question(), time.perf_counter() - begun
-
-
-_sessions = Asker(reading.count)
+_sessions = Asker()
 
 
 def _active_sessions() -> int | None:
     try:
-        return _sessions.ask(patience=HEALTH_PATIENCE)[0]
-    except (*TROUBLE, NoAnswer):
+        return _sessions.ask(reading.count, patience=HEALTH_PATIENCE)[0]
+    except (DatabaseTrouble, NoAnswer):
         return None
 
 
@@ -148,22 +114,17 @@ class Health(LeanView):
         responses={200: HealthAnswer},
     )
     def get(self, request: HttpRequest) -> HttpResponse:
-        issues = []
-        if psutil.virtual_memory().percent > 90:
-            issues.append("High memory usage")
-        if psutil.cpu_percent() > 80:
-            issues.append("High CPU usage")
-        status = "unhealthy" if "High memory usage" in issues else "degraded" if issues else "healthy"
+        machine = resources.look()
         return json_answer(
             to_json(
                 HealthAnswer(
-                    status=status,
-                    processor_status="unhealthy" if status == "unhealthy" else "healthy",
+                    status=machine.status,
+                    processor_status="unhealthy" if machine.status == "unhealthy" else "healthy",
                     service_name=identity.SERVICE_NAME,
                     uptime_seconds=_uptime(),
-                    issues=issues,
-                    metrics_collected=sum(cache.counts.values()),
-                    last_collection=identity.STARTED_AT,
+                    issues=machine.issues,
+                    metrics_collected=len(SERIES),
+                    last_collection=latest.collected_at(),
                     active_sessions=_active_sessions(),
                     timestamp=_now(),
                     program=identity.describe(),
@@ -198,17 +159,17 @@ PARTS: dict[str, tuple[Callable[[], None], bool]] = {
     "broker": (_ask_broker, False),
     "worker": (_ask_worker, False),
 }
-_askers = {name: Asker(question) for name, (question, _) in PARTS.items()}
+_askers = {name: Asker() for name in PARTS}
 _together = ThreadPoolExecutor(len(PARTS), thread_name_prefix="ready")
 
 
 def _part(name: str) -> PartAnswer:
-    required = PARTS[name][1]
+    question, required = PARTS[name]
     try:
-        _, seconds = _askers[name].ask(patience=READY_PATIENCE)
+        _, seconds = _askers[name].ask(question, patience=READY_PATIENCE)
     except NoAnswer:
         return PartAnswer(ok=False, required=required, latency_ms=None, error="no answer in time")
-    except (*TROUBLE, RedisError, BrokerError, OSError) as error:
+    except (DatabaseTrouble, RedisError, BrokerError, OSError) as error:
         return PartAnswer(ok=False, required=required, latency_ms=None, error=f"{type(error).__name__}: {error}")
     return PartAnswer(ok=True, required=required, latency_ms=round(seconds * 1000, 3), error=None)
 
@@ -221,7 +182,8 @@ class Ready(LeanView):
     def get(self, request: HttpRequest) -> HttpResponse:
         parts = dict(zip(PARTS, _together.map(_part, PARTS), strict=True))
         ready = all(part.ok for part in parts.values() if part.required)
-        counts = {name: cache.counts[name] for name in ("hit", "miss", "fallback")}
+        counted = snapshot.take()
+        counts = {name: counted.cache_count(name) for name in ("hit", "miss", "fallback")}
         answer = ReadyAnswer(ready=ready, parts=parts, cache=counts, program=identity.describe(), timestamp=_now())
         response = json_answer(to_json(answer), 200 if ready else 503)
         if not ready:

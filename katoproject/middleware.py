@@ -3,6 +3,7 @@
 import logging
 import uuid
 from collections.abc import Callable
+from time import perf_counter
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
@@ -10,6 +11,8 @@ from django.http import HttpRequest, HttpResponse
 from katoproject import cors, identity
 from katoproject.errors import STORE_TROUBLE, unavailable
 from katoproject.http import MAX_REQUEST_SIZE, error_answer
+from katoproject.monitoring import requests, sampling
+from katoproject.monitoring.board import board
 from katoproject.slots import Slots
 from sessions_app import operations
 from sessions_app.errors import SessionNotFound
@@ -18,14 +21,21 @@ log = logging.getLogger(__name__)
 
 Handler = Callable[[HttpRequest], HttpResponse]
 
-# Answered without the database, so without a slot: they must work when nothing else does.
-_ALWAYS_ANSWERED = frozenset({"/", "/health", "/health/ready"})
+# Answered without the database where it must be, so without a slot: they must work when nothing else does.
+_ALWAYS_ANSWERED = frozenset(
+    {
+        *("/", "/health", "/health/ready", "/status", "/stats", "/metrics", "/metrics-prom", "/concurrency"),
+        *("/cache/stats", "/connection-pools", "/distributed-stm/stats"),
+    }
+)
 
 
 def envelope(get_response: Handler) -> Handler:
-    """Trace id, identity, cross-origin headers, the size limit and the slots around every request."""
+    """Trace id, identity, cross-origin headers, the size limit, the slots and the counters around every request."""
     slots = Slots(settings.ENV.limit_concurrency)
     program = identity.describe()
+    board.claim()
+    sampling.start()
 
     def answer(request: HttpRequest) -> HttpResponse:
         if cors.is_preflight(request):
@@ -47,10 +57,16 @@ def envelope(get_response: Handler) -> Handler:
             slots.give_back()
 
     def middleware(request: HttpRequest) -> HttpResponse:
-        response = answer(request)
+        begun = perf_counter()
+        board.enter()
+        try:
+            response = answer(request)
+        finally:
+            board.leave()
         response["X-Trace-ID"] = request.META.get("HTTP_X_TRACE_ID") or f"kato-{uuid.uuid4().hex}"
         response[identity.HEADER] = program
         cors.add_headers(request, response)
+        requests.count(request, response, perf_counter() - begun)
         return response
 
     return middleware

@@ -33,6 +33,7 @@ INSTALLED_APPS = [
     "drf_spectacular",
     "drf_spectacular_sidecar",
     "katoproject",
+    "katoproject.monitoring",
     "memory_app",
     "sessions_app",
 ]
@@ -109,6 +110,7 @@ CHORES = {
     "forget-idempotency-keys": ("sessions_app.idempotency.delete_old", 600.0),
     "relay-jobs": ("sessions_app.jobs.delivery.relay", 5.0),
     "purge-jobs": ("sessions_app.jobs.operations.purge", 600.0),
+    "purge-samples": ("katoproject.monitoring.sampling.purge", 600.0),
 }
 # A message that no worker took in time expires: the next one says the same.
 CELERY_BEAT_SCHEDULE = {

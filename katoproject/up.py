@@ -16,6 +16,7 @@ from katoproject.embedded.installation import make_data_folder
 from katoproject.embedded.locations import data_dir
 from katoproject.environment import PROJECT_DIR, Environment
 from katoproject.loopback import relay
+from katoproject.monitoring import folder as monitoring
 from katoproject.preflight import check_port, sole_owner_of
 from katoproject.processes import CannotStart, Program
 from katoproject.supervisor import Supervisor
@@ -83,6 +84,7 @@ class Service:
 
     async def serve(self) -> None:
         await self.end_orphans()
+        self.child_environment[monitoring.VARIABLE] = str(monitoring.fresh_folder(self.data, self.environment.port))
         check_port(self.environment.host, self.environment.port)
         await self.bring_up_stores()
         self.say("Bringing the database's tables up to date")

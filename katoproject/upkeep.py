@@ -12,6 +12,7 @@ from typing import cast
 from django.conf import settings
 from django.utils.module_loading import import_string
 
+from katoproject.monitoring import counters
 from katoproject.postgresql.locks import alone
 
 
@@ -33,6 +34,7 @@ def perform(name: str, *, seconds: float = inf) -> int | None:
             return None
         done = 0
         while did := batch():
+            counters.upkeep.labels(name).inc(did)
             done += did
             if time.monotonic() > deadline:
                 break

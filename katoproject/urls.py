@@ -1,4 +1,4 @@
-"""All routes. Documentation and health here, the sessions in `sessions_app/api/urls.py`."""
+"""All routes. Documentation and health here, the others beside their views."""
 
 from django.conf import settings
 from django.urls import URLPattern, URLResolver, include, path
@@ -26,6 +26,7 @@ _documentation: list[URLPattern | URLResolver] = [
 urlpatterns = [
     path("", include("sessions_app.api.urls")),
     path("", include("memory_app.api.urls")),
+    path("", include("katoproject.monitoring.api.urls")),
     path("", health.Root.as_view()),
     path("health", health.Health.as_view()),
     path("health/ready", health.Ready.as_view()),

@@ -8,6 +8,8 @@ from katoproject.environment import read_environment
 
 # Beyond the requests that may work at once, so that /health still answers when those all wait for the database.
 SPARE_THREADS = 2
+# Connections that the kernel keeps while nobody has accepted them yet.
+BACKLOG = 2048
 
 
 def web_command(host: str, port: int, workers: int) -> list[str]:
@@ -21,7 +23,7 @@ def web_command(host: str, port: int, workers: int) -> list[str]:
         "blocking-threads": environment.limit_concurrency + SPARE_THREADS,
         # Every thread holds a database connection; a thread that comes and goes would open one each time.
         "blocking-threads-idle-timeout": 600,
-        "backlog": 2048,
+        "backlog": BACKLOG,
         "backpressure": 1024,
         "workers-kill-timeout": 5,
         "static-path-route": "/static",

@@ -8,6 +8,7 @@ does no harm: a row states a frequency, it does not add to one.
 """
 
 import threading
+import time
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -59,6 +60,9 @@ class NodeIndex:
     finalized_version: int = 0
     snapshot: str = "1:1:"
     lock: threading.Lock = field(default_factory=threading.Lock)
+    created_at: float = field(default_factory=time.time)
+    last_used: float = field(default_factory=time.time)
+    uses: int = 0
 
     @property
     def horizon(self) -> str:
@@ -113,6 +117,19 @@ class Followed:
     snapshot: str
 
 
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What this process keeps of one node in memory; times in epoch seconds."""
+
+    node_id: str
+    patterns: int
+    symbols: int
+    memory_bytes: int
+    created_at: float
+    last_used: float
+    uses: int
+
+
 def _rows(fetched: list[tuple[Any, ...]]) -> Iterable[Row]:
     """Name, events, frequency; the events of all are parsed at once."""
     names, events, frequencies = zip(*fetched, strict=True)
@@ -132,6 +149,7 @@ class Indexes:
         with self._lock:
             node = self._nodes.setdefault(node_id, NodeIndex(node_id))
             self._nodes.move_to_end(node_id)
+            node.last_used, node.uses = time.time(), node.uses + 1
         followed = node.follow()
         self._drop_cold()
         return followed
@@ -144,6 +162,23 @@ class Indexes:
             while total > self._budget and len(self._nodes) > 1:
                 node_id, _ = self._nodes.popitem(last=False)
                 total -= sizes[node_id]
+
+    def held(self) -> list[Held]:
+        """Every index of this process, the one used longest ago first."""
+        with self._lock:
+            nodes = [(node, node.index.view()) for node in self._nodes.values()]
+        return [
+            Held(
+                node.node_id,
+                view.statistics.pattern_count,
+                len(view.symbol_frequency),
+                node.index.memory_bytes(),
+                node.created_at,
+                node.last_used,
+                node.uses,
+            )
+            for node, view in nodes
+        ]
 
     def __len__(self) -> int:
         return len(self._nodes)

@@ -10,11 +10,12 @@ alone for a second, so that a slow one costs a bounded time.
 
 import hashlib
 import logging
+import re
 import threading
 import time
-from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass
 from functools import cache as memoised
 from typing import TypeVar, cast
 
@@ -22,6 +23,8 @@ from django.db import transaction
 from django_redis import get_redis_connection
 from redis import Redis
 from redis.exceptions import RedisError
+
+from katoproject.monitoring import counters
 
 Result = TypeVar("Result")
 
@@ -33,11 +36,16 @@ _LIFETIME = 3600  # seconds
 _DIGEST_BYTES = 16
 
 _FORGET_AT_ONCE = 128
+_PREFIX = "kato:session:"
+_SCANNED_AT_ONCE = 1000
+
+# What is cached of a session, and what its node made of it.
+SESSION_VIEWS = ("stm", "percept")
+PREDICTION_VIEWS = ("predictions", "cognition")
 
 log = logging.getLogger(__name__)
 _replaced: list[str] = []
 _forgetting = threading.Lock()
-counts: Counter[str] = Counter()  # hit, miss, fallback; of this process
 
 
 class Breaker:
@@ -80,7 +88,12 @@ def _redis() -> Redis:
 
 
 def key(session_id: str, version: int, view: str) -> str:
-    return f"kato:session:{session_id}:{version}:{view}"
+    return f"{_PREFIX}{session_id}:{version}:{view}"
+
+
+def _kind(view: str) -> str:
+    """Views of predictions name the version of the node as well: `predictions:7.120.0`."""
+    return view.partition(":")[0]
 
 
 def _digest(name: str, payload: bytes) -> bytes:
@@ -94,30 +107,33 @@ class RedisDoesNotServe(Exception):
 def _ask(question: Callable[[], Result]) -> Result:
     """The answer of Redis. Raises RedisDoesNotServe; that is counted and logged, never hidden."""
     if not breaker.admits():
-        counts["fallback"] += 1
         raise RedisDoesNotServe
+    begun = time.perf_counter()
     try:
         answer = question()
     except RedisError as error:
         breaker.failed()
-        counts["fallback"] += 1
+        counters.redis_errors.inc()
         log.warning("Redis does not serve, PostgreSQL answers instead: %s", error)
         raise RedisDoesNotServe from error
+    finally:
+        counters.redis.observe(time.perf_counter() - begun)
     breaker.succeeded()
     return answer
 
 
 def get(session_id: str, version: int, view: str) -> bytes | None:
     """The view of the session at exactly this version, or None."""
-    name = key(session_id, version, view)
+    name, kind = key(session_id, version, view), _kind(view)
     try:
         entry = cast(bytes | None, _ask(lambda: _redis().get(name)))
     except RedisDoesNotServe:
+        counters.cache_read(kind, "fallback").inc()
         return None
     if entry is not None and entry[:_DIGEST_BYTES] == _digest(name, entry[_DIGEST_BYTES:]):
-        counts["hit"] += 1
+        counters.cache_read(kind, "hit").inc()
         return entry[_DIGEST_BYTES:]
-    counts["miss"] += 1
+    counters.cache_read(kind, "miss").inc()
     return None
 
 
@@ -126,12 +142,43 @@ def put(session_id: str, version: int, view: str, payload: bytes) -> None:
     name = key(session_id, version, view)
     with suppress(RedisDoesNotServe):
         _ask(lambda: _redis().set(name, _digest(name, payload) + payload, ex=_LIFETIME))
+        counters.cache_write(_kind(view)).inc()
+
+
+@dataclass(frozen=True, slots=True)
+class Dropped:
+    """Entries that were deleted: of sessions, and predictions."""
+
+    sessions: int
+    predictions: int
+
+
+def drop(session_id: str | None) -> Dropped:
+    """Delete the entries of one session or of all; whoever asks next reads PostgreSQL. Raises RedisError.
+
+    In batches, so that Redis serves others meanwhile. What is not ours in the same Redis is left alone.
+    """
+    whose = "" if session_id is None else re.sub(r"([*?\[\]\\^])", r"\\\1", session_id) + ":"
+    dropped, cursor = {True: 0, False: 0}, 0
+    while True:
+        found = _redis().scan(cursor, match=f"{_PREFIX}{whose}*", count=_SCANNED_AT_ONCE)
+        cursor, names = cast(tuple[int, list[bytes]], found)
+        for is_prediction in (True, False):
+            batch = [name for name in names if _is_prediction(name) == is_prediction]
+            if batch:
+                dropped[is_prediction] += _redis().unlink(*batch)
+        if cursor == 0:
+            return Dropped(sessions=dropped[False], predictions=dropped[True])
+
+
+def _is_prediction(name: bytes) -> bool:
+    return name.split(b":")[4:5] in ([view.encode()] for view in PREDICTION_VIEWS)
 
 
 def forget_on_commit(session_id: str, version: int | None) -> None:
     """Once the running transaction has committed, give up what was cached under the version it replaced."""
     if version is not None:
-        names = [key(session_id, version, view) for view in ("stm", "percept")]
+        names = [key(session_id, version, view) for view in SESSION_VIEWS]
         transaction.on_commit(lambda: _forget(names))
 
 

@@ -41,6 +41,14 @@ class Existence:
 
 
 @dataclass(frozen=True, slots=True)
+class Population:
+    """Sessions that live, and sessions that have expired but are not deleted yet, at one moment."""
+
+    active: int
+    expired: int
+
+
+@dataclass(frozen=True, slots=True)
 class SessionPage:
     sessions: list[SessionInfo]
     total: int
@@ -92,6 +100,10 @@ def _page(condition: str) -> str:
 _OF_NODE = f"{ALIVE} AND node_id = %(node_id)s"
 _PAGE, _PAGE_OF_NODE = _page(ALIVE), _page(_OF_NODE)
 _COUNT = f"SELECT count(*) FROM sessions_app_session WHERE {ALIVE}"
+_POPULATION = f"""
+    SELECT (SELECT count(*) FROM sessions_app_session WHERE {ALIVE}),
+           (SELECT count(*) FROM sessions_app_session WHERE NOT {ALIVE})
+"""
 _COUNT_OF_NODE = f"SELECT count(*) FROM sessions_app_session WHERE {_OF_NODE}"
 _CONFIG = f"SELECT {TOUCH_DUE}, config FROM sessions_app_session WHERE id = %(id)s AND {ALIVE}"
 _EXISTS = f"SELECT {ALIVE} FROM sessions_app_session WHERE id = %(id)s"
@@ -139,6 +151,11 @@ def count() -> int:
     """Sessions alive at this moment, exactly (R22)."""
     [(number,)] = execute(_COUNT, {})
     return int(number)
+
+
+def population() -> Population:
+    [(active, expired)] = execute(_POPULATION, {})
+    return Population(active, expired)
 
 
 def page(*, skip: int, limit: int, node_id: str | None) -> SessionPage:

@@ -19,6 +19,7 @@ import psutil
 from katoproject import processes
 from katoproject.embedded import postgres, redis
 from katoproject.environment import PROJECT_DIR
+from katoproject.monitoring import folder as monitoring
 from katoproject.web import web_command
 
 DEADLINE = 20.0
@@ -118,6 +119,8 @@ class WebServer:
         self.url = f"http://127.0.0.1:{self.port}"
         self._workers = workers
         self._environment = {**os.environ, **environment}
+        counted = monitoring.fresh_folder(Path(self._environment["KATO_DATA_DIR"]), self.port)
+        self._environment[monitoring.VARIABLE] = str(counted)
         self._process: subprocess.Popen[bytes] | None = None
 
     def prepare(self) -> None:

@@ -66,4 +66,4 @@ def test_what_works_waits_for_the_migrations(name: str) -> None:
 @pytest.mark.parametrize("name", OURS)
 def test_every_setting_is_one_that_the_service_reads(name: str) -> None:
     known = {variable for spellings in variable_names().values() for variable in spellings}
-    assert set(SERVICES[name]["environment"]) - {"PGPASSWORD"} <= known
+    assert set(SERVICES[name]["environment"]) - {"PGPASSWORD", "PROMETHEUS_MULTIPROC_DIR"} <= known

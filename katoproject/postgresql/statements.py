@@ -1,11 +1,14 @@
 """The way to PostgreSQL for the statements that every request runs."""
 
 from collections.abc import Iterator
+from time import perf_counter
 from typing import Any, cast
 
-from django.db import DEFAULT_DB_ALIAS, connections, transaction
+from django.db import DEFAULT_DB_ALIAS, Error, connections, transaction
 from psycopg import Connection
 from psycopg.pq import ExecStatus
+
+from katoproject.monitoring.counters import statement_counters
 
 Parameters = dict[str, Any]
 
@@ -18,12 +21,20 @@ def execute(sql: str, parameters: Parameters) -> list[tuple[Any, ...]]:
     """
     # Not the proxy `django.db.connection`: it looks the thread's connection up again at every attribute.
     connection = connections[DEFAULT_DB_ALIAS]
-    connection.ensure_connection()
-    with connection.wrap_database_errors:
-        raw = cast(Connection[Any], connection.connection)
-        cursor = raw.execute(sql, parameters, prepare=True)
-        result = cursor.pgresult
-        return cursor.fetchall() if result and result.status == ExecStatus.TUPLES_OK else []
+    durations, errors = statement_counters(sql)
+    begun = perf_counter()
+    try:
+        connection.ensure_connection()
+        with connection.wrap_database_errors:
+            raw = cast(Connection[Any], connection.connection)
+            cursor = raw.execute(sql, parameters, prepare=True)
+            result = cursor.pgresult
+            return cursor.fetchall() if result and result.status == ExecStatus.TUPLES_OK else []
+    except Error:
+        errors.inc()
+        raise
+    finally:
+        durations.observe(perf_counter() - begun)
 
 
 def execute_one(sql: str, parameters: Parameters) -> tuple[Any, ...] | None:

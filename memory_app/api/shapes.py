@@ -43,3 +43,15 @@ class AffinityAnswer(BaseModel):
     symbol: str
     affinity: dict[str, float]
     node_id: str
+
+
+class DeprecatedPerceptAnswer(BaseModel):
+    percept_data: dict[str, Any] = Field(examples=[{}])
+    node_id: str
+    warning: str
+
+
+class DeprecatedCognitionAnswer(BaseModel):
+    cognition_data: dict[str, Any] = Field(description="Always empty.")
+    node_id: str
+    warning: str

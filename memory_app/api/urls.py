@@ -7,6 +7,8 @@ from memory_app.api import views
 urlpatterns = [
     path("pattern/<str:pattern_id>", views.Pattern.as_view()),
     path("patterns/count", views.PatternCount.as_view()),
+    path("percept-data", views.PerceptData.as_view()),
+    path("cognition-data", views.CognitionData.as_view()),
     path("symbols/affinity", views.Affinities.as_view()),
     path("symbols/stats", views.SymbolStatistics.as_view()),
     path("symbols/<str:symbol>/affinity", views.Affinity.as_view()),

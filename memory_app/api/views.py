@@ -1,4 +1,4 @@
-"""`/pattern/{id}`, `/patterns/count`, `/symbols/…`: what a node knows (http-api.md 1.3)."""
+"""`/pattern/{id}`, `/patterns/count`, `/symbols/…` and two deprecated ones: what a node knows (http-api.md 1.3)."""
 
 import re
 from typing import Any
@@ -87,3 +87,40 @@ class Affinity(LeanView):
         node_id = node_of(request)
         affinity = nodes.affinity(node_id, symbol)
         return json_answer(to_json({"symbol": symbol, "affinity": affinity, "node_id": nodes.display_id(node_id)}))
+
+
+def _use_instead(route: str) -> str:
+    return f"Deprecated: a node has no {route}. Use GET /sessions/{{session_id}}/{route} for that of a session"
+
+
+class PerceptData(LeanView):
+    @extend_schema(
+        summary="Always empty; ask a session instead",
+        deprecated=True,
+        parameters=_NODE,
+        responses={200: shapes.DeprecatedPerceptAnswer},
+    )
+    def get(self, request: HttpRequest) -> HttpResponse:
+        return _answer(node_of(request), percept_data={}, warning=_use_instead("percept-data"))
+
+
+class CognitionData(LeanView):
+    @extend_schema(
+        summary="Always empty; ask a session instead",
+        deprecated=True,
+        parameters=_NODE,
+        responses={200: shapes.DeprecatedCognitionAnswer},
+    )
+    def get(self, request: HttpRequest) -> HttpResponse:
+        nothing = {
+            "predictions": [],
+            "emotives": {},
+            "symbols": [],
+            "command": "",
+            "metadata": {},
+            "path": [],
+            "strings": [],
+            "vectors": [],
+            "short_term_memory": [],
+        }
+        return _answer(node_of(request), cognition_data=nothing, warning=_use_instead("cognition-data"))

@@ -5,10 +5,12 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from rest_framework.request import Request
 
 from katoproject.http import InvalidRequest, json_answer
+from katoproject.monitoring import counters
 from katoproject.views import LeanView
 from sessions_app import idempotency, operations
 from sessions_app.errors import SessionNotFound
@@ -78,3 +80,11 @@ def answer_once_for_session(
     if "Idempotency-Replayed" in response:
         operations.touch(session_id=session_id)
     return response
+
+
+def count_on_commit(*, observations: int = 0, patterns: int = 0) -> None:
+    """Count what the running transaction, if there is one, has stored: once it is stored."""
+    if observations:
+        transaction.on_commit(lambda: counters.observations.inc(observations))
+    if patterns:
+        transaction.on_commit(lambda: counters.patterns_learned.inc(patterns))

@@ -11,7 +11,7 @@ import memory_app.finalizing
 from katoproject.http import json_answer
 from sessions_app import operations, predicting, reading
 from sessions_app.api import shapes
-from sessions_app.api.base import SessionView, answer_once_for_session
+from sessions_app.api.base import SessionView, answer_once_for_session, count_on_commit
 from sessions_app.api.jobs import answer_with_job, parse_mode
 from sessions_app.api.schema import IDEMPOTENCY_KEY, MODE, errors
 from sessions_app.jobs.models import Kind
@@ -27,6 +27,7 @@ class Learn(SessionView):
     def post(self, request: HttpRequest, session_id: str) -> HttpResponse:
         def perform() -> bytes:
             learned = operations.learn(session_id=session_id)
+            count_on_commit(patterns=int(bool(learned.pattern_name)))
             counted = f"{learned.events} event{'' if learned.events == 1 else 's'}"
             message = (
                 f"Learned pattern {learned.pattern_name} from {counted}"

@@ -10,7 +10,7 @@ from pydantic_core import to_json
 from katoproject.http import json_answer, parse_body, read_raw_body
 from sessions_app import operations, reading
 from sessions_app.api import shapes
-from sessions_app.api.base import SessionView, answer_once_for_session
+from sessions_app.api.base import SessionView, answer_once_for_session, count_on_commit
 from sessions_app.api.jobs import answer_with_job, parse_mode
 from sessions_app.api.schema import IDEMPOTENCY_KEY, MODE, errors
 from sessions_app.errors import NotSupportedYet
@@ -46,6 +46,7 @@ class Observe(SessionView):
 
         def perform() -> bytes:
             node_id, observed = operations.observe(session_id=session_id, observation=observation)
+            count_on_commit(observations=1, patterns=int(bool(observed.auto_learned_pattern)))
             return to_json(
                 {
                     "status": "okay",
@@ -89,6 +90,8 @@ def observe_sequence(session_id: str, given: shapes.ObserveSequence) -> bytes:
         learn_after_each=given.learn_after_each,
         learn_at_end=given.learn_at_end,
     )
+    patterns = sum(map(bool, observed.auto_learned_patterns))
+    count_on_commit(observations=len(observed.results), patterns=patterns)
     return to_json(_sequence_answer(observed, isolated=given.clear_stm_between))
 
 

@@ -7,6 +7,7 @@ from pydantic_core import to_json
 
 from sessions_app import operations
 from sessions_app.api import shapes
+from sessions_app.api.base import count_on_commit
 from sessions_app.api.learning import finalize_training
 from sessions_app.api.observing import make_observation, observe_sequence
 from sessions_app.jobs.models import Job, JobPart, Kind
@@ -41,6 +42,7 @@ def _train(job: Job) -> tuple[int, bytes]:
     [part] = JobPart.objects.filter(job_id=job.id).order_by("number")[:1]
     sequences = [[_observation(event) for event in given] for given in _SEQUENCES.validate_json(bytes(part.content))]
     learned = operations.train(node_id=job.node_id, config=job.parameters["config"], sequences=sequences)
+    count_on_commit(observations=sum(map(len, sequences)), patterns=learned)
     JobPart.objects.filter(job_id=job.id, number=part.number).delete()
     done = job.done + len(sequences)
     before: int = job.result["patterns_learned"] if job.result else 0

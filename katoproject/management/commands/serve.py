@@ -6,6 +6,8 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand
 
+from katoproject.embedded.locations import data_dir
+from katoproject.monitoring import folder as monitoring
 from katoproject.web import web_command
 
 
@@ -16,5 +18,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         environment = settings.ENV
         settings.STATIC_ROOT.mkdir(parents=True, exist_ok=True)
+        if monitoring.VARIABLE not in os.environ:
+            os.environ[monitoring.VARIABLE] = str(monitoring.fresh_folder(data_dir(), environment.port))
         command = web_command(environment.host, environment.port, environment.workers)
         os.execv(command[0], command)

@@ -1,0 +1,117 @@
+"""`python -m benchmarks.monitoring`: what counting adds to a request, in µs, against the same requests uncounted.
+
+One process and one thread call the WSGI application in turn with and without counting, so that whatever disturbs the
+machine disturbs both. Times are CPU of this process; PostgreSQL's own is not in them.
+"""
+
+import io
+import json
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+from benchmarks.run import temporary_folder
+from katoproject.embedded.locations import postgres_url, redis_url
+from tests.stack import Stores
+
+ROUNDS, REQUESTS = 60, 150
+
+Send = Callable[[str, str, bytes], bytes]
+
+
+def main() -> None:
+    with temporary_folder() as folder:
+        from katoproject.monitoring import folder as monitoring
+
+        os.environ |= {
+            "KATO_DATA_DIR": str(folder),
+            "DATABASE_URL": postgres_url(folder),
+            "REDIS_URL": redis_url(folder),
+            "LOG_LEVEL": "ERROR",
+            monitoring.VARIABLE: str(monitoring.fresh_folder(folder, 0)),
+        }
+        with Stores(folder, private=True):
+            measure(prepared(folder))
+
+
+def prepared(folder: Path) -> Send:
+    """The application on a new database, as a function from method, path and body to the body of the answer."""
+    from django.core.management import call_command
+
+    from katoproject.wsgi import application  # reads the environment
+
+    call_command("migrate", verbosity=0)
+
+    def send(method: str, path: str, body: bytes = b"") -> bytes:
+        environ = {
+            "REQUEST_METHOD": method,
+            "PATH_INFO": path,
+            "CONTENT_TYPE": "application/json",
+            "CONTENT_LENGTH": str(len(body)),
+            "SERVER_NAME": "bench",
+            "SERVER_PORT": "80",
+            "wsgi.input": io.BytesIO(body),
+        }
+        statuses: list[str] = []
+        answer = b"".join(application(environ, lambda status, _: statuses.append(status)))
+        assert statuses[0].startswith("200"), answer
+        return answer
+
+    return send
+
+
+def measure(send: Send) -> None:
+    session = json.loads(send("POST", "/sessions", b'{"node_id":"bench"}'))["session_id"]
+    scenarios = {
+        "routing only": ("GET", "/sessions/test/x", b""),
+        "read an STM": ("GET", f"/sessions/{session}/stm", b""),
+        "observe": ("POST", f"/sessions/{session}/observe", b'{"strings":["kettle"]}'),
+    }
+    print("| request | uncounted µs | counted µs | counting adds µs | ratio |\n|---|---|---|---|---|")
+    for name, scenario in scenarios.items():
+        pairs = [(_cost(send, scenario, uncounted), _cost(send, scenario, ExitStack)) for _ in range(ROUNDS)]
+        # The best of many short rounds: what other programs take from a round is not what is measured.
+        without, with_it = (min(costs) for costs in zip(*pairs, strict=True))
+        added, ratio = with_it - without, with_it / without
+        print(f"| {name} | {without:.1f} | {with_it:.1f} | {added:.1f} | {ratio:.3f} |", flush=True)
+
+
+def _cost(send: Send, scenario: tuple[str, str, bytes], surroundings: Callable[[], Any]) -> float:
+    with surroundings():
+        begun = time.process_time()
+        for _ in range(REQUESTS):
+            send(*scenario)
+        return (time.process_time() - begun) / REQUESTS * 1e6
+
+
+@contextmanager
+def uncounted() -> Iterator[None]:
+    """Everything that counts does nothing."""
+    from katoproject import middleware
+    from katoproject.monitoring import counters, requests
+    from katoproject.postgresql import statements
+
+    class Nothing:
+        def observe(self, amount: float) -> None: ...
+        def inc(self, amount: float = 1) -> None: ...
+        def enter(self) -> None: ...
+        def leave(self) -> None: ...
+
+    nothing = Nothing()
+    with ExitStack() as patches:
+        for target, name, instead in (
+            (middleware, "board", nothing),
+            (requests, "count", lambda *_: None),
+            (statements, "statement_counters", lambda _, pair=(nothing, nothing): pair),
+            (counters, "observations", nothing),
+        ):
+            patches.enter_context(patch.object(target, name, instead))
+        yield
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""The monitoring routes (http-api.md 1.4)."""

@@ -1,0 +1,121 @@
+"""The parts that several monitoring answers are made of."""
+
+import os
+import time
+from datetime import UTC, datetime
+
+from django.conf import settings
+from django.db import Error as DatabaseTrouble
+
+from katoproject.asking import Asker, NoAnswer
+from katoproject.monitoring import resources
+from katoproject.monitoring.api import shapes
+from katoproject.monitoring.folder import instance
+from katoproject.monitoring.snapshot import Snapshot, StoreCount
+from memory_app import nodes
+from memory_app.index import indexes
+from sessions_app import reading
+
+PATIENCE = 0.5  # seconds that a monitoring route waits for the database, where it can answer without
+
+database = Asker()
+
+
+def now() -> str:
+    return datetime.now(UTC).isoformat()
+
+
+def _moment(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).isoformat()
+
+
+def population() -> reading.Population | None:
+    """How many sessions there are, or None while the database does not say."""
+    try:
+        return database.ask(reading.population, patience=PATIENCE)[0]
+    except (DatabaseTrouble, NoAnswer):
+        return None
+
+
+def processors() -> shapes.Processors:
+    held = indexes.held()
+    return shapes.Processors(
+        total_processors=len(held),
+        max_processors=None,
+        eviction_ttl_seconds=None,
+        memory_bytes=sum(node.memory_bytes for node in held),
+        memory_limit_bytes=settings.ENV.index_memory_mb * 1024 * 1024,
+        processors=[
+            shapes.Processor(
+                processor_id=nodes.display_id(node.node_id),
+                node_id=node.node_id,
+                created_at=_moment(node.created_at),
+                last_accessed=_moment(node.last_used),
+                access_count=node.uses,
+                idle_seconds=round(max(0.0, time.time() - node.last_used), 3),
+                patterns=node.patterns,
+                memory_bytes=node.memory_bytes,
+            )
+            for node in held
+        ],
+        process=f"{instance()}, pid {os.getpid()}",
+    )
+
+
+def summary(instances: list[Snapshot], active: int | None) -> shapes.Summary:
+    """Totals of all instances; resources are those of this machine."""
+    requests = sum(one.request_count for one in instances)
+    errors = sum(one.error_count for one in instances)
+    spent, asked = sum(one.minute.spent for one in instances), sum(one.minute.requests for one in instances)
+    return shapes.Summary(
+        sessions=_sessions(instances, active),
+        performance=shapes.Performance(
+            total_requests=requests,
+            total_errors=errors,
+            error_rate=errors / requests if requests else 0.0,
+            average_response_time=spent / asked if asked else 0.0,
+        ),
+        resources=shapes.ResourceFigures.model_validate(machine(instances), from_attributes=True),
+        databases=shapes.Databases(
+            clickhouse=_store([one.store("patterns") for one in instances]),
+            qdrant=_store([one.store("vectors") for one in instances]),
+            redis=_store([one.store("redis") for one in instances]),
+            postgresql=_store([one.postgresql for one in instances]),
+        ),
+    )
+
+
+def machine(instances: list[Snapshot]) -> resources.Resources:
+    """As the sampler saw it, so that all processes tell the same; without a sampler as it is now."""
+    return instances[0].resources or resources.look()
+
+
+def rates(instances: list[Snapshot]) -> shapes.Rates:
+    """Of the last minute."""
+    minutes = [one.minute for one in instances if one.minute.seconds > 0]
+    requests = sum(one.requests / one.seconds for one in minutes)
+    errors = sum(one.errors / one.seconds for one in minutes)
+    return shapes.Rates(requests_per_second=requests, requests_per_minute=60 * requests, errors_per_minute=60 * errors)
+
+
+def _sessions(instances: list[Snapshot], active: int | None) -> shapes.SessionTotals:
+    operations: dict[str, int] = {}
+    for one in instances:
+        for operation, number in one.session_operations.items():
+            operations[operation] = operations.get(operation, 0) + number
+    return shapes.SessionTotals(
+        total_created=operations["create"],
+        total_deleted=operations["delete"],
+        total_expired=sum(one.sessions_expired for one in instances),
+        active=active,
+        operations_total=sum(operations.values()),
+        operations=operations,
+        observations=sum(one.observations for one in instances),
+        patterns_learned=sum(one.patterns_learned for one in instances),
+    )
+
+
+def _store(counts: list[StoreCount]) -> shapes.DatabaseFigures:
+    total = sum(counts, StoreCount())
+    mean = total.seconds / total.operations if total.operations else 0.0
+    return shapes.DatabaseFigures(operations=total.operations, errors=total.errors, avg_response_time=mean)

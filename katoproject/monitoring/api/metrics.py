@@ -1,0 +1,172 @@
+"""`/metrics`, `/metrics/{name}`, `/metrics-prom`, `/stats`."""
+
+import threading
+import time
+from typing import Annotated
+
+from django.conf import settings
+from django.db import Error as DatabaseTrouble
+from django.http import HttpRequest, HttpResponse
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from pydantic import Field, TypeAdapter
+from pydantic_core import to_json
+
+from katoproject.asking import Asker, NoAnswer
+from katoproject.errors import unavailable
+from katoproject.http import error_answer, json_answer, parse_query
+from katoproject.monitoring import history, latest, series
+from katoproject.monitoring.api import figures, shapes
+from katoproject.monitoring.prometheus import exposition
+from katoproject.monitoring.snapshot import Snapshot
+from katoproject.views import LeanView
+from sessions_app.api.schema import errors
+
+HISTORY_PATIENCE = 4.0  # seconds; the window may be a day
+
+_MINUTES = TypeAdapter(Annotated[int, Field(ge=1, le=525_600)])
+_MINUTES_PARAMETER = OpenApiParameter(
+    "minutes",
+    {"type": "integer", "minimum": 1, "maximum": 525_600, "default": 10},
+    description="How far back. Samples are kept for a day.",
+)
+_database = Asker()
+
+
+class _Metrics:
+    """The answer of `/metrics`, computed once in METRICS_CACHE_TTL_SECONDS, whoever asks how often."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._body, self._until = b"", 0.0
+
+    def body(self) -> bytes:
+        with self._lock:
+            if time.monotonic() >= self._until:
+                self._body = to_json(_metrics())
+                self._until = time.monotonic() + settings.ENV.metrics_cache_ttl
+            return self._body
+
+
+_cached = _Metrics()
+
+
+def _metrics() -> shapes.MetricsAnswer:
+    instances = latest.now()
+    population = figures.population()
+    active = population.active if population else None
+    return shapes.MetricsAnswer(
+        **dict(figures.summary(instances, active)),
+        timestamp=time.time(),
+        rates=figures.rates(instances),
+        processor_manager=figures.processors(),
+        uptime_seconds=round(time.time() - instances[0].started_at, 3),
+        active_sessions=active,
+        instances=[one.instance for one in instances],
+    )
+
+
+class Metrics(LeanView):
+    @extend_schema(summary="Totals, rates and resources, of all processes", responses={200: shapes.MetricsAnswer})
+    def get(self, request: HttpRequest) -> HttpResponse:
+        return json_answer(_cached.body())
+
+
+class Prometheus(LeanView):
+    @extend_schema(
+        summary="The same for Prometheus, of all processes of this instance",
+        responses={(200, "text/plain"): OpenApiResponse(str, "The text format of Prometheus.")},
+    )
+    def get(self, request: HttpRequest) -> HttpResponse:
+        return HttpResponse(generate_latest(exposition()), content_type=CONTENT_TYPE_LATEST)
+
+
+def _steps(minutes: int) -> list[history.Step]:
+    """Raises NoAnswer, or DatabaseTrouble."""
+    now = time.time()
+    return _database.ask(lambda: history.steps(minutes=minutes, now=now), patience=HISTORY_PATIENCE)[0]
+
+
+class Metric(LeanView):
+    @extend_schema(
+        summary="The time series of one metric",
+        parameters=[_MINUTES_PARAMETER],
+        responses={
+            200: shapes.MetricAnswer,
+            404: OpenApiResponse(
+                {
+                    "type": "object",
+                    "example": {"detail": "No data available for metric 'x' in the last 10 minutes"},
+                },
+                "No such metric, or nothing within that time.",
+            ),
+            **errors(422),
+        },
+    )
+    def get(self, request: HttpRequest, metric_name: str) -> HttpResponse:
+        minutes = parse_query(request, "minutes", _MINUTES, 10)
+        try:
+            points = series.points(metric_name, _steps(minutes))
+        except (DatabaseTrouble, NoAnswer):
+            return unavailable("Metrics collector not available")
+        if not points:
+            return error_answer(f"No data available for metric '{metric_name}' in the last {minutes} minutes", 404)
+        values = [point.value for point in points]
+        return json_answer(
+            to_json(
+                shapes.MetricAnswer(
+                    metric_name=metric_name,
+                    time_range_minutes=minutes,
+                    timestamp=time.time(),
+                    statistics=shapes.Statistics(
+                        count=len(values), min=min(values), max=max(values), avg=sum(values) / len(values)
+                    ),
+                    data_points=[_data_point(point) for point in points],
+                )
+            )
+        )
+
+
+class Stats(LeanView):
+    @extend_schema(
+        summary="The time series of all metrics, and a summary",
+        parameters=[_MINUTES_PARAMETER],
+        responses={200: shapes.StatsAnswer, 422: errors(422)[422]},
+    )
+    def get(self, request: HttpRequest) -> HttpResponse:
+        minutes = parse_query(request, "minutes", _MINUTES, 10)
+        error, steps = None, []
+        try:
+            steps = _steps(minutes)
+        except (DatabaseTrouble, NoAnswer):
+            error = "There is no history at the moment: the database does not answer"
+        instances = latest.now()
+        population = figures.population() if error is None else None
+        answer = shapes.StatsAnswer(
+            time_range_minutes=minutes,
+            timestamp=time.time(),
+            processor_manager=figures.processors(),
+            current_status=_current_status(instances),
+            time_series={name: [_data_point(point) for point in series.points(name, steps)] for name in series.SERIES},
+            summary=figures.summary(instances, population.active if population else None),
+            error=error,
+        )
+        return json_answer(to_json(answer))
+
+
+def _data_point(point: series.Point) -> shapes.DataPoint:
+    return shapes.DataPoint(timestamp=point.timestamp, value=point.value, labels=point.labels)
+
+
+def _current_status(instances: list[Snapshot]) -> shapes.CurrentStatus:
+    machine = figures.machine(instances)
+    return shapes.CurrentStatus(
+        status=machine.status,
+        issues=machine.issues,
+        metrics=shapes.CurrentMetrics(
+            cpu_percent=machine.cpu_percent,
+            memory_percent=machine.memory_percent,
+            error_rate_per_min=figures.rates(instances).errors_per_minute,
+        ),
+        timestamp=time.time(),
+    )

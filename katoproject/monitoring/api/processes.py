@@ -1,0 +1,92 @@
+"""`/status` and `/concurrency`: what the processes of the service do."""
+
+import time
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from drf_spectacular.utils import extend_schema
+from pydantic_core import to_json
+
+from katoproject import identity
+from katoproject.http import json_answer
+from katoproject.monitoring.api import figures, shapes
+from katoproject.monitoring.folder import instance, started_at
+from katoproject.monitoring.snapshot import live_now
+from katoproject.views import LeanView
+from katoproject.web import BACKLOG
+
+WARNING, CRITICAL = 80, 95  # percent of the capacity
+
+
+class Status(LeanView):
+    @extend_schema(summary="Sessions, nodes in memory, version", responses={200: shapes.StatusAnswer})
+    def get(self, request: HttpRequest) -> HttpResponse:
+        population = figures.population()
+        sessions = shapes.SessionFigures(
+            total_sessions=population.active + population.expired if population else None,
+            active_sessions=population.active if population else None,
+            expired_sessions=population.expired if population else None,
+            backend="postgresql",
+        )
+        answer = shapes.StatusAnswer(
+            status="healthy" if population else "degraded",
+            base_processor_id=identity.SERVICE_NAME,
+            uptime_seconds=round(time.time() - started_at(), 3),
+            sessions=sessions,
+            processors=figures.processors(),
+            version=identity.API_VERSION,
+        )
+        return json_answer(to_json(answer))
+
+
+class Concurrency(LeanView):
+    @extend_schema(
+        summary="Requests under way in all processes of this instance, and how many there may be",
+        responses={200: shapes.ConcurrencyAnswer},
+    )
+    def get(self, request: HttpRequest) -> HttpResponse:
+        live = live_now()
+        per_worker = settings.ENV.limit_concurrency
+        current, peak = _load(live.in_flight, live.workers * per_worker), _load(live.peak, live.workers * per_worker)
+        answer = shapes.ConcurrencyAnswer(
+            status=_status(current),
+            current=current,
+            peak=peak,
+            limits=shapes.Limits(
+                per_worker=per_worker,
+                warning_threshold=WARNING,
+                critical_threshold=CRITICAL,
+                total_capacity=live.workers * per_worker,
+            ),
+            configuration=shapes.WorkerConfiguration(workers=live.workers, backlog=BACKLOG, max_requests="unlimited"),
+            recommendations=[_recommendation(current, peak)],
+            instance=instance(),
+            timestamp=figures.now(),
+        )
+        return json_answer(to_json(answer))
+
+
+def _load(requests: int, capacity: int) -> shapes.Load:
+    return shapes.Load(
+        concurrent_requests=requests, utilization_percent=round(100 * requests / capacity) if capacity else 0
+    )
+
+
+def _status(load: shapes.Load) -> str:
+    if load.utilization_percent >= CRITICAL:
+        return "critical"
+    return "warning" if load.utilization_percent >= WARNING else "healthy"
+
+
+def _recommendation(current: shapes.Load, peak: shapes.Load) -> shapes.Recommendation:
+    if current.utilization_percent > 100:
+        return shapes.Recommendation(
+            level="urgent", message="Requests wait for their turn: add workers (KATO_WORKERS) or machines now"
+        )
+    if current.utilization_percent >= CRITICAL:
+        return shapes.Recommendation(level="critical", message="Nearly all slots are taken: add workers (KATO_WORKERS)")
+    if max(current.utilization_percent, peak.utilization_percent) >= WARNING:
+        return shapes.Recommendation(
+            level="warning", message="Most slots are or were taken: consider more workers (KATO_WORKERS)"
+        )
+    return shapes.Recommendation(level="info", message="There is room for more requests at the same time")

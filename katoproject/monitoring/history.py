@@ -1,0 +1,44 @@
+"""Reading samples back: the same from every process of every instance."""
+
+from dataclasses import dataclass
+from itertools import groupby, pairwise
+from operator import attrgetter
+
+from pydantic_core import from_json
+
+from katoproject.monitoring.sampling import EVERY
+from katoproject.monitoring.snapshot import Snapshot
+from katoproject.postgresql.statements import execute
+
+# However long the window, an answer has about so many points a series: samples are left out evenly. Totals stay right.
+_MOST_POINTS = 360
+
+# One step more than the window: a difference at its beginning needs a sample from before it.
+_WINDOW = """
+    SELECT DISTINCT ON (instance, floor(extract(epoch FROM at) / %(step)s)) snapshot::text
+    FROM monitoring_sample WHERE at > now() - make_interval(secs => %(window)s + 1.5 * %(step)s)
+    ORDER BY instance, floor(extract(epoch FROM at) / %(step)s), at DESC
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """Two samples of one instance that follow each other; `before` is None where the instance began, or began anew."""
+
+    before: Snapshot | None
+    after: Snapshot
+
+
+def steps(*, minutes: int, now: float) -> list[Step]:
+    """The samples of the last minutes, each with the one before it, instance by instance, oldest first."""
+    window = minutes * 60.0
+    rows = execute(_WINDOW, {"window": window, "step": max(EVERY, window / _MOST_POINTS)})
+    samples = [Snapshot.model_validate(from_json(row[0])) for row in rows]
+    found: list[Step] = []
+    for _, of_instance in groupby(samples, key=attrgetter("instance")):
+        for before, after in pairwise([None, *of_instance]):
+            assert after is not None
+            if after.at > now - window:
+                same_run = before is not None and before.started_at == after.started_at
+                found.append(Step(before if same_run else None, after))
+    return sorted(found, key=lambda step: step.after.at)

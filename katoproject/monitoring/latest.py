@@ -1,0 +1,95 @@
+"""What the sampler found last, in a file beside the counters: for every process, with or without a database."""
+
+import os
+import time
+
+from pydantic import BaseModel
+
+from katoproject.monitoring.folder import folder
+from katoproject.monitoring.snapshot import Minute, Snapshot, take
+
+# A sample older than this tells nothing about now: nobody samples any more, or that instance is gone.
+FRESH = 30.0
+MINUTE = 60.0
+_NAME = "latest.json"
+
+
+class Point(BaseModel):
+    """Totals of this instance, to subtract from later ones."""
+
+    at: float
+    requests: int = 0
+    errors: int = 0
+    spent: float = 0.0
+
+
+class Latest(BaseModel):
+    snapshot: Snapshot
+    # Of the last minute, oldest first.
+    points: list[Point]
+    # Other instances of the service, on the same database, as they last said.
+    others: list[Snapshot]
+
+
+def point_of(snapshot: Snapshot) -> Point:
+    return Point(
+        at=snapshot.at,
+        requests=snapshot.request_count,
+        errors=snapshot.error_count,
+        spent=snapshot.request_seconds,
+    )
+
+
+def minute_of(snapshot: Snapshot, points: list[Point]) -> Minute:
+    """What happened since the oldest point of the last minute, or since the start of an instance that is younger."""
+    recent = [point for point in points if 0 < snapshot.at - point.at <= MINUTE + 5]
+    now, then = point_of(snapshot), recent[0] if recent else Point(at=snapshot.started_at)
+    if snapshot.at - snapshot.started_at <= MINUTE:
+        then = Point(at=snapshot.started_at)
+    return Minute(
+        seconds=now.at - then.at,
+        requests=now.requests - then.requests,
+        errors=now.errors - then.errors,
+        spent=now.spent - then.spent,
+    )
+
+
+def read() -> Latest | None:
+    """What was sampled within the last half minute, or None."""
+    found = folder()
+    if found is None:
+        return None
+    try:
+        latest = Latest.model_validate_json((found / _NAME).read_bytes())
+    except FileNotFoundError:
+        return None
+    return latest if time.time() - latest.snapshot.at < FRESH else None
+
+
+def collected_at() -> float:
+    """When the sampler last did its work, in epoch seconds; 0 before the first time."""
+    found = folder()
+    try:
+        return (found / _NAME).stat().st_mtime if found else 0.0
+    except FileNotFoundError:
+        return 0.0
+
+
+def write(latest: Latest) -> None:
+    found = folder()
+    assert found is not None
+    fresh = found / f"{_NAME}.{os.getpid()}"
+    fresh.write_text(latest.model_dump_json())
+    fresh.replace(found / _NAME)  # whole for whoever reads it meanwhile
+
+
+def now() -> list[Snapshot]:
+    """Every instance: this one as it is at this moment, first; others as they said within the last half minute."""
+    latest = read()
+    mine = take()
+    if latest is None:
+        mine.minute = minute_of(mine, [])
+        return [mine]
+    mine.minute = minute_of(mine, latest.points)
+    mine.resources, mine.shared = latest.snapshot.resources, latest.snapshot.shared
+    return [mine, *(other for other in latest.others if mine.at - other.at < FRESH)]

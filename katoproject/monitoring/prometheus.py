@@ -1,0 +1,86 @@
+"""The exposition for Prometheus: the counters of all processes, and what is derived or measured at this moment."""
+
+from collections.abc import Iterable, Iterator
+
+from prometheus_client import CollectorRegistry, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoMetricFamily
+from prometheus_client.registry import Collector
+
+from katoproject import identity
+from katoproject.monitoring import counters, latest
+from katoproject.monitoring.board import board
+from katoproject.monitoring.folder import instance, started_at
+from katoproject.monitoring.snapshot import Snapshot, take
+
+
+def exposition() -> CollectorRegistry:
+    """What one scrape sees. Everything is about this instance; Prometheus adds instances up itself."""
+    registry = CollectorRegistry()
+    for collector in (_Counters(), _Derived()):
+        registry.register(collector)
+    return registry
+
+
+class _Counters(Collector):
+    def collect(self) -> Iterable[Metric]:
+        return counters.collected()
+
+
+class _Derived(Collector):
+    def collect(self) -> Iterator[Metric]:
+        sampled = latest.read()
+        yield _operations(take())
+        yield InfoMetricFamily(
+            "kato_instance", "Which service this is", {"instance_id": instance(), "release": identity.RELEASE}
+        )
+        yield GaugeMetricFamily("kato_start_time_seconds", "When counting began", started_at())
+        yield from _processes()
+        if sampled is not None:
+            yield from _sampled(sampled.snapshot)
+
+
+def _operations(taken: Snapshot) -> Metric:
+    family = CounterMetricFamily(
+        "kato_session_operations", "Operations on sessions that were done, replays not counted", labels=["operation"]
+    )
+    for operation, number in taken.session_operations.items():
+        family.add_metric([operation], number)
+    return family
+
+
+def _processes() -> Iterator[Metric]:
+    """Every process of its own: a sum would hide the one that is stuck or swollen."""
+    families = {
+        "in_flight": GaugeMetricFamily("kato_requests_in_flight", "Requests under way", labels=["pid"]),
+        "index_nodes": GaugeMetricFamily("kato_index_nodes", "Nodes whose index is in memory", labels=["pid"]),
+        "index_bytes": GaugeMetricFamily("kato_index_memory_bytes", "Memory that indexes take", labels=["pid"]),
+        "resident_bytes": GaugeMetricFamily("kato_process_memory_bytes", "Resident memory", labels=["pid"]),
+    }
+    living = board.living()
+    for slot in living:
+        for field, family in families.items():
+            family.add_metric([str(slot.pid)], getattr(slot, field))
+    yield from families.values()
+    yield GaugeMetricFamily("kato_workers", "Web processes that live", len(living))
+    yield GaugeMetricFamily("kato_requests_in_flight_peak", "The most at one moment, all processes", board.peak())
+
+
+def _sampled(taken: Snapshot) -> Iterator[Metric]:
+    """What is measured every ten seconds; left out where it could not be measured."""
+    shared, resources = taken.shared, taken.resources
+    measured = {
+        "kato_sessions_active": ("Sessions that live", shared.sessions_active),
+        "kato_sessions_expired_left": ("Expired sessions not deleted yet", shared.sessions_expired),
+        "kato_cleanup_lag_seconds": ("Age of the oldest of those", shared.cleanup_lag_seconds),
+        "kato_jobs_waiting": ("Background jobs that nobody works on yet", shared.jobs_waiting),
+        "kato_jobs_running": ("Background jobs that are under way", shared.jobs_running),
+        "kato_job_lag_seconds": ("How long the oldest waiting job has been waiting", shared.job_lag_seconds),
+        "kato_queue_length": ("Background tasks that wait for a worker", shared.queue_length),
+        "kato_cpu_usage_percent": ("Of the machine", resources.cpu_percent if resources else None),
+        "kato_memory_usage_percent": ("Of the machine", resources.memory_percent if resources else None),
+        "kato_disk_usage_percent": ("Of the disk with the data folder", resources.disk_percent if resources else None),
+        "kato_sampled_time_seconds": ("When these figures were measured", taken.at),
+    }
+    for name, (documentation, value) in measured.items():
+        if value is not None:
+            yield GaugeMetricFamily(name, documentation, value)
