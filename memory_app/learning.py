@@ -27,7 +27,7 @@ _LEARN = """
             (memory, name, events, length, frequency, emotives, metadata, created, changed)
         SELECT node.memory, decode(name, 'hex'), events::json, length, frequency, '[]', '{}',
                pg_current_xact_id(), pg_current_xact_id()
-        FROM node, unnest(%(names)s::text[], %(events)s::text[], %(lengths)s::int[], %(frequencies)s::bigint[])
+        FROM node, unnest(%(names)s::text[], %(events)b::text[], %(lengths)s::int[], %(frequencies)s::bigint[])
             AS lesson (name, events, length, frequency)
         ORDER BY name
         ON CONFLICT (memory, name) DO UPDATE

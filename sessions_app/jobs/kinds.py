@@ -50,10 +50,11 @@ def _train(job: Job) -> tuple[int, bytes]:
 
 
 def _observation(event: list[str] | shapes.ObservationInput) -> Observation:
-    given = shapes.ObservationInput(strings=event) if isinstance(event, list) else event
-    # Nobody is told their ids, and making them would cost a good part of all the rest.
-    given.unique_id = ""
-    return make_observation(given, "")
+    # Nobody is told their ids; making those, and a whole input of mere symbols, would cost as much as all the rest.
+    if isinstance(event, list):
+        return Observation(strings=event, emotives={}, metadata={}, unique_id="")
+    event.unique_id = ""
+    return make_observation(event, "")
 
 
 STEPS: dict[str, Step] = {

@@ -1,0 +1,105 @@
+"""`python -m benchmarks.training`: a training run as one job, against the same by single requests, in one run."""
+
+import argparse
+import http.client
+import json
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+from benchmarks.engine_data import Events, Source
+from benchmarks.load import CREATED, Job, Load, Script, Step, load_generator
+from benchmarks.run import temporary_folder
+from benchmarks.services import Ours, tree_cpu
+from katoproject.embedded.locations import postgres_url, redis_url
+from tests.stack import Worker
+
+VOCABULARY = 5_000
+CONNECTIONS = 16
+SINGLE = 3_200  # sequences by single requests: enough to tell their rate
+POLL = 0.05  # seconds
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.training", description=__doc__)
+    parser.add_argument("--sequences", type=int, default=100_000, help="of the training run (100000)")
+    options = parser.parse_args()
+    with temporary_folder() as folder, load_generator() as load:
+        os.environ |= {"KATO_DATA_DIR": str(folder / "ours"), "LOG_LEVEL": "ERROR"}
+        service = Ours(folder / "ours", load)
+        service.start()
+        try:
+            _compare(service, folder / "ours", load, options.sequences)
+        finally:
+            service.stop()
+
+
+def _compare(service: Ours, data: Path, load: Load, sequences: int) -> None:
+    source = Source(VOCABULARY)
+    print(f"{'sequences of 10 events, 20 symbols':<58}{'sequences/s':>12}{'CPU µs':>9}", flush=True)
+    rates = []
+    for name, setup in (
+        ("create session, observe-sequence with learn_at_end", True),
+        ("observe-sequence with learn_at_end, session at hand", False),
+    ):
+        rows = [events for _, events, _ in source.rows(SINGLE)]
+        rates.append(_report(name, SINGLE, *_one_by_one(service, load, rows, create=setup)))
+    with Worker(KATO_DATA_DIR=str(data), DATABASE_URL=postgres_url(data), REDIS_URL=redis_url(data)) as worker:
+        rows = [events for _, events, _ in source.rows(sequences)]
+        seconds, cpu, accepted = _in_a_job(service, worker, rows)
+    rates.append(_report(f"one job of {sequences}", sequences, seconds, cpu))
+    print(
+        f"\naccepted after {accepted:.1f} s, done after {seconds:.1f} s; "
+        f"{rates[2] / rates[0]:.1f} times as fast as single requests, {rates[2] / rates[1]:.1f} times where the "
+        "session is there already"
+    )
+
+
+def _report(name: str, sequences: int, seconds: float, cpu: float) -> float:
+    rate = sequences / seconds
+    print(f"{name:<58}{rate:>12.0f}{cpu / sequences * 1e6:>9.0f}", flush=True)
+    return rate
+
+
+def _one_by_one(service: Ours, load: Load, rows: list[Events], *, create: bool) -> tuple[float, float]:
+    """Seconds, and CPU seconds of all processes of the service."""
+    new = Step("POST", "/sessions", '{"node_id":"single"}')
+
+    def steps(events: Events) -> list[Step]:
+        body = json.dumps({"observations": [{"strings": event} for event in events], "learn_at_end": True})
+        observe = Step("POST", f"/sessions/{CREATED}/observe-sequence", body)
+        return [new, observe] if create else [observe]
+
+    scripts = [
+        Script([*([] if create else [new]), *(step for events in rows[first::CONNECTIONS] for step in steps(events))])
+        for first in range(CONNECTIONS)
+    ]
+    before = sum(service.costs().values())
+    outcome = load.run(Job(service.port, scripts, seconds=300))
+    if outcome.failed:
+        raise RuntimeError(f"requests failed: {outcome.statuses}")
+    return outcome.seconds, sum(service.costs().values()) - before
+
+
+def _in_a_job(service: Ours, worker: Worker, rows: list[Events]) -> tuple[float, float, float]:
+    """Seconds from the first byte of the request until it is done, CPU seconds, seconds until it was accepted."""
+    body = json.dumps({"kind": "train", "node_id": "trained", "sequences": rows})
+
+    def cpu() -> float:
+        return sum(service.costs().values()) + tree_cpu([worker.pid])
+
+    before, begun = cpu(), time.perf_counter()
+    connection = http.client.HTTPConnection("127.0.0.1", service.port, timeout=120)
+    connection.request("POST", "/jobs", body, {"Content-Type": "application/json"})
+    job: dict[str, Any] = json.loads(connection.getresponse().read())
+    accepted = time.perf_counter() - begun
+    while (job := service.ask("GET", f"/jobs/{job['job_id']}"))["state"] in ("waiting", "running"):
+        time.sleep(POLL)
+    if job["state"] != "done":
+        raise RuntimeError(f"the job {job['state']}: {job['error']}")
+    return time.perf_counter() - begun, cpu() - before, accepted
+
+
+if __name__ == "__main__":
+    main()
