@@ -1,11 +1,14 @@
 """Vectors of an observation and the symbols that stand for them (engine.md 2.3 and appendix A)."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from functools import reduce
 from hashlib import sha1
 
 import numpy as np
 import numpy.typing as npt
+
+from engine.vector_text import printed
 
 Vector = npt.NDArray[np.float64]
 
@@ -16,51 +19,60 @@ NEIGHBOURS = 3
 _LONGEST_PRINTED = 1000
 
 
-class VectorLengthMismatch(ValueError):
-    """The vectors of one observation have different lengths."""
+@dataclass(frozen=True, slots=True)
+class NamedVector:
+    """`name`: `VCTR|` and 40 hexadecimal digits."""
 
-    def __init__(self, expected: int, actual: int) -> None:
-        super().__init__(f"vectors of one observation must have the same length: {expected} and {actual}")
+    name: str
+    values: list[float]
+
+    @property
+    def dimension(self) -> int:
+        return len(self.values)
+
+
+class VectorDimensionError(ValueError):
+    """A vector has not as many elements as those that it has to go with: in its observation, or in its node.
+
+    `observation_index`: which observation of a sequence it belongs to, where that is known.
+    """
+
+    def __init__(self, vector: NamedVector, *, expected: int, observation_index: int | None = None) -> None:
+        super().__init__(
+            f"Vector dimension mismatch: expected {expected}, got {vector.dimension} ({vector.name}); "
+            "nothing was changed"
+        )
+        self.vector_name = vector.name
         self.expected = expected
-        self.actual = actual
+        self.actual = vector.dimension
+        self.observation_index = observation_index
+
+
+def named(vector: Vector) -> NamedVector:
+    return NamedVector(vector_name(vector), vector.tolist())
 
 
 def sum_vectors(vectors: Sequence[Sequence[float]]) -> Vector:
     """The one vector that an observation of `vectors` (at least one) stands for: added element by element.
 
-    A vector of length 1 is broadcast over the other length. Raises VectorLengthMismatch for other differences.
+    One of length 1 is broadcast over the other length. Raises VectorDimensionError for other differences of length.
     """
-    return reduce(_add, (np.asarray(vector, dtype=np.float64) for vector in vectors))
+    with np.errstate(over="ignore"):  # a sum that is not finite is the caller's to refuse
+        return reduce(_add, (np.asarray(vector, dtype=np.float64) for vector in vectors))
 
 
 def _add(total: Vector, vector: Vector) -> Vector:
     if len(total) != len(vector) and 1 not in (len(total), len(vector)):
-        raise VectorLengthMismatch(len(total), len(vector))
+        raise VectorDimensionError(named(vector), expected=len(total))
     return total + vector
 
 
 def vector_name(vector: Vector) -> str:
     """`VCTR|` + SHA-1 of the text NumPy prints for the vector; above 1000 elements, of all its bytes (D30)."""
-    data = _printed(vector).encode() if len(vector) <= _LONGEST_PRINTED else vector.astype("<f8").tobytes()
+    data = printed(vector).encode() if len(vector) <= _LONGEST_PRINTED else vector.astype("<f8").tobytes()
     return VECTOR_PREFIX + sha1(data).hexdigest()
 
 
 def vector_symbols(own_name: str, neighbours: Iterable[str]) -> list[str]:
     """The symbols of an observed vector: its own name and those of its nearest stored neighbours, sorted."""
     return sorted({own_name, *neighbours})
-
-
-def _printed(vector: Vector) -> str:
-    # Every option is given: a changed np.set_printoptions elsewhere must not change names.
-    return np.array2string(
-        vector,
-        precision=8,
-        threshold=_LONGEST_PRINTED,
-        edgeitems=3,
-        max_line_width=75,
-        suppress_small=False,
-        floatmode="maxprec",
-        sign="-",
-        separator=" ",
-        legacy=False,
-    )

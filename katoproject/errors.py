@@ -8,7 +8,9 @@ from django.http import Http404, HttpRequest, HttpResponse
 from pydantic_core import to_json
 from rest_framework.exceptions import MethodNotAllowed
 
+from engine.vectors import VectorDimensionError
 from katoproject.http import BodyTooLarge, InvalidRequest, error_answer, json_answer
+from memory_app.vectors import VectorsNotAvailable
 from sessions_app import operations
 from sessions_app.errors import (
     EmptyStm,
@@ -16,7 +18,6 @@ from sessions_app.errors import (
     InvalidConfiguration,
     JobFinished,
     JobNotFound,
-    NotSupportedYet,
     SessionNotFound,
 )
 
@@ -55,8 +56,10 @@ def answer_for(error: Exception, request: Any) -> HttpResponse:
             return error_answer(str(error), 409)
         case EmptyStm():
             return error_answer(str(error), 400)
-        case NotSupportedYet():
-            return error_answer({"error": "NotSupportedYet", "feature": error.feature, "message": str(error)}, 400)
+        case VectorDimensionError():
+            return error_answer(_vector_dimension(error), 400)
+        case VectorsNotAvailable():
+            return error_answer({"error": "VectorsNotAvailable", "message": str(error)}, 501)
         case IdempotencyKeyReused():
             problem = {
                 "type": "idempotency_key_reused",
@@ -76,6 +79,17 @@ def answer_for(error: Exception, request: Any) -> HttpResponse:
         return unavailable("The session store is not available at the moment")
     log.error("Unexpected failure of %s %s", request.method, request.path, exc_info=error)
     return HttpResponse("Internal Server Error", status=500, content_type="text/plain; charset=utf-8")
+
+
+def _vector_dimension(error: VectorDimensionError) -> dict[str, Any]:
+    detail = {
+        "error": "VectorDimensionError",
+        "message": str(error),
+        "expected_dimension": error.expected,
+        "actual_dimension": error.actual,
+        "vector_name": error.vector_name,
+    }
+    return detail if error.observation_index is None else {**detail, "observation_index": error.observation_index}
 
 
 def unavailable(reason: str) -> HttpResponse:

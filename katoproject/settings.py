@@ -65,7 +65,9 @@ def _database(url: str) -> dict[str, Any]:
             "application_name": "kato",
             # Generic plans: every statement of the hot paths finds its rows by key, planning it anew would cost more.
             "options": "-c statement_timeout=5s -c lock_timeout=4s -c idle_in_transaction_session_timeout=15s "
-            "-c plan_cache_mode=force_generic_plan",
+            "-c plan_cache_mode=force_generic_plan "
+            # How thoroughly an index of vectors is searched; measured, see docs/benchmarks.md.
+            "-c hnsw.ef_search=400",
         },
     }
 
@@ -107,6 +109,7 @@ CELERY_BEAT_SCHEDULE_FILENAME = str(data_dir() / "celerybeat-schedule")
 CHORES = {
     "expire-sessions": ("sessions_app.operations.delete_expired", 10.0),
     "forget-cleared-memories": ("memory_app.nodes.delete_cleared", 30.0),
+    "index-vectors": ("memory_app.vector_indexes.maintain", 60.0),
     "forget-idempotency-keys": ("sessions_app.idempotency.delete_old", 600.0),
     "relay-jobs": ("sessions_app.jobs.delivery.relay", 5.0),
     "purge-jobs": ("sessions_app.jobs.operations.purge", 600.0),

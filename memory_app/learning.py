@@ -1,8 +1,8 @@
 """Learning: one or more lessons become part of a node's memory, inside the transaction of their cause.
 
 Locks are always taken in the same order, so learns cannot deadlock: the caller's session, the node (shared: learners
-do not wait for each other, only clear-all waits for them), patterns by name, affinities by key. There is no counter
-that all learns of a node would have to update.
+do not wait for each other, only clear-all waits for them), vectors by name, patterns by name, affinities by key. There
+is no counter that all learns of a node would have to update.
 """
 
 import hashlib
@@ -15,6 +15,7 @@ from pydantic_core import from_json, to_json
 
 from engine.learning import EmotivesWindow, Lesson, merge_emotives, merge_metadata
 from katoproject.postgresql.statements import execute, execute_one
+from memory_app.vectors import NodeVectors
 
 _NEW_NODE = """
     INSERT INTO memory_app_node (node_id, memory)
@@ -57,12 +58,21 @@ _FEEL = """
 _EXACT = Context(prec=2200)
 
 
-def learn(*, node_id: str, lessons: list[Lesson], persistence: int, frequencies: Counter[str] | None = None) -> None:
+def learn(
+    *,
+    node_id: str,
+    lessons: list[Lesson],
+    persistence: int,
+    frequencies: Counter[str] | None = None,
+    vectors: NodeVectors | None = None,
+) -> None:
     """Add lessons, in this order, to the node's memory; `persistence` maps of emotives are kept per pattern.
 
     frequencies: by name, how often each counts; without them, as often as it is there. Must run in the transaction of
-    its cause, and last in it.
+    its cause, and last in it. Raises VectorDimensionError, VectorsNotAvailable.
     """
+    if vectors:
+        vectors.store(_lock(node_id))
     if not lessons:
         return
     memory = _learn_patterns(node_id, lessons, frequencies or Counter(lesson.name for lesson in lessons))

@@ -53,6 +53,21 @@ class Pattern(models.Model):
         return bytes(self.name).hex()
 
 
+class VectorSpace(models.Model):
+    """What the vectors of one memory have in common; there is one as soon as there is a vector.
+
+    The vectors themselves are in `memory_app_vector` (memory, name, embedding), which is made where PostgreSQL has
+    pgvector (see `vectors.py`). `indexed`: there are so many that an index finds the nearest.
+    """
+
+    memory = models.BigIntegerField(primary_key=True)
+    dimension = models.IntegerField()
+    indexed = models.BooleanField(db_default=False)
+
+    def __str__(self) -> str:
+        return f"{self.memory}: {self.dimension} dimensions"
+
+
 class SymbolAffinity(models.Model):
     """aff(x, e): what learning with emotive e added to symbol x. Keyed by SHA-1: symbols may be of any length."""
 

@@ -9,6 +9,7 @@ from django.db import transaction
 from pydantic_core import from_json
 
 from katoproject.postgresql.statements import execute, execute_one
+from memory_app import vectors
 from memory_app.learning import key_of
 
 _CLEAR = """
@@ -108,6 +109,10 @@ def delete_cleared(*, limit: int = 10_000) -> bool:
     if row is None:
         return False
     parameters = {"memory": row[0], "limit": limit}
-    if not execute(_DELETE_PATTERNS, parameters) and not execute(_DELETE_AFFINITIES, parameters):
+    if (
+        not execute(_DELETE_PATTERNS, parameters)
+        and not execute(_DELETE_AFFINITIES, parameters)
+        and not vectors.delete(row[0], limit=limit)
+    ):
         execute(_DELETED, parameters)
     return True

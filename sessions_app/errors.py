@@ -24,14 +24,6 @@ class EmptyStm(Exception):
         super().__init__("Cannot learn from empty STM")
 
 
-class NotSupportedYet(Exception):
-    """A valid request for something this release does not do. Nothing was changed."""
-
-    def __init__(self, feature: str, message: str) -> None:
-        super().__init__(message)
-        self.feature = feature
-
-
 class IdempotencyKeyReused(Exception):
     """The key was used before for another request."""
 

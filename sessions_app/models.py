@@ -11,10 +11,10 @@ __all__ = ["Entry", "IdempotencyKey", "Job", "JobPart", "Session", "Stream"]
 class Session(models.Model):
     """One client's conversation with one node.
 
-    The session owns three streams of entries (events, emotives, metadata). Positions in a stream start at 1 and are
-    never used twice; the live part is the window (start, end]. Appending moves `end`; clearing, learning and the limit
-    of 1000 move `start`. So nothing that is already stored is ever rewritten, and what lies outside the window is gone
-    whether its row was deleted already or not.
+    The session owns four streams of entries (events, emotives, metadata, vectors). Positions in a stream start at 1 and
+    are never used twice; the live part is the window (start, end]. Appending moves `end`; clearing, learning and the
+    limit of 1000 move `start`. So nothing that is already stored is ever rewritten, and what lies outside the window is
+    gone whether its row was deleted already or not.
     """
 
     id = TextFieldInC(primary_key=True)
@@ -37,6 +37,9 @@ class Session(models.Model):
     emotives_end = models.BigIntegerField(db_default=0)
     metadata_start = models.BigIntegerField(db_default=0)
     metadata_end = models.BigIntegerField(db_default=0)
+    # Vectors that wait to be learned. No limit: learning stores every one.
+    vectors_start = models.BigIntegerField(db_default=0)
+    vectors_end = models.BigIntegerField(db_default=0)
     # What the last observation saw, before it may have been learned: STM and accumulated emotives. The percept and the
     # predictions of that observation stay as they were when learning moves the windows above.
     seen_start = models.BigIntegerField(db_default=0)
@@ -59,6 +62,7 @@ class Stream(models.IntegerChoices):
     EVENTS = 0
     EMOTIVES = 1
     METADATA = 2
+    VECTORS = 3
 
 
 class Entry(models.Model):

@@ -5,12 +5,16 @@ from typing import Any
 
 from pydantic_core import to_json
 
+from engine.vectors import NamedVector
+
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """`metadata` is any JSON object."""
+    """`vectors` as given, `vector` what they stand for; `metadata` is any JSON object."""
 
     strings: list[str]
+    vectors: list[list[float]]
+    vector: NamedVector | None
     emotives: dict[str, float]
     metadata: dict[str, Any]
     unique_id: str
@@ -31,5 +35,5 @@ class Observed:
 
 def percept_text(observation: Observation) -> str:
     """The percept as stored: all but the current emotives, which follow from their stream (engine.md 2.5)."""
-    percept = {"strings": sorted(observation.strings), "vectors": [], "metadata": observation.metadata}
+    percept = {"strings": sorted(observation.strings), "vectors": observation.vectors, "metadata": observation.metadata}
     return to_json(percept).decode()

@@ -219,13 +219,3 @@ def test_ten_thousand_strings_in_one_event(talk: Talk) -> None:
     assert talk.observe(*reversed(strings))["stm_length"] == 1
     assert talk.stm() == [strings]
     assert talk.percept()["strings"] == strings
-
-
-@pytest.mark.parametrize("path", ["observe", "observe-sequence"])
-def test_vectors_are_refused_until_they_are_supported(talk: Talk, path: str) -> None:
-    observation = {"strings": ["a"], "vectors": [[1, 2.5]]}
-    body = observation if path == "observe" else {"observations": [{"strings": ["b"]}, observation]}
-    response = talk.client.post(f"/sessions/{talk.id}/{path}", json=body)
-    assert response.status_code == 400
-    assert response.json()["detail"]["feature"] == "vectors"
-    assert talk.stm() == []

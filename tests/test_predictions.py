@@ -21,9 +21,7 @@ from tests.minds import Mind
 from tests.races import at_once
 from tests.stack import WebServer
 
-# Vectors are not supported yet: they come with the rest of the API.
-WITH_VECTORS = {"vectors_before_and_after_learning", "vectors_summed_in_one_observation"}
-SHOWN = [case for case in CASES if case["name"] not in EXCEPTIONS | WITH_VECTORS]
+SHOWN = [case for case in CASES if case["name"] not in EXCEPTIONS]
 MANY = 12  # requests on new connections, enough to reach all four processes
 
 

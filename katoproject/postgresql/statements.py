@@ -13,8 +13,10 @@ from katoproject.monitoring.counters import statement_counters
 Parameters = dict[str, Any]
 
 
-def execute(sql: str, parameters: Parameters) -> list[tuple[Any, ...]]:
-    """Run one prepared statement on this thread's connection, inside its transaction if there is one.
+def execute(sql: str, parameters: Parameters, *, prepare: bool = True) -> list[tuple[Any, ...]]:
+    """Run one statement on this thread's connection, inside its transaction if there is one.
+
+    It stays prepared there, unless its text is different each time.
 
     Django's own cursor costs three times as much per statement as psycopg's, so only its connection is used: the
     transaction handling, the reconnecting and the exceptions (`django.db.OperationalError`, …) are Django's.
@@ -27,7 +29,7 @@ def execute(sql: str, parameters: Parameters) -> list[tuple[Any, ...]]:
         connection.ensure_connection()
         with connection.wrap_database_errors:
             raw = cast(Connection[Any], connection.connection)
-            cursor = raw.execute(sql, parameters, prepare=True)
+            cursor = raw.execute(sql, parameters, prepare=prepare)
             result = cursor.pgresult
             return cursor.fetchall() if result and result.status == ExecStatus.TUPLES_OK else []
     except Error:

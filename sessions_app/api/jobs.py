@@ -14,6 +14,7 @@ from katoproject.views import LeanView
 from sessions_app import config as session_config
 from sessions_app.api import shapes
 from sessions_app.api.base import answer_once, answer_once_for_session, moment, scope_of_node
+from sessions_app.api.observations import make_observation
 from sessions_app.api.schema import IDEMPOTENCY_KEY, JOB_FILTERS, JOB_FINISHED, JOB_NOT_FOUND, errors
 from sessions_app.jobs import operations
 from sessions_app.jobs.models import Job, Kind, State
@@ -117,6 +118,7 @@ class Jobs(LeanView):
         body = read_raw_body(request)
         given = parse_body(request, shapes.TrainJob, body)
         config = session_config.validate(given.config or {})
+        _check_vectors(given.sequences)
 
         def accept() -> bytes:
             sequences = given.sequences
@@ -130,6 +132,14 @@ class Jobs(LeanView):
             return job_text(job)
 
         return accepted(answer_once(request, scope_of_node(given.node_id), accept, body=body))
+
+
+def _check_vectors(sequences: list[list[list[str] | shapes.ObservationInput]]) -> None:
+    """What is wrong with an observation itself is told now, not by the job. Raises as `make_observation`."""
+    for number, sequence in enumerate(sequences):
+        for position, event in enumerate(sequence):
+            if isinstance(event, shapes.ObservationInput) and event.vectors:
+                make_observation(event, "", "sequences", number, position, "observation")
 
 
 class OneJob(LeanView):

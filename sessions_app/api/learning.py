@@ -13,7 +13,7 @@ from sessions_app import operations, predicting, reading
 from sessions_app.api import shapes
 from sessions_app.api.base import SessionView, answer_once_for_session, count_on_commit
 from sessions_app.api.jobs import answer_with_job, parse_mode
-from sessions_app.api.schema import IDEMPOTENCY_KEY, MODE, errors
+from sessions_app.api.schema import IDEMPOTENCY_KEY, MODE, NOTHING_LEARNED, errors
 from sessions_app.jobs.models import Kind
 
 
@@ -22,7 +22,7 @@ class Learn(SessionView):
         summary="Learn the STM as a pattern of the node, and empty it",
         request=None,
         parameters=[IDEMPOTENCY_KEY],
-        responses={200: shapes.LearnedAnswer, **errors(400, 404)},
+        responses={200: shapes.LearnedAnswer, 400: NOTHING_LEARNED, **errors(404, 501)},
     )
     def post(self, request: HttpRequest, session_id: str) -> HttpResponse:
         def perform() -> bytes:

@@ -1,6 +1,5 @@
 """`/sessions/{id}/observe`, `observe-sequence`, `stm`, `clear-stm`, `percept-data`."""
 
-import uuid
 from functools import partial
 
 from django.http import HttpRequest, HttpResponse
@@ -12,24 +11,12 @@ from sessions_app import operations, reading
 from sessions_app.api import shapes
 from sessions_app.api.base import SessionView, answer_once_for_session, count_on_commit
 from sessions_app.api.jobs import answer_with_job, parse_mode
-from sessions_app.api.schema import IDEMPOTENCY_KEY, MODE, errors
-from sessions_app.errors import NotSupportedYet
+from sessions_app.api.observations import make_observation, make_observations
+from sessions_app.api.schema import IDEMPOTENCY_KEY, MODE, VECTOR_OF_WRONG_DIMENSION, errors
 from sessions_app.jobs.models import Kind
-from sessions_app.observations import Observation
 
 # A body of more bytes than this may take so long to read and to perform that a short-lived session runs out (R12).
 LONG_BATCH = 64 * 1024
-
-
-def make_observation(given: shapes.ObservationInput, prefix: str) -> Observation:
-    if given.vectors:
-        raise NotSupportedYet("vectors", "Vectors are not supported yet; nothing was changed")
-    return Observation(
-        strings=given.strings,
-        emotives=given.emotives,
-        metadata=given.metadata,
-        unique_id=given.unique_id if given.unique_id is not None else f"{prefix}{uuid.uuid4().hex}",
-    )
 
 
 class Observe(SessionView):
@@ -37,7 +24,7 @@ class Observe(SessionView):
         summary="Append one observation to the STM",
         request=shapes.ObservationInput,
         parameters=[IDEMPOTENCY_KEY],
-        responses={200: shapes.ObservedAnswer, **errors(400, 404, 413, 422)},
+        responses={200: shapes.ObservedAnswer, 400: VECTOR_OF_WRONG_DIMENSION, **errors(404, 413, 422, 501)},
     )
     def post(self, request: HttpRequest, session_id: str) -> HttpResponse:
         body = read_raw_body(request)
@@ -67,7 +54,12 @@ class ObserveSequence(SessionView):
         summary="Append many observations, all or none",
         request=shapes.ObserveSequence,
         parameters=[MODE, IDEMPOTENCY_KEY],
-        responses={200: shapes.SequenceAnswer, 202: shapes.JobAnswer, **errors(400, 404, 413, 422)},
+        responses={
+            200: shapes.SequenceAnswer,
+            202: shapes.JobAnswer,
+            400: VECTOR_OF_WRONG_DIMENSION,
+            **errors(404, 413, 422, 501),
+        },
     )
     def post(self, request: HttpRequest, session_id: str) -> HttpResponse:
         mode = parse_mode(request)
@@ -76,6 +68,7 @@ class ObserveSequence(SessionView):
             operations.hold(session_id=session_id)
         given = parse_body(request, shapes.ObserveSequence, body)
         if mode == "async":
+            make_observations(given.observations)  # so that what is wrong with the request itself is told now
             units = max(1, len(given.observations))
             return answer_with_job(request, session_id, Kind.OBSERVE_SEQUENCE, total=units, body=body)
         return answer_once_for_session(request, session_id, partial(observe_sequence, session_id, given), body=body)
@@ -85,7 +78,7 @@ def observe_sequence(session_id: str, given: shapes.ObserveSequence) -> bytes:
     """Observe a sequence, in a request or in a job, and tell how it went. Raises what the operation raises."""
     observed = operations.observe_sequence(
         session_id=session_id,
-        observations=[make_observation(item, "seq-obs-") for item in given.observations],
+        observations=make_observations(given.observations),
         clear_stm_between=given.clear_stm_between,
         learn_after_each=given.learn_after_each,
         learn_at_end=given.learn_at_end,

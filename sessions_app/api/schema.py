@@ -17,19 +17,41 @@ _NOT_FOUND = {"code": "SESSION_NOT_FOUND", "message": "Session s not found or ex
 _PROBLEM = {"type": "missing", "loc": ["body", "node_id"], "msg": "Field required", "input": {}}
 _INVALID = {"recall_threshold": "Must be a number between 0.0 and 1.0"}
 
+_WRONG_DIMENSION = {
+    "error": "VectorDimensionError",
+    "message": "Vector dimension mismatch: expected 768, got 384 (VCTR|…); nothing was changed",
+    "expected_dimension": 768,
+    "actual_dimension": 384,
+    "vector_name": "VCTR|9d58821e286eae6a77923d694a12ede7cbeabfbd",
+}
+
 _ERRORS = {
     400: _object(
-        "The configuration is invalid, or asks for something that is not supported yet. Nothing was changed.",
+        "The configuration is invalid. Nothing was changed.",
         {"detail": {"error": "Configuration validation failed", "validation_errors": _INVALID}},
     ),
     404: _object("No such session, or it has expired.", {"error": _NOT_FOUND}),
     413: _object("The body is larger than MAX_REQUEST_SIZE.", {"detail": "Request body too large"}),
     422: _object("The request is not valid; every problem is listed. Nothing was changed.", {"detail": [_PROBLEM]}),
+    501: _object(
+        "PostgreSQL has no pgvector, which vectors need. Nothing was changed.",
+        {"detail": {"error": "VectorsNotAvailable", "message": "Vectors need PostgreSQL's extension pgvector: …"}},
+    ),
     503: _object(
         "PostgreSQL does not answer, or the service is overloaded. Try again after `Retry-After` seconds.",
         {"detail": "The session store is not available at the moment"},
     ),
 }
+VECTOR_OF_WRONG_DIMENSION = _object(
+    "A vector has not the dimension of the node's vectors, or of those it came with. Nothing was changed. "
+    "In a sequence `observation_index` names the observation.",
+    {"detail": {**_WRONG_DIMENSION, "observation_index": 0}},
+)
+NOTHING_LEARNED = _object(
+    "The STM is empty; or a vector that waits to be learned has not the dimension of the node's vectors: then the "
+    "detail is an object that names it, and clear-stm forgets it. Nothing was changed.",
+    {"detail": "Cannot learn from empty STM"},
+)
 JOB_NOT_FOUND = _object("No such job, or it finished more than a week ago.", {"detail": "Job j not found"})
 JOB_FINISHED = _object("The job is finished, so there is nothing to do.", {"detail": "Job j is done already"})
 E1_NOT_FOUND = _object("No such session, or it has expired.", {"detail": "Session s not found or expired"})

@@ -5,9 +5,12 @@ from typing import Annotated, Any, Literal
 from django.conf import settings
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
 
+from memory_app.vectors import MAX_DIMENSION
+
 MAX_TTL: int = settings.ENV.session_ttl_max
 # Long enough for any name, short enough for an index entry.
 NodeId = Annotated[str, Field(max_length=512)]
+GivenVector = Annotated[list[float], Field(min_length=1, max_length=MAX_DIMENSION)]
 
 
 class Input(BaseModel):
@@ -41,7 +44,11 @@ class ObservationInput(Input):
     )
 
     strings: list[str] = Field([], description="The symbols of the event.")
-    vectors: list[list[float]] = Field([], description="Not supported yet: refused with 400 when not empty.")
+    vectors: list[GivenVector] = Field(
+        [],
+        description="Added into one vector, which its name and those of the nearest learned vectors stand for in the "
+        "event. All vectors of a node have the same dimension.",
+    )
     emotives: dict[str, float] = Field({}, description="Named numbers.")
     metadata: dict[str, Any] = Field({}, description="Named values of any kind.")
     unique_id: str | None = Field(None, description="Returned as it is; made by the service when absent.")
@@ -87,7 +94,7 @@ class TrainJob(Input):
     sequences: list[list[TrainingEvent]] = Field(
         min_length=1,
         description="Each is learned as a new session would learn it with observe-sequence and learn_at_end. "
-        "An event is the list of its symbols, or an observation with emotives and metadata.",
+        "An event is the list of its symbols, or an observation with vectors, emotives and metadata.",
     )
     config: dict[str, Any] | None = Field(None, description="The configuration of those sessions.")
 

@@ -9,7 +9,8 @@ from sessions_app import operations
 from sessions_app.api import shapes
 from sessions_app.api.base import count_on_commit
 from sessions_app.api.learning import finalize_training
-from sessions_app.api.observing import make_observation, observe_sequence
+from sessions_app.api.observations import make_observation
+from sessions_app.api.observing import observe_sequence
 from sessions_app.jobs.models import Job, JobPart, Kind
 from sessions_app.observations import Observation
 

@@ -11,9 +11,11 @@ import time
 from django.db import transaction
 from pydantic import ValidationError
 
+from engine.vectors import VectorDimensionError
 from katoproject.postgresql.locks import alone
 from katoproject.postgresql.statements import execute, execute_one
-from sessions_app.errors import InvalidConfiguration, NotSupportedYet, SessionNotFound
+from memory_app.vectors import VectorsNotAvailable
+from sessions_app.errors import InvalidConfiguration, SessionNotFound
 from sessions_app.jobs.delivery import GRACE, deliver, lock_name
 from sessions_app.jobs.kinds import STEPS
 from sessions_app.jobs.models import Job, State
@@ -65,7 +67,14 @@ class Stopped(Exception):
 
 
 # What no further attempt can mend.
-REFUSALS = (SessionNotFound, InvalidConfiguration, NotSupportedYet, ValidationError, WorkersEnded)
+REFUSALS = (
+    SessionNotFound,
+    InvalidConfiguration,
+    VectorDimensionError,
+    VectorsNotAvailable,
+    ValidationError,
+    WorkersEnded,
+)
 
 
 def run(job_id: str) -> None:

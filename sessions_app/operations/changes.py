@@ -33,7 +33,8 @@ _CLEAR = f"""
     WITH session AS (
         UPDATE sessions_app_session
         SET version = {NEXT_VERSION}, time = 0, percept = NULL, stm_start = stm_end,
-            emotives_start = emotives_end, metadata_start = metadata_end, seen_start = stm_end, seen_end = stm_end,
+            emotives_start = emotives_end, metadata_start = metadata_end, vectors_start = vectors_end,
+            seen_start = stm_end, seen_end = stm_end,
             seen_emotives_start = emotives_end, seen_emotives_end = emotives_end, expires_at = {TOUCHED_DEADLINE}
         WHERE id = %(id)s AND {ALIVE}
         RETURNING id, node_id,
@@ -83,7 +84,10 @@ def clear_all(*, session_id: str) -> None:
 
 
 def clear_stm(*, session_id: str) -> str:
-    """Empty STM, accumulators and percept, set the time to 0; the rest stays (engine.md 3.1). Answers the node."""
+    """Empty STM, accumulators and percept, set the time to 0; the rest stays (engine.md 3.1). Answers the node.
+
+    Vectors that wait to be learned are forgotten with the events that they belong to.
+    """
     row = execute_one(_CLEAR, {"id": session_id})
     if row is None:
         raise SessionNotFound(session_id)

@@ -24,7 +24,8 @@ _NO_LEARNING_DUE = f"""
 
 _PREDICTS = "COALESCE((config->>'process_predictions')::boolean, %(process_predictions)s)"
 
-# One round trip that admits, orders, counts, appends and answers. The service cannot know the session's own
+# One round trip that admits, orders, counts, appends and answers; where there is no vector, whose neighbours have to be
+# looked for under the lock, and nothing to learn. The service cannot know the session's own
 # `sort_symbols` before it asks, so it offers the event both ways and the row chooses.
 _OBSERVE = f"""
     WITH session AS (
@@ -66,12 +67,14 @@ _OBSERVE = f"""
 def observe(*, session_id: str, observation: Observation) -> tuple[str, Observed]:
     """Append one observation, and learn if the STM is long enough now; answers the node and the state after it.
 
-    Raises SessionNotFound.
+    Raises SessionNotFound; VectorDimensionError and VectorsNotAvailable, and then nothing is changed.
     """
+    if observation.vector:
+        return _observe_in_steps(session_id, observation)
     parameters = _parameters(session_id, observation)
     row = execute_one(_OBSERVE, parameters)
     if row is None:
-        return _observe_and_learn(session_id, observation)
+        return _observe_in_steps(session_id, observation)
     node_id, time, stm_length, appended, cached_version = row
     cache.forget_on_commit(session_id, cached_version)
     _tidy(session_id, appended, parameters)
@@ -88,7 +91,7 @@ def _tidy(session_id: str, appended: int, parameters: Parameters) -> None:
 
 
 @transaction.atomic
-def _observe_and_learn(session_id: str, observation: Observation) -> tuple[str, Observed]:
+def _observe_in_steps(session_id: str, observation: Observation) -> tuple[str, Observed]:
     session = LockedSession(session_id)
     learned = session.observe(observation)
     session.save()

@@ -1,9 +1,12 @@
 """Observing many at once: all of a sequence or nothing, in one transaction."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from django.db import transaction
 
+from engine.vectors import VectorDimensionError
 from sessions_app.observations import Observation, Observed
 from sessions_app.operations.state import LockedSession
 
@@ -32,25 +35,38 @@ def observe_sequence(
     """Append observations in order (engine.md 2.7).
 
     `clear_stm_between` empties the STM before each but the first; `learn_after_each` and `learn_at_end` learn it where
-    it is not empty. An empty list changes nothing. Raises SessionNotFound.
+    it is not empty. An empty list changes nothing. Raises SessionNotFound; VectorDimensionError, with the position of
+    the observation whose vector it is, and VectorsNotAvailable.
     """
-    session = LockedSession(session_id)
-    initial_length = len(session.stm)
-    results: list[Observed] = []
-    learned: list[str] = []
-    final: str | None = None
-    for position, observation in enumerate(observations):
-        if clear_stm_between and position:
-            session.stm.clear()
-        auto_learned = session.observe(observation)
-        if learn_after_each and len(session.stm):
-            learned.append(session.learn())
-        if auto_learned:
-            learned.append(auto_learned)
-        results.append(Observed(observation.unique_id, len(session.stm), session.time, auto_learned))
-    if observations:
-        if learn_at_end and len(session.stm):
-            final = session.learn()
-            learned.append(final)
-        session.save()
+    with _telling_which(observations):
+        session = LockedSession(session_id)
+        initial_length = len(session.stm)
+        results: list[Observed] = []
+        learned: list[str] = []
+        final: str | None = None
+        for position, observation in enumerate(observations):
+            if clear_stm_between and position:
+                session.stm.clear()
+            auto_learned = session.observe(observation)
+            if learn_after_each and len(session.stm):
+                learned.append(session.learn())
+            if auto_learned:
+                learned.append(auto_learned)
+            results.append(Observed(observation.unique_id, len(session.stm), session.time, auto_learned))
+        if observations:
+            if learn_at_end and len(session.stm):
+                final = session.learn()
+                learned.append(final)
+            session.save()
     return SequenceObserved(session.node_id, initial_length, len(session.stm), results, learned, final)
+
+
+@contextmanager
+def _telling_which(observations: list[Observation]) -> Iterator[None]:
+    try:
+        yield
+    except VectorDimensionError as error:
+        names = [one.vector.name if one.vector else None for one in observations]
+        # One that is not among them has been waiting since an earlier request.
+        error.observation_index = names.index(error.vector_name) if error.vector_name in names else None
+        raise

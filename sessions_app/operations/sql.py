@@ -33,7 +33,8 @@ _TRIM = f"""
     WHERE session.id = %(id)s AND entry.session_id = session.id
       AND entry.position <= CASE entry.stream
             WHEN {Stream.EVENTS} THEN LEAST(stm_start, seen_start)
-            WHEN {Stream.EMOTIVES} THEN LEAST(emotives_start, seen_emotives_start) ELSE metadata_start END
+            WHEN {Stream.EMOTIVES} THEN LEAST(emotives_start, seen_emotives_start)
+            WHEN {Stream.METADATA} THEN metadata_start ELSE vectors_start END
 """
 
 

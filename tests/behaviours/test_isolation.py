@@ -2,9 +2,7 @@
 
 from functools import partial
 
-import pytest
-
-from tests.behaviours.session import Session, create
+from tests.behaviours.session import Session, create, new_node
 from tests.clients import Client
 
 
@@ -53,17 +51,20 @@ def test_sessions_observing_different_emotives_see_only_their_own(api: Client) -
     assert [prediction["emotives"] for prediction in glad.predictions()] == [{"joy": 0.9, "energy": 0.5}]
 
 
-@pytest.mark.parametrize("dimensions", [1, 768])
-def test_an_observation_with_a_vector_is_refused_and_changes_nothing(api: Client, dimensions: int) -> None:
-    """Behaviour 3, vectors: they come with the rest of the API; until then nobody may believe that one was stored."""
-    session = create(api)
-    session.observe("before", emotives={"joy": 0.5})
-    percept = session.percept()
+def test_sessions_observing_strings_vectors_and_emotives_learn_different_patterns(api: Client) -> None:
+    """Behaviour 3, with a vector of 768 dimensions each."""
+    node = new_node()
+    glad, sad = create(api, node), create(api, node)
 
-    body = {"strings": ["after"], "vectors": [[0.25] * dimensions], "emotives": {"joy": 1.0}}
-    refused = api.request("POST", f"{session.path}/observe", json=body)
+    glad.observe("hello", vectors=[[0.25] * 768], emotives={"joy": 0.9})
+    sad.observe("goodbye", vectors=[[-0.5] * 768], emotives={"sorrow": 0.8})
+    assert glad.percept()["vectors"] == [[0.25] * 768]
+    for session in (glad, sad):
+        session.observe("and more")
+    assert glad.learn() != sad.learn()
 
-    assert refused.status == 400
-    assert refused.body["detail"]["feature"] == "vectors"
-    assert session.stm() == [["before"]]
-    assert session.percept() == percept
+    glad.observe("hello")
+    glad.observe("and more")
+    [prediction, *_] = glad.predictions()
+    assert prediction["emotives"] == {"joy": 0.9}
+    assert [symbol[:5] for symbol in prediction["missing"][0]] == ["VCTR|"]

@@ -2,8 +2,11 @@
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from engine.vectors import VectorLengthMismatch, sum_vectors, vector_name, vector_symbols
+from engine.vector_text import printed
+from engine.vectors import VectorDimensionError, sum_vectors, vector_name, vector_symbols
 
 TABLE = [
     ([1, 0, 0], "9d58821e286eae6a77923d694a12ede7cbeabfbd"),
@@ -20,8 +23,22 @@ TABLE = [
 
 @pytest.mark.parametrize(("values", "digest"), TABLE)
 def test_the_names_of_the_specification(values: list[float], digest: str) -> None:
-    with np.printoptions(precision=2, suppress=True):
-        assert vector_name(sum_vectors([values])) == f"VCTR|{digest}"
+    assert vector_name(sum_vectors([values])) == f"VCTR|{digest}"
+
+
+_ANY = st.floats(allow_nan=False, allow_infinity=False)
+_ROUND = st.decimals(-1000, 1000, places=4).map(float)
+_ALIKE = st.floats(1e-4, 0.1) | st.floats(-0.1, -1e-4)
+_LARGE = st.floats(1e5, 99_999_999.9).map(lambda value: round(value, 1))
+
+
+@given(st.one_of(*(st.lists(one, max_size=40) for one in (_ANY, _ROUND, _ALIKE, _LARGE, _ANY | _ROUND))))
+def test_the_text_of_a_vector_is_what_numpy_prints(values: list[float]) -> None:
+    vector = np.array(values, dtype=np.float64)
+    with np.printoptions(
+        precision=8, threshold=1000, edgeitems=3, linewidth=75, suppress=False, floatmode="maxprec", sign="-"
+    ):
+        assert printed(vector) == str(vector)
 
 
 def test_d30_long_vectors_are_named_after_all_their_values() -> None:
@@ -35,7 +52,7 @@ def test_d30_long_vectors_are_named_after_all_their_values() -> None:
 def test_the_vectors_of_one_observation_are_added() -> None:
     assert sum_vectors([[1, 0], [0, 2]]).tolist() == [1.0, 2.0]
     assert sum_vectors([[1, 2, 3], [10], [1, 1, 1]]).tolist() == [12.0, 13.0, 14.0]
-    with pytest.raises(VectorLengthMismatch, match="2 and 3"):
+    with pytest.raises(VectorDimensionError, match="expected 2, got 3"):
         sum_vectors([[1, 2], [1, 2, 3]])
 
 

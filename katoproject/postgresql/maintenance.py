@@ -1,0 +1,30 @@
+"""A connection for work that takes minutes."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import psycopg
+from django.db import DEFAULT_DB_ALIAS, connections
+
+_UNHURRIED = (
+    "SET statement_timeout = 0",
+    "SET lock_timeout = 0",
+    # Several processes would share memory through /dev/shm, of which a container has little.
+    "SET max_parallel_maintenance_workers = 0",
+    "SET maintenance_work_mem = '512MB'",
+)
+
+
+@contextmanager
+def maintenance_connection() -> Iterator[psycopg.Connection[Any]]:
+    """A connection of its own to the same database: every statement commits by itself, and none is hurried.
+
+    It must be: `CREATE INDEX CONCURRENTLY` runs in no transaction and outlasts what requests may wait.
+    """
+    parameters = connections[DEFAULT_DB_ALIAS].get_connection_params()
+    del parameters["cursor_factory"], parameters["context"]  # Django's own
+    with psycopg.connect(**parameters, autocommit=True) as connection:
+        for setting in _UNHURRIED:
+            connection.execute(setting)
+        yield connection

@@ -1,0 +1,18 @@
+from typing import Any
+
+from django.apps import AppConfig
+from django.db.models.signals import post_migrate
+
+from memory_app import vectors
+
+
+class MemoryAppConfig(AppConfig):
+    name = "memory_app"
+
+    def ready(self) -> None:
+        post_migrate.connect(_prepare_vectors, sender=self)
+
+
+def _prepare_vectors(**_: Any) -> None:
+    """After every `migrate`, not once in a migration: pgvector may be installed later."""
+    vectors.prepare()
