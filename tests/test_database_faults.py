@@ -1,5 +1,6 @@
 """PostgreSQL slow, frozen, gone or full: 503 within a bounded time, never a false 404 (G8, G9, R17–R20)."""
 
+import json
 import os
 import signal
 import threading
@@ -10,10 +11,12 @@ from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
 
 import httpx
+import numpy as np
 import psycopg
 import pytest
 from django.conf import settings
 
+from engine.vectors import named
 from tests.conftest import Fragile
 from tests.races import at_once
 from tests.stack import eventually, paused
@@ -195,11 +198,15 @@ def test_exhausted_connections_are_a_503_never_a_404(fragile: Fragile, client: h
 
 
 SESSION, ENTRY, PATTERN = "sessions_app_session", "sessions_app_entry", "memory_app_pattern"
+VECTOR, SPACE = "memory_app_vector", "memory_app_vectorspace"
 SEQUENCE = {"observations": [{"strings": ["x", "y"], "emotives": {"e": 1}}] * 3, "learn_at_end": True}
+VECTORS = {"observations": [{"vectors": [[1, n]], "strings": ["x"]} for n in range(3)], "learn_after_each": True}
 WRITES: list[tuple[str, str, dict[str, object] | None, list[str]]] = [
     ("POST", "/observe", {"strings": ["x"], "emotives": {"e": 1}, "metadata": {"m": 1}}, [SESSION, ENTRY]),
     ("POST", "/observe-sequence", SEQUENCE, [SESSION, ENTRY, PATTERN, "memory_app_symbolaffinity"]),
-    ("POST", "/learn", None, [SESSION, PATTERN]),
+    ("POST", "/observe", {"vectors": [[1, 2]]}, [SESSION, ENTRY]),
+    ("POST", "/observe-sequence", VECTORS, [SESSION, ENTRY, PATTERN, VECTOR, SPACE]),
+    ("POST", "/learn", None, [SESSION, PATTERN, VECTOR, SPACE]),
     ("POST", "/clear-stm", None, [SESSION, ENTRY]),
     ("POST", "/clear-all", None, [SESSION, ENTRY, "memory_app_node", "memory_app_clearedmemory"]),
     ("DELETE", "", None, [SESSION, ENTRY]),
@@ -222,7 +229,8 @@ def test_a_failure_at_any_step_leaves_the_state_before(
     """G9, R25: every table that the operation writes is made to fail in turn."""
     client.post(f"/sessions/{session_id}/observe", json={"strings": ["taught"]})
     client.post(f"/sessions/{session_id}/learn")
-    client.post(f"/sessions/{session_id}/observe", json={"strings": ["to", "learn"], "emotives": {"e": 2}})
+    learnable = {"strings": ["to", "learn"], "vectors": [[1, 1]], "emotives": {"e": 2}}
+    client.post(f"/sessions/{session_id}/observe", json=learnable)
     before = _everything(fragile, session_id)
     with database_connection(fragile) as admin:
         admin.execute("CREATE FUNCTION explode() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'injected'; END $$")
@@ -243,10 +251,12 @@ def test_a_failure_at_any_step_leaves_the_state_before(
 
 def _everything(fragile: Fragile, session_id: str) -> list[tuple[object, ...]]:
     queries = [
-        "SELECT version, time, stm_start, stm_end, percept::text FROM sessions_app_session WHERE id = %s",
+        "SELECT version, time, stm_start, stm_end, vectors_start, vectors_end, percept::text "
+        "FROM sessions_app_session WHERE id = %s",
         "SELECT stream, position, value::text FROM sessions_app_entry WHERE session_id = %s ORDER BY 1, 2",
         "SELECT node.memory, name, frequency, emotives::text FROM memory_app_pattern JOIN memory_app_node AS node "
         "USING (memory) JOIN sessions_app_session AS session USING (node_id) WHERE session.id = %s ORDER BY name",
+        "SELECT memory, name FROM memory_app_vector WHERE %s <> '' ORDER BY memory, name",
     ]
     with database_connection(fragile) as connection:
         return [row for query in queries for row in connection.execute(query, [session_id])]
@@ -300,6 +310,59 @@ def test_acknowledged_observes_survive_kill_9_of_the_workers(
     stored = [event[0] for event in client.get(f"/sessions/{session_id}/stm").json()["stm"][1:]]
     assert len(stored) == len(set(stored)), "doubled"
     assert set(acknowledged) <= set(stored) <= set(attempted)
+
+
+def _name(*values: float) -> str:
+    return named(np.array(values, dtype=np.float64)).name
+
+
+def test_vectors_and_patterns_survive_kill_9_together_or_not_at_all(fragile: Fragile, client: httpx.Client) -> None:
+    """G9: what was acknowledged is there, learned or still waiting (D31); of what was not, either both or neither."""
+    waiting = client.post("/sessions", json={"node_id": "killed"}).json()["session_id"]
+    client.post(f"/sessions/{waiting}/observe", json={"vectors": [[0, 0.5]], "strings": ["x"]})
+    acknowledged = [_name(0, 0.5)]
+    stop = threading.Event()
+
+    def teach(writer: int) -> None:
+        session = client.post("/sessions", json={"node_id": "killed"}).json()["session_id"]
+        number = 0
+        while not stop.is_set():
+            number += 1
+            observations = [{"vectors": [[writer, number]], "strings": ["x"]}]
+            with suppress(httpx.TransportError):  # the worker died with this request
+                response = httpx.post(
+                    f"{fragile.web.url}/sessions/{session}/observe-sequence",
+                    json={"observations": observations, "learn_at_end": True},
+                    timeout=30,
+                )
+                if response.status_code == 200:
+                    acknowledged.append(_name(writer, number))
+
+    writers = [threading.Thread(target=teach, args=(n,)) for n in range(4)]
+    for writer in writers:
+        writer.start()
+    eventually(partial(_has_grown, acknowledged, 20), "writers get on")
+    victims = fragile.web.worker_pids
+    for victim in victims:
+        os.kill(victim, signal.SIGKILL)
+    for victim in victims:
+        eventually(partial(_is_replaced, fragile, victim), "the dead workers are replaced")
+    stop.set()
+    for writer in writers:
+        writer.join()
+    eventually(fragile.web.all_workers_answer, "all workers are back")
+    learned = httpx.post(f"{fragile.web.url}/sessions/{waiting}/learn", timeout=30)
+    assert learned.status_code == 200
+    of_node = "USING (memory) WHERE node_id = 'killed'"
+    with database_connection(fragile) as connection:
+        vectors = connection.execute(
+            f"SELECT 'VCTR|' || encode(name, 'hex') FROM memory_app_vector JOIN memory_app_node {of_node}"
+        )
+        stored = {name for (name,) in vectors}
+        patterns = connection.execute(f"SELECT events::text FROM memory_app_pattern JOIN memory_app_node {of_node}")
+        named_in_patterns = {symbol for (events,) in patterns for [event] in [json.loads(events)] for symbol in event}
+    assert set(acknowledged) <= stored
+    assert stored == named_in_patterns - {"x"}
 
 
 def test_an_observation_is_not_reported_as_failed_because_tidying_up_after_it_failed(

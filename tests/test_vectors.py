@@ -9,10 +9,11 @@ from typing import Any
 import httpx
 import psycopg
 import pytest
-from memory_app import nodes
 from pytest_django import DjangoDbBlocker
 
 from engine.vectors import named, sum_vectors
+from memory_app import nodes
+from tests.jobs import end_of, start
 from tests.minds import Mind
 from tests.races import at_once
 
@@ -353,6 +354,41 @@ def test_learn_and_observe_at_once_put_every_vector_in_exactly_one_place(mind: C
             session.learn()
         observe(session, n, 0.5)
         assert {name(n, 0), name(n, 1)} <= set(session.stm()[-1])
+
+
+@pytest.mark.usefixtures("worker")
+def test_background_jobs_learn_vectors_as_requests_do(mind: Callable[..., Mind], database: psycopg.Connection) -> None:
+    rng = random.Random(5)
+    sequences = [[{"vectors": [[rng.random(), rng.random()]]}, ["a"]] for _ in range(20)]
+    one_by_one = mind()
+    for [first, _] in sequences:
+        observations = [first, {"strings": ["a"]}]
+        one_by_one = Mind(one_by_one.client, one_by_one.node)
+        one_by_one.post("observe-sequence", {"observations": observations, "learn_at_end": True})
+    job = {"kind": "train", "node_id": "trained", "sequences": sequences}
+    accepted = one_by_one.client.post("/jobs", json=job).json()
+    assert end_of(one_by_one.client, accepted)["state"] == "done"
+    for table in ("memory_app_pattern", "memory_app_vector"):
+        known = f"SELECT name FROM {table} JOIN memory_app_node USING (memory) WHERE node_id = %s ORDER BY name"
+        trained, taught = (database.execute(known, [node]).fetchall() for node in ("trained", one_by_one.node))
+        assert len(trained) == 20
+        assert trained == taught
+
+    batch = {"observations": [{"strings": ["a"]}, {"vectors": [[1, 2, 3]]}]}
+    failed = end_of(one_by_one.client, start(one_by_one.client, f"/sessions/{one_by_one.id}/observe-sequence", batch))
+    assert failed["state"] == "failed"
+    assert failed["error"].startswith("Vector dimension mismatch: expected 2, got 3")
+    assert one_by_one.stm() == []
+
+
+def test_a_job_whose_vectors_cannot_be_is_refused_at_once(mind: Callable[..., Mind]) -> None:
+    session = mind()
+    for vectors, status in (([[1, 2], [1, 2, 3]], 400), ([[3e38], [3e38]], 422)):
+        batch = {"observations": [{"vectors": vectors}]}
+        training = {"kind": "train", "node_id": session.node, "sequences": [[{"vectors": vectors}]]}
+        later = session.client.post(f"/sessions/{session.id}/observe-sequence?mode=async", json=batch)
+        assert later.status_code == status
+        assert session.client.post("/jobs", json=training).status_code == status
 
 
 @pytest.mark.parametrize(
