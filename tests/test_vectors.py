@@ -303,8 +303,8 @@ def test_every_waiting_vector_is_learned_however_many_there_are(
     mind: Callable[..., Mind], database: psycopg.Connection
 ) -> None:
     session = mind()
-    for start in (0, 1200):
-        observations = [{"vectors": [[n, 0.5]]} for n in range(start, start + 1200)]
+    for first in (0, 1200):
+        observations = [{"vectors": [[n, 0.5]]} for n in range(first, first + 1200)]
         session.post("observe-sequence", {"observations": observations})
     session.learn()
     stored = "SELECT count(*) FROM memory_app_vector JOIN memory_app_node USING (memory) WHERE node_id = %s"

@@ -69,8 +69,19 @@ def _refused(session: Mind, path: str, body: Any = None) -> None:
     assert session.get("cognition-data") == before
 
 
+@pytest.mark.usefixtures("server")  # so that static files and kernels are there
 def test_everything_but_vectors_works_and_vectors_once_pgvector_is_there(admin: psycopg.Connection) -> None:
-    with WebServer(workers=1, DATABASE_URL=URL) as web, httpx.Client(base_url=web.url, timeout=30) as client:
+    assert "until a superuser" in (said := _migrate()) or "has no pgvector" in said
+    web = WebServer(workers=1, DATABASE_URL=URL)
+    web.start()
+    try:
+        _walk_through(web.url, admin)
+    finally:
+        web.stop()
+
+
+def _walk_through(url: str, admin: psycopg.Connection) -> None:
+    with httpx.Client(base_url=url, timeout=30) as client:
         session = _works(client)
         _refused(session, "observe", {"strings": ["c"], "vectors": [[1, 2]]})
         _refused(session, "observe-sequence", {"observations": [{"strings": ["c"]}, {"vectors": [[1, 2]]}]})
