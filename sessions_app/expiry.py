@@ -32,3 +32,9 @@ else:
     FIRST_DEADLINE = f"now() + {_TTL}"
     TOUCH_DUE = "false"
     TOUCHED_DEADLINE = HELD_DEADLINE = PROMISED_DEADLINE = "expires_at"
+
+# Seconds for which certainly nobody has used the session: a use leaves the deadline at least `ttl_seconds` away. Below
+# zero while a touch would not be due, or an extension runs.
+UNUSED_FOR = "extract(epoch FROM now() - expires_at)::float8 + ttl_seconds"
+AGE = "extract(epoch FROM now() - created_at)::float8"
+LEFT = "extract(epoch FROM expires_at - now())::float8"

@@ -5,7 +5,7 @@ lock that PostgreSQL takes there puts concurrent operations in order, and after 
 *new* row: a session that was deleted meanwhile stays deleted (R08), and no operation works on an old copy (R04).
 """
 
-from sessions_app.operations.changes import clear_all, clear_stm, extend, hold, touch, update_config
+from sessions_app.operations.changes import clear_all, clear_stm, expire, extend, hold, touch, update_config
 from sessions_app.operations.creation import SessionInfo, create
 from sessions_app.operations.deletion import delete, delete_expired
 from sessions_app.operations.learning import Learned, learn
@@ -22,6 +22,7 @@ __all__ = [
     "create",
     "delete",
     "delete_expired",
+    "expire",
     "extend",
     "hold",
     "learn",

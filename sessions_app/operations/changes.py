@@ -1,4 +1,4 @@
-"""Small changes to one session: touch, extend, configure, clear."""
+"""Small changes to one session: touch, extend, expire, configure, clear."""
 
 from typing import Any
 
@@ -21,6 +21,9 @@ _EXTEND = f"""
         extended_until = clock_timestamp() + make_interval(secs => %(ttl)s)
     WHERE id = %(id)s AND {ALIVE} RETURNING id
 """
+# Not the present moment: a request that began before this one and waits for the row has a `now()` before that, would
+# find the session alive, and touch it. No request began before the session's creation.
+_EXPIRE = f"UPDATE sessions_app_session SET expires_at = created_at WHERE id = %(id)s AND {ALIVE} RETURNING id"
 _UPDATE_CONFIG = f"""
     UPDATE sessions_app_session
     SET config = (config || %(changed)s::jsonb) - %(removed)s::text[], version = {NEXT_VERSION},
@@ -63,6 +66,12 @@ def hold(*, session_id: str) -> None:
 def extend(*, session_id: str, ttl_seconds: int) -> None:
     """Let the session live exactly `ttl_seconds` from now, or longer if it is touched. Raises SessionNotFound."""
     if execute_one(_EXTEND, {"id": session_id, "ttl": ttl_seconds}) is None:
+        raise SessionNotFound(session_id)
+
+
+def expire(*, session_id: str) -> None:
+    """Let the session's time run out now; its row goes with those of other expired ones. Raises SessionNotFound."""
+    if execute_one(_EXPIRE, {"id": session_id}) is None:
         raise SessionNotFound(session_id)
 
 
