@@ -61,6 +61,7 @@ class Environment(BaseSettings):
     # HTTP
     cors_enabled: bool = Field(True, alias="CORS_ENABLED")
     cors_origins: Annotated[list[str], NoDecode] = Field(["*"], alias="CORS_ORIGINS")
+    console_origins: Annotated[list[str], NoDecode] = Field([], alias="KATO_CONSOLE_ORIGINS")
     docs_enabled: bool = Field(True, alias="DOCS_ENABLED")
     max_request_size: int = Field(64 * MEBIBYTE, ge=1024, alias="MAX_REQUEST_SIZE")
 
@@ -85,7 +86,7 @@ class Environment(BaseSettings):
     rank_sort_algo: str = Field("potential", pattern=f"^({'|'.join(RANK_FIELDS)})$", alias="RANK_SORT_ALGO")
     affinity_emotive: str | None = Field(None, alias="AFFINITY_EMOTIVE")
 
-    @field_validator("cors_origins", "allowed_hosts", mode="before")
+    @field_validator("cors_origins", "allowed_hosts", "console_origins", mode="before")
     @classmethod
     def _list_or_commas(cls, value: Any) -> Any:
         """A JSON list as KATO wants it, or names separated by commas."""

@@ -1,6 +1,7 @@
 """From exceptions to HTTP answers: the only place that knows both."""
 
 import logging
+import sys
 from typing import Any
 
 from django.db import InterfaceError, InternalError, OperationalError
@@ -109,5 +110,9 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    """Django's handler500: a failure outside the views."""
+    """Django's handler500: a failure outside the views, or in the console."""
+    if isinstance(sys.exception(), STORE_TROUBLE):
+        log.error("PostgreSQL does not serve: %s", sys.exception())
+        return unavailable("The session store is not available at the moment")
+    log.error("Unexpected failure of %s %s", request.method, request.path, exc_info=True)
     return HttpResponse("Internal Server Error", status=500, content_type="text/plain; charset=utf-8")

@@ -9,6 +9,7 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 
 from katoproject import cors, identity
+from katoproject.console.middleware import console, is_for_console
 from katoproject.errors import STORE_TROUBLE, unavailable
 from katoproject.http import MAX_REQUEST_SIZE, error_answer
 from katoproject.monitoring import requests, sampling
@@ -36,6 +37,16 @@ def envelope(get_response: Handler) -> Handler:
     program = identity.describe()
     board.claim()
     sampling.start()
+    console_response = console(get_response)
+
+    def answer_operator(request: HttpRequest) -> HttpResponse:
+        """The console: paths end with a slash, pages of other origins get nothing, no KATO session is involved."""
+        if not slots.take():
+            return unavailable("The service is overloaded at the moment")
+        try:
+            return console_response(request)
+        finally:
+            slots.give_back()
 
     def answer(request: HttpRequest) -> HttpResponse:
         if cors.is_preflight(request):
@@ -58,14 +69,16 @@ def envelope(get_response: Handler) -> Handler:
 
     def middleware(request: HttpRequest) -> HttpResponse:
         begun = perf_counter()
+        is_operator = is_for_console(request)
         board.enter()
         try:
-            response = answer(request)
+            response = answer_operator(request) if is_operator else answer(request)
         finally:
             board.leave()
         response["X-Trace-ID"] = request.META.get("HTTP_X_TRACE_ID") or f"kato-{uuid.uuid4().hex}"
         response[identity.HEADER] = program
-        cors.add_headers(request, response)
+        if not is_operator:
+            cors.add_headers(request, response)
         requests.count(request, response, perf_counter() - begun)
         return response
 

@@ -1,21 +1,21 @@
 """Django settings, derived from the environment (`katoproject/environment.py`) and nothing else."""
 
-import secrets
 from typing import Any
 
 from psycopg.conninfo import conninfo_to_dict
 
+from katoproject.console.theme import unfold
 from katoproject.embedded.locations import data_dir, postgres_url, redis_url
 from katoproject.environment import PROJECT_DIR, read_environment
 from katoproject.kernels import keep_kernels_in
+from katoproject.secret import kept_secret
 
 ENV = read_environment()
 keep_kernels_in(data_dir())
 BASE_DIR = PROJECT_DIR
 
 DEBUG = ENV.debug
-# Nothing outlives a process that is signed with it yet, so development needs no secret that could leak.
-SECRET_KEY = ENV.secret_key or secrets.token_urlsafe(48)
+SECRET_KEY = ENV.secret_key or kept_secret(data_dir())
 ALLOWED_HOSTS = ENV.allowed_hosts
 ROOT_URLCONF = "katoproject.urls"
 WSGI_APPLICATION = "katoproject.wsgi.application"
@@ -26,8 +26,15 @@ LANGUAGE_CODE = "en-us"
 USE_I18N = False
 
 INSTALLED_APPS = [
+    # Before Django's admin, whose templates it replaces; the site is the console's own.
+    "unfold.apps.BasicAppConfig",
+    "unfold.contrib.filters",
+    "katoproject.console.apps.ConsoleConfig",
     "django.contrib.contenttypes",
     "django.contrib.auth",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.humanize",
     "django.contrib.staticfiles",
     "rest_framework",
     "drf_spectacular",
@@ -38,10 +45,35 @@ INSTALLED_APPS = [
     "sessions_app",
 ]
 MIDDLEWARE = ["katoproject.middleware.envelope"]
-TEMPLATES = [{"BACKEND": "django.template.backends.django.DjangoTemplates", "APP_DIRS": True}]
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ]
+        },
+    }
+]
 
 STATIC_URL = "/static/"
 STATIC_ROOT = data_dir() / "static"
+
+# The console ---------------------------------------------------------------------------------------------------------
+
+UNFOLD = unfold(ENV)
+# They ask for the middlewares of the console in MIDDLEWARE; it has them for itself (katoproject/console/middleware.py).
+SILENCED_SYSTEM_CHECKS = ["admin.E408", "admin.E409", "admin.E410"]
+# Of operators' logins, not of KATO's sessions. Browsers show these cookies to the console only.
+SESSION_COOKIE_NAME, CSRF_COOKIE_NAME = "kato_console", "kato_console_csrf"
+SESSION_COOKIE_PATH = CSRF_COOKIE_PATH = "/admin/"
+CSRF_TRUSTED_ORIGINS = ENV.console_origins
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = bool(ENV.console_origins) and all(
+    origin.startswith("https://") for origin in ENV.console_origins
+)
 
 # PostgreSQL ----------------------------------------------------------------------------------------------------------
 

@@ -89,8 +89,10 @@ class Service:
         await self.bring_up_stores()
         self.say("Bringing the database's tables up to date")
         await self.supervisor.run_to_end(self.python("migrate", "manage.py", "migrate", "--verbosity=1"))
-        self.say("Collecting the files of the API documentation")
-        await self.supervisor.run_to_end(self.python("collectstatic", "manage.py", "collectstatic", "--noinput"))
+        self.say("Collecting the files of the documentation and the console")
+        await self.supervisor.run_to_end(
+            self.python("collectstatic", "manage.py", "collectstatic", "--noinput", "--verbosity=0")
+        )
         self.say("Preparing the kernels of predictions (about a minute the first time)")
         await self.supervisor.run_to_end(self.python("kernels", "manage.py", "compile_kernels"))
         await self.serve_both_loopback_families()
@@ -156,6 +158,7 @@ class Service:
         logs = [path for path in (self.data / "postgres.log", self.data / "redis.log") if path.exists()]
         lines = {
             "API": url,
+            "Console": f"{url}/admin/",
             "Docs": f"{url}/docs" if self.environment.docs_enabled else "off (DOCS_ENABLED)",
             "Data": self.data,
             "Logs": ", ".join([*map(str, logs), "all others here"]),

@@ -1,7 +1,9 @@
 """All routes. Documentation and health here, the others beside their views."""
 
 from django.conf import settings
+from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path
+from django.views.generic import RedirectView
 from drf_spectacular.views import (
     SpectacularJSONAPIView,
     SpectacularRedocView,
@@ -30,5 +32,7 @@ urlpatterns = [
     path("", health.Root.as_view()),
     path("health", health.Health.as_view()),
     path("health/ready", health.Ready.as_view()),
+    path("admin", RedirectView.as_view(pattern_name="admin:index")),
+    path("admin/", admin.site.urls),
     *(_documentation if settings.ENV.docs_enabled else []),
 ]

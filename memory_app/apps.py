@@ -6,8 +6,9 @@ from django.db.models.signals import post_migrate
 from memory_app import vectors
 
 
-class MemoryAppConfig(AppConfig):
+class MemoryConfig(AppConfig):
     name = "memory_app"
+    verbose_name = "Memory"
 
     def ready(self) -> None:
         post_migrate.connect(_prepare_vectors, sender=self)

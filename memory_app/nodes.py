@@ -24,6 +24,16 @@ _PATTERN = """
     FROM memory_app_pattern JOIN memory_app_node USING (memory)
     WHERE node_id = %(node_id)s AND name = decode(%(name)s, 'hex')
 """
+# The node by a subselect: its memory is one value then, and the index gives the rows in order without a sort.
+_RECENT = """
+    SELECT encode(name, 'hex'), events::text, length, frequency, emotives::text, metadata::text, changed::text
+    FROM memory_app_pattern
+    WHERE memory = (SELECT memory FROM memory_app_node WHERE node_id = %(node_id)s)
+      AND changed <= %(changed)s::xid8 AND (changed, name) < (%(changed)s::xid8, decode(%(name)s, 'hex'))
+    ORDER BY changed DESC, name DESC LIMIT %(limit)s
+"""
+# Beyond every key.
+_NOW = ("18446744073709551615", "")
 _COUNT = "SELECT count(*) FROM memory_app_pattern JOIN memory_app_node USING (memory) WHERE node_id = %(node_id)s"
 _AFFINITIES = """
     SELECT symbol, emotive, value FROM memory_app_symbolaffinity JOIN memory_app_node USING (memory)
@@ -77,10 +87,21 @@ def clear(*, node_id: str) -> None:
 def pattern(node_id: str, name: str) -> StoredPattern | None:
     """The pattern with this name, 40 hexadecimal digits, or None."""
     row = execute_one(_PATTERN, {"node_id": node_id, "name": name})
-    if row is None:
-        return None
-    found, events, length, frequency, emotives, metadata = row
-    return StoredPattern(found, from_json(events), length, frequency, from_json(emotives), from_json(metadata))
+    return None if row is None else _stored(row)
+
+
+def recent_patterns(
+    node_id: str, *, before: tuple[str, str] = _NOW, limit: int
+) -> list[tuple[StoredPattern, tuple[str, str]]]:
+    """The patterns that were learned last, each with its place in time: `before` of the page that begins after it."""
+    changed, name = before
+    rows = execute(_RECENT, {"node_id": node_id, "changed": changed, "name": name, "limit": limit})
+    return [(_stored(row[:6]), (row[6], row[0])) for row in rows]
+
+
+def _stored(row: tuple[Any, ...]) -> StoredPattern:
+    name, events, length, frequency, emotives, metadata = row
+    return StoredPattern(name, from_json(events), length, frequency, from_json(emotives), from_json(metadata))
 
 
 def count_patterns(node_id: str) -> int:

@@ -16,6 +16,7 @@ from memory_app.index import NodeVersion
 from memory_app.recall import recall
 from sessions_app import cache
 from sessions_app.config import effective
+from sessions_app.errors import SessionNotFound
 from sessions_app.expiry import ALIVE, TOUCH_DUE
 from sessions_app.models import Stream
 from sessions_app.reading import admitted, window
@@ -23,6 +24,10 @@ from sessions_app.reading import admitted, window
 _STATE = f"""
     SELECT {TOUCH_DUE}, version, node_id, config, {window(Stream.EVENTS, "stm_start", "stm_end")}
     FROM sessions_app_session WHERE id = %(id)s AND {ALIVE}
+"""
+_STATE_OF_ANY = f"""
+    SELECT version, node_id, config, {window(Stream.EVENTS, "stm_start", "stm_end")}
+    FROM sessions_app_session WHERE id = %(id)s
 """
 # What the last observation saw may differ from what the STM is now: learning empties the STM, the predictions stay.
 _COGNITION = f"""
@@ -61,6 +66,15 @@ def _whole(predicted: Prediction) -> bytes:
         predicted.future_potentials,
         predicted.count,
     )
+
+
+def preview(session_id: str) -> bytes:
+    """As `predictions`, but of any session there still is, which it does not keep alive. Raises SessionNotFound."""
+    row = execute_one(_STATE_OF_ANY, {"id": session_id})
+    if row is None:
+        raise SessionNotFound(session_id)
+    version, node_id, config, events = row
+    return _predict(session_id, version, node_id, config, events, view="predictions", answer=_whole)
 
 
 def cognition(session_id: str) -> Cognition:

@@ -187,7 +187,7 @@ def percept(session_id: str) -> Percept:
     """The last observation, with the mean of all accumulated emotives (engine.md 2.5). Raises SessionNotFound."""
     version, node_id, stored, emotives = admitted(session_id, execute_one(_PERCEPT, {"id": session_id}))
     if emotives is not None:
-        return Percept(_percept(stored, emotives), node_id)
+        return Percept(current_percept(stored, emotives), node_id)
     cached = cache.get(session_id, version, "percept")
     if cached is not None:
         return Percept(cached, node_id)
@@ -195,12 +195,13 @@ def percept(session_id: str) -> Percept:
     if row is None:
         raise SessionNotFound(session_id)
     version, stored, emotives = row
-    payload = _percept(stored, emotives)
+    payload = current_percept(stored, emotives)
     cache.put(session_id, version, "percept", payload)
     return Percept(payload, node_id)
 
 
-def _percept(stored: str | None, emotives: str) -> bytes:
+def current_percept(stored: str | None, emotives: str) -> bytes:
+    """The percept as clients get it, from the stored part and the accumulated emotives (the inside of a JSON array)."""
     if stored is None:
         return b"{}"
     last = from_json(stored)

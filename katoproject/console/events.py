@@ -1,0 +1,90 @@
+"""Events as the console shows them: chips, coloured by what became of each symbol in a prediction."""
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+# Beyond, a page would be long and say no more; the export has everything.
+MOST_EVENTS, MOST_SYMBOLS = 100, 50
+
+
+@dataclass(frozen=True, slots=True)
+class Chip:
+    """`kind`: a CSS class (`past`, `match`, `missing`, `extra`, `future`, or none)."""
+
+    text: str
+    kind: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    chips: list[Chip]
+    kind: str = ""
+    left_out: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Events:
+    """`left_out`: how many more there are."""
+
+    events: list[Event]
+    left_out: int = 0
+
+
+def event(symbols: Iterable[str], kind: str = "", symbol_kind: str | None = None) -> Event:
+    given = list(symbols)
+    chips = [Chip(symbol, kind if symbol_kind is None else symbol_kind) for symbol in given[:MOST_SYMBOLS]]
+    return Event(chips, kind, max(0, len(given) - MOST_SYMBOLS))
+
+
+def newest(events: list[list[str]]) -> Events:
+    return Events([event(one) for one in events[-MOST_EVENTS:]], max(0, len(events) - MOST_EVENTS))
+
+
+def oldest(events: list[list[str]], most: int = MOST_EVENTS) -> Events:
+    return Events([event(one) for one in events[:most]], max(0, len(events) - most))
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A prediction for the eye: the pattern in time, what was observed beside it, and how well it fits."""
+
+    name: str
+    timeline: list[Event]
+    extras: list[str]
+    figures: dict[str, float]
+    emotives: dict[str, float]
+
+
+_FIGURES = ("potential", "similarity", "confidence", "evidence", "snr", "frequency")
+
+
+def told(prediction: dict[str, Any]) -> Told:
+    present = [
+        _present(symbols, missing)
+        for symbols, missing in zip(prediction["present"], prediction["missing"], strict=True)
+    ]
+    return Told(
+        name=prediction["name"],
+        timeline=[
+            *(event(one, "past") for one in prediction["past"]),
+            *present,
+            *(event(one, "future") for one in prediction["future"]),
+        ],
+        extras=[symbol for one in prediction["extras"] for symbol in one][:MOST_SYMBOLS],
+        figures={name: prediction[name] for name in _FIGURES},
+        emotives=prediction["emotives"],
+    )
+
+
+def _present(symbols: list[str], missing: list[str]) -> Event:
+    """A symbol may stand in an event more than once, so that some of it is missing and some is not."""
+    left = Counter(missing)
+    chips = []
+    for symbol in reversed(symbols):
+        is_missing = left[symbol] > 0
+        left[symbol] -= is_missing
+        chips.append(Chip(symbol, "missing" if is_missing else "match"))
+    chips.reverse()
+    return Event(chips[:MOST_SYMBOLS], "present", max(0, len(chips) - MOST_SYMBOLS))

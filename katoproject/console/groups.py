@@ -1,0 +1,35 @@
+"""Who may do what in the console: three groups, each with all that the one before it may.
+
+Django's permissions on the models mean operations here: `change_session` is expire, extend and clear, `delete_node` is
+to make a node forget. The groups belong to the service: every `migrate` gives them back exactly these permissions.
+Whoever needs another set makes a group of his own.
+"""
+
+from typing import Any
+
+from django.contrib.auth.models import Group, Permission
+from django.db.models import Q
+
+VIEWER = ("sessions_app.view_session", "sessions_app.view_job", "memory_app.view_node", "memory_app.view_pattern")
+OPERATOR = (*VIEWER, "sessions_app.change_session", "sessions_app.delete_session", "sessions_app.change_job")
+ADMINISTRATOR = (
+    *OPERATOR,
+    "memory_app.delete_node",
+    "auth.view_user",
+    "auth.add_user",
+    "auth.change_user",
+    "auth.delete_user",
+    "auth.view_group",
+)
+GROUPS = {"viewer": VIEWER, "operator": OPERATOR, "administrator": ADMINISTRATOR}
+
+
+def make_groups(**signal: Any) -> None:
+    """Receiver of `post_migrate`."""
+    for name, wanted in GROUPS.items():
+        group, _ = Group.objects.get_or_create(name=name)
+        chosen = Q()
+        for permission in wanted:
+            app, _, codename = permission.partition(".")
+            chosen |= Q(content_type__app_label=app, codename=codename)
+        group.permissions.set(Permission.objects.filter(chosen))

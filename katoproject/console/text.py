@@ -1,0 +1,48 @@
+"""Values as people read them."""
+
+import json
+from typing import Any
+
+from django.contrib.admin.utils import quote
+from django.urls import reverse
+
+NO_BREAK = "\u00a0"
+_UNITS = (("d", 86400), ("h", 3600), ("min", 60), ("s", 1))
+# Of a JSON value on a page; whoever needs all of a longer one exports it.
+_MOST_CHARACTERS = 20_000
+
+
+def duration(seconds: float) -> str:
+    """The two largest units, not to be broken between lines: `2 h 5 min`, `45 s`, `0 s`."""
+    rest = max(0, int(seconds))
+    parts = []
+    for unit, size in _UNITS:
+        count, rest = divmod(rest, size)
+        if count:
+            parts.append(f"{count}{NO_BREAK}{unit}")
+    return NO_BREAK.join(parts[:2]) or f"0{NO_BREAK}s"
+
+
+def node_url(node_id: str) -> str:
+    """The node's page; it exists from the first learn on."""
+    return reverse("admin:memory_app_node_change", args=[quote(node_id)])
+
+
+def pattern_url(node_id: str, name: str) -> str:
+    return reverse("admin:memory_app_node_pattern", args=[quote(node_id), name])
+
+
+def pretty(value: Any) -> str:
+    """Indented JSON, cut where it would fill the page."""
+    text = json.dumps(value, indent=2, ensure_ascii=False)
+    return (
+        text
+        if len(text) <= _MOST_CHARACTERS
+        else f"{text[:_MOST_CHARACTERS]}\n… and {len(text) - _MOST_CHARACTERS} characters more"
+    )
+
+
+def id_range(field: str, prefix: str) -> dict[str, str]:
+    """Filters for values that begin with `prefix`, in a column of collation C: not LIKE, which a generic plan cannot
+    turn into a range of the index."""
+    return {f"{field}__gte": prefix, f"{field}__lt": f"{prefix}\U0010ffff"}

@@ -1,0 +1,147 @@
+"""Background jobs in the console: how far they are, why one failed; take up again, cancel."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.contrib.admin.utils import quote
+from django.db.models import FloatField, Model, QuerySet
+from django.db.models.expressions import RawSQL
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.html import format_html
+from unfold.decorators import display
+from unfold.enums import ActionVariant
+
+from katoproject.console.acts import Act
+from katoproject.console.admin import ConsoleAdmin
+from katoproject.console.filters import NodeFilter
+from katoproject.console.text import NO_BREAK, duration, id_range, node_url, pretty
+from sessions_app.errors import JobFinished, JobNotFound
+from sessions_app.jobs import operations
+from sessions_app.jobs.models import Job, Kind, State
+
+LABELS = {
+    State.WAITING: "info",
+    State.RUNNING: "primary",
+    State.DONE: "success",
+    State.FAILED: "danger",
+    State.CANCELLED: "warning",
+}
+
+
+class ChoiceFilter(admin.SimpleListFilter):
+    """By a field with few values, of which none is looked up."""
+
+    choices_of: type[State] | type[Kind]
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [(one.value, str(one.label)) for one in self.choices_of]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Job]) -> QuerySet[Job]:
+        return queryset.filter(**{str(self.parameter_name): self.value()}) if self.value() else queryset
+
+
+class StateFilter(ChoiceFilter):
+    title, parameter_name, choices_of = "state", "state", State
+
+
+class KindFilter(ChoiceFilter):
+    title, parameter_name, choices_of = "kind", "kind", Kind
+
+
+@admin.register(Job)
+class JobAdmin(ConsoleAdmin):
+    list_display = ("short_id", "kind", "job_state", "progress", "node", "age", "took", "attempts", "reason")
+    list_filter = (StateFilter, KindFilter, NodeFilter)
+    search_fields = ("id",)
+    search_help_text = "Job id or its beginning, or node"
+    ordering = ("-number",)
+    detail_template = "console/job.html"
+    acts = (
+        Act(
+            name="retry",
+            label="Retry",
+            icon="replay",
+            permission="sessions_app.change_job",
+            perform=lambda one: operations.retry(job_id=one),
+            refusals=(JobNotFound, JobFinished),
+            warning="What failed or was cancelled is taken up where it stopped; nothing that is done is done again.",
+            done="Retried",
+        ),
+        Act(
+            name="cancel",
+            label="Cancel",
+            icon="cancel",
+            permission="sessions_app.change_job",
+            perform=lambda one: operations.cancel(job_id=one),
+            refusals=(JobNotFound, JobFinished),
+            warning="What it did so far stays; nothing more is done.",
+            done="Cancelled",
+            variant=ActionVariant.WARNING,
+        ),
+    )
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Job]:
+        return Job.objects.defer("parameters", "result").annotate(
+            age_seconds=RawSQL("extract(epoch FROM now() - created_at)::float8", (), output_field=FloatField()),
+            took_seconds=RawSQL(
+                "extract(epoch FROM COALESCE(finished_at, now()) - started_at)::float8", (), output_field=FloatField()
+            ),
+        )
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Job], search_term: str
+    ) -> tuple[QuerySet[Job], bool]:
+        term = search_term.strip()
+        if not term:
+            return queryset, False
+        if term.startswith("job-"):
+            return queryset.filter(**id_range("id", term)).order_by("id"), False
+        return queryset.filter(node_id=term), False
+
+    @display(description="Job")
+    def short_id(self, job: Job) -> str:
+        return format_html('<span title="{}">{}…</span>', job.id, job.id[:16])
+
+    @display(description="State", label=LABELS)
+    def job_state(self, job: Job) -> str:
+        return State(job.state).value
+
+    @display(description="Progress")
+    def progress(self, job: Job) -> str:
+        return format_html(
+            '<progress value="{}" max="{}"></progress> {}',
+            job.done,
+            job.total,
+            f"{job.done:,} of {job.total:,}".replace(" ", NO_BREAK),
+        )
+
+    @display(description="Node")
+    def node(self, job: Job) -> str:
+        return format_html('<a class="plain" href="?node={}">{}</a>', job.node_id, job.node_id)
+
+    @display(description="Age")
+    def age(self, job: Any) -> str:
+        return duration(job.age_seconds)
+
+    @display(description="Took")
+    def took(self, job: Any) -> str:
+        return "–" if job.took_seconds is None else duration(job.took_seconds)
+
+    @display(description="Reason")
+    def reason(self, job: Job) -> str:
+        text = job.error or ""
+        return text if len(text) <= 80 else f"{text[:80]}…"
+
+    def details(self, request: HttpRequest, thing: Model) -> dict[str, Any]:
+        job = operations.find(thing.pk)
+        return {
+            "job": job,
+            "label": LABELS[State(job.state)],
+            "node_url": node_url(job.node_id),
+            "session_url": None
+            if job.session_id is None
+            else reverse("admin:sessions_app_session_change", args=[quote(job.session_id)]),
+            "parameters": pretty(job.parameters),
+            "result": None if job.result is None else pretty(job.result),
+        }

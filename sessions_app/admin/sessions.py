@@ -1,0 +1,260 @@
+"""Sessions in the console: find one, see what it holds and what its node makes of it, end or extend it."""
+
+from contextlib import suppress
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.contrib.admin.utils import unquote
+from django.core.exceptions import PermissionDenied
+from django.db.models import BooleanField, F, FloatField, Model, QuerySet
+from django.db.models.expressions import RawSQL
+from django.http import Http404, HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path
+from django.utils.html import format_html
+from pydantic_core import from_json, to_json
+from unfold.decorators import display
+from unfold.enums import ActionVariant
+from unfold.widgets import UnfoldAdminIntegerFieldWidget
+
+from katoproject.console.acts import Act
+from katoproject.console.admin import ConsoleAdmin
+from katoproject.console.events import newest, told
+from katoproject.console.filters import NodeFilter
+from katoproject.console.text import duration, id_range, node_url, pattern_url, pretty
+from sessions_app import inspection, operations, predicting
+from sessions_app.api.shapes import MAX_TTL
+from sessions_app.config import effective
+from sessions_app.errors import SessionNotFound
+from sessions_app.expiry import AGE, ALIVE, LEFT, UNUSED_FOR
+from sessions_app.models import Session
+
+IDLE_AFTER = 600  # seconds
+MOST_PREDICTIONS = 20
+
+LABELS = {"active": "success", "idle": "warning", "expired": "danger"}
+
+
+def state(*, is_alive: bool, unused_for: float) -> str:
+    if not is_alive:
+        return "expired"
+    return "idle" if unused_for >= IDLE_AFTER else "active"
+
+
+def _condition(sql: str) -> RawSQL:
+    return RawSQL(sql, (), output_field=BooleanField())
+
+
+def _seconds(sql: str) -> RawSQL:
+    return RawSQL(sql, (), output_field=FloatField())
+
+
+class StateFilter(admin.SimpleListFilter):
+    title = "state"
+    parameter_name = "state"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [("active", "Active"), ("idle", f"Idle for {duration(IDLE_AFTER)}"), ("expired", "Expired")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Session]) -> QuerySet[Session]:
+        match self.value():
+            case "active":
+                return queryset.filter(_condition(ALIVE))
+            case "idle":
+                return queryset.filter(_condition(ALIVE), _condition(f"{UNUSED_FOR} >= {IDLE_AFTER}"))
+            case "expired":
+                return queryset.filter(_condition(f"NOT ({ALIVE})"))
+        return queryset
+
+
+class ExtendForm(forms.Form):
+    ttl_seconds = forms.IntegerField(
+        label="Seconds from now",
+        min_value=1,
+        max_value=MAX_TTL,
+        initial=3600,
+        widget=UnfoldAdminIntegerFieldWidget,
+    )
+
+
+@admin.register(Session)
+class SessionAdmin(ConsoleAdmin):
+    list_display = ("id", "node", "state", "age", "time_left", "events", "observations")
+    list_filter = (StateFilter, NodeFilter)
+    search_fields = ("id",)
+    search_help_text = "Session id or its beginning, or node"
+    ordering = ("-created_at",)
+    sortable_by = ("age", "time_left")
+    actions = ("export",)
+    detail_template = "console/session.html"
+    acts = (
+        Act(
+            name="extend",
+            label="Extend",
+            icon="more_time",
+            permission="sessions_app.change_session",
+            perform=lambda one, **fields: operations.extend(session_id=one, **fields),
+            refusals=(SessionNotFound,),
+            warning="It will live exactly this long from now, or longer if it is used.",
+            done="Extended",
+            form=ExtendForm,
+        ),
+        Act(
+            name="clear-stm",
+            label="Clear STM",
+            icon="mop",
+            permission="sessions_app.change_session",
+            perform=lambda one: operations.clear_stm(session_id=one),
+            refusals=(SessionNotFound,),
+            warning="Short-term memory, accumulated emotives and percept are emptied. What its node learned stays.",
+            done="STM cleared",
+        ),
+        Act(
+            name="expire",
+            label="Expire now",
+            icon="timer_off",
+            permission="sessions_app.change_session",
+            perform=lambda one: operations.expire(session_id=one),
+            refusals=(SessionNotFound,),
+            warning="Clients will not find it any more, as if its time had run out. This cannot be undone.",
+            done="Expired",
+            variant=ActionVariant.WARNING,
+        ),
+        Act(
+            name="delete",
+            label="Delete",
+            icon="delete",
+            permission="sessions_app.delete_session",
+            perform=lambda one: operations.delete(session_id=one),
+            refusals=(SessionNotFound,),
+            warning="Clients will not find it any more. What its node learned stays. This cannot be undone.",
+            done="Deleted",
+            variant=ActionVariant.DANGER,
+            is_end=True,
+        ),
+    )
+
+    # The list --------------------------------------------------------------------------------------------------------
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Session]:
+        return Session.objects.only("id", "node_id", "created_at", "expires_at", "time").annotate(
+            is_alive=_condition(ALIVE),
+            age_seconds=_seconds(AGE),
+            seconds_left=_seconds(LEFT),
+            unused_for=_seconds(UNUSED_FOR),
+            stm_length=F("stm_end") - F("stm_start"),
+        )
+
+    def get_ordering(self, request: HttpRequest) -> tuple[str, ...]:
+        """Idle and expired ones by deadline: that is the index in which they stand together."""
+        by_deadline = request.GET.get("state") in ("idle", "expired")
+        return ("expires_at",) if by_deadline else ("-created_at",)
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Session], search_term: str
+    ) -> tuple[QuerySet[Session], bool]:
+        term = search_term.strip()
+        if not term:
+            return queryset, False
+        if term.startswith("session-"):
+            return queryset.filter(**id_range("id", term)).order_by("id"), False
+        return queryset.filter(node_id=term), False
+
+    @display(description="Node")
+    def node(self, session: Session) -> str:
+        return format_html('<a class="plain" href="?node={}">{}</a>', session.node_id, session.node_id)
+
+    @display(description="State", label=LABELS)
+    def state(self, session: Any) -> str:
+        return state(is_alive=session.is_alive, unused_for=session.unused_for)
+
+    @display(description="Age", ordering="-created_at")
+    def age(self, session: Any) -> str:
+        return duration(session.age_seconds)
+
+    @display(description="Time left", ordering="expires_at")
+    def time_left(self, session: Any) -> str:
+        return duration(session.seconds_left) if session.is_alive else "–"
+
+    @display(description="STM")
+    def events(self, session: Any) -> str:
+        return f"{session.stm_length} events"
+
+    @display(description="Observations")
+    def observations(self, session: Session) -> int:
+        return session.time
+
+    # One session -----------------------------------------------------------------------------------------------------
+
+    def own_urls(self) -> list[URLPattern]:
+        wrapped = self.admin_site.admin_view
+        return [
+            path("<path:object_id>/export/", wrapped(self.export_view), name=self._url_name("export")),
+            path("<path:object_id>/predictions/", wrapped(self.predictions_view), name=self._url_name("predictions")),
+        ]
+
+    def other_links(self, thing: Model) -> list[dict[str, str]]:
+        export = {"title": "Export", "icon": "download", "link": self.url_of("export", thing.pk)}
+        return [*super().other_links(thing), export]
+
+    def details(self, request: HttpRequest, thing: Model) -> dict[str, Any]:
+        session = inspection.inspect(thing.pk)
+        shown = state(is_alive=session.is_alive, unused_for=session.unused_for)
+        own = session.config
+        return {
+            "session": session,
+            "state": shown,
+            "label": LABELS[shown],
+            "age": duration(session.age),
+            "left": duration(session.left) if session.is_alive else "–",
+            "unused_for": duration(session.unused_for),
+            "ttl": duration(session.ttl_seconds),
+            "stm": newest(session.stm),
+            "percept": pretty(session.percept),
+            "metadata": pretty(session.metadata),
+            "emotives": pretty(session.emotives),
+            "config": [(key, to_json(value).decode(), key in own) for key, value in effective(own).items()],
+            "node_url": node_url(session.node_id),
+            "predictions_url": self.url_of("predictions", thing.pk),
+        }
+
+    def predictions_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """A part of the session's page, asked for by itself: a node's index may have to be built first."""
+        session = self._inspected(request, object_id)
+        answer = from_json(predicting.preview(session.session_id))
+        shown = answer["predictions"][:MOST_PREDICTIONS]
+        context = {
+            "predictions": [(told(one), pattern_url(session.node_id, one["name"])) for one in shown],
+            "count": answer["count"],
+        }
+        return TemplateResponse(request, "console/predictions.html", context)
+
+    # Export ----------------------------------------------------------------------------------------------------------
+
+    def export_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        session = self._inspected(request, object_id)
+        return _download(f"{session.session_id}.json", inspection.exported(session))
+
+    @admin.action(description="Export as JSON", permissions=["view"])
+    def export(self, request: HttpRequest, queryset: QuerySet[Session]) -> HttpResponse:
+        """One list of all that are still there."""
+        found = []
+        for session_id in queryset.values_list("id", flat=True):
+            with suppress(SessionNotFound):
+                found.append(inspection.exported(inspection.inspect(session_id)))
+        return _download("sessions.json", found)
+
+    def _inspected(self, request: HttpRequest, object_id: str) -> inspection.Inspection:
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        thing = self.get_object(request, unquote(object_id))
+        if thing is None:
+            raise Http404
+        return inspection.inspect(thing.pk)
+
+
+def _download(name: str, content: Any) -> HttpResponse:
+    response = HttpResponse(to_json(content, indent=2), content_type="application/json")
+    response["Content-Disposition"] = f'attachment; filename="{name}"'
+    return response
