@@ -152,7 +152,7 @@ def _with_stm(session_id: str, *events: str) -> str:
     from sessions_app.observations import Observation
 
     for event in events or ("a", "b"):
-        operations.observe(session_id=session_id, observation=Observation([*event], {}, {}, "u"))
+        operations.observe(session_id=session_id, observation=Observation([*event], [], None, {}, {}, "u"))
     return session_id
 
 

@@ -53,7 +53,7 @@ def _train(job: Job) -> tuple[int, bytes]:
 def _observation(event: list[str] | shapes.ObservationInput) -> Observation:
     # Nobody is told their ids; making those, and a whole input of mere symbols, would cost as much as all the rest.
     if isinstance(event, list):
-        return Observation(strings=event, emotives={}, metadata={}, unique_id="")
+        return Observation(strings=event, vectors=[], vector=None, emotives={}, metadata={}, unique_id="")
     event.unique_id = ""
     return make_observation(event, "")
 
