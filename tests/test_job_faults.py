@@ -7,11 +7,14 @@ from typing import Any
 
 import httpx
 import psycopg
+import pytest
 
 from katoproject.celery import app
 from tests.jobs import end_of, look, start
 from tests.races import at_once
 from tests.stack import Beat, Worker, eventually, manage, paused
+
+pytestmark = pytest.mark.long
 
 SEQUENCES = [[[f"s{number % 1000}"], ["end"]] for number in range(15_000)]
 EACH = len(SEQUENCES) // 1000
