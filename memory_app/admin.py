@@ -92,7 +92,7 @@ class NodeAdmin(ConsoleAdmin):
             "shown_as": nodes.display_id(node_id),
             "patterns": nodes.count_patterns(node_id),
             "recent": self._listed(node_id, nodes.recent_patterns(node_id, limit=5)),
-            "index": indexes.size(node_id),
+            "index": next((one for one in indexes.held() if one.node_id == node_id), None),
             **self.links(node_id),
         }
 

@@ -163,12 +163,6 @@ class Indexes:
                 node_id, _ = self._nodes.popitem(last=False)
                 total -= sizes[node_id]
 
-    def size(self, node_id: str) -> int | None:
-        """Bytes that the node's index takes in this process; None where it has none."""
-        with self._lock:
-            node = self._nodes.get(node_id)
-            return None if node is None else node.index.memory_bytes()
-
     def held(self) -> list[Held]:
         """Every index of this process, the one used longest ago first."""
         with self._lock:
