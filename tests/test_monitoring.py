@@ -142,7 +142,7 @@ def test_bad_minutes_are_a_422(client: httpx.Client, path: str, minutes: str) ->
     assert response.json()["detail"][0]["loc"] == ["query", "minutes"]
 
 
-@pytest.mark.parametrize("name", ["no_such_metric", "qdrant_response_time", "a b'c%2Fd"])
+@pytest.mark.parametrize("name", ["no_such_metric", "QDRANT_RESPONSE_TIME", "a b'c%2Fd"])
 def test_a_metric_without_data_is_a_404_that_says_so(client: httpx.Client, name: str) -> None:
     response = client.get(f"/metrics/{name}?minutes=3")
     if "%2F" in name:
