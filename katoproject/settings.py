@@ -142,6 +142,7 @@ CHORES = {
     "expire-sessions": ("sessions_app.operations.delete_expired", 10.0),
     "forget-cleared-memories": ("memory_app.nodes.delete_cleared", 30.0),
     "index-vectors": ("memory_app.vector_indexes.maintain", 60.0),
+    "forget-events": ("sessions_app.events.delete_old", 60.0),
     "forget-idempotency-keys": ("sessions_app.idempotency.delete_old", 600.0),
     "relay-jobs": ("sessions_app.jobs.delivery.relay", 5.0),
     "purge-jobs": ("sessions_app.jobs.operations.purge", 600.0),

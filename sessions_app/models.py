@@ -2,7 +2,7 @@
 
 from django.db import models
 
-from katoproject.postgresql.fields import TextFieldInC, VerbatimJSONField
+from katoproject.postgresql.fields import TextFieldInC, TransactionIdField, VerbatimJSONField
 from sessions_app.jobs.models import Job, JobPart
 
 __all__ = ["Entry", "IdempotencyKey", "Job", "JobPart", "Session", "Stream"]
@@ -96,3 +96,30 @@ class IdempotencyKey(models.Model):
 
     def __str__(self) -> str:
         return f"{self.scope} {self.key}"
+
+
+class SessionEvent(models.Model):
+    """What clients of `/ws/events` are told, committed together with what it tells (see `events.py`).
+
+    A session is created once and destroyed once, so there are at most two rows of it. The transaction's id comes first
+    in the key, because that is the order of reading; so new rows are always added at one end of the index.
+    """
+
+    class Kind(models.IntegerChoices):
+        CREATED = 0
+        DELETED = 1
+        EXPIRED = 2
+
+    pk = models.CompositePrimaryKey("changed", "session_id", "kind")
+    changed = TransactionIdField()
+    session_id = TextFieldInC()
+    kind = models.SmallIntegerField(choices=Kind.choices)
+    node_id = TextFieldInC(null=True)  # of the created ones
+    happened_at = models.DateTimeField()
+    recorded_at = models.DateTimeField()
+
+    class Meta:
+        indexes = [models.Index(fields=["recorded_at"], name="sessionevent_recorded_at")]
+
+    def __str__(self) -> str:
+        return f"{self.session_id} {self.Kind(self.kind).label}"

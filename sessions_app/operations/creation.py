@@ -7,16 +7,20 @@ from time import time_ns
 from typing import Any
 
 from katoproject.postgresql.statements import execute
+from sessions_app import events
 from sessions_app.expiry import FIRST_DEADLINE
 from sessions_app.operations.sql import FIRST_VERSION, json_text
 
 _CREATE = f"""
-    INSERT INTO sessions_app_session
-        (id, node_id, created_at, ttl_seconds, expires_at, version, config, metadata)
-    SELECT %(id)s, %(node_id)s, now(), ttl_seconds, {FIRST_DEADLINE}, {FIRST_VERSION},
-           %(config)s::jsonb, %(metadata)s::json
-    FROM (VALUES (%(ttl)s::bigint)) AS given (ttl_seconds)
-    RETURNING created_at, now() + make_interval(secs => ttl_seconds)
+    WITH session AS (
+        INSERT INTO sessions_app_session
+            (id, node_id, created_at, ttl_seconds, expires_at, version, config, metadata)
+        SELECT %(id)s, %(node_id)s, now(), ttl_seconds, {FIRST_DEADLINE}, {FIRST_VERSION},
+               %(config)s::jsonb, %(metadata)s::json
+        FROM (VALUES (%(ttl)s::bigint)) AS given (ttl_seconds)
+        RETURNING id, node_id, created_at, now() + make_interval(secs => ttl_seconds) AS promised
+    ), announced AS ({events.record(events.Kind.CREATED, "id, node_id, created_at FROM session")})
+    SELECT created_at, promised FROM session
 """
 
 

@@ -3,20 +3,27 @@
 from django.db import transaction
 
 from katoproject.postgresql.statements import execute, execute_one
-from sessions_app import cache
+from sessions_app import cache, events
 from sessions_app.errors import SessionNotFound
 from sessions_app.expiry import ALIVE
 
-_DELETE = f"DELETE FROM sessions_app_session WHERE id = %(id)s AND {ALIVE} RETURNING version"
+_DELETE = f"""
+    WITH session AS (DELETE FROM sessions_app_session WHERE id = %(id)s AND {ALIVE} RETURNING id, version),
+    announced AS ({events.record(events.Kind.DELETED, "id, NULL, clock_timestamp() FROM session")})
+    SELECT version FROM session
+"""
 _DELETE_ENTRIES = "DELETE FROM sessions_app_entry WHERE session_id = ANY(%(ids)s)"
 
 # SKIP LOCKED: a session that somebody works on is not waited for. If that somebody was admitted before the deadline, he
 # has moved it by the time his lock is gone.
-_DELETE_EXPIRED = """
-    DELETE FROM sessions_app_session WHERE id = ANY(ARRAY(
-        SELECT id FROM sessions_app_session WHERE expires_at <= now()
-        ORDER BY expires_at LIMIT %(limit)s FOR UPDATE SKIP LOCKED
-    )) RETURNING id
+_DELETE_EXPIRED = f"""
+    WITH session AS (
+        DELETE FROM sessions_app_session WHERE id = ANY(ARRAY(
+            SELECT id FROM sessions_app_session WHERE expires_at <= now()
+            ORDER BY expires_at LIMIT %(limit)s FOR UPDATE SKIP LOCKED
+        )) RETURNING id, expires_at
+    ), announced AS ({events.record(events.Kind.EXPIRED, "id, NULL, expires_at FROM session")})
+    SELECT id FROM session
 """
 
 

@@ -1,0 +1,44 @@
+"""`python -m katoproject.server HOST PORT WORKERS`."""
+
+import argparse
+from typing import cast
+
+from granian import Granian
+from granian.constants import HTTPModes, Interfaces, Loops
+from granian.log import LogLevels
+
+from katoproject.embedded.locations import data_dir
+from katoproject.environment import read_environment
+from katoproject.server import loop
+from katoproject.server.worker import run_worker
+from katoproject.web import BACKLOG
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m katoproject.server")
+    parser.add_argument("host")
+    parser.add_argument("port", type=int)
+    parser.add_argument("workers", type=int)
+    options = parser.parse_args()
+    environment = read_environment()
+    server = Granian(
+        "katoproject.wsgi:application",
+        address=options.host,
+        port=options.port,
+        workers=options.workers,
+        interface=Interfaces.ASGINL,
+        loop=cast(Loops, loop.NAME),
+        http=HTTPModes.http1,
+        backlog=BACKLOG,
+        backpressure=1024,
+        respawn_failed_workers=True,
+        workers_kill_timeout=5,
+        static_path_route=["/static"],
+        static_path_mount=[data_dir() / "static"],
+        log_level=LogLevels(environment.log_level.lower()),
+    )
+    server.serve(spawn_target=run_worker)
+
+
+if __name__ == "__main__":
+    main()

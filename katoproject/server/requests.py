@@ -1,0 +1,187 @@
+"""HTTP requests: from Granian to the WSGI application, in threads, and back."""
+
+import io
+import logging
+import sys
+import threading
+from collections.abc import Callable, Iterable
+from queue import SimpleQueue
+from typing import Any
+from urllib.parse import unquote_to_bytes
+
+from django.conf import settings
+
+from katoproject.server.loop import InPlace
+
+log = logging.getLogger(__name__)
+
+Environ = dict[str, Any]
+Application = Callable[[Environ, Any], Iterable[bytes]]
+
+# Beyond the requests that may work at once, so that /health still answers when those all wait for the database.
+SPARE_THREADS = 2
+# A body of this size at most is received before a thread takes the request. A larger one, or one of unknown size, is
+# read by the thread, as the application asks for it: so there are never more of those in memory than threads.
+READ_AHEAD = 64 * 1024
+
+_EVERY_REQUEST: Environ = {
+    "SCRIPT_NAME": "",
+    "SERVER_SOFTWARE": "Granian",
+    "wsgi.version": (1, 0),
+    "wsgi.errors": sys.stderr,
+    "wsgi.input_terminated": True,
+    "wsgi.multithread": True,
+    "wsgi.multiprocess": True,
+    "wsgi.run_once": False,
+}
+
+
+class ClientGone(ConnectionError):
+    """The client went away before it had sent what it announced."""
+
+
+class Requests:
+    def __init__(self, application: Application) -> None:
+        self._application = application
+        self._waiting: SimpleQueue[tuple[Any, bytes | None]] = SimpleQueue()
+        for number in range(settings.ENV.limit_concurrency + SPARE_THREADS):
+            threading.Thread(target=self._work, name=f"request-{number}", daemon=True).start()
+
+    def accept(self, watcher: Any) -> None:
+        """Take a request; returns at once. `watcher`: Granian's, with the request's `scope` and `proto`."""
+        length = _length(watcher.scope["headers"])
+        if length == 0:
+            self._waiting.put((watcher, b""))
+        elif length is None or length > READ_AHEAD:
+            self._waiting.put((watcher, None))
+        else:
+            self._receive(watcher, length, b"")
+
+    def _receive(self, watcher: Any, length: int, received: bytes) -> None:
+        def arrived(message: Any) -> None:
+            try:
+                body = received + _content(message.result())
+            except ClientGone:
+                watcher.done()
+                return
+            if len(body) < length:
+                self._receive(watcher, length, body)
+            else:
+                self._waiting.put((watcher, body))
+
+        watcher.proto.receive().add_done_callback(InPlace(arrived))
+
+    def _work(self) -> None:
+        while True:
+            watcher, body = self._waiting.get()
+            try:
+                self._answer(watcher.scope, watcher.proto, body)
+            except BaseException as error:  # noqa: BLE001  whatever it is, the thread goes on, and Granian logs it
+                watcher.err(error)
+            else:
+                watcher.done()
+
+    def _answer(self, scope: Any, proto: Any, body: bytes | None) -> None:
+        begin = Beginning(proto)
+        source = io.BufferedReader(Body(proto)) if body is None else io.BytesIO(body)
+        content = self._application(environ_of(scope, source), begin)
+        if isinstance(content, list):
+            proto.send({"type": "http.response.body", "body": b"".join(content)})
+            return
+        try:
+            for chunk in content:
+                _wait_for(proto.send({"type": "http.response.body", "body": chunk, "more_body": True}))
+            proto.send({"type": "http.response.body", "body": b""})
+        finally:
+            getattr(content, "close", lambda: None)()
+
+
+class Beginning:
+    """WSGI's `start_response`."""
+
+    __slots__ = ("_proto",)
+
+    def __init__(self, proto: Any) -> None:
+        self._proto = proto
+
+    def __call__(self, status: str, headers: list[tuple[str, str]], exc_info: object = None) -> None:
+        encoded = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers]
+        self._proto.send({"type": "http.response.start", "status": int(status[:3]), "headers": encoded})
+
+
+class Body(io.RawIOBase):
+    """A request's body, received while it is read. Raises ClientGone."""
+
+    def __init__(self, proto: Any) -> None:
+        self._proto = proto
+        self._rest = b""
+        self._more = True
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        while not self._rest and self._more:
+            message = _wait_for(self._proto.receive())
+            self._rest, self._more = _content(message), message["more_body"]
+        taken = self._rest[: len(buffer)]
+        buffer[: len(taken)] = taken
+        self._rest = self._rest[len(taken) :]
+        return len(taken)
+
+
+def _wait_for(awaitable: Any) -> Any:
+    """The result of something that Granian does; blocks this thread."""
+    if awaitable.done():
+        return awaitable.result()
+    done: SimpleQueue[Any] = SimpleQueue()
+    awaitable.add_done_callback(InPlace(done.put))
+    return done.get().result()
+
+
+def _content(message: Any) -> bytes:
+    if message["type"] != "http.request":
+        raise ClientGone
+    content: bytes = message["body"]
+    return content
+
+
+def _length(headers: list[tuple[bytes, bytes]]) -> int | None:
+    """Of the body, as announced; None where the client does not say."""
+    for name, value in headers:
+        if name == b"content-length":
+            return int(value)
+        if name == b"transfer-encoding":
+            return None
+    return 0
+
+
+# Header as sent → its key in the environ. Names come from clients, so there may be any number of them.
+_KEYS = {b"content-type": "CONTENT_TYPE", b"content-length": "CONTENT_LENGTH"}
+_MOST_KEYS = 1000
+
+
+def _key(name: bytes) -> str:
+    key = _KEYS.get(name)
+    if key is None:
+        key = "HTTP_" + name.decode("latin-1").upper().replace("-", "_")
+        if len(_KEYS) < _MOST_KEYS:
+            _KEYS[name] = key
+    return key
+
+
+def environ_of(scope: Any, body: io.BufferedIOBase) -> Environ:
+    environ = _EVERY_REQUEST.copy()
+    environ["REQUEST_METHOD"] = scope["method"]
+    environ["PATH_INFO"] = unquote_to_bytes(scope["raw_path"]).decode("latin-1")
+    environ["QUERY_STRING"] = scope["query_string"].decode("latin-1")
+    environ["SERVER_PROTOCOL"] = f"HTTP/{scope['http_version']}"
+    environ["SERVER_NAME"], environ["SERVER_PORT"] = scope["server"]
+    environ["REMOTE_ADDR"], environ["REMOTE_PORT"] = scope["client"]
+    environ["wsgi.url_scheme"] = scope["scheme"]
+    environ["wsgi.input"] = body
+    for name, value in scope["headers"]:
+        key = _key(name)
+        text = value.decode("latin-1")
+        environ[key] = f"{environ[key]},{text}" if key in environ else text
+    return environ

@@ -1,0 +1,93 @@
+"""One worker process: Granian's sockets and protocols, threads for HTTP, the hub for WebSockets.
+
+What touches the inner parts of Granian is here, in `loop.py` and in `requests.py`; its version is pinned.
+"""
+
+import asyncio
+import signal
+from typing import Any
+
+from granian._granian import ASGIWorker, CallbackScheduler, WorkerSignal
+from granian.server.common import WORKERS_METHODS
+from granian.server.mp import WorkerProcess
+
+from katoproject.server.loop import EventLoop
+
+# The type stubs of Granian's Rust part are those of an older version.
+_make_worker: Any = ASGIWorker
+_make_scheduler: Any = CallbackScheduler
+
+
+@WorkerProcess.wrap_target  # type: ignore[untyped-decorator]
+def run_worker(
+    worker_id: int,
+    application: Any,
+    sock: Any,
+    ipc: Any,
+    loop: EventLoop,
+    runtime_mode: Any,
+    runtime_threads: int,
+    runtime_blocking_threads: int,
+    blocking_threads: int,
+    blocking_threads_idle_timeout: int,
+    backpressure: int,
+    task_impl: Any,
+    http_mode: Any,
+    http1_settings: Any,
+    http2_settings: Any,
+    websockets: bool,
+    static_path: Any,
+    log_access_format: Any,
+    ssl_context: Any,
+    scope_options: Any,
+    metrics: Any,
+) -> None:
+    """In place of Granian's `_spawn_asgi_worker`: requests go where they belong, and listeners get a good-bye."""
+    # Not before: this is the child, and its parent must not load Django.
+    from katoproject.server.events import Hub
+    from katoproject.server.requests import Requests
+
+    requests, hub = Requests(application), Hub(loop)
+
+    def schedule(watcher: Any) -> None:
+        """Called by Granian for each request, in a thread of its own that must not be kept."""
+        if watcher.scope["type"] == "http":
+            requests.accept(watcher)
+        else:
+            loop.call_soon_threadsafe(hub.accept, watcher)
+
+    scheduler = _make_scheduler(loop, None, None, None, None)
+    scheduler._schedule_fn = schedule
+    worker = _make_worker(
+        worker_id,
+        sock,
+        ipc,
+        runtime_threads,
+        runtime_blocking_threads,
+        blocking_threads,
+        blocking_threads_idle_timeout,
+        backpressure,
+        http_mode,
+        http1_settings,
+        http2_settings,
+        websockets,
+        static_path,
+        *ssl_context,
+        metrics,
+    )
+    serve = getattr(worker, WORKERS_METHODS[runtime_mode][(sock[0] or sock[1]).is_uds()])
+    granian_ended = asyncio.Event()
+    end_granian = WorkerSignal()
+    end_granian.add_cb(lambda: loop.call_soon_threadsafe(granian_ended.set))
+
+    async def run() -> None:
+        told_to_stop = asyncio.Event()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, told_to_stop.set)
+        serve(scheduler, loop, end_granian)
+        await told_to_stop.wait()
+        await hub.close()
+        end_granian.set()
+        await granian_ended.wait()
+
+    loop.run_until_complete(run())

@@ -1,0 +1,60 @@
+"""Clients of `/ws/events`."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import ClientConnection, connect
+
+from tests.stack import WebServer
+
+PATIENCE = 5.0  # seconds within which whatever was answered is announced (http-api.md 3.3)
+
+Message = dict[str, Any]
+
+
+class Listener:
+    def __init__(self, connection: ClientConnection) -> None:
+        self.connection = connection
+        self.snapshot = self.next()
+
+    @property
+    def port(self) -> int:
+        """Its own."""
+        port: int = self.connection.local_address[1]
+        return port
+
+    def next(self) -> Message:
+        message: Message = json.loads(self.connection.recv(timeout=PATIENCE))
+        return message
+
+    def next_of(self, session_id: str) -> Message:
+        """Its next event; those of other sessions are passed over."""
+        while (message := self.next())["data"]["session_id"] != session_id:
+            pass
+        return message
+
+    def take(self, number: int) -> list[Message]:
+        return [self.next() for _ in range(number)]
+
+    def close_code(self) -> int | None:
+        """With which the server ends the connection; what it still says before is passed over."""
+        try:
+            while True:
+                self.connection.recv(timeout=PATIENCE)
+        except ConnectionClosed as end:
+            return end.rcvd.code if end.rcvd else None
+
+
+def events_url(url: str) -> str:
+    return f"{url.replace('http', 'ws', 1)}/ws/events"
+
+
+@contextmanager
+def listening(server: WebServer | str, **options: Any) -> Iterator[Listener]:
+    """A client that has its snapshot. `server`: ours, or its address."""
+    url = server if isinstance(server, str) else server.url
+    with connect(events_url(url), proxy=None, **options) as connection:
+        yield Listener(connection)
