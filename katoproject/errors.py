@@ -5,7 +5,7 @@ import sys
 from typing import Any
 
 from django.db import InterfaceError, InternalError, OperationalError
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, UnreadablePostError
 from pydantic_core import to_json
 from rest_framework.exceptions import MethodNotAllowed
 
@@ -75,6 +75,8 @@ def answer_for(error: Exception, request: Any) -> HttpResponse:
             return error_answer("Method Not Allowed", 405)
         case Http404():
             return error_answer("Not Found", 404)
+        case UnreadablePostError() | ConnectionError():
+            return error_answer("The client went away", 400)  # nobody reads it
     if isinstance(error, STORE_TROUBLE):
         log.error("PostgreSQL does not serve: %s", error)
         return unavailable("The session store is not available at the moment")

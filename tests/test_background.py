@@ -61,6 +61,22 @@ def test_idempotency_keys_are_kept_for_a_day(
 
 
 @pytest.mark.usefixtures("worker")
+def test_events_are_kept_for_ten_minutes(new_session: NewSession, database: psycopg.Connection) -> None:
+    ids = young, old = new_session(), new_session()
+    database.execute(
+        "UPDATE sessions_app_sessionevent SET recorded_at = recorded_at - interval '10 minutes' WHERE session_id = %s",
+        [old],
+    )
+
+    def kept() -> list[str]:
+        tasks.delete_old_events.delay()
+        query = "SELECT session_id FROM sessions_app_sessionevent WHERE session_id = ANY(%s)"
+        return [row[0] for row in database.execute(query, [list(ids)])]
+
+    eventually(lambda: kept() == [young], "the old event is deleted")
+
+
+@pytest.mark.usefixtures("worker")
 def test_readiness_sees_the_worker(client: httpx.Client) -> None:
     assert client.get("/health/ready").json()["parts"]["worker"]["ok"] is True
 

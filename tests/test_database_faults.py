@@ -18,8 +18,9 @@ from django.conf import settings
 
 from engine.vectors import named
 from tests.conftest import Fragile
+from tests.listeners import connect_to, events_url, listening
 from tests.races import at_once
-from tests.stack import eventually, paused
+from tests.stack import DEADLINE, eventually, paused
 
 pytestmark = pytest.mark.long
 
@@ -103,6 +104,36 @@ def test_a_restart_between_two_requests_is_not_noticed(fragile: Fragile, client:
     answers = at_once([lambda: httpx.get(f"{fragile.web.url}/sessions/{session_id}/stm", timeout=30)] * 16)
     assert {answer.status_code for answer in answers} == {200}
     assert client.post(f"/sessions/{session_id}/observe", json={"strings": ["after"]}).status_code == 200
+
+
+def test_listeners_stay_through_a_crash_and_miss_nothing(fragile: Fragile, client: httpx.Client) -> None:
+    """Nor hear anything twice; who comes meanwhile gets his snapshot when there is one."""
+
+    def create() -> bool:
+        answer = client.post("/sessions", json={"node_id": "n"})
+        if answer.status_code == 200:
+            created.append(answer.json()["session_id"])
+        return answer.status_code == 200
+
+    created: list[str] = []
+    with listening(fragile.web) as listener:
+        assert create()
+        fragile.stores.kill("postgres")
+        assert not create()
+        with connect_to(events_url(fragile.web.url)) as newcomer:
+            fragile.stores.start_one("postgres")
+            eventually(create, "sessions can be created again")
+            assert json.loads(newcomer.recv(timeout=DEADLINE))["event_type"] == "state.snapshot"
+        assert create()
+        assert [listener.next()["data"]["session_id"] for _ in created] == created
+
+
+def test_events_go_on_after_the_database_was_frozen(fragile: Fragile, client: httpx.Client) -> None:
+    with listening(fragile.web) as listener:
+        with paused(fragile.stores.running["postgres"].pid):
+            time.sleep(0.5)  # so that a look is under way
+        session_id = client.post("/sessions", json={"node_id": "n"}).json()["session_id"]
+        assert listener.next()["data"]["session_id"] == session_id
 
 
 def _connect_every_slot(fragile: Fragile, session_id: str) -> None:

@@ -15,11 +15,10 @@ import psutil
 import psycopg
 import pytest
 from websockets.exceptions import InvalidStatus
-from websockets.sync.client import connect
 
 from sessions_app.operations import creation
-from tests.listeners import Listener, events_url, listening
-from tests.stack import WebServer, eventually
+from tests.listeners import Listener, connect_to, events_url, listening
+from tests.stack import DEADLINE, WebServer, eventually
 
 NewSession = Callable[..., str]
 
@@ -180,12 +179,10 @@ def test_events_that_a_restored_database_brings_along_are_not_announced(
             assert listener.next()["data"]["session_id"] == session_id
 
 
-def test_the_end_of_a_life_is_announced_to_those_who_were_told_of_it(
+def test_the_end_of_a_life_is_announced_within_moments(
     server: WebServer, client: httpx.Client, new_session: NewSession
 ) -> None:
-    """Without any background worker. Who comes after the end, but before the row is gone, had it not in his number."""
-    unnoticed = new_session(ttl_seconds=1)
-    eventually(lambda: not client.get(f"/sessions/{unnoticed}/exists").json()["exists"], "it expires")
+    """Without any background worker."""
     with listening(server) as listener:
         created = client.post("/sessions", json={"node_id": "n", "ttl_seconds": 1}).json()
         session_id = created["session_id"]
@@ -202,11 +199,29 @@ def test_the_end_of_a_life_is_announced_to_those_who_were_told_of_it(
         }
 
 
+def test_a_session_that_had_run_out_is_not_announced_to_who_was_told_that_it_is_gone(
+    server: WebServer, client: httpx.Client, new_session: NewSession, database: psycopg.Connection
+) -> None:
+    """He comes after its deadline but before its row is deleted, so it was not in his number."""
+    with listening(server) as knew, ExitStack() as stack:
+        ends = new_session(ttl_seconds=1)
+        assert knew.next()["event_type"] == "session.created"
+        with database.transaction():
+            database.execute("SELECT 1 FROM sessions_app_session WHERE id = %s FOR UPDATE", [ends])  # keeps the row
+            eventually(lambda: not client.get(f"/sessions/{ends}/exists").json()["exists"], "it expires")
+            newcomer = stack.enter_context(listening(server))
+        told = knew.next()
+        assert (told["data"]["session_id"], told["data"]["reason"]) == (ends, "expired")
+        next_one = new_session()
+        for listener in (knew, newcomer):
+            assert listener.next()["data"]["session_id"] == next_one
+
+
 def test_a_ping_is_answered_and_other_texts_are_ignored(server: WebServer, new_session: NewSession) -> None:
     with listening(server) as listener:
         for text in ("nonsense", "PING", '{"type": "ping"}', "", "ping"):
             listener.connection.send(text)
-        assert listener.connection.recv(timeout=5) == "pong"
+        assert listener.connection.recv(timeout=DEADLINE) == "pong"
         session_id = new_session()
         assert listener.next()["data"]["session_id"] == session_id
 
@@ -220,7 +235,7 @@ def test_a_binary_frame_ends_the_connection(server: WebServer) -> None:
 @pytest.mark.parametrize("path", ["/ws", "/ws/other", "/ws/events/", "/", "/sessions"])
 def test_any_other_path_is_refused_in_the_handshake(server: WebServer, path: str) -> None:
     with pytest.raises(InvalidStatus) as refused:
-        connect(events_url(server.url).replace("/ws/events", path), proxy=None)
+        connect_to(events_url(server.url).replace("/ws/events", path))
     assert refused.value.response.status_code == 403
 
 
@@ -230,8 +245,8 @@ def test_whoever_is_no_websocket_client_finds_no_such_route(client: httpx.Client
 
 
 def test_a_token_is_ignored(server: WebServer) -> None:
-    with connect(f"{events_url(server.url)}?token=secret", proxy=None) as connection:
-        assert json.loads(connection.recv(timeout=5))["event_type"] == "state.snapshot"
+    with connect_to(f"{events_url(server.url)}?token=secret") as connection:
+        assert json.loads(connection.recv(timeout=DEADLINE))["event_type"] == "state.snapshot"
 
 
 def test_a_client_that_does_not_read_is_dismissed_and_delays_nobody(
@@ -240,7 +255,7 @@ def test_a_client_that_does_not_read_is_dismissed_and_delays_nobody(
     number = 15_000
     unread = socket.create_connection(("127.0.0.1", server.port))
     unread.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 16 * 1024)
-    with listening(server, sock=unread, max_queue=1, ping_interval=None) as slow, ExitStack() as stack:
+    with listening(server, sock=unread, max_queue=1) as slow, ExitStack() as stack:
         beside = None
         while beside is None or who_serves(server, beside) != who_serves(server, slow):
             beside = stack.enter_context(listening(server))

@@ -12,6 +12,7 @@ import redis
 from sessions_app import cache
 from tests.conftest import Fragile
 from tests.jobs import end_of
+from tests.listeners import listening
 from tests.stack import Worker, eventually, manage, paused
 
 pytestmark = pytest.mark.long
@@ -189,6 +190,14 @@ def test_trouble_makes_answers_slower_within_bounds_and_never_wrong(
         # Without a breaker each of these 40 requests would wait out its own time-outs. A loose bound, not a benchmark.
         assert time.monotonic() - begun < 10
     conversation.check()
+
+
+def test_events_need_no_redis(fragile: Fragile, client: httpx.Client) -> None:
+    with _down(fragile), listening(fragile.web) as listener:
+        session_id = client.post("/sessions", json={"node_id": "n", "ttl_seconds": 1}).json()["session_id"]
+        heard = listener.take(2)
+    assert [one["data"]["session_id"] for one in heard] == [session_id] * 2
+    assert heard[1]["data"]["reason"] == "expired"
 
 
 def test_redis_is_used_again_when_it_is_back(fragile: Fragile, client: httpx.Client) -> None:

@@ -20,6 +20,7 @@ import pytest
 
 from katoproject import orphans
 from katoproject.environment import PROJECT_DIR
+from tests.listeners import listening
 from tests.stack import START_LIMIT, eventually, free_port, manage
 
 STOP_LIMIT = 10.0
@@ -158,6 +159,13 @@ def test_it_answers_on_both_loopback_families(service: Service) -> None:
         assert "x-kato-instance" in response.headers
 
 
+def test_events_are_served_on_both_loopback_families(service: Service) -> None:
+    with listening(service.url()) as one, listening(service.url("[::1]")) as other:
+        session_id = service.create_session()
+        for listener in (one, other):
+            assert listener.next()["data"]["session_id"] == session_id
+
+
 def test_it_says_where_everything_is(service: Service) -> None:
     summary = service.output[service.output.index("KATO is up") :]
     for what in (service.url(), f"{service.url()}/docs", str(service.data), "postgres.log", "redis.log", "Ctrl-C"):
@@ -212,7 +220,9 @@ def test_a_stopped_relay_connection_does_not_leak(service: Service) -> None:
 
 def test_sigterm_stops_everything_and_the_next_start_finds_the_data(service: Service) -> None:
     session_id = service.create_session()
-    service.process.terminate()
+    with listening(service.url()) as listener:
+        service.process.terminate()
+        assert listener.close_code() == 1001
     assert service.process.wait(STOP_LIMIT) == 0
     assert service.everyone() == []
 

@@ -20,12 +20,16 @@ def main() -> None:
     parser.add_argument("port", type=int)
     parser.add_argument("workers", type=int)
     options = parser.parse_args()
-    environment = read_environment()
+    serve("katoproject.wsgi:application", host=options.host, port=options.port, workers=options.workers)
+
+
+def serve(application: str, *, host: str, port: int, workers: int) -> None:
+    """Serve a WSGI application, `module:name`, until SIGINT or SIGTERM. Loading it must set up Django."""
     server = Granian(
-        "katoproject.wsgi:application",
-        address=options.host,
-        port=options.port,
-        workers=options.workers,
+        application,
+        address=host,
+        port=port,
+        workers=workers,
         interface=Interfaces.ASGINL,
         loop=cast(Loops, loop.NAME),
         http=HTTPModes.http1,
@@ -35,7 +39,7 @@ def main() -> None:
         workers_kill_timeout=5,
         static_path_route=["/static"],
         static_path_mount=[data_dir() / "static"],
-        log_level=LogLevels(environment.log_level.lower()),
+        log_level=LogLevels(read_environment().log_level.lower()),
     )
     server.serve(spawn_target=run_worker)
 

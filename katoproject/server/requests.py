@@ -88,9 +88,12 @@ class Requests:
         if isinstance(content, list):
             proto.send({"type": "http.response.body", "body": b"".join(content)})
             return
+        departure = Departure(proto)
         try:
             for chunk in content:
                 _wait_for(proto.send({"type": "http.response.body", "body": chunk, "more_body": True}))
+                if departure.noticed:
+                    return
             proto.send({"type": "http.response.body", "body": b""})
         finally:
             getattr(content, "close", lambda: None)()
@@ -130,10 +133,28 @@ class Body(io.RawIOBase):
         return len(taken)
 
 
+class Departure:
+    """Whether the client has gone before the end of its answer."""
+
+    def __init__(self, proto: Any) -> None:
+        self._proto = proto
+        self.noticed = False
+        self._watch()
+
+    def _watch(self) -> None:
+        self._proto.receive().add_done_callback(InPlace(self._received))
+
+    def _received(self, message: Any) -> None:
+        if message.result()["type"] == "http.disconnect":
+            self.noticed = True
+        else:
+            self._watch()
+
+
 def _wait_for(awaitable: Any) -> Any:
     """The result of something that Granian does; blocks this thread."""
-    if awaitable.done():
-        return awaitable.result()
+    if not hasattr(awaitable, "add_done_callback"):
+        return None  # it is done
     done: SimpleQueue[Any] = SimpleQueue()
     awaitable.add_done_callback(InPlace(done.put))
     return done.get().result()
