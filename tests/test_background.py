@@ -69,7 +69,7 @@ def test_events_are_kept_for_ten_minutes(new_session: NewSession, database: psyc
     )
 
     def kept() -> list[str]:
-        tasks.delete_old_events.delay()
+        upkeep.delay("forget-events")
         query = "SELECT session_id FROM sessions_app_sessionevent WHERE session_id = ANY(%s)"
         return [row[0] for row in database.execute(query, [list(ids)])]
 

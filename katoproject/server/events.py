@@ -12,8 +12,9 @@ from typing import Any
 
 from django.db import close_old_connections
 
+from katoproject import upkeep
 from katoproject.errors import STORE_TROUBLE
-from sessions_app import events, operations
+from sessions_app import events
 
 log = logging.getLogger(__name__)
 
@@ -195,9 +196,9 @@ class Hub:
     ) -> tuple[events.Look, list[tuple[events.Event, str]]]:
         """In the hub's thread. The events with their messages, which all clients share."""
         close_old_connections()  # Django does this before a request, but this thread sees no requests
-        # So that who listens hears of it soon, without a background worker, and without Redis that carries its tasks.
+        # The chore is scheduled as well. But who listens is to hear of it soon, and without Redis, which carries tasks.
         if time.monotonic() >= self._next_expiry:
-            operations.delete_expired()
+            upkeep.perform("expire-sessions", seconds=INTERVAL)
             self._next_expiry = time.monotonic() + EXPIRY_INTERVAL
         look = events.look(since=position, counting=counting)
         return look, [(event, event.message) for event in look.events]
