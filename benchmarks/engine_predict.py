@@ -1,7 +1,8 @@
 """What a prediction costs, engine alone, on one core: `python -m benchmarks.engine_predict`.
 
-Data as in `engine_data`. Each query is asked several times and its best time counts: other load on the machine would
-otherwise be measured as the engine's spread. --profile SIZE tells where the time of a prediction goes instead.
+Data as in `engine_data`. Each query is asked several times and its best time counts, on the clock and of the
+processor: other load on the machine would otherwise be measured as the engine's spread. --profile SIZE tells where the
+time of a prediction goes instead.
 """
 
 import argparse
@@ -45,26 +46,27 @@ def grow(index: Index, source: Source, size: int, sample: list[Any]) -> float:
 
 
 def best_times(index: Index, queries: list[Events], repeats: int) -> np.ndarray[Any, np.dtype[np.float64]]:
-    """Milliseconds, per query the best of `repeats`; the answer is freed outside the measured time."""
-    times = np.full(len(queries), np.inf)
+    """Milliseconds on the clock and of the processor, per query the best of `repeats`; freeing the answer is not in."""
+    times = np.full((2, len(queries)), np.inf)
     for _ in range(repeats):
         for number, query in enumerate(queries):
-            started = time.perf_counter()
+            started, used = time.perf_counter(), time.thread_time()
             prediction = ask(index, query)
-            times[number] = min(times[number], (time.perf_counter() - started) * 1e3)
+            took = time.perf_counter() - started, time.thread_time() - used
+            times[:, number] = np.minimum(times[:, number], np.multiply(took, 1e3))
             del prediction
     return times
 
 
 def report(vocabulary: int, targets: dict[int, float], sizes: list[int], queries: int, repeats: int) -> None:
     print(f"\nvocabulary {vocabulary}, {queries} queries, best of {repeats}; milliseconds")
-    print(" patterns      p50      p99  p99/p50  target  bytes/pattern  learned/s  learn ms")
+    print(" patterns      p50      p99  p99/p50  target  CPU p50  bytes/pattern  learned/s  learn ms")
     source, index, sample = Source(vocabulary), Index(), list[Any]()
     for size in sizes:
         before = len(index.view())
         seconds = grow(index, source, size, sample)
         gc.collect()
-        times = best_times(index, source.queries(sample, queries), repeats)
+        times, cpu = best_times(index, source.queries(sample, queries), repeats)
         p50, p99 = np.percentile(times, [50, 99])
         [row] = source.rows(1)
         started = time.perf_counter()
@@ -73,13 +75,14 @@ def report(vocabulary: int, targets: dict[int, float], sizes: list[int], queries
         index.remove([row[0]])
         print(
             f"{size:>9} {p50:>8.2f} {p99:>8.2f} {p99 / p50:>8.2f} {targets.get(size, float('nan')):>7.0f} "
-            f"{index.memory_bytes() / size:>14.0f} {(size - before) / seconds:>10.0f} {learn:>9.2f}",
+            f"{np.median(cpu):>8.2f} {index.memory_bytes() / size:>14.0f} {(size - before) / seconds:>10.0f} "
+            f"{learn:>9.2f}",
             flush=True,
         )
 
 
 def profile(size: int, queries: int, repeats: int) -> None:
-    """Median milliseconds per step of a prediction; steps of `answer` are part of describe and describe_futures."""
+    """Milliseconds per step of a prediction; steps of `answer` are part of describe and describe_futures."""
     source, index, sample = Source(ZIPF_VOCABULARY), Index(), list[Any]()
     grow(index, source, size, sample)
     asked = source.queries(sample, queries)
@@ -88,10 +91,11 @@ def profile(size: int, queries: int, repeats: int) -> None:
     for module, names in STEPS.items():
         for name in names:
             setattr(module, name, _timed(getattr(module, name), spent.setdefault(name, [])))
-    whole = best_times(index, asked, repeats)
-    print(f"\n{size} patterns: p50 {np.median(whole):.2f} ms, of which (median per call)")
+    whole, _ = best_times(index, asked, repeats)
+    print(f"\n{size} patterns: p50 {np.median(whole):.2f} ms, of which (p50 over the queries, best of {repeats} each)")
     for name, times in spent.items():
-        print(f"  {name:<18} {np.median(times) * 1e3:>8.3f}  x {len(times) / len(asked) / repeats:.0f}")
+        best = np.reshape(times, (repeats, len(asked))).min(axis=0)
+        print(f"  {name:<18} {np.median(best) * 1e3:>8.3f}")
 
 
 def _timed(function: Callable[..., Any], times: list[float]) -> Callable[..., Any]:

@@ -1,27 +1,50 @@
-"""What finalize-training stores (engine.md 4.4)."""
+"""finalize-training: entropies of patterns by the statistics of one moment (engine.md 4.4).
 
-from typing import NamedTuple
+The finalised metrics of a pattern follow from its own symbols and the node's statistics of that moment, so those
+statistics are all that has to be kept, and which patterns there were.
+"""
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
 
 import numpy as np
 
-from engine.index import Index
-from engine.kernels.domain import global_entropies
+from engine.kernels import Ints
+from engine.kernels.domain import Statistics, global_entropies
+from engine.kernels.measure import FinalizedMembers
+from engine.view import View
 
 
-class FinalizedNode(NamedTuple):
-    """V of this moment, once for the node, and global_normalized_entropy of every pattern.
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Finalized:
+    """The state that finalize-training leaves.
 
-    Nothing else has to be stored: entropy and tf follow from the pattern, normalized_entropy from the pattern and V.
+    existed: called with names of patterns; answers those of them that there were at that moment. The others' metrics
+        are of now.
     """
 
-    symbol_count: int
-    global_normalized_entropy: dict[str, float]
+    statistics: Statistics
+    existed: Callable[[list[str]], Collection[str]]
 
 
-def finalize(index: Index) -> FinalizedNode:
-    """The finalised state of all patterns, from the statistics of this moment."""
-    view = index.view()
-    rows = np.flatnonzero(view.columns.frequency)
-    values = global_entropies(view.columns.tokens, view.columns.starts, rows, view.statistics)
+def statistics_of(view: View, pattern_count: int, membership: Mapping[str, int]) -> Statistics:
+    """N and pmf(x) of a moment that the view has seen, for predictions from this view or a later one of its index."""
+    by_token = np.zeros(len(view.symbol_frequency), dtype=np.int64)
+    for symbol, patterns in membership.items():
+        token = view.token(symbol)
+        if token is not None:
+            by_token[token] = patterns
+    return Statistics(pattern_count, len(membership), by_token)
+
+
+def finalized_members(view: View, rows: Ints, finalized: Finalized | None) -> FinalizedMembers:
+    """Which of the rows are finalised, and their global_normalized_entropy."""
+    values = np.zeros(len(rows))
+    if finalized is None:
+        return FinalizedMembers(np.zeros(len(rows), dtype=np.bool_), values, 0)
     names = view.hex_names(rows)
-    return FinalizedNode(view.statistics.symbol_count, dict(zip(names, values.tolist(), strict=True)))
+    existed = finalized.existed(names)
+    flags = np.fromiter((name in existed for name in names), dtype=np.bool_, count=len(rows))
+    columns, statistics = view.columns, finalized.statistics
+    values[flags] = global_entropies(columns.tokens, columns.starts, rows[flags], statistics)
+    return FinalizedMembers(flags, values, statistics.symbol_count)

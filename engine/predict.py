@@ -11,8 +11,7 @@ emotives: called once with the names of the patterns to be returned, best first,
 affinity: aff(x, e) by symbol for the configured `affinity_emotive`, None if the session has none. An emotive never
     learned is an empty mapping. For a state of two or more symbols only the entries of the state's symbols are looked
     at; for a one-symbol state those of all symbols of the patterns.
-finalized: what the last finalize-training left, None if there was none since the last clear-all. `Finalized` says what
-    has to be stored: V of that moment once for the node, and one number for every pattern there was.
+finalized: what the last finalize-training left (`engine.finalize`), None if there was none since the last clear-all.
 
 `engine.warm.warm()` compiles or loads all kernels. Call it once per process before the first request, with
 NUMBA_CACHE_DIR set before `engine` is imported.
@@ -26,10 +25,10 @@ import numpy as np
 
 from engine.answer import describe, describe_futures
 from engine.candidates import choose
+from engine.finalize import Finalized, finalized_members
 from engine.kernels import Floats, Ints
 from engine.kernels.futures import group_futures
 from engine.kernels.measure import FIELDS, measure, share_futures
-from engine.kernels.measure import Finalized as FinalizedMembers
 from engine.kernels.members import Members, align_first_symbols, align_members
 from engine.kernels.select import DECIMALS
 from engine.options import Options
@@ -38,19 +37,6 @@ from engine.stm import Stm
 from engine.view import View
 
 EmotivesOf = Callable[[list[str]], Mapping[str, list[dict[str, float]]]]
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Finalized:
-    """The state that finalize-training leaves (4.4): entropy and tf of a pattern never change, so they are not stored.
-
-    symbol_count: V at that moment.
-    global_normalized_entropy: called with the names of the ensemble; answers the stored value of those patterns that
-        existed at that moment. A name it leaves out was learned later: its metrics are computed on the fly.
-    """
-
-    symbol_count: int
-    global_normalized_entropy: Callable[[list[str]], Mapping[str, float]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +79,7 @@ def predict(
         similarity,
         query.state,
         view.statistics,
-        _finalized_members(view, members, finalized),
+        finalized_members(view, members.rows, finalized),
         weights,
     )
     futures = group_futures(view.columns, members, similarity)
@@ -102,17 +88,6 @@ def predict(
     names = view.hex_names(members.rows[chosen])
     predictions = describe(view, query, members, chosen, names, values, emotives(names), weighted=weights.active)
     return Prediction(predictions, describe_futures(view, members, futures), len(chosen))
-
-
-def _finalized_members(view: View, members: Members, finalized: Finalized | None) -> FinalizedMembers:
-    count = len(members.rows)
-    if finalized is None or count == 0:
-        return FinalizedMembers(np.zeros(count, dtype=np.bool_), np.zeros(count), 0)
-    names = view.hex_names(members.rows)
-    stored = finalized.global_normalized_entropy(names)
-    flags = np.fromiter((name in stored for name in names), dtype=np.bool_, count=count)
-    values = np.fromiter((stored.get(name, 0.0) for name in names), dtype=np.float64, count=count)
-    return FinalizedMembers(flags, values, finalized.symbol_count)
 
 
 def _rank(view: View, members: Members, values: Floats, by_similarity: Ints, options: Options) -> Ints:

@@ -10,22 +10,24 @@ does no harm: a row states a frequency, it does not add to one.
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 from django.conf import settings
 from pydantic_core import from_json
 
-from engine.index import Index, Row
+from engine.index import Index
 from engine.view import View
 from katoproject.postgresql.statements import execute, fetch_in_batches
+from memory_app import moments
+from memory_app.moments import Moment
 
 # Ids at or above the next one to be given out are left over from another life of the database (a restored back-up):
 # a building index reads such rows, a following one would read them again and again.
 _CHANGES = """
     SELECT node.memory, node.finalized_version, pg_current_snapshot()::text,
-        encode(pattern.name, 'hex'), pattern.events::text, pattern.frequency
+        encode(pattern.name, 'hex'), pattern.events::text, pattern.frequency, pattern.emotives::text <> '[]'
     FROM memory_app_node AS node
     LEFT JOIN memory_app_pattern AS pattern
         ON pattern.memory = %(memory)s AND node.memory = %(memory)s
@@ -33,7 +35,8 @@ _CHANGES = """
     WHERE node.node_id = %(node_id)s
 """
 _EVERYTHING = """
-    SELECT encode(name, 'hex'), events::text, frequency FROM memory_app_pattern WHERE memory = %(memory)s
+    SELECT encode(name, 'hex'), events::text, frequency, emotives::text <> '[]'
+    FROM memory_app_pattern WHERE memory = %(memory)s
 """
 
 
@@ -58,6 +61,8 @@ class NodeIndex:
     index: Index = field(default_factory=Index)
     memory: int = -1
     finalized_version: int = 0
+    moment: Moment | None = None
+    has_emotives: bool = False
     snapshot: str = "1:1:"
     lock: threading.Lock = field(default_factory=threading.Lock)
     created_at: float = field(default_factory=time.time)
@@ -72,17 +77,27 @@ class NodeIndex:
     def follow(self) -> "Followed":
         """Bring the index up to everything that was committed when this was called."""
         with self.lock:
-            rows = self._look()
-            while rows and rows[0][0] != self.memory:
-                self._build(rows[0][0], rows[0][2])
+            rows, kept, finalized_version = self._look(), None, self.finalized_version
+            while rows and rows[0][:2] != (self.memory, finalized_version):
+                if rows[0][0] != self.memory:
+                    self._build(rows[0][0], rows[0][2])
+                    kept, finalized_version = None, 0
+                elif kept := moments.kept(self.memory):
+                    finalized_version = kept.version
+                # Once more, for what was committed meanwhile: the index must show all patterns of the moment.
                 rows = self._look()
             if not rows:
                 self._start_anew(memory=-1, snapshot="1:1:")
             else:
                 self._apply(rows)
             view = self.index.view()
+            if kept:
+                self.moment, self.finalized_version = moments.moment(self.memory, kept, view), finalized_version
             version = NodeVersion(self.memory, view.total_symbols, self.finalized_version)
-            return Followed(view, version, self.snapshot)
+            return Followed(view, version, self.snapshot, self.moment, self.has_emotives)
+
+    def memory_bytes(self) -> int:
+        return self.index.memory_bytes() + (self.moment.statistics.membership.nbytes if self.moment else 0)
 
     def _look(self) -> list[tuple[Any, ...]]:
         return execute(_CHANGES, {"node_id": self.node_id, "memory": self.memory, "horizon": self.horizon})
@@ -90,23 +105,31 @@ class NodeIndex:
     def _apply(self, rows: list[tuple[Any, ...]]) -> None:
         changed = [row[3:] for row in rows if row[3] is not None]
         if changed:
-            self.index.upsert(_rows(changed))
-        self.finalized_version, self.snapshot = rows[0][1:3]
+            self._upsert(changed)
+        self.snapshot = rows[0][2]
 
     def _build(self, memory: int, snapshot: str) -> None:
         """Read the whole memory. `snapshot` is that of the look before, so that nothing in between can be missed."""
         self._start_anew(memory, snapshot)
         for batch in fetch_in_batches(_EVERYTHING, {"memory": memory}):
-            self.index.upsert(_rows(batch))
+            self._upsert(batch)
+
+    def _upsert(self, fetched: list[tuple[Any, ...]]) -> None:
+        """Rows of name, events, frequency, whether there are emotives; the events of all are parsed at once."""
+        names, events, frequencies, with_emotives = zip(*fetched, strict=True)
+        self.index.upsert(zip(names, from_json(f"[{','.join(events)}]"), frequencies, strict=True))
+        self.has_emotives |= any(with_emotives)
 
     def _start_anew(self, memory: int, snapshot: str) -> None:
         # A new object: predictions that are under way keep the one they began with.
         self.index, self.memory, self.snapshot = Index(), memory, snapshot
+        self.finalized_version, self.moment, self.has_emotives = 0, None, False
 
 
 @dataclass(frozen=True, slots=True)
 class Followed:
-    """A node's index as it was when somebody looked; `snapshot` is PostgreSQL's text of that moment.
+    """A node's index as it was when somebody looked; `snapshot` is PostgreSQL's text of that moment, has_emotives tells
+    whether any pattern may have some.
 
     A view, because the index goes on: another thread may follow a later learn before this one has predicted, and what
     is cached under `version` must be of that version.
@@ -115,6 +138,8 @@ class Followed:
     view: View
     version: NodeVersion
     snapshot: str
+    moment: Moment | None
+    has_emotives: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,12 +153,6 @@ class Held:
     created_at: float
     last_used: float
     uses: int
-
-
-def _rows(fetched: list[tuple[Any, ...]]) -> Iterable[Row]:
-    """Name, events, frequency; the events of all are parsed at once."""
-    names, events, frequencies = zip(*fetched, strict=True)
-    return zip(names, from_json(f"[{','.join(events)}]"), frequencies, strict=True)
 
 
 class Indexes:
@@ -156,7 +175,7 @@ class Indexes:
 
     def _drop_cold(self) -> None:
         with self._lock:
-            sizes = {node_id: node.index.memory_bytes() for node_id, node in self._nodes.items()}
+            sizes = {node_id: node.memory_bytes() for node_id, node in self._nodes.items()}
             total = sum(sizes.values())
             # The node just used stays, whatever its size: it is needed.
             while total > self._budget and len(self._nodes) > 1:
@@ -172,7 +191,7 @@ class Indexes:
                 node.node_id,
                 view.statistics.pattern_count,
                 len(view.symbol_frequency),
-                node.index.memory_bytes(),
+                node.memory_bytes(),
                 node.created_at,
                 node.last_used,
                 node.uses,

@@ -9,7 +9,6 @@ from pydantic_core import from_json
 from engine.predict import Prediction, predict
 from engine.stm import state
 from katoproject.postgresql.statements import execute
-from memory_app import finalizing
 from memory_app.index import Followed, NodeVersion, indexes
 from memory_app.learning import key_of
 
@@ -37,7 +36,7 @@ class Memory:
     def predict(self, stm: list[list[str]], config: Mapping[str, Any]) -> Prediction:
         """`config`: the session's effective one."""
         emotive = config.get("affinity_emotive")
-        moment = finalizing.moment(self.version.memory) if self.version.finalized else None
+        moment = self.followed.moment
         return predict(
             self.followed.view,
             stm,
@@ -48,6 +47,8 @@ class Memory:
         )
 
     def _emotives(self, names: list[str]) -> dict[str, list[dict[str, float]]]:
+        if not self.followed.has_emotives:
+            return {}
         rows = execute(_EMOTIVES, {"memory": self.version.memory, "names": names})
         return {name: from_json(emotives) for name, emotives in rows}
 

@@ -9,6 +9,7 @@ from pytest_django import DjangoDbBlocker
 
 from engine.learning import prepare_lesson
 from memory_app import nodes
+from memory_app.finalizing import finalize
 from memory_app.index import Indexes, NodeIndex
 from memory_app.learning import learn
 from memory_app.recall import recall
@@ -41,7 +42,7 @@ def test_the_node_used_longest_ago_is_dropped_and_rebuilt_on_demand(node: Callab
     first, second, third = node(), node(), node()
     whole = NodeIndex(first)
     whole.follow()
-    size = whole.index.memory_bytes()
+    size = whole.memory_bytes()
     indexes = Indexes(budget_bytes=int(2.5 * size))
     for node_id in (first, second, first, third):
         assert len(indexes.follow(node_id).view) == PATTERNS
@@ -87,6 +88,22 @@ def test_a_memory_predicts_what_its_version_knows_whatever_another_thread_follow
     assert memory.version.learned + 2 == later.version.learned
     assert memory.predict(asked, {"max_predictions": 1000}).count == PATTERNS
     assert later.predict(asked, {"max_predictions": 1000}).count == PATTERNS + 1
+
+
+@pytest.mark.usefixtures("server")
+def test_a_memory_predicts_by_the_finalization_of_its_version(node: Callable[[], str]) -> None:
+    """D24: entropies are those of the last finalize-training that the memory was recalled after."""
+    node_id = node()
+    asked: list[list[str]] = [["first"], ["symbol 0"]]
+    finalize(node_id=node_id)
+    memory = recall(node_id)
+    before = memory.predict(asked, {})
+    teach(node_id, "one more")
+    finalize(node_id=node_id)
+    later = recall(node_id)
+    assert later.version.finalized == memory.version.finalized + 1
+    assert memory.predict(asked, {}) == before
+    assert later.predict(asked, {}).predictions != before.predictions
 
 
 @pytest.mark.usefixtures("server")

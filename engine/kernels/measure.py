@@ -63,8 +63,8 @@ FIELDS = (
 ) = range(len(FIELDS))
 
 
-class Finalized(NamedTuple):
-    """Of the members: whether finalised, the stored global_normalized_entropy, and V of that moment (4.4)."""
+class FinalizedMembers(NamedTuple):
+    """Of the members: whether finalised, the global_normalized_entropy, and V of that moment (4.4)."""
 
     flags: Flags
     global_entropies: Floats
@@ -90,7 +90,7 @@ def measure(
     similarity: Floats,
     state: State,
     statistics: Statistics,
-    finalized: Finalized,
+    finalized: FinalizedMembers,
     weights: Weights,
 ) -> Floats:
     """Shape (members, FIELDS). predictive_information is left to `share_futures`.
@@ -192,7 +192,7 @@ def measure_shares(
     columns: Columns,
     members: Members,
     statistics: Statistics,
-    finalized: Finalized,
+    finalized: FinalizedMembers,
     domain: Domain,
     counts: Ints,
     values: Floats,

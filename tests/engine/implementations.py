@@ -5,11 +5,13 @@ from typing import Any, NamedTuple
 
 from pydantic_core import from_json
 
+from engine.finalize import Finalized, statistics_of
 from engine.index import Index
 from engine.options import Options
 from engine.plain import predict as plain
 from engine.plain.knowledge import Knowledge, Pattern, finalize
-from engine.predict import Finalized, Prediction, predict
+from engine.predict import Prediction, predict
+from engine.view import View
 
 
 class Question(NamedTuple):
@@ -50,18 +52,17 @@ def predict_fast(question: Question) -> Prediction:
         question.config,
         emotives=lambda names: {name: windows[name] for name in names},
         affinity=question.affinity,
-        finalized=_finalized(question.finalized_patterns),
+        finalized=_finalized(question.finalized_patterns, index.view()),
     )
 
 
-def _finalized(patterns: list[Pattern] | None) -> Finalized | None:
+def _finalized(patterns: list[Pattern] | None, view: View) -> Finalized | None:
     if patterns is None:
         return None
     knowledge = Knowledge(patterns)
-    stored = {name: metrics.global_normalized_entropy for name, metrics in finalize(knowledge).items()}
     return Finalized(
-        symbol_count=knowledge.symbol_count,
-        global_normalized_entropy=lambda names: {name: stored[name] for name in names if name in stored},
+        statistics=statistics_of(view, knowledge.pattern_count, knowledge.pattern_membership),
+        existed=lambda names: [name for name in names if name in knowledge.patterns],
     )
 
 
