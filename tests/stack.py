@@ -119,8 +119,8 @@ class WebServer:
         self.url = f"http://127.0.0.1:{self.port}"
         self._workers = workers
         self._environment = {**os.environ, **environment}
-        counted = monitoring.fresh_folder(Path(self._environment["KATO_DATA_DIR"]), self.port)
-        self._environment[monitoring.VARIABLE] = str(counted)
+        self.counted_in = str(monitoring.fresh_folder(Path(self._environment["KATO_DATA_DIR"]), self.port))
+        self._environment[monitoring.VARIABLE] = self.counted_in
         self._process: subprocess.Popen[bytes] | None = None
 
     def prepare(self) -> None:

@@ -15,10 +15,14 @@ import httpx
 import psycopg
 import pytest
 import redis
+from psycopg.types.json import Jsonb
 
+from katoproject.monitoring.folder import VARIABLE
+from katoproject.monitoring.snapshot import Snapshot
 from sessions_app import cache
 from tests.conftest import Fragile
-from tests.stack import Stores, WebServer, eventually, paused
+from tests.jobs import end_of
+from tests.stack import Stores, WebServer, Worker, eventually, paused
 from tests.watching import from_every_process
 
 PASSWORD = "s3cret-of-the-stores"
@@ -28,20 +32,20 @@ ALWAYS_ANSWERED = [
 ]
 
 
+def store_urls(run: Path) -> dict[str, str]:
+    return {
+        "DATABASE_URL": f"postgresql://kato:{PASSWORD}@/kato?host={run}",
+        "REDIS_URL": f"unix://default:{PASSWORD}@{run / 'redis.sock'}",
+    }
+
+
 @pytest.fixture(scope="module")
 def watched() -> Iterator[Fragile]:
     """Four processes that cache no metrics, on stores of their own, whose URLs hold passwords."""
     folder = Path(tempfile.mkdtemp(prefix="kato-"))
     folder.chmod(0o755)
     stores = Stores(folder / "data", private=True)
-    run = folder / "data" / "run"
-    web = WebServer(
-        workers=4,
-        DATABASE_URL=f"postgresql://kato:{PASSWORD}@/kato?host={run}",
-        REDIS_URL=f"unix://default:{PASSWORD}@{run / 'redis.sock'}",
-        METRICS_CACHE_TTL_SECONDS="0",
-    )
-    with stores, web:
+    with stores, WebServer(workers=4, METRICS_CACHE_TTL_SECONDS="0", **store_urls(folder / "data" / "run")) as web:
         yield Fragile(stores, web)
     shutil.rmtree(folder)
 
@@ -120,6 +124,20 @@ def test_what_a_request_did_in_vain_is_not_counted(watched: Fragile, client: htt
     assert not any(added(before, totals(watched)).values())
 
 
+def test_what_background_workers_do_is_counted_with_the_rest(watched: Fragile, client: httpx.Client) -> None:
+    run = watched.stores.data / "run"
+    before = totals(watched)
+    # Redis wants no password of Celery, whose library would ask for the user's name in another way.
+    urls = store_urls(run) | {"REDIS_URL": f"unix://{run / 'redis.sock'}", VARIABLE: watched.web.counted_in}
+    with Worker(**urls):
+        body = {"kind": "train", "node_id": "trained", "sequences": [[["a"], ["b"], ["c"]]] * 7}
+        job = client.post("/jobs", json=body).json()
+        assert end_of(client, job)["state"] == "done"
+        difference = added(before, totals(watched))
+        assert (difference["observations"], difference["patterns_learned"]) == (21, 7)
+    assert totals(watched)["patterns_learned"] == before["patterns_learned"] + 7, "also when the worker is gone"
+
+
 def test_requests_under_way_are_seen_from_every_process(watched: Fragile, client: httpx.Client) -> None:
     """All slots of all processes taken: by requests that wait for one locked session."""
     session_id = client.post("/sessions", json={"node_id": "n"}).json()["session_id"]
@@ -174,8 +192,9 @@ def test_invalidating_drops_our_entries_and_nothing_else(watched: Fragile, clien
         return answer["symbols_invalidated"], answer["patterns_invalidated"]
 
     with redis.Redis(unix_socket_path=watched.redis_socket) as store:
-        store.set("celery", "not ours")
-        store.set("kato:sessions-of-somebody-else", "not ours")
+        foreign = {b"somebody", b"kato:sessions-of-somebody-else"}
+        for name in foreign:
+            store.set(name, "not ours")
         first, second = remembered("one"), remembered("two")
         assert invalidate(session_id=first) == (1, 1)
         assert invalidate(session_id=first) == (0, 0)
@@ -184,9 +203,9 @@ def test_invalidating_drops_our_entries_and_nothing_else(watched: Fragile, clien
         stm = client.get(f"/sessions/{second}/stm").json()
         symbols, patterns = invalidate()
         assert (symbols >= 1, patterns >= 1) == (True, True)
-        assert sorted(store.keys("*")) == [b"celery", b"kato:sessions-of-somebody-else"]
+        assert list(store.scan_iter("kato:session:*")) == []
+        assert store.exists(*foreign) == len(foreign)
         assert client.get(f"/sessions/{second}/stm").json() == stm, "P3"
-        store.delete("celery", "kato:sessions-of-somebody-else")
 
 
 def test_what_dead_processes_have_counted_does_not_vanish_and_sampling_goes_on(
@@ -204,11 +223,21 @@ def test_what_dead_processes_have_counted_does_not_vanish_and_sampling_goes_on(
         assert fresh.get("/concurrency").json()["current"]["concurrent_requests"] == 1
         assert fresh.get("/concurrency").json()["configuration"]["workers"] == 4
 
+        # What another instance, on the same database, has sampled meanwhile.
+        other = Snapshot(instance="elsewhere", started_at=1.0, at=time.time() + 15, session_operations={"create": 1000})
+        with psycopg.connect(watched.database_url) as database:
+            database.execute(
+                "INSERT INTO monitoring_sample (at, instance, snapshot) VALUES (to_timestamp(%s), %s, %s)",
+                [other.at, other.instance, Jsonb(other.model_dump())],
+            )
+
         def sampled_since() -> bool:
             points = fresh.get("/metrics/kato_workers").json()["data_points"]
-            return bool(points[-1]["timestamp"] > killed_at)
+            return any(point["timestamp"] > killed_at and point["value"] == 4 for point in points)
 
         eventually(sampled_since, "another process samples")
+        eventually(lambda: "elsewhere" in fresh.get("/metrics").json()["instances"], "the other instance is seen")
+        assert totals(watched)["total_created"] == before["total_created"] + 1000
 
 
 def test_no_answer_holds_a_secret(client: httpx.Client, watched: Fragile) -> None:

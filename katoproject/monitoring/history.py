@@ -4,20 +4,22 @@ from dataclasses import dataclass
 from itertools import groupby, pairwise
 from operator import attrgetter
 
-from pydantic_core import from_json
-
 from katoproject.monitoring.sampling import EVERY
 from katoproject.monitoring.snapshot import Snapshot
 from katoproject.postgresql.statements import execute
 
 # However long the window, an answer has about so many points a series: samples are left out evenly. Totals stay right.
-_MOST_POINTS = 360
+_MOST_POINTS = 120
 
-# One step more than the window: a difference at its beginning needs a sample from before it.
+# The last sample of each step, and one step more than the window: a difference at its beginning needs a sample from
+# before it. The documents are read after the choice, which takes the index alone.
 _WINDOW = """
-    SELECT DISTINCT ON (instance, floor(extract(epoch FROM at) / %(step)s)) snapshot::text
-    FROM monitoring_sample WHERE at > now() - make_interval(secs => %(window)s + 1.5 * %(step)s)
-    ORDER BY instance, floor(extract(epoch FROM at) / %(step)s), at DESC
+    WITH chosen AS (
+        SELECT instance, max(at) AS at FROM monitoring_sample
+        WHERE at > now() - make_interval(secs => %(window)s + 1.5 * %(step)s)
+        GROUP BY instance, floor(extract(epoch FROM at) / %(step)s)
+    )
+    SELECT snapshot::text FROM chosen JOIN monitoring_sample USING (instance, at) ORDER BY instance, at
 """
 
 
@@ -33,7 +35,7 @@ def steps(*, minutes: int, now: float) -> list[Step]:
     """The samples of the last minutes, each with the one before it, instance by instance, oldest first."""
     window = minutes * 60.0
     rows = execute(_WINDOW, {"window": window, "step": max(EVERY, window / _MOST_POINTS)})
-    samples = [Snapshot.model_validate(from_json(row[0])) for row in rows]
+    samples = [Snapshot.model_validate_json(row[0]) for row in rows]
     found: list[Step] = []
     for _, of_instance in groupby(samples, key=attrgetter("instance")):
         for before, after in pairwise([None, *of_instance]):

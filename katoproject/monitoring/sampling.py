@@ -14,7 +14,6 @@ import psutil
 from django.db import Error as DatabaseTrouble
 from django.db import close_old_connections
 from django_redis import get_redis_connection
-from pydantic_core import from_json
 from redis.exceptions import RedisError
 
 from katoproject.monitoring import latest, resources, snapshot
@@ -110,7 +109,7 @@ class Sampler:
         """Store the sample; answers what the other instances said last."""
         execute(_INSERT, {"at": taken.at, "instance": taken.instance, "snapshot": taken.model_dump_json()})
         rows = execute(_OTHERS, {"seconds": latest.FRESH, "instance": taken.instance})
-        return [Snapshot.model_validate(from_json(row[0])) for row in rows]
+        return [Snapshot.model_validate_json(row[0]) for row in rows]
 
 
 def _ask_database(shared: Shared) -> None:

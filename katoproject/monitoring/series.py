@@ -3,7 +3,6 @@
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any
 
 from katoproject.monitoring.history import Step
 from katoproject.monitoring.snapshot import RequestCount, Shared, Snapshot, StoreCount
@@ -13,22 +12,19 @@ Values = Callable[[Step], Iterable[Value]]
 
 
 @dataclass(frozen=True, slots=True)
-class Point:
+class DataPoint:
     timestamp: float
     value: float
     labels: dict[str, str]
 
-    def as_json(self) -> dict[str, Any]:
-        return {"timestamp": self.timestamp, "value": self.value, "labels": self.labels}
 
-
-def points(name: str, steps: list[Step]) -> list[Point]:
+def points(name: str, steps: list[Step]) -> list[DataPoint]:
     """The series over these steps, oldest first; nothing for a name that does not exist."""
     values = SERIES.get(name)
     if values is None:
         return []
     return [
-        Point(step.after.at, float(value), {**labels, "instance": step.after.instance})
+        DataPoint(step.after.at, float(value), {**labels, "instance": step.after.instance})
         for step in steps
         for labels, value in values(step)
     ]
@@ -127,8 +123,8 @@ SERIES: dict[str, Values] = {
     "kato_requests_total": _route_values(lambda _, after: after[0]),
     "kato_request_duration_seconds": _route_values(_mean),
     "kato_errors_total": _route_values(lambda _, after: after[0], errors=True),
-    "sessions_created": _total(lambda taken: taken.session_operations["create"]),
-    "sessions_deleted": _total(lambda taken: taken.session_operations["delete"]),
+    "sessions_created": _total(lambda taken: taken.session_operations.get("create", 0)),
+    "sessions_deleted": _total(lambda taken: taken.session_operations.get("delete", 0)),
     "session_operations": _operations,
     **_store("clickhouse", lambda taken: taken.store("patterns")),
     **_store("qdrant", lambda taken: taken.store("vectors")),

@@ -84,23 +84,24 @@ class Minute(BaseModel):
     spent: float = 0.0
 
 
+# Everything but who and when has a default: samples of an earlier release, in the database for a day, lack what is new.
 class Snapshot(BaseModel):
     instance: str
     started_at: float
     at: float
-    requests: list[RequestCount]
+    requests: list[RequestCount] = []
     # By upper bound in seconds: requests of all routes that took at most so long.
-    durations: dict[str, int]
-    session_operations: dict[str, int]
-    observations: int
-    patterns_learned: int
+    durations: dict[str, int] = {}
+    session_operations: dict[str, int] = {}
+    observations: int = 0
+    patterns_learned: int = 0
     # Chore → pieces of work done.
-    upkeep: dict[str, int]
+    upkeep: dict[str, int] = {}
     # View → hit, miss, fallback, write → number.
-    cache: dict[str, dict[str, int]]
+    cache: dict[str, dict[str, int]] = {}
     # `redis`, and PostgreSQL by what its statements are about: sessions, patterns, vectors, monitoring, other.
-    stores: dict[str, StoreCount]
-    live: Live
+    stores: dict[str, StoreCount] = {}
+    live: Live = Live()
     resources: Resources | None = None
     shared: Shared = Shared()
     minute: Minute = Minute()

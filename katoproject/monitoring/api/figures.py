@@ -104,8 +104,8 @@ def _sessions(instances: list[Snapshot], active: int | None) -> shapes.SessionTo
         for operation, number in one.session_operations.items():
             operations[operation] = operations.get(operation, 0) + number
     return shapes.SessionTotals(
-        total_created=operations["create"],
-        total_deleted=operations["delete"],
+        total_created=operations.get("create", 0),
+        total_deleted=operations.get("delete", 0),
         total_expired=sum(one.sessions_expired for one in instances),
         active=active,
         operations_total=sum(operations.values()),

@@ -121,7 +121,7 @@ class Metric(LeanView):
                     statistics=shapes.Statistics(
                         count=len(values), min=min(values), max=max(values), avg=sum(values) / len(values)
                     ),
-                    data_points=[_data_point(point) for point in points],
+                    data_points=points,
                 )
             )
         )
@@ -147,15 +147,11 @@ class Stats(LeanView):
             timestamp=time.time(),
             processor_manager=figures.processors(),
             current_status=_current_status(instances),
-            time_series={name: [_data_point(point) for point in series.points(name, steps)] for name in series.SERIES},
+            time_series={name: series.points(name, steps) for name in series.SERIES},
             summary=figures.summary(instances, population.active if population else None),
             error=error,
         )
         return json_answer(to_json(answer))
-
-
-def _data_point(point: series.Point) -> shapes.DataPoint:
-    return shapes.DataPoint(timestamp=point.timestamp, value=point.value, labels=point.labels)
 
 
 def _current_status(instances: list[Snapshot]) -> shapes.CurrentStatus:

@@ -4,6 +4,8 @@ from typing import Any
 
 from pydantic import BaseModel, Field
 
+from katoproject.monitoring.series import DataPoint
+
 _PROCESS = "Which process this is about: indexes belong to one process by their nature."
 
 
@@ -104,12 +106,6 @@ class MetricsAnswer(Summary):
     active_sessions: int | None
     instances: list[str] = Field(description="The instances whose processes are added up here.")
     error: str | None = None
-
-
-class DataPoint(BaseModel):
-    timestamp: float
-    value: float
-    labels: dict[str, str]
 
 
 class Statistics(BaseModel):
