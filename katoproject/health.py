@@ -10,7 +10,7 @@ from django.http import HttpRequest, HttpResponse
 from django_redis import get_redis_connection
 from drf_spectacular.utils import OpenApiResponse, extend_schema
 from kombu.exceptions import OperationalError as BrokerError
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 from pydantic_core import to_json
 from redis.exceptions import RedisError
 
@@ -23,6 +23,7 @@ from katoproject.monitoring.series import SERIES
 from katoproject.postgresql.statements import execute
 from katoproject.views import LeanView
 from sessions_app import reading
+from sessions_app.jobs import operations
 
 HEALTH_PATIENCE = 0.3  # seconds that liveness waits for the number of sessions
 READY_PATIENCE = 2.0  # seconds that readiness waits for each part
@@ -61,15 +62,21 @@ class PartAnswer(BaseModel):
     error: str | None
 
 
+class BackgroundAnswer(BaseModel):
+    jobs_waiting: int
+    lag_seconds: float = Field(description="How long the oldest of them has been waiting for a worker.")
+
+
 class ReadyAnswer(BaseModel):
     ready: bool
     parts: dict[str, PartAnswer]
+    background: BackgroundAnswer | None = Field(description="null where the database does not say.")
     cache: dict[str, int]
     program: str
     timestamp: str
 
 
-_sessions = Asker()
+_sessions, _jobs = Asker(), Asker()
 
 
 def _active_sessions() -> int | None:
@@ -160,7 +167,15 @@ PARTS: dict[str, tuple[Callable[[], None], bool]] = {
     "worker": (_ask_worker, False),
 }
 _askers = {name: Asker() for name in PARTS}
-_together = ThreadPoolExecutor(len(PARTS), thread_name_prefix="ready")
+_together = ThreadPoolExecutor(len(PARTS) + 1, thread_name_prefix="ready")
+
+
+def _background() -> BackgroundAnswer | None:
+    try:
+        backlog, _ = _jobs.ask(operations.backlog, patience=READY_PATIENCE)
+    except (DatabaseTrouble, NoAnswer):
+        return None
+    return BackgroundAnswer(jobs_waiting=backlog.jobs, lag_seconds=backlog.lag)
 
 
 def _part(name: str) -> PartAnswer:
@@ -180,11 +195,19 @@ class Ready(LeanView):
         responses={200: ReadyAnswer, 503: OpenApiResponse(ReadyAnswer, "The database does not answer.")},
     )
     def get(self, request: HttpRequest) -> HttpResponse:
+        background = _together.submit(_background)
         parts = dict(zip(PARTS, _together.map(_part, PARTS), strict=True))
         ready = all(part.ok for part in parts.values() if part.required)
         counted = snapshot.take()
         counts = {name: counted.cache_count(name) for name in ("hit", "miss", "fallback")}
-        answer = ReadyAnswer(ready=ready, parts=parts, cache=counts, program=identity.describe(), timestamp=_now())
+        answer = ReadyAnswer(
+            ready=ready,
+            parts=parts,
+            background=background.result(),
+            cache=counts,
+            program=identity.describe(),
+            timestamp=_now(),
+        )
         response = json_answer(to_json(answer), 200 if ready else 503)
         if not ready:
             response["Retry-After"] = "1"

@@ -100,6 +100,9 @@ def test_a_job_that_is_delivered_many_times_is_done_once(
 def test_two_relays_at_once_share_the_work(client: httpx.Client, database: psycopg.Connection, worker: Worker) -> None:
     with paused(worker.pid):
         jobs = [train(client, "relayed", [[["a"], ["b"]]]) for _ in range(10)]
+        background = client.get("/health/ready").json()["background"]
+        assert background["jobs_waiting"] >= len(jobs)
+        assert background["lag_seconds"] > 0
         database.execute("UPDATE sessions_app_job SET due_at = now() WHERE node_id = 'relayed'")
         told = at_once([lambda: manage("upkeep", "relay-jobs")] * 2)
         answers = [answer.split()[-1] for answer in told]

@@ -47,6 +47,18 @@ _FREED = f"""
       AND job.state = 'waiting' AND (job.session_id = finished.session_id OR job.kind = 'finalize-training')
       AND NOT {BLOCKED}
 """
+_BACKLOG = """
+    SELECT count(*), COALESCE(GREATEST(0, extract(epoch FROM now() - min(waiting_since))), 0)::float8
+    FROM sessions_app_job WHERE state = 'waiting'
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Backlog:
+    """Waiting jobs, and the seconds that the oldest of them has waited."""
+
+    jobs: int
+    lag: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,11 +159,7 @@ def deliver_freed_on_commit(job_id: str) -> None:
     transaction.on_commit(lambda: deliver(row[0] for row in execute(_FREED, {"id": job_id})))
 
 
-def lag() -> float:
-    """Seconds that the oldest waiting job has waited; 0 where none waits."""
-    [(seconds,)] = execute(
-        "SELECT GREATEST(0, extract(epoch FROM now() - min(waiting_since)))::float8 FROM sessions_app_job "
-        "WHERE state = 'waiting'",
-        {},
-    )
-    return float(seconds or 0)
+def backlog() -> Backlog:
+    """What waits for a worker at this moment."""
+    [(jobs, seconds)] = execute(_BACKLOG, {})
+    return Backlog(jobs, seconds)

@@ -11,8 +11,8 @@ from sessions_app import cache, config
 from sessions_app.expiry import ALIVE, TOUCHED_DEADLINE
 from sessions_app.models import Stream
 from sessions_app.observations import Observation, Observed, percept_text
+from sessions_app.operations.locked import LockedSession
 from sessions_app.operations.sql import CACHED_VERSION, NEXT_VERSION, json_text, trim_if_due
-from sessions_app.operations.state import LockedSession
 
 log = logging.getLogger(__name__)
 

@@ -8,7 +8,7 @@ from django.db import transaction
 
 from engine.vectors import VectorDimensionError
 from sessions_app.observations import Observation, Observed
-from sessions_app.operations.state import LockedSession
+from sessions_app.operations.locked import LockedSession
 
 
 @dataclass(frozen=True, slots=True)

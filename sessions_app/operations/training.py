@@ -10,7 +10,7 @@ from engine.learning import Lesson
 from memory_app.vectors import NodeVectors
 from sessions_app.config import effective
 from sessions_app.observations import Observation
-from sessions_app.operations.state import PassingSession
+from sessions_app.operations.state import SessionState
 
 
 @transaction.atomic
@@ -26,7 +26,7 @@ def train(*, node_id: str, config: Mapping[str, Any], sequences: Iterable[list[O
     lessons: list[Lesson] = []
     vectors = NodeVectors(node_id)
     for observations in sequences:
-        session = PassingSession(node_id, in_force, vectors)
+        session = SessionState(node_id, in_force, vectors)
         for observation in observations:
             session.observe(observation)
         if len(session.stm):
