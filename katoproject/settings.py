@@ -146,7 +146,9 @@ CHORES = {
     "forget-idempotency-keys": ("sessions_app.idempotency.delete_old", 600.0),
     "relay-jobs": ("sessions_app.jobs.delivery.relay", 5.0),
     "purge-jobs": ("sessions_app.jobs.operations.purge", 600.0),
-    "purge-samples": ("katoproject.monitoring.sampling.purge", 600.0),
+    "compare-cache": ("sessions_app.comparing.compare", 60.0),
+    "roll-up-samples": ("katoproject.monitoring.rolling.roll_up", 600.0),
+    "purge-samples": ("katoproject.monitoring.rolling.forget", 3600.0),
 }
 # A message that no worker took in time expires: the next one says the same.
 CELERY_BEAT_SCHEDULE = {

@@ -100,6 +100,10 @@ def _digest(name: str, payload: bytes) -> bytes:
     return hashlib.blake2b(name.encode() + b"\0" + payload, digest_size=_DIGEST_BYTES).digest()
 
 
+def _is_right(name: str, entry: bytes) -> bool:
+    return entry[:_DIGEST_BYTES] == _digest(name, entry[_DIGEST_BYTES:])
+
+
 class RedisDoesNotServe(Exception):
     """Do without."""
 
@@ -130,7 +134,7 @@ def get(session_id: str, version: int, view: str) -> bytes | None:
     except RedisDoesNotServe:
         counters.cache_read(kind, "fallback").inc()
         return None
-    if entry is not None and entry[:_DIGEST_BYTES] == _digest(name, entry[_DIGEST_BYTES:]):
+    if entry is not None and _is_right(name, entry):
         counters.cache_read(kind, "hit").inc()
         return entry[_DIGEST_BYTES:]
     counters.cache_read(kind, "miss").inc()
@@ -143,6 +147,50 @@ def put(session_id: str, version: int, view: str, payload: bytes) -> None:
     with suppress(RedisDoesNotServe):
         _ask(lambda: _redis().set(name, _digest(name, payload) + payload, ex=_LIFETIME))
         counters.cache_write(_kind(view)).inc()
+
+
+@dataclass(frozen=True, slots=True)
+class CachedEntry:
+    name: str
+    session_id: str
+    version: int
+    view: str
+    payload: bytes
+
+    @property
+    def kind(self) -> str:
+        return _kind(self.view)
+
+
+# Where this process looks next; Redis ends where it began, having shown every entry.
+_next_look = 0
+_LOOKED_AT_ONCE = 100
+
+
+def some() -> list[CachedEntry]:
+    """About a hundred entries, each time others; those without a right digest, which count as missing, left out."""
+    global _next_look
+    with suppress(RedisDoesNotServe):
+        found = _ask(lambda: _redis().scan(_next_look, match=f"{_PREFIX}*", count=_LOOKED_AT_ONCE))
+        _next_look, names = cast(tuple[int, list[bytes]], found)
+        texts = [name.decode() for name in names]
+        entries = cast(list[bytes | None], _ask(lambda: _redis().mget(texts))) if texts else []
+        return [
+            _parsed(name, entry)
+            for name, entry in zip(texts, entries, strict=True)
+            if entry is not None and _is_right(name, entry)
+        ]
+    return []
+
+
+def _parsed(name: str, entry: bytes) -> CachedEntry:
+    session_id, version, view = name.removeprefix(_PREFIX).split(":", 2)
+    return CachedEntry(name, session_id, int(version), view, entry[_DIGEST_BYTES:])
+
+
+def delete(entry: CachedEntry) -> None:
+    with suppress(RedisDoesNotServe):
+        _ask(lambda: _redis().unlink(entry.name))
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ again, they cost what a read costs.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from operator import attrgetter
 
 from pydantic_core import from_json
 
@@ -13,7 +14,7 @@ from engine.predict import Prediction
 from engine.stm import state
 from katoproject.postgresql.statements import execute_one
 from memory_app.index import NodeVersion
-from memory_app.recall import recall
+from memory_app.recall import Memory, recall
 from sessions_app import cache
 from sessions_app.config import effective
 from sessions_app.errors import SessionNotFound
@@ -57,15 +58,7 @@ class Cognition:
 def predictions(session_id: str) -> bytes:
     """JSON of `predictions`, `future_potentials` and `count` for the STM as it is. Raises SessionNotFound."""
     version, node_id, config, events = admitted(session_id, execute_one(_STATE, {"id": session_id}))
-    return _predict(session_id, version, node_id, config, events, view="predictions", answer=_whole)
-
-
-def _whole(predicted: Prediction) -> bytes:
-    return b'{"predictions":%b,"future_potentials":%b,"count":%d}' % (
-        predicted.predictions,
-        predicted.future_potentials,
-        predicted.count,
-    )
+    return _predict(session_id, version, node_id, config, events, view="predictions")
 
 
 def preview(session_id: str) -> bytes:
@@ -74,7 +67,7 @@ def preview(session_id: str) -> bytes:
     if row is None:
         raise SessionNotFound(session_id)
     version, node_id, config, events = row
-    return _predict(session_id, version, node_id, config, events, view="predictions", answer=_whole)
+    return _predict(session_id, version, node_id, config, events, view="predictions")
 
 
 def cognition(session_id: str) -> Cognition:
@@ -82,32 +75,43 @@ def cognition(session_id: str) -> Cognition:
     version, node_id, config, time, events, seen, emotives = admitted(
         session_id, execute_one(_COGNITION, {"id": session_id})
     )
-    made = _predict(
-        session_id, version, node_id, config, seen, view="cognition", answer=lambda predicted: predicted.predictions
-    )
+    made = _predict(session_id, version, node_id, config, seen, view="cognition")
     return Cognition(node_id, made, from_json(emotives) if emotives else {}, from_json(f"[{events}]"), time)
 
 
-def _predict(
-    session_id: str,
-    version: int,
-    node_id: str,
-    config: str,
-    events: str,
-    *,
-    view: str,
-    answer: Callable[[Prediction], bytes],
-) -> bytes:
-    """The `answer` made of what the node predicts for the events, cached as this `view` of the session."""
+def _predict(session_id: str, version: int, node_id: str, config: str, events: str, *, view: str) -> bytes:
+    """What the node predicts for the events, cached as this `view` of the session."""
     memory = recall(node_id)
-    name = f"{view}:{_text(memory.version)}"
+    name = view_name(view, memory.version)
     cached = cache.get(session_id, version, name)
     if cached is not None:
         return cached
-    payload = answer(memory.predict(from_json(f"[{events}]"), effective(from_json(config))))
+    payload = predicted(memory, config, events, view=view)
     cache.put(session_id, version, name, payload)
     return payload
 
 
-def _text(version: NodeVersion) -> str:
-    return f"{version.memory}.{version.learned}.{version.finalized}"
+def predicted(memory: Memory, config: str, events: str, *, view: str) -> bytes:
+    """What is cached as this view: JSON, computed now. `config` and `events` as they are stored."""
+    prediction = memory.predict(from_json(f"[{events}]"), effective(from_json(config)))
+    return _PAYLOADS[view](prediction)
+
+
+def _whole(prediction: Prediction) -> bytes:
+    return b'{"predictions":%b,"future_potentials":%b,"count":%d}' % (
+        prediction.predictions,
+        prediction.future_potentials,
+        prediction.count,
+    )
+
+
+# The views of cache.PREDICTION_VIEWS.
+_PAYLOADS: dict[str, Callable[[Prediction], bytes]] = {
+    "predictions": _whole,
+    "cognition": attrgetter("predictions"),
+}
+
+
+def view_name(view: str, version: NodeVersion) -> str:
+    """Under which a prediction is cached, beside the session's version: the node has one too."""
+    return f"{view}:{version.memory}.{version.learned}.{version.finalized}"

@@ -10,9 +10,9 @@ import pytest
 from psycopg.types.json import Jsonb
 
 from katoproject.monitoring.series import SERIES
-from katoproject.monitoring.snapshot import RequestCount, Snapshot, StoreCount
+from katoproject.monitoring.snapshot import RequestCount, Shared, Snapshot, StoreCount
 from tests.races import at_once
-from tests.stack import WebServer, eventually
+from tests.stack import WebServer, eventually, manage
 
 NAMES_OF_KATO = {
     *("kato_cpu_usage_percent", "kato_memory_usage_percent", "kato_memory_usage_bytes", "kato_disk_usage_percent"),
@@ -176,7 +176,14 @@ def test_the_sampler_keeps_what_is_counted(client: httpx.Client) -> None:
 def past(database: psycopg.Connection) -> Iterator[Callable[..., None]]:
     """Puts a sample into the past: `past(minutes=5, created=7)`, of an instance of this test's own."""
 
-    def put(*, minutes: float, created: int = 0, started_at: float = 1.0, requests: Any = ()) -> None:
+    def put(
+        *,
+        minutes: float,
+        created: int = 0,
+        started_at: float = 1.0,
+        requests: Any = (),
+        lag: float | None = None,
+    ) -> None:
         at = time.time() - 60 * minutes
         counts = [RequestCount(method=m, path=p, status=s, count=n, seconds=sec) for m, p, s, n, sec in requests]
         taken = Snapshot(
@@ -187,6 +194,7 @@ def past(database: psycopg.Connection) -> Iterator[Callable[..., None]]:
             session_operations={"create": created},
             cache={"stm": {"hit": 3 * created, "miss": created}},
             stores={"redis": StoreCount(operations=created, seconds=0.5 * created)},
+            shared=Shared(job_lag_seconds=lag),
         )
         database.execute(
             "INSERT INTO monitoring_sample (at, instance, snapshot) VALUES (to_timestamp(%s), %s, %s)",
@@ -201,6 +209,23 @@ def elsewhere(client: httpx.Client, name: str, minutes: int) -> list[dict[str, A
     response = client.get(f"/metrics/{name}", params={"minutes": minutes})
     points = response.json()["data_points"] if response.status_code == 200 else []
     return [point for point in points if point["labels"]["instance"] == "elsewhere"]
+
+
+def test_after_a_day_one_sample_an_hour_is_left_and_the_totals_stay_right(
+    client: httpx.Client, past: Callable[..., None]
+) -> None:
+    """Within the hour the instance was started anew: the last sample of either run stays, with the highest lag."""
+    into_the_hour = time.time() % 3600 / 60
+    hour = into_the_hour + 26 * 60  # minutes ago it began
+    for minute, created, lag in ((1, 3, 5.0), (20, 4, 90.0), (29, 6, None)):
+        past(minutes=hour - minute, created=created, lag=lag)
+    for minute, created, lag in ((31, 1, 7.0), (59, 2, 0.0)):
+        past(minutes=hour - minute, created=created, lag=lag, started_at=2.0)
+    past(minutes=into_the_hour + 23 * 60, created=9, started_at=2.0)  # not over for a day
+    assert manage("upkeep", "roll-up-samples") == "roll-up-samples: 3\n"
+    assert manage("upkeep", "roll-up-samples") == "roll-up-samples: 0\n"
+    assert [point["value"] for point in elsewhere(client, "sessions_created", 2000)] == [6, 2, 9]
+    assert [point["value"] for point in elsewhere(client, "job_lag_seconds", 2000)] == [90, 7]
 
 
 def test_minutes_are_minutes(client: httpx.Client, past: Callable[..., None]) -> None:

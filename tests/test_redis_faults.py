@@ -251,3 +251,21 @@ def test_a_job_accepted_while_the_broker_is_down_is_done_when_it_is_back(
             assert end_of(client, job.json())["state"] == "done"
     conversation.expected += [["later"]] * 3
     conversation.check()
+
+
+def test_an_entry_that_disagrees_with_its_row_is_counted_and_deleted(
+    conversation: Conversation, client: httpx.Client, fragile: Fragile, store: redis.Redis
+) -> None:
+    """No code of ours writes such a thing; if some ever did, this is how it would be seen."""
+    for view in ("stm", "percept-data", "predictions", "cognition-data"):
+        client.get(f"/sessions/{conversation.id}/{view}")
+    names = [name.decode() for name in store.scan_iter(conversation.keys)]
+    assert len(names) == 4
+    environment = {"DATABASE_URL": fragile.database_url, "REDIS_URL": f"unix://{fragile.redis_socket}"}
+    assert manage("upkeep", "compare-cache", **environment) == "compare-cache: 0\n"
+    assert store.exists(*names) == 4
+    for name in names:
+        store.set(name, cache._digest(name, b"[]") + b"[]")
+    assert manage("upkeep", "compare-cache", **environment) == "compare-cache: 4\n"
+    assert store.exists(*names) == 0
+    conversation.check()

@@ -49,6 +49,12 @@ cache_reads = Counter(
     registry=registry,
 )
 cache_writes = Counter("kato_cache_writes", "Entries put into the Redis cache", ["view"], registry=registry)
+cache_comparisons = Counter(
+    "kato_cache_comparisons", "Cached entries that were compared with their rows", registry=registry
+)
+cache_disagreements = Counter(
+    "kato_cache_disagreements", "Of those, entries that were wrong: there must be none", registry=registry
+)
 postgresql = Summary(
     "kato_postgresql_duration_seconds",
     "Statements of the request and background paths, by what they are about",

@@ -1,6 +1,8 @@
-"""The table of what was counted: one row for each instance every ten seconds, for a day."""
+"""The table of what was counted: of each instance a row every ten seconds for a day, then one an hour for a year."""
 
 from django.db import models
+from django.db.models.fields.json import KeyTextTransform
+from django.db.models.functions import Cast
 
 from katoproject.postgresql.fields import TextFieldInC
 
@@ -15,6 +17,13 @@ class Sample(models.Model):
     at = models.DateTimeField()
     instance = TextFieldInC()
     snapshot = models.JSONField()
+    started_at = models.GeneratedField(
+        expression=Cast(KeyTextTransform("started_at", "snapshot"), models.FloatField()),
+        output_field=models.FloatField(),
+        db_persist=True,
+    )
+    # The last of its hour, left when the others were deleted: totals need no more (`rolling.py`).
+    hourly = models.BooleanField(db_default=False)
 
     def __str__(self) -> str:
         return f"{self.instance} {self.at}"

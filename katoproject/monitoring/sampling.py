@@ -25,7 +25,6 @@ from katoproject.postgresql.statements import execute
 from memory_app.index import indexes
 
 EVERY = 10.0  # seconds
-KEPT_HOURS = 24
 _BEAT = 2.0  # seconds
 _FIRST = 0.5
 
@@ -45,12 +44,6 @@ _SHARED = """
            count(*) FILTER (WHERE state = 'waiting'), count(*) FILTER (WHERE state = 'running'),
            GREATEST(0, extract(epoch FROM now() - min(waiting_since) FILTER (WHERE state = 'waiting')))::float
     FROM sessions_app_job WHERE state IN ('waiting', 'running')
-"""
-_PURGE = """
-    DELETE FROM monitoring_sample WHERE (at, instance) IN (
-        SELECT at, instance FROM monitoring_sample
-        WHERE at < now() - make_interval(hours => %(hours)s) LIMIT %(limit)s
-    ) RETURNING 1
 """
 
 log = logging.getLogger(__name__)
@@ -116,11 +109,6 @@ def _ask_database(shared: Shared) -> None:
     [row] = execute(_SHARED, {})
     shared.sessions_active, shared.sessions_expired, shared.cleanup_lag_seconds = row[:3]
     shared.jobs_waiting, shared.jobs_running, shared.job_lag_seconds = row[3:]
-
-
-def purge(*, limit: int = 5000) -> int:
-    """Delete up to `limit` samples that are older than a day; answers how many."""
-    return len(execute(_PURGE, {"hours": KEPT_HOURS, "limit": limit}))
 
 
 def _queue_length() -> int | None:

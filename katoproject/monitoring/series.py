@@ -136,6 +136,8 @@ SERIES: dict[str, Values] = {
     "observations": _total(lambda taken: taken.observations),
     "patterns_learned": _total(lambda taken: taken.patterns_learned),
     "cache_hit_ratio": _hit_ratio,
+    "cache_comparisons": _total(lambda taken: taken.cache_comparisons),
+    "cache_disagreements": _total(lambda taken: taken.cache_disagreements),
     "kato_requests_in_flight": _total(lambda taken: taken.live.in_flight),
     "kato_workers": _total(lambda taken: taken.live.workers),
     "kato_index_memory_bytes": _total(lambda taken: taken.live.index_bytes),

@@ -99,6 +99,9 @@ class Snapshot(BaseModel):
     upkeep: dict[str, int] = {}
     # View → hit, miss, fallback, write → number.
     cache: dict[str, dict[str, int]] = {}
+    # Cached entries compared with their rows, and those that were wrong.
+    cache_comparisons: int = 0
+    cache_disagreements: int = 0
     # `redis`, and PostgreSQL by what its statements are about: sessions, patterns, vectors, monitoring, other.
     stores: dict[str, StoreCount] = {}
     live: Live = Live()
@@ -191,6 +194,8 @@ def take() -> Snapshot:
         patterns_learned=plain["kato_patterns_learned_total"],
         upkeep=upkeep,
         cache=dict(cache),
+        cache_comparisons=plain["kato_cache_comparisons_total"],
+        cache_disagreements=plain["kato_cache_disagreements_total"],
         stores=dict(stores),
         live=live_now(),
     )
