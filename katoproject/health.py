@@ -189,6 +189,11 @@ def _part(name: str) -> PartAnswer:
     return PartAnswer(ok=True, required=required, latency_ms=round(seconds * 1000, 3), error=None)
 
 
+def parts() -> dict[str, PartAnswer]:
+    """How each part does, asked now, all at the same time."""
+    return dict(zip(PARTS, _together.map(_part, PARTS), strict=True))
+
+
 class Ready(LeanView):
     @extend_schema(
         summary="Readiness: 503 where a part that requests need is missing",
@@ -196,13 +201,13 @@ class Ready(LeanView):
     )
     def get(self, request: HttpRequest) -> HttpResponse:
         background = _together.submit(_background)
-        parts = dict(zip(PARTS, _together.map(_part, PARTS), strict=True))
-        ready = all(part.ok for part in parts.values() if part.required)
+        asked = parts()
+        ready = all(part.ok for part in asked.values() if part.required)
         counted = snapshot.take()
         counts = {name: counted.cache_count(name) for name in ("hit", "miss", "fallback")}
         answer = ReadyAnswer(
             ready=ready,
-            parts=parts,
+            parts=asked,
             background=background.result(),
             cache=counts,
             program=identity.describe(),
