@@ -9,6 +9,7 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -127,13 +128,17 @@ def _measure(sessions: int) -> None:
     }
     print(f"{sessions:,} sessions\n{'page':<32}{'p50 ms':>10}{'most ms':>10}{'Django p50':>12}")
     for name, (ours, theirs) in pages.items():
-        typical, most = _timed(lambda path=ours: browser.get(path).status_code)
+        typical, most = _timed(partial(_status, browser, ours))
         django = ""
         if theirs is not None:
             with _as_django_does():
-                taken, _ = _timed(lambda path=theirs: browser.get(path).status_code, times=3)
+                taken, _ = _timed(partial(_status, browser, theirs), times=3)
                 django = "cancelled" if taken is None else f"{taken:.0f}"
         print(f"{name:<32}{typical or 0:>10.0f}{most or 0:>10.0f}{django:>12}", flush=True)
+
+
+def _status(browser: Any, path: str) -> int:
+    return int(browser.get(path).status_code)
 
 
 def _timed(ask: Callable[[], int], times: int = TIMES) -> tuple[float | None, float | None]:
