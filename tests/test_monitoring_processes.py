@@ -22,7 +22,7 @@ from katoproject.monitoring.snapshot import Snapshot
 from sessions_app import cache
 from tests.conftest import Fragile
 from tests.jobs import end_of
-from tests.stack import Stores, WebServer, Worker, eventually, paused
+from tests.stack import START_LIMIT, Stores, WebServer, Worker, eventually, paused
 from tests.watching import from_every_process
 
 PASSWORD = "s3cret-of-the-stores"
@@ -217,7 +217,7 @@ def test_what_dead_processes_have_counted_does_not_vanish_and_sampling_goes_on(
     for pid in pids:
         os.kill(pid, signal.SIGKILL)
     eventually(lambda: not set(watched.web.worker_pids) & set(pids), "the dead are replaced")
-    eventually(watched.web.all_workers_answer, "the new ones answer")
+    eventually(watched.web.all_workers_answer, "the new ones answer", seconds=START_LIMIT)
     with httpx.Client(base_url=watched.web.url, timeout=30) as fresh:
         assert not any(added(before, totals(watched)).values())
         assert fresh.get("/concurrency").json()["current"]["concurrent_requests"] == 1
