@@ -28,6 +28,6 @@ def count(request: HttpRequest, response: HttpResponse, seconds: float) -> None:
 
 def path_of(route: str | None) -> str:
     """The route as it stands in the documentation: `sessions/<str:session_id>` → `/sessions/{session_id}`."""
-    if route is None or route.startswith("^"):
+    if route is None or "^" in route or "(?" in route:
         return OTHER
     return "/" + re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", route)
