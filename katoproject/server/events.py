@@ -30,7 +30,7 @@ MOST_WAITING = 10_000
 # How long a client that is told good-bye may take to read what was sent before; seconds.
 PATIENCE, PATIENCE_AT_STOP = 30.0, 1.0
 
-NORMAL, GOING_AWAY, TOO_SLOW = 1000, 1001, 1013
+NORMAL, GOING_AWAY, FAILED, TOO_SLOW = 1000, 1001, 1011, 1013
 
 
 class Client:
@@ -171,7 +171,15 @@ class Hub:
         self._clients.add(client)
         self._joined.set()
         if self._following is None or self._following.done():
-            self._following = self._loop.create_task(self._follow())
+            self._following = self._loop.create_task(self._follow_or_say_so())
+
+    async def _follow_or_say_so(self) -> None:
+        try:
+            await self._follow()
+        except Exception:
+            log.exception("The events cannot be followed")
+            for client in self._clients:
+                client.dismiss(FAILED)
 
     async def _follow(self) -> None:
         position, in_trouble = None, False
