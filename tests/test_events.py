@@ -281,3 +281,17 @@ def test_a_client_that_vanishes_is_forgotten(server: WebServer, new_session: New
         for _ in range(3):
             session_id = new_session()
             assert stays.next()["data"]["session_id"] == session_id
+
+
+def test_when_events_cannot_be_followed_listeners_are_told(
+    server: WebServer, new_session: NewSession, database: psycopg.Connection
+) -> None:
+    with listening(server) as listener:
+        database.execute("ALTER TABLE sessions_app_sessionevent RENAME TO elsewhere")
+        try:
+            assert listener.close_code() == 1011
+        finally:
+            database.execute("ALTER TABLE elsewhere RENAME TO sessions_app_sessionevent")
+    with listening(server) as listener:
+        session_id = new_session()
+        assert listener.next()["data"]["session_id"] == session_id
