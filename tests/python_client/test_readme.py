@@ -14,7 +14,7 @@ README = PROJECT_DIR / "clients" / "python" / "README.md"
 def test_every_example_prints_what_it_says(server: WebServer) -> None:
     text = README.read_text()
     blocks = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
-    assert len(blocks) == 5
+    assert len(blocks) == 6
     names: dict[str, object] = {}
     for block in blocks:
         promised = re.findall(r"print\(.*\)\s+# (.*)", block)

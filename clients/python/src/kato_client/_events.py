@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, ExitStack
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
@@ -34,13 +35,16 @@ class Events:
         self._address = _address(base_url)
         self._headers = policy.headers
         self._connection: ClientConnection | None = None
+        self._open = ExitStack()
 
     def __enter__(self) -> Self:
         from websockets.exceptions import WebSocketException
         from websockets.sync.client import connect
 
         try:
-            self._connection = connect(self._address, additional_headers=dict(self._headers), open_timeout=OPEN_TIMEOUT)
+            # Depending on its release, websockets connects here or in the next line.
+            connecting = connect(self._address, additional_headers=dict(self._headers), open_timeout=OPEN_TIMEOUT)
+            self._connection = self._open.enter_context(connecting)
         except (WebSocketException, OSError) as error:
             raise _failed(error) from error
         return self
@@ -48,8 +52,7 @@ class Events:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._connection is not None:
-            self._connection.close()
+        self._open.close()
 
     def __iter__(self) -> Iterator[SessionEvent]:
         from websockets.exceptions import WebSocketException
@@ -70,15 +73,15 @@ class AsyncEvents:
         self._address = _address(base_url)
         self._headers = policy.headers
         self._connection: AsyncConnection | None = None
+        self._open = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
         from websockets.asyncio.client import connect
         from websockets.exceptions import WebSocketException
 
         try:
-            self._connection = await connect(
-                self._address, additional_headers=dict(self._headers), open_timeout=OPEN_TIMEOUT
-            )
+            connecting = connect(self._address, additional_headers=dict(self._headers), open_timeout=OPEN_TIMEOUT)
+            self._connection = await self._open.enter_async_context(connecting)
         except (WebSocketException, OSError) as error:
             raise _failed(error) from error
         return self
@@ -86,8 +89,7 @@ class AsyncEvents:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._connection is not None:
-            await self._connection.close()
+        await self._open.aclose()
 
     async def __aiter__(self) -> AsyncIterator[SessionEvent]:
         from websockets.exceptions import WebSocketException

@@ -432,6 +432,7 @@ class Metrics(TypedDict):
     processor_manager: dict[str, Any] | None
     uptime_seconds: float | None
     active_sessions: int | None
+    instances: NotRequired[list[str]]
     error: str | None
 
 
@@ -473,6 +474,7 @@ class Concurrency(TypedDict):
     limits: dict[str, Any]
     configuration: dict[str, Any]
     recommendations: list[dict[str, Any]]
+    instance: NotRequired[str]
     timestamp: str
 
 
