@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from math import dist
 from typing import Any
@@ -9,13 +10,18 @@ from typing import Any
 import httpx
 import psycopg
 import pytest
+from django.db import connection, transaction
 from pytest_django import DjangoDbBlocker
 
+import memory_app.learning
 from engine.vectors import named, sum_vectors
+from katoproject.postgresql.statements import execute
 from memory_app import nodes
+from memory_app.vectors import NodeVectors
 from tests.jobs import end_of, start
 from tests.minds import Mind
 from tests.races import at_once
+from tests.stack import eventually
 
 MANY = 12  # requests on new connections, enough to reach all four processes
 
@@ -109,7 +115,8 @@ def test_of_equally_near_vectors_those_with_the_first_names_are_taken(mind: Call
     """P6: the same in every process."""
     axes = [[float(n == axis) for n in range(20)] for axis in range(20)]
     teacher, session = mind(), mind()
-    teacher.post("observe-sequence", {"observations": [{"vectors": [one]} for one in axes], "learn_at_end": True})
+    for one in sorted(axes, key=lambda one: name(*one), reverse=True):  # not in the order in which they are wanted
+        teacher.post("observe-sequence", {"observations": [{"vectors": [one]}], "learn_at_end": True})
     first = sorted(name(*one) for one in axes)[:3]
     for _ in range(MANY):
         observe(session, *[0.0] * 20)
@@ -235,8 +242,7 @@ def test_a_waiting_vector_whose_dimension_others_made_wrong_is_named_until_clear
 
 
 def test_of_sessions_that_learn_first_with_different_dimensions_exactly_one_wins(mind: Callable[..., Mind]) -> None:
-    winners = set()
-    for n in range(15):
+    for n in range(5):
         node = f"first {n}"
         sessions = [Mind(mind().client, node) for _ in range(4)]
         for dimension, session in enumerate(sessions, start=2):
@@ -246,13 +252,73 @@ def test_of_sessions_that_learn_first_with_different_dimensions_exactly_one_wins
         statuses = [answer.status_code for answer in answers]
         assert sorted(statuses) == [200, 400, 400, 400]
         winner = statuses.index(200)
-        winners.add(winner)
         assert sessions[0].patterns() == 1
         for dimension, (session, answer) in enumerate(zip(sessions, answers, strict=True), start=2):
             if answer.status_code == 400:
                 assert answer.json()["detail"] == wrong_dimension(winner + 2, *[1.0] * dimension)
                 assert len(session.stm()) == 1
-    assert len(winners) > 1, "always the same: they never met"
+
+
+class Other:
+    """A transaction of this process on a node, which commits when its block ends."""
+
+    def __init__(self, node: str, database: psycopg.Connection) -> None:
+        self.node = node
+        self._database = database
+
+    def __enter__(self) -> "Other":
+        self._atomic = transaction.atomic()
+        self._atomic.__enter__()
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        self._atomic.__exit__(*error)
+        connection.close()
+
+    def learn(self, *values: float) -> None:
+        vectors = NodeVectors(self.node)
+        vectors.learn([named(sum_vectors([values]))])
+        memory_app.learning.learn(node_id=self.node, lessons=[], persistence=5, vectors=vectors)
+
+    def wait_until_somebody_waits_for_it(self) -> None:
+        [(pid,)] = execute("SELECT pg_backend_pid()", {})
+        waiting = "SELECT count(*) FROM pg_stat_activity WHERE %s = ANY(pg_blocking_pids(pid))"
+        eventually(lambda: self._database.execute(waiting, [pid]).fetchone() != (0,), "a request waits for it")
+
+
+@pytest.fixture
+def other(request: pytest.FixtureRequest, database: psycopg.Connection, django_db_blocker: DjangoDbBlocker) -> Any:
+    with django_db_blocker.unblock():
+        yield Other(request.node.name, database)
+
+
+def test_who_learns_while_another_is_about_to_fix_the_dimension_waits_and_is_refused(
+    mind: Callable[..., Mind], other: Other
+) -> None:
+    session = mind()
+    observe(session, 1, 2, 3, strings=["a"])
+    with ThreadPoolExecutor(1) as pool:
+        with other:
+            other.learn(1, 2)
+            learning = pool.submit(refused, session, "learn")
+            other.wait_until_somebody_waits_for_it()
+        assert learning.result() == wrong_dimension(2, 1, 2, 3)
+
+
+def test_vectors_are_stored_in_the_order_of_their_names_so_that_learns_cannot_deadlock(
+    mind: Callable[..., Mind], other: Other
+) -> None:
+    first, last = sorted([(1.0, 2.0), (3.0, 4.0)], key=lambda values: name(*values))
+    session = mind()
+    observe(session, *last, strings=["a"])
+    observe(session, *first)
+    with ThreadPoolExecutor(1) as pool:
+        with other:
+            other.learn(*first)
+            learning = pool.submit(session.learn)
+            other.wait_until_somebody_waits_for_it()
+            other.learn(*last)  # if the other one had it already, each would wait for the other
+        assert learning.result() != ""
 
 
 def test_clear_all_takes_the_vectors_of_the_node_and_its_dimension(
@@ -328,20 +394,6 @@ def test_a_repeat_under_the_same_key_is_done_once(mind: Callable[..., Mind]) -> 
         del session.client.headers["Idempotency-Key"]
     assert answers[0] == answers[1] == answers[2]
     assert session.stm() == [[name(1, 1), "a"]]
-
-
-def test_sequences_that_learn_the_same_vectors_in_opposite_order_do_not_deadlock(mind: Callable[..., Mind]) -> None:
-    vectors = [{"vectors": [[n, 1]], "strings": ["s"]} for n in range(30)]
-    sessions = [mind() for _ in range(4)]
-
-    def work(session: Mind, observations: list[dict[str, Any]]) -> int:
-        for _ in range(3):
-            session.post("observe-sequence", {"observations": observations, "learn_after_each": True})
-        return 3
-
-    at_once([partial(work, session, vectors[:: 1 if n % 2 else -1]) for n, session in enumerate(sessions)])
-    observe(sessions[0], 0, 1)
-    assert sessions[0].stm() == [sorted(name(n, 1) for n in range(3))]
 
 
 def test_learn_and_observe_at_once_put_every_vector_in_exactly_one_place(mind: Callable[..., Mind]) -> None:
