@@ -30,34 +30,34 @@ READY_PATIENCE = 2.0  # seconds that readiness waits for each part
 
 
 class RootAnswer(BaseModel):
-    service: str
-    version: str
-    description: str
-    docs: str
-    health: str
-    status: str
+    service: str = Field(examples=["KATO API"])
+    version: str = Field(examples=["3.10.1"], description="Of the API.")
+    description: str = Field(examples=["Deterministic memory and prediction for event sequences"])
+    docs: str = Field(examples=["/docs"])
+    health: str = Field(examples=["/health"])
+    status: str = Field(examples=["running"])
     uptime_seconds: float
-    architecture: str
-    session_support: bool
+    architecture: str = Field(examples=["modular"])
+    session_support: bool = Field(examples=[True])
     program: str
 
 
 class HealthAnswer(BaseModel):
-    status: str
-    processor_status: str
-    service_name: str
+    status: str = Field(examples=["healthy"], description="healthy, degraded or unhealthy.")
+    processor_status: str = Field(examples=["healthy"])
+    service_name: str = Field(examples=["kato"])
     uptime_seconds: float
-    issues: list[str]
-    metrics_collected: int
-    last_collection: float
-    active_sessions: int | None
+    issues: list[str] = Field(examples=[[]], description="High memory usage, High CPU usage.")
+    metrics_collected: int = Field(examples=[1234])
+    last_collection: float = Field(examples=[1795329488.9])
+    active_sessions: int | None = Field(description="Null where the database does not say at once.")
     timestamp: str
     program: str
 
 
 class PartAnswer(BaseModel):
     ok: bool
-    required: bool
+    required: bool = Field(description="Whether requests need it; without the others the service is slower.")
     latency_ms: float | None
     error: str | None
 
@@ -68,10 +68,13 @@ class BackgroundAnswer(BaseModel):
 
 
 class ReadyAnswer(BaseModel):
-    ready: bool
-    parts: dict[str, PartAnswer]
+    ready: bool = Field(examples=[True])
+    parts: dict[str, PartAnswer] = Field(
+        examples=[{"database": {"ok": True, "required": True, "latency_ms": 0.4, "error": None}}],
+        description="database, redis, broker, worker.",
+    )
     background: BackgroundAnswer | None = Field(description="null where the database does not say.")
-    cache: dict[str, int]
+    cache: dict[str, int] = Field(examples=[{"hit": 320, "miss": 12, "fallback": 0}])
     program: str
     timestamp: str
 

@@ -23,7 +23,7 @@ log = logging.getLogger(__name__)
 Handler = Callable[[HttpRequest], HttpResponse]
 
 # Answered without the database where it must be, so without a slot: they must work when nothing else does.
-_ALWAYS_ANSWERED = frozenset(
+ALWAYS_ANSWERED = frozenset(
     {
         *("/", "/health", "/health/ready", "/status", "/stats", "/metrics", "/metrics-prom", "/concurrency"),
         *("/cache/stats", "/connection-pools", "/distributed-stm/stats"),
@@ -56,7 +56,7 @@ def envelope(get_response: Handler) -> Handler:
         # A redirect to the path without its slash would lose the body of a POST.
         if request.path_info.endswith("/") and request.path_info != "/":
             request.path_info = request.path_info[:-1]
-        if request.path_info in _ALWAYS_ANSWERED:
+        if request.path_info in ALWAYS_ANSWERED:
             return get_response(request)
         if not slots.take():
             return unavailable("The service is overloaded at the moment")

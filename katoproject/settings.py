@@ -165,13 +165,13 @@ REST_FRAMEWORK = {
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "UNAUTHENTICATED_USER": None,
     "EXCEPTION_HANDLER": "katoproject.errors.exception_handler",
-    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_SCHEMA_CLASS": "katoproject.openapi.OperationSchema",
 }
 SPECTACULAR_SETTINGS = {
     "TITLE": "KATO API",
     "VERSION": "3.10.1",
-    "DESCRIPTION": "The API of KATO 3.10. Sessions observe events; their node learns patterns and predicts from them.",
-    "OAS_VERSION": "3.1.1",
+    "OAS_VERSION": "3.1.0",
+    "POSTPROCESSING_HOOKS": ["katoproject.openapi.complete"],
     "SERVE_INCLUDE_SCHEMA": False,
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",

@@ -4,25 +4,18 @@ from django.conf import settings
 from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path
 from django.views.generic import RedirectView
-from drf_spectacular.views import (
-    SpectacularJSONAPIView,
-    SpectacularRedocView,
-    SpectacularSwaggerOauthRedirectView,
-    SpectacularSwaggerView,
-)
 
-from katoproject import health
+from katoproject import documentation, health
 
 handler400 = "katoproject.errors.bad_request"
 handler404 = "katoproject.errors.not_found"
 handler500 = "katoproject.errors.server_error"
 
 _documentation: list[URLPattern | URLResolver] = [
-    path("openapi.json", SpectacularJSONAPIView.as_view(), name="openapi"),
-    path("docs", SpectacularSwaggerView.as_view(url_name="openapi")),
-    path("docs/oauth2-redirect", SpectacularSwaggerOauthRedirectView.as_view()),
-    # A template of ours, because the library's loads fonts from elsewhere.
-    path("redoc", SpectacularRedocView.as_view(url_name="openapi", template_name="redoc.html")),
+    path("openapi.json", documentation.OpenApi.as_view(), name="openapi"),
+    path("docs", documentation.Docs.as_view()),
+    path("docs/oauth2-redirect", documentation.OAuthRedirect.as_view()),
+    path("redoc", documentation.Redoc.as_view()),
 ]
 
 urlpatterns = [

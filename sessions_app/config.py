@@ -4,78 +4,102 @@ A session stores only what its client set; everything else follows the service's
 """
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from math import inf
+from typing import Any, NamedTuple
 
 from django.conf import settings
 
 from engine.options import FILTERS, RANK_FIELDS
 from sessions_app.errors import InvalidConfiguration
 
-Check = Callable[[Any], bool]
-
 INDEXER_TYPES = ("VI", "LSH", "ANNOY", "FAISS")
 
 
-def _number(low: float, high: float = float("inf")) -> Check:
-    return lambda value: isinstance(value, int | float) and low <= value <= high
+class Rule(NamedTuple):
+    """What a setting may be: as a check, in words, and as a JSON schema."""
+
+    accepts: Callable[[Any], bool]
+    message: str
+    schema: dict[str, Any]
 
 
-def _integer(low: int, high: float = float("inf")) -> Check:
-    return lambda value: isinstance(value, int) and low <= value <= high
+def _bounds(low: float, high: float) -> dict[str, float]:
+    return {"minimum": low} if high == inf else {"minimum": low, "maximum": high}
 
 
-def _boolean(value: Any) -> bool:
-    return isinstance(value, bool)
+def _number(low: float, high: float = inf, *, message: str) -> Rule:
+    return Rule(
+        lambda value: isinstance(value, int | float) and low <= value <= high,
+        message,
+        {"type": "number", **_bounds(low, high)},
+    )
 
 
-def _text(value: Any) -> bool:
-    return isinstance(value, str)
+def _integer(low: int, high: float = inf, *, message: str) -> Rule:
+    return Rule(
+        lambda value: isinstance(value, int) and low <= value <= high,
+        message,
+        {"type": "integer", **_bounds(low, high)},
+    )
 
 
-def _one_of(names: tuple[str, ...]) -> Check:
-    return lambda value: isinstance(value, str) and value in names
+def _one_of(names: tuple[str, ...]) -> Rule:
+    return Rule(
+        lambda value: isinstance(value, str) and value in names,
+        f"Must be one of: {', '.join(names)}",
+        {"type": "string", "enum": list(names)},
+    )
 
 
-def _filters(value: Any) -> bool:
+def _is_pipeline(value: Any) -> bool:
     return isinstance(value, list) and all(isinstance(name, str) and name in FILTERS for name in value)
 
 
-_RATIO = (_number(0.0, 1.0), "Must be a number between 0.0 and 1.0")
-_FLAG = (_boolean, "Must be a boolean (true/false)")
+_RATIO = _number(0.0, 1.0, message="Must be a number between 0.0 and 1.0")
+_FLAG = Rule(lambda value: isinstance(value, bool), "Must be a boolean (true/false)", {"type": "boolean"})
+_TEXT = Rule(lambda value: isinstance(value, str), "Must be a string", {"type": "string"})
+_PIPELINE = Rule(
+    _is_pipeline,
+    f"Must be a list of filter names, each one of: {', '.join(FILTERS)}",
+    {"type": "array", "items": {"type": "string", "enum": list(FILTERS)}},
+)
 
 # Keys that the reference checks in POST config too: null is an error for them.
-_CHECKED: dict[str, tuple[Check, str]] = {
-    "max_pattern_length": (_integer(0), "Must be a non-negative integer"),
-    "persistence": (_integer(1, 100), "Must be an integer between 1 and 100"),
+_CHECKED: dict[str, Rule] = {
+    "max_pattern_length": _integer(0, message="Must be a non-negative integer"),
+    "persistence": _integer(1, 100, message="Must be an integer between 1 and 100"),
     "recall_threshold": _RATIO,
-    "indexer_type": (_one_of(INDEXER_TYPES), f"Must be one of: {', '.join(INDEXER_TYPES)}"),
-    "max_predictions": (_integer(1, 10000), "Must be an integer between 1 and 10000"),
+    "indexer_type": _one_of(INDEXER_TYPES),
+    "max_predictions": _integer(1, 10000, message="Must be an integer between 1 and 10000"),
     "process_predictions": _FLAG,
     "use_token_matching": _FLAG,
-    "stm_mode": (_text, "Must be a string"),
-    "rank_sort_algo": (_one_of(RANK_FIELDS), f"Must be one of: {', '.join(RANK_FIELDS)}"),
+    "stm_mode": _TEXT,
+    "rank_sort_algo": _one_of(RANK_FIELDS),
     "sort": _FLAG,
 }
 # Keys for which null takes the session's own value back.
-_OPTIONAL: dict[str, tuple[Check, str]] = {
+_OPTIONAL: dict[str, Rule] = {
     "sort_symbols": _FLAG,
     "fuzzy_token_threshold": _RATIO,
-    "affinity_emotive": (_text, "Must be a string"),
-    "filter_pipeline": (_filters, f"Must be a list of filter names, each one of: {', '.join(FILTERS)}"),
+    "affinity_emotive": _TEXT,
+    "filter_pipeline": _PIPELINE,
     "length_min_ratio": _RATIO,
-    "length_max_ratio": (_number(1.0), "Must be a number of at least 1.0"),
+    "length_max_ratio": _number(1.0, message="Must be a number of at least 1.0"),
     "jaccard_threshold": _RATIO,
-    "jaccard_min_overlap": (_integer(1), "Must be an integer of at least 1"),
+    "jaccard_min_overlap": _integer(1, message="Must be an integer of at least 1"),
     "minhash_threshold": _RATIO,
-    "minhash_bands": (_integer(1, 100), "Must be an integer between 1 and 100"),
-    "minhash_rows": (_integer(1, 20), "Must be an integer between 1 and 20"),
-    "minhash_num_hashes": (_integer(10, 256), "Must be an integer between 10 and 256"),
-    "bloom_false_positive_rate": (_number(0.0001, 0.1), "Must be a number between 0.0001 and 0.1"),
-    "max_candidates_per_stage": (_integer(100), "Must be an integer of at least 100"),
+    "minhash_bands": _integer(1, 100, message="Must be an integer between 1 and 100"),
+    "minhash_rows": _integer(1, 20, message="Must be an integer between 1 and 20"),
+    "minhash_num_hashes": _integer(10, 256, message="Must be an integer between 10 and 256"),
+    "bloom_false_positive_rate": _number(0.0001, 0.1, message="Must be a number between 0.0001 and 0.1"),
+    "max_candidates_per_stage": _integer(100, message="Must be an integer of at least 100"),
     "enable_filter_metrics": _FLAG,
 }
+_RULES = {**_CHECKED, **_OPTIONAL}
 
-# In the order of answers (http-api.md 1.2); the two that are None are shown only when something sets them.
+# Shown only when something sets them.
+ONLY_WHEN_SET = ("fuzzy_token_threshold", "affinity_emotive")
+# In the order of answers (http-api.md 1.2).
 DEFAULTS: dict[str, Any] = {
     "max_pattern_length": settings.ENV.max_pattern_length,
     "persistence": settings.ENV.persistence,
@@ -112,13 +136,13 @@ def validate(given: Mapping[str, Any]) -> dict[str, Any]:
     problems: dict[str, str] = {}
     changes: dict[str, Any] = {}
     for key, value in given.items():
-        check, message = _CHECKED.get(key) or _OPTIONAL.get(key) or (None, "")
-        if check is None:
+        rule = _RULES.get(key)
+        if rule is None:
             continue
-        if (value is None and key in _OPTIONAL) or check(value):
+        if (value is None and key in _OPTIONAL) or rule.accepts(value):
             changes[key] = value
         else:
-            problems[key] = message
+            problems[key] = rule.message
     if problems:
         raise InvalidConfiguration(problems)
     return _normalised(changes)
@@ -126,7 +150,7 @@ def validate(given: Mapping[str, Any]) -> dict[str, Any]:
 
 def _normalised(changes: dict[str, Any]) -> dict[str, Any]:
     for key, value in changes.items():
-        if isinstance(value, bool) and {**_CHECKED, **_OPTIONAL}[key][0] is not _boolean:
+        if isinstance(value, bool) and _RULES[key] is not _FLAG:
             changes[key] = int(value)  # true passes the number checks, as in KATO; stored as the number it counts as
     if "stm_mode" in changes and changes["stm_mode"] not in ("CLEAR", "ROLLING"):
         changes["stm_mode"] = "CLEAR"
@@ -141,7 +165,26 @@ def _normalised(changes: dict[str, Any]) -> dict[str, Any]:
 def effective(own: Mapping[str, Any]) -> dict[str, Any]:
     """The configuration in force: the session's own values over the service's defaults, in the order of answers."""
     merged = {key: own.get(key, default) for key, default in DEFAULTS.items()}
-    for key in ("fuzzy_token_threshold", "affinity_emotive"):
+    for key in ONLY_WHEN_SET:
         if merged[key] is None:
             del merged[key]
     return merged
+
+
+def schema_of_changes() -> dict[str, Any]:
+    """JSON schema of what `validate` takes."""
+    properties = {key: rule.schema for key, rule in _CHECKED.items()}
+    properties |= {key: {"anyOf": [rule.schema, {"type": "null"}]} for key, rule in _OPTIONAL.items()}
+    return {"type": "object", "properties": properties, "examples": [{"recall_threshold": 0.4}]}
+
+
+def schema_in_force() -> dict[str, Any]:
+    """JSON schema of what `effective` answers."""
+    required = [key for key in DEFAULTS if key not in ONLY_WHEN_SET]
+    return {
+        "type": "object",
+        "properties": {key: _RULES[key].schema for key in DEFAULTS},
+        "required": required,
+        "additionalProperties": False,
+        "examples": [effective({})],
+    }

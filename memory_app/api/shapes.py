@@ -1,20 +1,31 @@
 """Answers of the node-level endpoints (http-api.md 1.3)."""
 
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, Field
 
 
-class PatternData(BaseModel):
-    status: str = Field(examples=["okay"])
-    pattern: dict[str, Any] | None = Field(
-        None, description="name, pattern_data, length, frequency, emotives, metadata"
-    )
-    message: str | None = Field(None, description="Where the pattern is not known.")
+class KnownPattern(BaseModel):
+    name: str = Field(examples=["PTRN|6e203a0c5b2f4ab0a3e1d6a8f30b5f0b26c1a7de"])
+    pattern_data: list[list[str]] = Field(description="The events.")
+    length: int = Field(description="Symbols.", examples=[6])
+    frequency: int
+    emotives: list[dict[str, float]] = Field(description="The last `persistence` learnings.", examples=[[{"joy": 0.5}]])
+    metadata: dict[str, list[Any]] = Field(description="All values ever learned, per name.", examples=[{"by": ["me"]}])
+
+
+class Found(BaseModel):
+    status: Literal["okay"]
+    pattern: KnownPattern
+
+
+class NotFound(BaseModel):
+    status: Literal["error"]
+    message: str
 
 
 class PatternAnswer(BaseModel):
-    pattern: PatternData
+    pattern: Found | NotFound
     node_id: str = Field(description="The storage-style id, for display.")
 
 
@@ -30,7 +41,9 @@ class SymbolStatistics(BaseModel):
 
 
 class SymbolsAnswer(BaseModel):
-    symbols: dict[str, SymbolStatistics]
+    symbols: dict[str, SymbolStatistics] = Field(
+        examples=[{"kettle": {"name": "kettle", "frequency": 2, "pattern_member_frequency": 1}}]
+    )
     node_id: str
 
 
@@ -48,10 +61,10 @@ class AffinityAnswer(BaseModel):
 class DeprecatedPerceptAnswer(BaseModel):
     percept_data: dict[str, Any] = Field(examples=[{}])
     node_id: str
-    warning: str
+    warning: str = Field(examples=["Deprecated: ask a session instead"])
 
 
 class DeprecatedCognitionAnswer(BaseModel):
     cognition_data: dict[str, Any] = Field(description="Always empty.")
     node_id: str
-    warning: str
+    warning: str = Field(examples=["Deprecated: ask a session instead"])

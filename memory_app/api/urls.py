@@ -11,5 +11,6 @@ urlpatterns = [
     path("cognition-data", views.CognitionData.as_view()),
     path("symbols/affinity", views.Affinities.as_view()),
     path("symbols/stats", views.SymbolStatistics.as_view()),
-    path("symbols/<str:symbol>/affinity", views.Affinity.as_view()),
+    # A symbol may hold slashes: %2F reaches the routes as one.
+    path("symbols/<path:symbol>/affinity", views.Affinity.as_view()),
 ]

@@ -10,7 +10,7 @@ from pydantic_core import to_json
 import memory_app.finalizing
 from katoproject.http import json_answer
 from sessions_app import operations, predicting, reading
-from sessions_app.api import shapes
+from sessions_app.api import prediction_shapes, shapes
 from sessions_app.api.base import SessionView, answer_once_for_session, count_on_commit
 from sessions_app.api.jobs import answer_with_job, parse_mode
 from sessions_app.api.schema import IDEMPOTENCY_KEY, MODE, NOTHING_LEARNED, errors
@@ -94,7 +94,8 @@ class ClearAll(SessionView):
 
 class Predictions(SessionView):
     @extend_schema(
-        summary="What the node predicts for the STM as it is", responses={200: shapes.PredictionsAnswer, **errors(404)}
+        summary="What the node predicts for the STM as it is",
+        responses={200: prediction_shapes.PredictionsAnswer, **errors(404)},
     )
     def get(self, request: HttpRequest, session_id: str) -> HttpResponse:
         predicted = predicting.predictions(session_id)
@@ -107,7 +108,7 @@ class Predictions(SessionView):
 class CognitionData(SessionView):
     @extend_schema(
         summary="STM, and the predictions of the last observation",
-        responses={200: shapes.CognitionAnswer, **errors(404)},
+        responses={200: prediction_shapes.CognitionAnswer, **errors(404)},
     )
     def get(self, request: HttpRequest, session_id: str) -> HttpResponse:
         cognition = predicting.cognition(session_id)

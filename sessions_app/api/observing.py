@@ -8,7 +8,7 @@ from pydantic_core import to_json
 
 from katoproject.http import json_answer, parse_body, read_raw_body
 from sessions_app import operations, reading
-from sessions_app.api import shapes
+from sessions_app.api import prediction_shapes, shapes
 from sessions_app.api.base import SessionView, answer_once_for_session, count_on_commit
 from sessions_app.api.jobs import answer_with_job, parse_mode
 from sessions_app.api.observations import make_observation, make_observations
@@ -135,7 +135,7 @@ class ClearStm(SessionView):
 
 
 class PerceptData(SessionView):
-    @extend_schema(summary="The last observation", responses={200: shapes.PerceptAnswer, **errors(404)})
+    @extend_schema(summary="The last observation", responses={200: prediction_shapes.PerceptAnswer, **errors(404)})
     def get(self, request: HttpRequest, session_id: str) -> HttpResponse:
         percept = reading.percept(session_id)
         return json_answer(

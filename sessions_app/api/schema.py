@@ -2,18 +2,21 @@
 
 from typing import Any
 
-from drf_spectacular.utils import OpenApiParameter, OpenApiResponse
+from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse
 
+from katoproject.error_shapes import Error, Problems
+from sessions_app.api import error_shapes
 from sessions_app.api.shapes import MAX_TTL
-from sessions_app.config import DEFAULTS
+from sessions_app.config import schema_of_changes
 from sessions_app.jobs.models import Kind, State
 
 
-def _object(description: str, example: dict[str, Any]) -> OpenApiResponse:
-    return OpenApiResponse({"type": "object", "example": example, "additionalProperties": True}, description)
+def _answer(shape: Any, description: str, example: dict[str, Any]) -> OpenApiResponse:
+    return OpenApiResponse(shape, description, [OpenApiExample("example", example)])
 
 
-_NOT_FOUND = {"code": "SESSION_NOT_FOUND", "message": "Session s not found or expired", "session_id": "s"}
+_SESSION = "session-b8313c61f0274a448775756081f0f908-1795329555083"
+_MISSING = f"Session {_SESSION} not found or expired"
 _PROBLEM = {"type": "missing", "loc": ["body", "node_id"], "msg": "Field required", "input": {}}
 _INVALID = {"recall_threshold": "Must be a number between 0.0 and 1.0"}
 
@@ -26,45 +29,53 @@ _WRONG_DIMENSION = {
 }
 
 _ERRORS = {
-    400: _object(
+    400: _answer(
+        error_shapes.InvalidConfiguration,
         "The configuration is invalid. Nothing was changed.",
         {"detail": {"error": "Configuration validation failed", "validation_errors": _INVALID}},
     ),
-    404: _object("No such session, or it has expired.", {"error": _NOT_FOUND}),
-    413: _object("The body is larger than MAX_REQUEST_SIZE.", {"detail": "Request body too large"}),
-    422: _object("The request is not valid; every problem is listed. Nothing was changed.", {"detail": [_PROBLEM]}),
-    501: _object(
+    404: _answer(
+        error_shapes.SessionNotFound,
+        "No such session, or it has expired.",
+        {"error": {"code": "SESSION_NOT_FOUND", "message": _MISSING, "session_id": _SESSION}},
+    ),
+    413: _answer(Error, "The body is larger than MAX_REQUEST_SIZE.", {"detail": "Request body too large"}),
+    422: _answer(
+        Problems,
+        "The request is not valid; every problem is listed. Nothing was changed.",
+        {"detail": [_PROBLEM]},
+    ),
+    501: _answer(
+        error_shapes.NoVectors,
         "PostgreSQL has no pgvector, which vectors need. Nothing was changed.",
         {"detail": {"error": "VectorsNotAvailable", "message": "Vectors need PostgreSQL's extension pgvector: …"}},
     ),
-    503: _object(
-        "PostgreSQL does not answer, or the service is overloaded. Try again after `Retry-After` seconds.",
-        {"detail": "The session store is not available at the moment"},
-    ),
 }
-VECTOR_OF_WRONG_DIMENSION = _object(
+VECTOR_OF_WRONG_DIMENSION = _answer(
+    error_shapes.WrongVector,
     "A vector has not the dimension of the node's vectors, or of those it came with. Nothing was changed. "
     "In a sequence `observation_index` names the observation.",
-    {"detail": {**_WRONG_DIMENSION, "observation_index": 0}},
+    {"detail": _WRONG_DIMENSION},
 )
-NOTHING_LEARNED = _object(
+NOTHING_LEARNED = _answer(
+    error_shapes.NothingLearned,
     "The STM is empty; or a vector that waits to be learned has not the dimension of the node's vectors: then the "
     "detail is an object that names it, and clear-stm forgets it. Nothing was changed.",
     {"detail": "Cannot learn from empty STM"},
 )
-JOB_NOT_FOUND = _object("No such job, or it finished more than a week ago.", {"detail": "Job j not found"})
-JOB_FINISHED = _object("The job is finished, so there is nothing to do.", {"detail": "Job j is done already"})
-E1_NOT_FOUND = _object("No such session, or it has expired.", {"detail": "Session s not found or expired"})
+JOB_NOT_FOUND = _answer(Error, "No such job, or it finished more than a week ago.", {"detail": "Job j not found"})
+JOB_FINISHED = _answer(Error, "The job is finished, so there is nothing to do.", {"detail": "Job j is done already"})
+E1_NOT_FOUND = _answer(Error, "No such session, or it has expired.", {"detail": _MISSING})
 
 
 def errors(*statuses: int) -> dict[int, OpenApiResponse]:
-    """The named error answers and the one that every route can give."""
-    return {status: _ERRORS[status] for status in (*statuses, 503)}
+    """The named error answers. Those that every route can give are added in `katoproject/openapi.py`."""
+    return {status: _ERRORS[status] for status in statuses}
 
 
 IDEMPOTENCY_KEY = OpenApiParameter(
     "Idempotency-Key",
-    str,
+    {"type": "string", "minLength": 1, "maxLength": 255},
     OpenApiParameter.HEADER,
     description="Makes repeats safe: the same request under the same key is performed once and answered the same. "
     "Unique per session, at creation per node; kept for a day.",
@@ -93,12 +104,12 @@ PAGE = [
     *_PAGE,
     OpenApiParameter("node_id", {"type": "string", "maxLength": 512}, description="Only sessions of this node."),
 ]
-_SETTINGS = {"type": "object", "example": {"recall_threshold": 0.4}, "description": f"Any of {', '.join(DEFAULTS)}."}
 CONFIG_BODY = {
     "application/json": {
         "anyOf": [
-            {"type": "object", "properties": {"config": _SETTINGS}, "required": ["config"]},
-            _SETTINGS,
-        ]
+            {"type": "object", "properties": {"config": schema_of_changes()}, "required": ["config"]},
+            {**schema_of_changes(), "not": {"required": ["config"]}},
+        ],
+        "examples": [{"recall_threshold": 0.4}],
     }
 }

@@ -3,9 +3,15 @@
 from typing import Annotated, Any, Literal
 
 from django.conf import settings
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, WithJsonSchema
 
 from memory_app.vectors import MAX_DIMENSION
+from sessions_app import config
+
+Events = list[list[str]]
+# Validated by rules of their own, so that every message is that of KATO.
+SettingsInForce = Annotated[dict[str, Any], WithJsonSchema(config.schema_in_force())]
+SettingsChanges = Annotated[dict[str, Any], WithJsonSchema(config.schema_of_changes())]
 
 MAX_TTL: int = settings.ENV.session_ttl_max
 # Long enough for any name, short enough for an index entry.
@@ -32,7 +38,7 @@ class CreateSession(Input):
     ttl_seconds: int | None = Field(
         None, ge=1, le=MAX_TTL, description="Life after the last access, in seconds; null: the service's default."
     )
-    config: dict[str, Any] | None = Field(None, description="Initial configuration, validated as in POST config.")
+    config: SettingsChanges | None = Field(None, description="Initial configuration, validated as in POST config.")
 
 
 class ObservationInput(Input):
@@ -106,7 +112,7 @@ class SessionAnswer(BaseModel):
     expires_at: str
     ttl_seconds: int = Field(description="At creation the session's TTL; later the whole seconds that are left.")
     metadata: dict[str, Any]
-    session_config: dict[str, Any] = Field(description="The configuration in force.")
+    session_config: SettingsInForce = Field(description="The configuration in force.")
 
 
 class SessionList(BaseModel):
@@ -133,7 +139,7 @@ class DeletedAnswer(BaseModel):
 
 class ConfigAnswer(BaseModel):
     session_id: str
-    config: dict[str, Any]
+    config: SettingsInForce
 
 
 class ConfigUpdated(BaseModel):
@@ -185,15 +191,9 @@ class SequenceAnswer(BaseModel):
 
 
 class StmAnswer(BaseModel):
-    stm: list[list[str]]
+    stm: Events
     session_id: str
     length: int
-
-
-class PerceptAnswer(BaseModel):
-    percept_data: dict[str, Any]
-    session_id: str
-    node_id: str
 
 
 class LearnedAnswer(BaseModel):
@@ -203,7 +203,7 @@ class LearnedAnswer(BaseModel):
     )
     session_id: str
     processor_id: None
-    message: str
+    message: str = Field(examples=["Learned pattern PTRN|6e203a0c5b2f4ab0a3e1d6a8f30b5f0b26c1a7de from 4 events"])
 
 
 class FinalizedAnswer(BaseModel):
@@ -212,44 +212,17 @@ class FinalizedAnswer(BaseModel):
     time_ms: float
     session_id: str
     node_id: str
-    message: str
+    message: str = Field(examples=["Finalized 12 patterns"])
 
 
 class ClearedAllAnswer(ClearedAnswer):
     scope: str = Field(examples=["all"])
 
 
-class FuturePotential(BaseModel):
-    future: list[list[str]]
-    aggregate_potential: float
-    supporting_patterns: int
-    total_weighted_frequency: float
-
-
-class PredictionsAnswer(BaseModel):
-    predictions: list[dict[str, Any]] = Field(
-        description="Best first; every field is explained in docs/predictions.md."
-    )
-    future_potentials: list[FuturePotential] | None
-    count: int
-    session_id: str
-    processor_id: None
-    time: None
-    unique_id: None
-
-
-class CognitionAnswer(BaseModel):
-    cognition_data: dict[str, Any] = Field(
-        description="predictions, emotives, symbols, command, metadata, path, strings, vectors, short_term_memory, time"
-    )
-    session_id: str
-    node_id: str
-
-
 class JobSummary(BaseModel):
     job_id: str
     kind: str = Field(examples=["observe-sequence"])
-    state: str = Field(description="waiting, running, done, failed or cancelled.")
+    state: str = Field(examples=["done"], description="waiting, running, done, failed or cancelled.")
     progress: float = Field(description="From 0 to 1.")
     done: int = Field(description="Units of `total` that are done: observations or sequences.")
     total: int
@@ -278,4 +251,4 @@ class JobList(BaseModel):
 
 class TestAnswer(BaseModel):
     test_id: str
-    message: str
+    message: str = Field(examples=["endpoint works"])

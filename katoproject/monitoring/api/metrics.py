@@ -7,12 +7,13 @@ from typing import Annotated
 from django.conf import settings
 from django.db import Error as DatabaseTrouble
 from django.http import HttpRequest, HttpResponse
-from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
+from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse, extend_schema
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from pydantic import Field, TypeAdapter
 from pydantic_core import to_json
 
 from katoproject.asking import Asker, NoAnswer
+from katoproject.error_shapes import Error
 from katoproject.errors import unavailable
 from katoproject.http import error_answer, json_answer, parse_query
 from katoproject.monitoring import history, latest, series
@@ -75,7 +76,13 @@ class Metrics(LeanView):
 class Prometheus(LeanView):
     @extend_schema(
         summary="The same for Prometheus, of all processes of this instance",
-        responses={(200, "text/plain"): OpenApiResponse(str, "The text format of Prometheus.")},
+        responses={
+            (200, "text/plain"): OpenApiResponse(
+                str,
+                "The text format of Prometheus.",
+                [OpenApiExample("example", "# TYPE kato_requests_total counter\nkato_requests_total 66000.0\n")],
+            )
+        },
     )
     def get(self, request: HttpRequest) -> HttpResponse:
         return HttpResponse(generate_latest(exposition()), content_type=CONTENT_TYPE_LATEST)
@@ -94,11 +101,9 @@ class Metric(LeanView):
         responses={
             200: shapes.MetricAnswer,
             404: OpenApiResponse(
-                {
-                    "type": "object",
-                    "example": {"detail": "No data available for metric 'x' in the last 10 minutes"},
-                },
+                Error,
                 "No such metric, or nothing within that time.",
+                [OpenApiExample("example", {"detail": "No data available for metric 'x' in the last 10 minutes"})],
             ),
             **errors(422),
         },

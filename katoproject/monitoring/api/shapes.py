@@ -208,7 +208,7 @@ class CacheStatsAnswer(BaseModel):
 
 
 class InvalidateAnswer(BaseModel):
-    status: str
+    status: str = Field(examples=["success"])
     patterns_invalidated: int | None = Field(description="Cached predictions that were dropped.")
     symbols_invalidated: int | None = Field(description="Cached STMs and percepts that were dropped.")
     session_id: str | None
@@ -217,7 +217,7 @@ class InvalidateAnswer(BaseModel):
 
 
 class DistributedStmAnswer(BaseModel):
-    status: str
+    status: str = Field(examples=["disabled"])
     distributed_stm_enabled: bool | None
     performance_stats: dict[str, Any] | None
     processor_info: dict[str, Any] | None

@@ -8,12 +8,13 @@ from typing import Any
 from django.db import Error as DatabaseTrouble
 from django.http import HttpRequest, HttpResponse
 from django_redis import get_redis_connection
-from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
+from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse, extend_schema
 from pydantic import TypeAdapter
 from pydantic_core import to_json
 from redis.exceptions import RedisError
 
 from katoproject.asking import NoAnswer
+from katoproject.error_shapes import Error
 from katoproject.http import error_answer, json_answer, parse_query
 from katoproject.monitoring import latest
 from katoproject.monitoring.api import figures, shapes
@@ -97,8 +98,9 @@ class CacheInvalidate(LeanView):
         responses={
             200: shapes.InvalidateAnswer,
             500: OpenApiResponse(
-                {"type": "object", "example": {"detail": "Cache invalidation failed: ConnectionError"}},
+                Error,
                 "Redis does not serve.",
+                [OpenApiExample("example", {"detail": "Cache invalidation failed: ConnectionError"})],
             ),
             **errors(422),
         },
