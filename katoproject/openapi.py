@@ -5,6 +5,7 @@ here, once, and shared by reference.
 """
 
 import re
+from collections.abc import Iterator
 from typing import Any
 
 from drf_spectacular.openapi import AutoSchema
@@ -101,6 +102,10 @@ class OperationSchema(AutoSchema):
         """Method and path, which no other operation has: `get_sessions_session_id_stm`."""
         return re.sub(r"\W+", "_", f"{self.method.lower()}{self.path}").strip("_")
 
+    def map_parsers(self) -> list[str]:
+        """The views read bodies themselves, without REST framework's parsers."""
+        return ["application/json"]
+
 
 def complete(result: Schema, **_: Any) -> Schema:
     """drf-spectacular's postprocessing hook."""
@@ -136,6 +141,10 @@ def complete(result: Schema, **_: Any) -> Schema:
             for status, response in operation["responses"].items():
                 _complete_response(path, method, operation, status, response)
             _share_parameters(path, operation)
+            if "requestBody" in operation:
+                operation["requestBody"]["required"] = True
+    for path, status, name in (("/sessions", "200", "session_id"), ("/jobs", "202", "job_id")):
+        result["paths"][path]["post"]["responses"][status]["links"] = dict(_links(result["paths"], name))
     add_examples(result)
     result["tags"] = [{"name": name, "description": text} for name, text in TAGS.items()]
     return result
@@ -167,6 +176,15 @@ def _complete_response(path: str, method: str, operation: Schema, status: str, r
         names.append("Idempotency-Replayed")
     response["headers"] = _headers(*names)
     response["description"] = response["description"] or operation["summary"]
+
+
+def _links(paths: Schema, name: str) -> Iterator[tuple[str, Schema]]:
+    """From an answer that has `name` to the operations that take it in their path."""
+    for path, item in paths.items():
+        if f"{{{name}}}" in path:
+            for operation in item.values():
+                called = operation["operationId"]
+                yield called, {"operationId": called, "parameters": {name: f"$response.body#/{name}"}}
 
 
 def _share_parameters(path: str, operation: Schema) -> None:

@@ -19,6 +19,8 @@ log = logging.getLogger(__name__)
 
 MAX_DIMENSION = 16_000
 """What pgvector's type takes."""
+LARGEST_NUMBER = 3.4028234663852886e38
+"""The largest that fits into the 4 bytes in which pgvector keeps a number."""
 
 AVAILABLE = """
     EXISTS (SELECT FROM pg_attribute WHERE attrelid = to_regclass('memory_app_vector') AND attname = 'embedding'

@@ -6,11 +6,9 @@ import numpy as np
 
 from engine.vectors import NamedVector, VectorDimensionError, named, sum_vectors
 from katoproject.http import InvalidRequest
+from memory_app.vectors import LARGEST_NUMBER
 from sessions_app.api import shapes
 from sessions_app.observations import Observation
-
-# Vectors are stored as numbers of 4 bytes.
-LARGEST_NUMBER = float(np.finfo(np.float32).max)
 
 
 def make_observation(given: shapes.ObservationInput, prefix: str, *location: str | int) -> Observation:

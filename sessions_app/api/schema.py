@@ -91,7 +91,7 @@ TTL_SECONDS = OpenApiParameter(
     description="The new life, from now.",
 )
 _PAGE = [
-    OpenApiParameter("skip", {"type": "integer", "minimum": 0, "default": 0}),
+    OpenApiParameter("skip", {"type": "integer", "minimum": 0, "maximum": 2**31, "default": 0}),
     OpenApiParameter("limit", {"type": "integer", "minimum": 1, "maximum": 1000, "default": 100}),
 ]
 JOB_FILTERS = [

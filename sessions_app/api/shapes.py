@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 from django.conf import settings
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, WithJsonSchema
 
-from memory_app.vectors import MAX_DIMENSION
+from memory_app.vectors import LARGEST_NUMBER, MAX_DIMENSION
 from sessions_app import config
 
 Events = list[list[str]]
@@ -16,7 +16,9 @@ SettingsChanges = Annotated[dict[str, Any], WithJsonSchema(config.schema_of_chan
 MAX_TTL: int = settings.ENV.session_ttl_max
 # Long enough for any name, short enough for an index entry.
 NodeId = Annotated[str, Field(max_length=512)]
-GivenVector = Annotated[list[float], Field(min_length=1, max_length=MAX_DIMENSION)]
+# Their sum is what has to be within these bounds.
+_Element = Annotated[float, WithJsonSchema({"type": "number", "minimum": -LARGEST_NUMBER, "maximum": LARGEST_NUMBER})]
+GivenVector = Annotated[list[_Element], Field(min_length=1, max_length=MAX_DIMENSION)]
 
 
 class Input(BaseModel):

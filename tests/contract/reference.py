@@ -27,6 +27,7 @@ class Operation(NamedTuple):
     success: int
     errors: tuple[int, ...]
     query: tuple[str, ...]
+    body: str | None
     response: str | None
     family: str
 
@@ -48,6 +49,7 @@ OPERATIONS = [
         success=route["success_status"],
         errors=tuple(route["error_statuses"]),
         query=tuple(parameter["name"] for parameter in route.get("query", [])),
+        body=route.get("body"),
         response=route.get("response"),
         family=(route["tags"] or ["health"])[0],
     )

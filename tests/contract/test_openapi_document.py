@@ -37,6 +37,7 @@ def test_it_describes_every_operation_of_kato(operation: Operation) -> None:
     assert {parameter["name"] for parameter in described["parameters"] if parameter.get("in") == "query"} >= set(
         operation.query
     )
+    assert ("requestBody" in described) == (operation.body is not None)
     assert {str(operation.success), *map(str, operation.errors)} - {"404"} <= set(described["responses"])
 
 
@@ -45,7 +46,9 @@ def test_it_describes_every_route_there_is() -> None:
         for pattern in patterns:
             if isinstance(pattern, URLResolver):
                 yield from paths(pattern.url_patterns)
-            elif issubclass(getattr(pattern.callback, "cls", object), LeanView) and pattern.callback.cls.schema:
+                continue
+            view = getattr(pattern.callback, "cls", None)
+            if view is not None and issubclass(view, LeanView) and view.schema is not None:
                 yield "/" + str(pattern.pattern)
 
     described = {path.replace("{", "<str:").replace("}", ">") for path in DOCUMENT["paths"]}
