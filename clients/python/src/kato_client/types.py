@@ -405,9 +405,15 @@ class ReadyPart(TypedDict):
     error: str | None
 
 
+class ReadyBackground(TypedDict):
+    jobs_waiting: int
+    lag_seconds: float
+
+
 class Ready(TypedDict):
     ready: bool
     parts: dict[str, ReadyPart]
+    background: ReadyBackground | None
     cache: dict[str, int]
     program: str
     timestamp: str
