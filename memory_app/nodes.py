@@ -27,10 +27,10 @@ _PATTERN = """
 # The node by a subselect: its memory is one value then, and the index gives the rows in order without a sort.
 _RECENT = """
     SELECT encode(name, 'hex'), events::text, length, frequency, emotives::text, metadata::text, changed::text
-    FROM memory_app_pattern
+    FROM memory_app_pattern AS pattern
     WHERE memory = (SELECT memory FROM memory_app_node WHERE node_id = %(node_id)s)
-      AND changed <= %(changed)s::xid8 AND (changed, name) < (%(changed)s::xid8, decode(%(name)s, 'hex'))
-    ORDER BY changed DESC, name DESC LIMIT %(limit)s
+      AND (changed, name) < (%(changed)s::xid8, decode(%(name)s, 'hex'))
+    ORDER BY pattern.changed DESC, pattern.name DESC LIMIT %(limit)s
 """
 # Beyond every key.
 _NOW = ("18446744073709551615", "")

@@ -15,7 +15,7 @@ from unfold.enums import ActionVariant
 from katoproject.console.acts import Act
 from katoproject.console.admin import ConsoleAdmin
 from katoproject.console.filters import NodeFilter
-from katoproject.console.text import NO_BREAK, duration, id_range, node_url, pretty
+from katoproject.console.text import NO_BREAK, duration, id_range, node_filter_link, node_url, pretty
 from sessions_app.errors import JobFinished, JobNotFound
 from sessions_app.jobs import operations
 from sessions_app.jobs.models import Job, Kind, State
@@ -51,7 +51,7 @@ class KindFilter(ChoiceFilter):
 
 @admin.register(Job)
 class JobAdmin(ConsoleAdmin):
-    list_display = ("short_id", "kind", "job_state", "progress", "node", "age", "took", "attempts", "reason")
+    list_display = ("short_id", "kind", "job_state", "progress", "node", "age", "took", "reason")
     list_filter = (StateFilter, KindFilter, NodeFilter)
     search_fields = ("id",)
     search_help_text = "Job id or its beginning, or node"
@@ -118,7 +118,7 @@ class JobAdmin(ConsoleAdmin):
 
     @display(description="Node")
     def node(self, job: Job) -> str:
-        return format_html('<a class="plain" href="?node={}">{}</a>', job.node_id, job.node_id)
+        return node_filter_link(job.node_id)
 
     @display(description="Age")
     def age(self, job: Any) -> str:

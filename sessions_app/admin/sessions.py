@@ -10,9 +10,9 @@ from django.core.exceptions import PermissionDenied
 from django.db.models import BooleanField, F, FloatField, Model, QuerySet
 from django.db.models.expressions import RawSQL
 from django.http import Http404, HttpRequest, HttpResponse
+from django.template.defaultfilters import pluralize
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
-from django.utils.html import format_html
 from pydantic_core import from_json, to_json
 from unfold.decorators import display
 from unfold.enums import ActionVariant
@@ -22,7 +22,7 @@ from katoproject.console.acts import Act
 from katoproject.console.admin import ConsoleAdmin
 from katoproject.console.events import newest, told
 from katoproject.console.filters import NodeFilter
-from katoproject.console.text import duration, id_range, node_url, pattern_url, pretty
+from katoproject.console.text import duration, id_range, node_filter_link, node_url, pattern_url, pretty
 from sessions_app import inspection, operations, predicting
 from sessions_app.api.shapes import MAX_TTL
 from sessions_app.config import effective
@@ -163,7 +163,7 @@ class SessionAdmin(ConsoleAdmin):
 
     @display(description="Node")
     def node(self, session: Session) -> str:
-        return format_html('<a class="plain" href="?node={}">{}</a>', session.node_id, session.node_id)
+        return node_filter_link(session.node_id)
 
     @display(description="State", label=LABELS)
     def state(self, session: Any) -> str:
@@ -179,7 +179,7 @@ class SessionAdmin(ConsoleAdmin):
 
     @display(description="STM")
     def events(self, session: Any) -> str:
-        return f"{session.stm_length} events"
+        return f"{session.stm_length} event{pluralize(session.stm_length)}"
 
     @display(description="Observations")
     def observations(self, session: Session) -> int:
