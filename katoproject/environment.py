@@ -94,6 +94,13 @@ class Environment(BaseSettings):
             return value
         return json.loads(value) if value.lstrip().startswith("[") else [part.strip() for part in value.split(",")]
 
+    @field_validator("console_origins")
+    @classmethod
+    def _with_scheme(cls, value: list[str]) -> list[str]:
+        if not all(origin.startswith(("http://", "https://")) for origin in value):
+            raise ValueError("each origin must begin with http:// or https://")
+        return value
+
     @field_validator("log_level", mode="before")
     @classmethod
     def _upper(cls, value: Any) -> Any:

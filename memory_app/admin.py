@@ -1,7 +1,7 @@
 """Nodes in the console: what one knows (patterns, symbols), and making it forget."""
 
 import re
-from typing import Any
+from typing import Any, cast
 from urllib.parse import urlencode
 
 from django.contrib import admin
@@ -18,7 +18,7 @@ from katoproject.console.acts import Act
 from katoproject.console.admin import ConsoleAdmin
 from katoproject.console.events import oldest
 from katoproject.console.text import id_range, node_url, pretty
-from memory_app import nodes
+from memory_app import nodes, vectors
 from memory_app.index import indexes
 from memory_app.models import Node
 
@@ -91,6 +91,7 @@ class NodeAdmin(ConsoleAdmin):
         return {
             "shown_as": nodes.display_id(node_id),
             "patterns": nodes.count_patterns(node_id),
+            "vectors": vectors.count(cast(Node, thing).memory),
             "recent": self._listed(node_id, nodes.recent_patterns(node_id, limit=5)),
             "index": next((one for one in indexes.held() if one.node_id == node_id), None),
             **self.links(node_id),

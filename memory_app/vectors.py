@@ -57,6 +57,7 @@ _INSERT = """
     FROM unnest(%(names)s::text[], %(embeddings)s::text[]) AS learned (name, embedding)
     ORDER BY learned.name ON CONFLICT (memory, name) DO NOTHING
 """
+_COUNT = "SELECT count(*) FROM memory_app_vector WHERE memory = %(memory)s"
 _DELETE = """
     DELETE FROM memory_app_vector WHERE memory = %(memory)s AND name = ANY(ARRAY(
         SELECT name FROM memory_app_vector WHERE memory = %(memory)s LIMIT %(limit)s)) RETURNING 1
@@ -215,6 +216,15 @@ def _insert(memory: int, vectors: list[NamedVector]) -> None:
         batch = vectors[begin : begin + _BATCH]
         names = [vector.name.removeprefix(VECTOR_PREFIX) for vector in batch]
         execute(_INSERT, {"memory": memory, "names": names, "embeddings": [_text(vector) for vector in batch]})
+
+
+def count(memory: int) -> tuple[int, int | None]:
+    """How many vectors a memory has, and their dimension: None where it has none, or pgvector is not there."""
+    [(available, dimension)] = execute(_DIMENSION, {"memory": memory})
+    if not available or dimension is None:
+        return 0, None
+    [(number,)] = execute(_COUNT, {"memory": memory})
+    return int(number), int(dimension)
 
 
 def delete(memory: int, *, limit: int) -> bool:

@@ -22,9 +22,17 @@ def run_check(**environment: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_invalid_values_stop_the_start_and_all_are_named() -> None:
-    result = run_check(SESSION_TTL="59", RECALL_THRESHOLD="2", PORT="http", STM_MODE="rolling", LOG_LEVEL="LOUD")
+    wrong = {
+        "SESSION_TTL": "59",
+        "RECALL_THRESHOLD": "2",
+        "PORT": "http",
+        "STM_MODE": "rolling",
+        "LOG_LEVEL": "LOUD",
+        "KATO_CONSOLE_ORIGINS": "kato.example.com",
+    }
+    result = run_check(**wrong)
     assert result.returncode != 0
-    for name in ("SESSION_TTL", "RECALL_THRESHOLD", "PORT", "STM_MODE", "LOG_LEVEL"):
+    for name in wrong:
         assert name in result.stderr
     assert "Traceback" not in result.stderr
 
@@ -54,6 +62,7 @@ def test_names_that_kato_operators_know_and_that_mean_nothing_here_do_no_harm() 
         ({"KATO_WORKERS": "5", "WORKERS": "3"}, "workers", 5),
         ({"CORS_ORIGINS": '["http://a", "http://b"]'}, "cors_origins", ["http://a", "http://b"]),
         ({"CORS_ORIGINS": "http://a, http://b"}, "cors_origins", ["http://a", "http://b"]),
+        ({"KATO_CONSOLE_ORIGINS": "https://a, https://b"}, "console_origins", ["https://a", "https://b"]),
         ({"LOG_LEVEL": "debug"}, "log_level", "DEBUG"),
         ({"SESSION_TTL": ""}, "session_ttl", 3600),
     ],

@@ -38,7 +38,11 @@ class Window:
     label: str
 
 
-WINDOWS = {"day": Window(1440, 3600, "%H:00"), "hour": Window(60, 300, "%H:%M")}
+WINDOWS = {
+    "hour": Window(60, 300, "%H:%M"),
+    "day": Window(1440, 3600, "%H:00"),
+    "month": Window(43200, 86400, "%d %b"),
+}
 
 
 def _grown(read: Callable[[Snapshot], float]) -> Read:
@@ -164,9 +168,11 @@ def context(request: HttpRequest) -> dict[str, Any]:
     window = WINDOWS.get(chosen, WINDOWS["day"])
     now = time.time()
     steps = history.steps(minutes=window.minutes, now=now)
+    newest = _newest(steps, now)
     return {
         "charts": charts(window, steps, now),
-        "cards": _cards(_newest(steps, now)),
+        "cards": _cards(newest),
+        "wrong": sum(one.cache_disagreements for one in newest),
         "failed": [
             (row[0], reverse("admin:sessions_app_job_change", args=[quote(row[0])])) for row in execute(_FAILED, {})
         ],
