@@ -73,7 +73,9 @@ class ReadyAnswer(BaseModel):
         examples=[{"database": {"ok": True, "required": True, "latency_ms": 0.4, "error": None}}],
         description="database, redis, broker, worker.",
     )
-    background: BackgroundAnswer | None = Field(description="null where the database does not say.")
+    background: BackgroundAnswer | None = Field(
+        examples=[{"jobs_waiting": 0, "lag_seconds": 0.0}], description="null where the database does not say."
+    )
     cache: dict[str, int] = Field(examples=[{"hit": 320, "miss": 12, "fallback": 0}])
     program: str
     timestamp: str

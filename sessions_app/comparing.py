@@ -5,6 +5,7 @@ reasoning, or in the code, would be seen: `kato_cache_disagreements_total`.
 """
 
 import logging
+import random
 
 from katoproject.monitoring import counters
 from katoproject.postgresql.statements import execute_one
@@ -33,7 +34,9 @@ _ROW = f"""
 def compare() -> int:
     """Compare some cached entries with their rows; answers how many disagreed (it must be 0), and deletes those."""
     disagreed, predictions = 0, 0
-    for entry in cache.some():
+    entries = cache.some()
+    random.shuffle(entries)  # so that each prediction has its turn some time
+    for entry in entries:
         if entry.kind in PREDICTION_VIEWS:
             predictions += 1
             if predictions > PREDICTIONS_AT_ONCE:
