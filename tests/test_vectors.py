@@ -296,6 +296,7 @@ def test_who_learns_while_another_is_about_to_fix_the_dimension_waits_and_is_ref
     mind: Callable[..., Mind], other: Other
 ) -> None:
     session = mind()
+    session.teach("a", "b")  # the node, or that would be what is waited for
     observe(session, 1, 2, 3, strings=["a"])
     with ThreadPoolExecutor(1) as pool:
         with other:
@@ -310,6 +311,8 @@ def test_vectors_are_stored_in_the_order_of_their_names_so_that_learns_cannot_de
 ) -> None:
     first, last = sorted([(1.0, 2.0), (3.0, 4.0)], key=lambda values: name(*values))
     session = mind()
+    observe(session, 9, 9, strings=["a"])
+    session.learn()  # the dimension, or that would be what is waited for
     observe(session, *last, strings=["a"])
     observe(session, *first)
     with ThreadPoolExecutor(1) as pool:
