@@ -1,7 +1,7 @@
 """The stream of session events, as iterators."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import pytest
 
@@ -11,10 +11,10 @@ from tests.python_client.shapes import problems
 from tests.stack import WebServer
 
 
-def assert_story_of(session_id: str, first: types.SessionEvent, events: list[types.SessionEvent]) -> None:
-    assert first["event_type"] == "state.snapshot"
-    assert [problems(event, types.SessionEvent) for event in (first, *events)] == [[]] * (1 + len(events))
-    mine = [event["event_type"] for event in events if event["data"].get("session_id") == session_id]
+def assert_story_of(session_id: str, snapshot: types.Snapshot, events: list[types.SessionEvent]) -> None:
+    assert problems(snapshot, types.Snapshot) == []
+    assert [problems(event, types.SessionEvent) for event in events] == [[]] * len(events)
+    mine = [event["event_type"] for event in events if event["data"]["session_id"] == session_id]
     assert mine == ["session.created", "session.destroyed"]
 
 
@@ -22,7 +22,7 @@ def is_end_of(session_id: str, event: types.SessionEvent) -> bool:
     return event["event_type"] == "session.destroyed" and event["data"]["session_id"] == session_id
 
 
-def up_to_end_of(session_id: str, stream: Iterator[types.SessionEvent]) -> Iterator[types.SessionEvent]:
+def up_to_end_of(session_id: str, stream: Iterable[types.SessionEvent]) -> Iterator[types.SessionEvent]:
     for event in stream:
         yield event
         if is_end_of(session_id, event):
@@ -31,26 +31,22 @@ def up_to_end_of(session_id: str, stream: Iterator[types.SessionEvent]) -> Itera
 
 def test_what_a_client_sees(server: WebServer, node: str) -> None:
     with Kato(server.url) as kato, kato.events() as events:
-        stream = iter(events)
-        first = next(stream)
         with kato.session(node) as session:
             pass
-        assert_story_of(session.id, first, list(up_to_end_of(session.id, stream)))
+        assert_story_of(session.id, events.snapshot, list(up_to_end_of(session.id, events)))
 
 
 def test_what_an_async_client_sees(server: WebServer, node: str) -> None:
     async def watch() -> None:
         async with AsyncKato(server.url) as kato, kato.events() as events:
-            stream = aiter(events)
-            first = await anext(stream)
             async with kato.session(node) as session:
                 pass
             seen = []
-            async for event in stream:
+            async for event in events:
                 seen.append(event)
                 if is_end_of(session.id, event):
                     break
-            assert_story_of(session.id, first, seen)
+            assert_story_of(session.id, events.snapshot, seen)
 
     asyncio.run(watch())
 

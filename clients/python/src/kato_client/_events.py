@@ -1,5 +1,6 @@
 """The WebSocket of session events, as iterators."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, ExitStack
@@ -8,7 +9,7 @@ from typing import TYPE_CHECKING, Self
 
 from kato_client._exchange import Policy
 from kato_client.errors import ConnectionFailed
-from kato_client.types import SessionEvent
+from kato_client.types import SessionEvent, Snapshot
 
 if TYPE_CHECKING:
     from websockets.asyncio.client import ClientConnection as AsyncConnection
@@ -26,10 +27,14 @@ def _failed(error: Exception) -> ConnectionFailed:
 
 
 class Events:
-    """The events since the connection was made, a snapshot first. Ends when the service closes the connection.
+    """The events since the block was entered. Ends when the service closes the connection.
 
+    Entering waits for the snapshot, which says how many sessions there are: everything that happens later is an event.
     Raises ConnectionFailed when the connection breaks: what happened meanwhile is not sent again.
     """
+
+    #: How many sessions there were when the events began.
+    snapshot: Snapshot
 
     def __init__(self, base_url: str, policy: Policy) -> None:
         self._address = _address(base_url)
@@ -45,7 +50,9 @@ class Events:
             # Depending on its release, websockets connects here or in the next line.
             connecting = connect(self._address, additional_headers=dict(self._headers), open_timeout=OPEN_TIMEOUT)
             self._connection = self._open.enter_context(connecting)
+            self.snapshot = json.loads(self._connection.recv(OPEN_TIMEOUT))
         except (WebSocketException, OSError) as error:
+            self._open.close()
             raise _failed(error) from error
         return self
 
@@ -69,6 +76,8 @@ class Events:
 class AsyncEvents:
     """As `Events`, in `async with` and `async for`."""
 
+    snapshot: Snapshot
+
     def __init__(self, base_url: str, policy: Policy) -> None:
         self._address = _address(base_url)
         self._headers = policy.headers
@@ -82,7 +91,9 @@ class AsyncEvents:
         try:
             connecting = connect(self._address, additional_headers=dict(self._headers), open_timeout=OPEN_TIMEOUT)
             self._connection = await self._open.enter_async_context(connecting)
+            self.snapshot = json.loads(await asyncio.wait_for(self._connection.recv(), OPEN_TIMEOUT))
         except (WebSocketException, OSError) as error:
+            await self._open.aclose()
             raise _failed(error) from error
         return self
 

@@ -555,4 +555,4 @@ class SessionDestroyed(TypedDict):
     data: DestroyedData
 
 
-SessionEvent = Snapshot | SessionCreated | SessionDestroyed
+SessionEvent = SessionCreated | SessionDestroyed
