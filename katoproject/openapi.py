@@ -20,9 +20,9 @@ DESCRIPTION = """
 The API of KATO 3.10: clients written for it work unchanged. A **session** observes events into its short-term memory
 (STM); its **node** learns them as patterns, and predicts from what it learned.
 
-* Every POST takes an `Idempotency-Key`, which makes it safe to repeat.
-* A number may be given as text, and a boolean where a number is wanted (`"60"`, `true`), as in KATO. Unknown fields are
-  ignored. NaN, infinities and U+0000 are refused.
+* An `Idempotency-Key` makes it safe to repeat a POST.
+* As in KATO a number may be given as text (`"60"`), except in settings, and a boolean where a number is wanted. Unknown
+  fields are ignored. NaN, infinities and U+0000 are refused.
 * A missing session is a 404 with an `error` object, whatever else is wrong with the request; a missing route is a 404
   with `{"detail":"Not Found"}`. Trouble with a store is never a 404: it is a 503 that says when to come back.
 * HEAD is answered where GET is. Any origin may read the answers.

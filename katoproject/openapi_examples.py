@@ -23,11 +23,6 @@ EXAMPLES: dict[str, Any] = {
     "test_id": "x",
     "job_id": "job-1f0c2a7e9d4b4f0e8a51c3b6d7e8f901",
     "metric_name": "kato_requests_total",
-    "Idempotency-Key": "0f8fad5b-d9cb-469f-a165-70867728950e",
-    "X-Trace-ID": "kato-5f2b8c1de94a4b7f8a3c6d9e0f1a2b3c",
-    "X-Session-ID": _SESSION,
-    "X-Node-ID": "kitchen",
-    "X-Test-ID": "test_kitchen",
     "created_at": "2026-11-22T06:39:15.083399Z",
     "expires_at": "2026-11-22T07:39:15.083399Z",
     "started_at": "2026-11-22T06:39:15.104512Z",
@@ -36,7 +31,6 @@ EXAMPLES: dict[str, Any] = {
     "ttl_seconds": 3600,
     "uptime_seconds": 66.5,
     "program": "kato-django/0.1.0 (instance 3f2a9c1b7d40; host atlas; pid 4711)",
-    "minutes": 10,
     # Sessions
     "metadata": {"by": "me"},
     "recall_threshold": 0.4,
@@ -183,15 +177,17 @@ EXAMPLES: dict[str, Any] = {
 
 
 def add_examples(document: Schema) -> None:
-    """Give every parameter, request body and answer of the document that has none its example."""
+    """Give every required parameter, request body and answer of the document that has none its example.
+
+    Not the optional parameters: Swagger UI would send it, and a second request under the example of an Idempotency-Key
+    is a repeat of the first.
+    """
     components = document["components"]
-    for parameter in components["parameters"].values():
-        parameter.setdefault("example", EXAMPLES[parameter["name"]])
     answers = list(components["responses"].values())
     for item in document["paths"].values():
         for operation in item.values():
             for parameter in operation["parameters"]:
-                if parameter.get("name") in EXAMPLES:
+                if parameter.get("required"):
                     parameter.setdefault("example", EXAMPLES[parameter["name"]])
             answers += operation["responses"].values()
             if "requestBody" in operation:

@@ -37,6 +37,10 @@ class WrongVector(BaseModel):
     detail: VectorDimension
 
 
+class RefusedJob(BaseModel):
+    detail: InvalidSettings | VectorDimension
+
+
 class NothingLearned(BaseModel):
     detail: str | VectorDimension
 

@@ -15,7 +15,7 @@ from sessions_app import config as session_config
 from sessions_app.api import shapes
 from sessions_app.api.base import answer_once, answer_once_for_session, moment, scope_of_node
 from sessions_app.api.observations import make_observation
-from sessions_app.api.schema import IDEMPOTENCY_KEY, JOB_FILTERS, JOB_FINISHED, JOB_NOT_FOUND, errors
+from sessions_app.api.schema import IDEMPOTENCY_KEY, JOB_FILTERS, JOB_FINISHED, JOB_NOT_FOUND, JOB_REFUSED, errors
 from sessions_app.jobs import operations
 from sessions_app.jobs.models import Job, Kind, State
 from sessions_app.operations import touch
@@ -112,7 +112,7 @@ class Jobs(LeanView):
         summary="Let a node learn many sequences in the background",
         request=shapes.TrainJob,
         parameters=[IDEMPOTENCY_KEY],
-        responses={202: shapes.JobAnswer, **errors(400, 413, 422)},
+        responses={202: shapes.JobAnswer, 400: JOB_REFUSED, **errors(413, 422)},
     )
     def post(self, request: HttpRequest) -> HttpResponse:
         body = read_raw_body(request)

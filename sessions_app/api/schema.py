@@ -63,6 +63,12 @@ NOTHING_LEARNED = _answer(
     "detail is an object that names it, and clear-stm forgets it. Nothing was changed.",
     {"detail": "Cannot learn from empty STM"},
 )
+JOB_REFUSED = _answer(
+    error_shapes.RefusedJob,
+    "The configuration is invalid; or a vector has not the dimension of the node's vectors, or of those it came with. "
+    "There is no job.",
+    {"detail": {"error": "Configuration validation failed", "validation_errors": _INVALID}},
+)
 JOB_NOT_FOUND = _answer(Error, "No such job, or it finished more than a week ago.", {"detail": "Job j not found"})
 JOB_FINISHED = _answer(Error, "The job is finished, so there is nothing to do.", {"detail": "Job j is done already"})
 E1_NOT_FOUND = _answer(Error, "No such session, or it has expired.", {"detail": _MISSING})
