@@ -4,7 +4,7 @@ PYTHON ?= python3
 IN_VENV := .venv/bin/python
 PIP_INSTALL := $(IN_VENV) -m pip install --disable-pip-version-check
 
-.PHONY: run test lint bench
+.PHONY: run test fuzz lint bench
 
 run: .venv/installed
 	@exec $(IN_VENV) manage.py up
@@ -14,6 +14,13 @@ TEST_PROCESSES ?= 3
 
 test: .venv/installed-dev
 	$(IN_VENV) -m pytest -n $(TEST_PROCESSES) --dist loadfile --no-loadscope-reorder
+
+# Against a service that runs: make fuzz URL=http://127.0.0.1:8000 EXAMPLES=1000. It makes nodes, sessions and jobs there.
+URL ?= http://127.0.0.1:8000
+EXAMPLES ?= 100
+
+fuzz: .venv/installed-dev
+	.venv/bin/schemathesis --config-file tests/contract/schemathesis.toml run $(URL)/openapi.json --max-examples $(EXAMPLES)
 
 lint: .venv/installed-dev
 	$(IN_VENV) -m ruff check .

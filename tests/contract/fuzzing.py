@@ -1,0 +1,122 @@
+"""What Schemathesis cannot know: which sessions and jobs there are, that a key is for one request, what is lenient."""
+
+import re
+import uuid
+from collections.abc import Iterator
+from functools import cache
+from typing import Any
+
+import httpx
+import schemathesis
+from jsonschema import Draft202012Validator
+from jsonschema.exceptions import ValidationError
+from jsonschema.validators import extend
+from schemathesis.core.parameters import ParameterLocation
+from schemathesis.generation import GenerationMode
+from schemathesis.generation.meta import CaseMetadata, TestPhase
+
+MAX_KEY_LENGTH = 255
+MAKES: dict[str, tuple[str, dict[str, Any]]] = {
+    "session_id": ("/sessions", {"node_id": "fuzzed"}),
+    "job_id": ("/jobs", {"kind": "train", "node_id": "fuzzed", "sequences": [[["a"], ["b"]]]}),
+}
+# After these the next request would find nothing.
+ENDS = {"DELETE /sessions/{session_id}", "POST /sessions/{session_id}/extend", "DELETE /jobs/{job_id}"}
+
+
+@schemathesis.hook
+def before_call(context: schemathesis.HookContext, case: schemathesis.Case[Any], kwargs: dict[str, Any]) -> None:
+    meta = case.meta
+    if meta is None:
+        return
+    key = case.headers.get("Idempotency-Key")
+    if key and len(key) <= MAX_KEY_LENGTH:
+        case.headers["Idempotency-Key"] = (uuid.uuid4().hex + key)[:MAX_KEY_LENGTH]
+    # Address what is there, except where the id itself is wrong on purpose or known from an earlier answer.
+    if meta.phase.name is not TestPhase.STATEFUL and not _is_negative(meta, ParameterLocation.PATH):
+        for name in MAKES.keys() & case.path_parameters.keys():
+            make = _make if case.operation.label in ENDS else _shared
+            case.path_parameters[name] = make(case.operation.base_url, name)
+    if _is_negative(meta, ParameterLocation.BODY) and sum(_is_negative(meta, one) for one in meta.components) == 1:
+        body = case.operation.get_body_for_media_type(case.media_type)
+        if body is not None and _is_leniently_right(case.operation.label, body.optimized_schema, case.body):
+            meta.generation.mode = meta.components[ParameterLocation.BODY].mode = GenerationMode.POSITIVE
+
+
+def _is_leniently_right(label: str, schema: dict[str, Any], body: Any) -> bool:
+    if label == "POST /sessions/{session_id}/config":
+        return bool(Settings(schema).is_valid(body))
+    settings = body.get("config") if isinstance(body, dict) else None
+    if settings is not None and not Settings(_resolved(schema)["properties"]["config"]).is_valid(settings):
+        return False
+    return bool(Lenient(schema).is_valid(body))
+
+
+def _resolved(schema: dict[str, Any]) -> dict[str, Any]:
+    found = schema
+    for step in schema.get("$ref", "#").split("/")[1:]:
+        found = found[step]
+    return found
+
+
+def _is_negative(meta: CaseMetadata, location: ParameterLocation) -> bool:
+    component = meta.components.get(location)
+    return component is not None and component.mode.is_negative
+
+
+def _make(base_url: str, name: str) -> str:
+    path, body = MAKES[name]
+    made: str = httpx.post(base_url.rstrip("/") + path, json=body).raise_for_status().json()[name]
+    return made
+
+
+_shared = cache(_make)
+
+# What KATO, and so this service, takes where a schema says number, integer or boolean. The document says so once, at
+# its top, instead of at every number. A body that is only wrong by this is right, and has to be accepted.
+_TRUTHS = {"0", "1", "on", "off", "t", "f", "true", "false", "y", "n", "yes", "no"}
+_NUMBER = re.compile(r"\s*[+-]?\d+(\.\d+)?\s*")
+
+
+def _number(value: Any) -> float | None:
+    if isinstance(value, bool | int | float):
+        return float(value)
+    return float(value) if isinstance(value, str) and _NUMBER.fullmatch(value) else None
+
+
+def _is_number(checker: Any, value: Any) -> bool:
+    return _number(value) is not None
+
+
+def _is_integer(checker: Any, value: Any) -> bool:
+    number = _number(value)
+    return number is not None and number.is_integer()
+
+
+def _is_boolean(checker: Any, value: Any) -> bool:
+    return value in (0, 1) or (isinstance(value, str) and value.lower() in _TRUTHS)
+
+
+def _minimum(validator: Any, bound: float, value: Any, schema: Any) -> Iterator[ValidationError]:
+    number = _number(value)
+    if number is not None and number < bound:
+        yield ValidationError(f"{value!r} is below {bound}")
+
+
+def _maximum(validator: Any, bound: float, value: Any, schema: Any) -> Iterator[ValidationError]:
+    number = _number(value)
+    if number is not None and number > bound:
+        yield ValidationError(f"{value!r} is above {bound}")
+
+
+def _takes(**types: Any) -> Any:
+    checker = Draft202012Validator.TYPE_CHECKER.redefine_many(types)
+    return extend(Draft202012Validator, {"minimum": _minimum, "maximum": _maximum}, type_checker=checker)
+
+
+Lenient = _takes(number=_is_number, integer=_is_integer, boolean=_is_boolean)
+# A setting may be a boolean where it should be a number, and no more.
+Settings = _takes(
+    number=lambda checker, value: isinstance(value, bool | int | float),
+    integer=lambda checker, value: isinstance(value, int),
+)
