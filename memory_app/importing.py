@@ -101,6 +101,7 @@ class Content:
     """What a file holds. window: the most emotives that a pattern has. complete: the last line says that it is all."""
 
     node_id: str | None = None
+    lines: int = 0
     patterns: int = 0
     affinities: int = 0
     window: int = 0
@@ -113,6 +114,7 @@ def check(lines: Iterable[bytes]) -> Content:
     for number, line in _parsed(lines):
         if content.complete:
             raise WrongLine(number, "there is something after the end")
+        content.lines = number
         match line:
             case Head():
                 content.node_id = line.node_id

@@ -1,6 +1,5 @@
 """`manage.py node …`: whole nodes, from the command line."""
 
-import json
 import sys
 import tempfile
 import time
@@ -10,21 +9,34 @@ from pathlib import Path
 from typing import IO, Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandParser
 from django.db import DatabaseError
 
+from katoproject.terminal import Command as TerminalCommand
+from katoproject.terminal import Error, Interrupted, add_json_argument, progress
 from memory_app import importing, nodes
 
 
-class Command(BaseCommand):
+class Command(TerminalCommand):
     help = "Look after the memories of nodes."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        commands = parser.add_subparsers(dest="subcommand", required=True)
-        _add_import_arguments(commands.add_parser("import", help="add what a file of another node holds"))
-
-    def handle(self, *args: Any, subcommand: str, **options: Any) -> None:
-        {"import": self._import}[subcommand](**options)
+        commands = parser.add_subparsers(dest="subcommand", required=True, metavar="SUBCOMMAND")
+        _add_import_arguments(
+            self.add_subcommand(
+                commands,
+                "import",
+                self._import,
+                about="Add what a file of another node holds (its format: docs/migrating.md).\n"
+                "Every line is looked at before the first one is imported.",
+                examples="""
+  manage.py node import kitchen.ndjson                   into the node that the file names
+  manage.py node import kitchen.ndjson --node pantry     into another one
+  manage.py node import more.ndjson --add                to what the node knows already
+  ssh old cat kitchen.ndjson | manage.py node import -   from standard input
+""",
+            )
+        )
 
     def _import(
         self,
@@ -41,36 +53,40 @@ class Command(BaseCommand):
             try:
                 content = importing.check(lines)
             except importing.WrongLine as error:
-                raise CommandError(f"{error}. Nothing was imported") from None
+                raise Error(f"{error}. Nothing was imported") from None
             node_id = node if node is not None else content.node_id
             if node_id is None:
-                raise CommandError("The file names no node: say --node")
+                raise Error("The file names no node: say --node")
             if not content.complete and not partial:
-                raise CommandError("The file has no last line, so its export was cut short; --partial imports it")
+                raise Error("The file has no last line, so its export was cut short; --partial imports it")
             if not add and nodes.count_patterns(node_id):
-                raise CommandError(f"Node {node_id!r} knows something already; --add adds to it")
+                raise Error(f"Node {node_id!r} knows something already; --add adds to it")
             lines.seek(0)
-            self._add(node_id, lines, content, from_line, quiet=json)
+            self._add(node_id, lines, content, from_line)
         result = {
             "node_id": node_id,
             "patterns": content.patterns,
             "affinities": content.affinities,
             "seconds": round(time.monotonic() - begun, 3),
         }
-        self.stdout.write(_as_json(result) if json else _as_text(result))
+        if json:
+            self.print_json(result)
+        else:
+            self.stdout.write(_as_text(result))
 
-    def _add(self, node_id: str, lines: IO[bytes], content: importing.Content, from_line: int, *, quiet: bool) -> None:
+    def _add(self, node_id: str, lines: IO[bytes], content: importing.Content, from_line: int) -> None:
         window = max(content.window, settings.ENV.persistence)
         done = from_line - 1
         try:
-            for done in importing.add(node_id=node_id, lines=lines, window=window, from_line=from_line):
-                if not quiet:
-                    self.stderr.write(f"{done} lines")
-        except (DatabaseError, KeyboardInterrupt) as error:
-            raise CommandError(
-                f"Stopped after line {done} ({type(error).__name__}: {error}). What was imported stays; "
-                f"go on with --add --from-line {done + 1}"
-            ) from error
+            with progress("Importing lines", total=content.lines) as advance:
+                advance(done)
+                for last in importing.add(node_id=node_id, lines=lines, window=window, from_line=from_line):
+                    advance(last - done)
+                    done = last
+        except DatabaseError as error:
+            raise Error(f"{_stopped(done)} ({type(error).__name__}: {error}). {_go_on(done)}") from error
+        except KeyboardInterrupt:
+            raise Interrupted(f"{_stopped(done)}. {_go_on(done)}") from None
 
 
 def _add_import_arguments(parser: CommandParser) -> None:
@@ -78,12 +94,16 @@ def _add_import_arguments(parser: CommandParser) -> None:
     parser.add_argument("--node", help="the node to add to; the file's own if not given")
     parser.add_argument("--add", action="store_true", help="also to a node that knows something: frequencies add up")
     parser.add_argument("--partial", action="store_true", help="also a file whose export was cut short")
-    parser.add_argument("--from-line", type=int, default=1, help="go on from here, after an import that was stopped")
-    parser.add_argument("--json", action="store_true", help="print the result as JSON")
+    parser.add_argument("--from-line", metavar="N", type=int, default=1, help="go on from this line, after a stop")
+    add_json_argument(parser)
 
 
-def _as_json(result: dict[str, Any]) -> str:
-    return json.dumps(result, ensure_ascii=False)
+def _stopped(line: int) -> str:
+    return f"Stopped after line {line}"
+
+
+def _go_on(line: int) -> str:
+    return f"What was imported stays; go on with --add --from-line {line + 1}"
 
 
 def _as_text(result: dict[str, Any]) -> str:
@@ -101,7 +121,7 @@ def _rewindable(file: str) -> Iterator[IO[bytes]]:
             with Path(file).open("rb") as lines:
                 yield lines
         except OSError as error:
-            raise CommandError(str(error)) from error
+            raise Error(str(error)) from error
         return
     with tempfile.TemporaryFile() as copy:
         for line in sys.stdin.buffer:
