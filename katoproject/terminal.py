@@ -145,6 +145,17 @@ def add_json_argument(parser: argparse.ArgumentParser, *, lines: bool = False) -
     parser.add_argument("--json", action="store_true", help=text)
 
 
+def at_least(minimum: int) -> Callable[[str], int]:
+    """A type of arguments: whole numbers from `minimum` on."""
+
+    def number(text: str) -> int:
+        if (found := int(text)) < minimum:
+            raise argparse.ArgumentTypeError(f"{found} is less than {minimum}")
+        return found
+
+    return number
+
+
 def explained(error: Exception) -> CommandError:
     """What the operator is told about a refusal, or about a database that does not serve; one line."""
     match error:

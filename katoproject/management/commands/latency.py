@@ -1,0 +1,67 @@
+"""`manage.py latency`: how soon does another process know what one has acknowledged?"""
+
+import sys
+from http.client import HTTPException
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import CommandParser
+
+from katoproject.latency import Distribution, Wrong, measure, two_processes
+from katoproject.remote import BaseUrl
+from katoproject.terminal import Command as TerminalCommand
+from katoproject.terminal import Error, WrongArguments, add_json_argument, at_least, progress
+
+
+class Command(TerminalCommand):
+    help = """\
+Measure how long it takes from a write's acknowledgement by one process until another process's answer shows it.
+
+Milliseconds. A short STM is read from PostgreSQL; one of 520 events by way of the cache, which the first read after a
+write fills and which `read again` then hits; the last line is from learning a pattern to a prediction of it. Every
+figure contains the time of one read, which at best is all. `too early` counts the answers that did not show an
+acknowledged write yet. Works on a node and sessions of its own, and deletes them.
+
+Exit status: 0 no answer came too early; 1 one did, or nobody answers."""
+    examples = """\
+  manage.py latency                                        the service of this machine
+  manage.py latency http://10.0.0.7:8000 --samples 1000
+  manage.py latency --json | jq '.rows[] | {name, p99}'"""
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        default = f"http://127.0.0.1:{settings.ENV.port}"
+        parser.add_argument("url", nargs="?", default=default, help=f"base URL of the server (default {default})")
+        parser.add_argument("--samples", type=at_least(1), default=200, help="writes of each kind (default 200)")
+        add_json_argument(parser)
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        samples: int = options["samples"]
+        try:
+            base = BaseUrl.parse(options["url"])
+        except ValueError as error:
+            raise WrongArguments(str(error)) from error
+        try:
+            with two_processes(base) as pair, progress("samples", total=3 * samples) as advance:
+                rows = measure(pair, samples, advance)
+                told_apart = pair.are_two_processes
+        except (OSError, HTTPException) as error:
+            raise Error(f"{base} does not answer ({error}). Is the service running?") from error
+        except Wrong as error:
+            raise Error(str(error)) from error
+        if options["json"]:
+            self.print_json({"url": str(base), "two_processes": told_apart, "rows": [_document(row) for row in rows]})
+        else:
+            headings = ("", "writes", "p50 ms", "p90 ms", "p99 ms", "max ms", "too early")
+            self.print_table(headings, [(row.name, len(row.times), *_figures(row), row.too_early) for row in rows])
+        if not told_apart:
+            self.tell("Both connections reached one process, or processes that do not tell who they are.")
+        if any(row.too_early for row in rows):
+            sys.exit(1)
+
+
+def _figures(row: Distribution) -> tuple[float, ...]:
+    return tuple(row.in_milliseconds().values())
+
+
+def _document(row: Distribution) -> dict[str, Any]:
+    return {"name": row.name, "writes": len(row.times), **row.in_milliseconds(), "too_early": row.too_early}

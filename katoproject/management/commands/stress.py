@@ -1,0 +1,100 @@
+"""`manage.py stress`: does every session that is created exist, and who says so?"""
+
+import sys
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import CommandParser
+
+from katoproject.remote import BaseUrl
+from katoproject.stress import NobodyAnswers, Report, Stress
+from katoproject.terminal import Command as TerminalCommand
+from katoproject.terminal import Error, WrongArguments, add_json_argument, at_least, progress
+
+
+class Command(TerminalCommand):
+    help = """\
+Create, use and delete sessions, many at once, on any server that speaks KATO's API, and tell who answered.
+
+Each cycle creates a session, observes an event, reads it back and deletes the session. New connections go to the
+addresses of the name in turn, so a second program behind the same name is found: `localhost` is always tried at both
+loopback addresses. Needs nothing of the server but its URL.
+
+Exit status: 0 every cycle succeeded and nobody else answered; 1 not so, or nobody answers."""
+    examples = """\
+  manage.py stress                                         the service of this machine
+  manage.py stress http://localhost:8000                   is somebody else behind that name?
+  manage.py stress http://10.0.0.7:8000 --cycles 10000 --at-once 50
+  manage.py stress --json | jq .success_ratio"""
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        default = f"http://127.0.0.1:{settings.ENV.port}"
+        parser.add_argument("url", nargs="?", default=default, help=f"base URL of the server (default {default})")
+        parser.add_argument("--cycles", type=at_least(1), default=50, help="how many sessions in all (default 50)")
+        parser.add_argument("--at-once", type=at_least(1), default=10, help="how many at a time (default 10)")
+        add_json_argument(parser)
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        cycles: int = options["cycles"]
+        try:
+            stress = Stress(BaseUrl.parse(options["url"]), cycles=cycles, at_once=options["at_once"])
+        except ValueError as error:
+            raise WrongArguments(str(error)) from error
+        except (OSError, NobodyAnswers) as error:
+            raise Error(f"{error}. Is the service running?") from error
+        with progress("cycles", total=cycles) as advance:
+            report = stress.run(advance)
+        self._print(report, as_json=options["json"])
+        if not report.is_sound:
+            sys.exit(1)
+
+    def _print(self, report: Report, *, as_json: bool) -> None:
+        if as_json:
+            self.print_json(_document(report))
+            return
+        self.stdout.write(
+            f"{report.url}: {report.succeeded} of {report.cycles} cycles succeeded ({report.success_ratio:.0%}), "
+            f"{report.at_once} at a time, in {report.seconds:.2f} s"
+        )
+        servers = [
+            (one.address, one.program, len(one.processes), one.requests, _statuses(one.statuses))
+            for one in report.servers
+        ]
+        silent = [(address, "nobody listens", None, None, "") for address in report.silent]
+        self.print_table(("address", "who answered", "processes", "requests", "answers"), [*servers, *silent])
+        if report.failures:
+            failures = [(step, address, what, times) for (step, what, address), times in report.failures.most_common()]
+            self.print_table(("failed at", "address", "because", "times"), failures)
+        for warning in report.warnings:
+            self.tell(f"Warning: {warning}")
+
+
+def _statuses(statuses: dict[int, int]) -> str:
+    return ", ".join(f"{status} × {times}" for status, times in sorted(statuses.items()))
+
+
+def _document(report: Report) -> dict[str, Any]:
+    return {
+        "url": str(report.url),
+        "cycles": report.cycles,
+        "at_once": report.at_once,
+        "succeeded": report.succeeded,
+        "success_ratio": report.success_ratio,
+        "seconds": round(report.seconds, 3),
+        "servers": [
+            {
+                "address": one.address,
+                "program": one.program,
+                "processes": len(one.processes),
+                "requests": one.requests,
+                "statuses": {str(status): times for status, times in sorted(one.statuses.items())},
+            }
+            for one in report.servers
+        ],
+        "silent_addresses": report.silent,
+        "failures": [
+            {"step": step, "address": address, "because": what, "times": times}
+            for (step, what, address), times in report.failures.most_common()
+        ],
+        "warnings": report.warnings,
+    }
