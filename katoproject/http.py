@@ -65,8 +65,7 @@ def parse_body(request: HttpRequest, shape: type[Shape], body: bytes) -> Shape:
             parsed = shape.model_validate_json(body)
         except ValidationError:
             raise InvalidRequest(_problems(shape, _load(body))) from None
-        if _SUSPICIOUS.search(body):
-            _refuse_unstorable(from_json(body))
+        check_storable(body)
         return parsed
     if not body:
         raise InvalidRequest([{"type": "missing", "loc": ["body"], "msg": "Field required", "input": None}])
@@ -149,6 +148,12 @@ def _problems(shape: type[BaseModel], value: Any) -> list[Problem]:
 
 def _entries(error: ValidationError) -> list[Problem]:
     return [dict(problem) for problem in error.errors(include_url=False)]
+
+
+def check_storable(body: bytes) -> None:
+    """Raises InvalidRequest if JSON holds what no field may: U+0000, or a number that is not finite."""
+    if _SUSPICIOUS.search(body):
+        _refuse_unstorable(from_json(body))
 
 
 def _refuse_unstorable(value: Any) -> None:

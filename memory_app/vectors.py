@@ -173,6 +173,14 @@ class NodeVectors:
             raise VectorDimensionError(vector, expected=expected)
 
 
+def dimension_of(node_id: str) -> int | None:
+    """Of the node's vectors; None if it has none. Raises VectorsNotAvailable."""
+    [(available, _, dimension, _)] = execute(_SPACE_OF_NODE, {"node_id": node_id})
+    if not available:
+        raise VectorsNotAvailable
+    return None if dimension is None else int(dimension)
+
+
 def indexed_expression(dimension: int) -> str:
     """What an index of one memory is on: its vectors, all of this dimension."""
     return f"(embedding::vector({dimension}))"

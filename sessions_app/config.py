@@ -171,6 +171,11 @@ def effective(own: Mapping[str, Any]) -> dict[str, Any]:
     return merged
 
 
+def rule(key: str) -> Rule:
+    """Raises KeyError."""
+    return _RULES[key]
+
+
 def schema_of_changes() -> dict[str, Any]:
     """JSON schema of what `validate` takes."""
     properties = {key: rule.schema for key, rule in _CHECKED.items()}

@@ -23,6 +23,15 @@ def make_observation(given: shapes.ObservationInput, prefix: str, *location: str
     )
 
 
+def make_untold_observation(event: list[str] | shapes.ObservationInput) -> Observation:
+    """One of a training run. Raises as `make_observation`."""
+    # Nobody is told their ids; making those, and a whole input of mere symbols, would cost as much as all the rest.
+    if isinstance(event, list):
+        return Observation(strings=event, vectors=[], vector=None, emotives={}, metadata={}, unique_id="")
+    event.unique_id = ""
+    return make_observation(event, "")
+
+
 def make_observations(given: list[shapes.ObservationInput]) -> list[Observation]:
     """Those of a sequence. Raises as `make_observation`."""
     made = []

@@ -9,10 +9,9 @@ from sessions_app import operations
 from sessions_app.api import shapes
 from sessions_app.api.base import count_on_commit
 from sessions_app.api.learning import finalize_training
-from sessions_app.api.observations import make_observation
+from sessions_app.api.observations import make_untold_observation
 from sessions_app.api.observing import observe_sequence
 from sessions_app.jobs.models import Job, JobPart, Kind
-from sessions_app.observations import Observation
 
 _SEQUENCES = TypeAdapter(list[list[shapes.TrainingEvent]])
 
@@ -41,21 +40,15 @@ def _session_of(job: Job) -> str:
 def _train(job: Job) -> tuple[int, bytes]:
     """One part: a batch of sequences, each of them the whole life of a session of its own."""
     [part] = JobPart.objects.filter(job_id=job.id).order_by("number")[:1]
-    sequences = [[_observation(event) for event in given] for given in _SEQUENCES.validate_json(bytes(part.content))]
+    sequences = [
+        [make_untold_observation(event) for event in given] for given in _SEQUENCES.validate_json(bytes(part.content))
+    ]
     learned = operations.train(node_id=job.node_id, config=job.parameters["config"], sequences=sequences)
     count_on_commit(observations=sum(map(len, sequences)), patterns=learned)
     JobPart.objects.filter(job_id=job.id, number=part.number).delete()
     done = job.done + len(sequences)
     before: int = job.result["patterns_learned"] if job.result else 0
     return done, to_json({"sequences": done, "patterns_learned": before + learned})
-
-
-def _observation(event: list[str] | shapes.ObservationInput) -> Observation:
-    # Nobody is told their ids; making those, and a whole input of mere symbols, would cost as much as all the rest.
-    if isinstance(event, list):
-        return Observation(strings=event, vectors=[], vector=None, emotives={}, metadata={}, unique_id="")
-    event.unique_id = ""
-    return make_observation(event, "")
 
 
 STEPS: dict[str, Step] = {

@@ -1,0 +1,201 @@
+"""`manage.py train`: teach a node what a file holds."""
+
+import signal
+import sqlite3
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from functools import partial
+from pathlib import Path
+from types import FrameType
+from typing import IO, Any
+
+from django.core.management.base import CommandError, CommandParser
+
+from engine.vectors import VectorDimensionError
+from katoproject.errors import STORE_TROUBLE
+from katoproject.terminal import Command as TerminalCommand
+from katoproject.terminal import Error, Interrupted, WrongArguments, add_json_argument, explained, progress
+from memory_app.importing import WrongLine
+from memory_app.vectors import VectorsNotAvailable, dimension_of
+from sessions_app import sequence_files
+from sessions_app.command_options import add_config_arguments, count, given_config, names, node_id
+from sessions_app.sequence_files import Columns, Sequence, WrongHeader
+from sessions_app.teaching import Taught, batches, looked_at, teach
+
+CONFIG = ("max_pattern_length", "stm_mode", "sort_symbols", "persistence")
+
+_HELP = """\
+Teach a node the sequences of a file, of any size and without a worker.
+
+Each sequence is learned as a new session would learn it with observe-sequence and learn_at_end. 500 at a time are one
+transaction; other processes predict from them as soon as it is committed. What is in the file twice is learned twice.
+
+  text     a line is a sequence, each of its words an event of one symbol
+  csv      with --case: a row is an event of the sequence that this column names; the rows of a sequence may be anywhere
+           without: a row is a sequence, the words of its symbols column are the events
+  ndjson   a line is a list of events; an event is a list of symbols, or an object with strings, vectors, emotives,
+           metadata, as in POST /sessions/{id}/observe
+
+A wrong line is named; what comes before it was learned, and the message says how to go on from there. So it is with
+Ctrl-C, which waits for the batch under way.
+"""
+
+
+class Command(TerminalCommand):
+    help = _HELP
+    examples = """
+  manage.py train --node shop baskets.txt
+  manage.py train --node stdlib docs/tutorial/calls.csv --symbols calls --metadata function
+  manage.py train --node orders log.csv --case order_id --symbols activity,resource --emotives cost
+  manage.py train --node shop days.ndjson --dry-run
+  zcat old.ndjson.gz | manage.py train --node shop - --format ndjson --json
+"""
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("file", help="what to learn; - is standard input")
+        parser.add_argument("--node", required=True, type=node_id, help="the node that learns")
+        parser.add_argument(
+            "--format",
+            choices=sequence_files.FORMATS,
+            help="default: by the name, .txt, .csv, .ndjson or .jsonl",
+        )
+        parser.add_argument("--skip", type=count, default=0, metavar="N", help="go on after the first N sequences")
+        parser.add_argument("--dry-run", action="store_true", help="look at the whole file, learn nothing")
+        add_json_argument(parser)
+        table = parser.add_argument_group("csv", "names of columns, as in the first line; several with commas between")
+        table.add_argument("--case", metavar="COLUMN", help="what the rows of one sequence have in common")
+        table.add_argument("--symbols", type=names, metavar="COLUMNS", help="what an event is made of")
+        table.add_argument("--emotives", type=names, metavar="COLUMNS", default=[], help="columns of numbers")
+        table.add_argument("--metadata", type=names, metavar="COLUMNS", default=[], help="what is kept with a pattern")
+        table.add_argument("--delimiter", default=",", metavar="CHARACTER", help="between columns (default: a comma)")
+        add_config_arguments(parser, CONFIG)
+        parser.set_defaults(perform=self._train)
+
+    def _train(self, file: str, node: str, dry_run: bool, skip: int, **options: Any) -> None:
+        config = given_config(options, CONFIG)
+        learn = partial(looked_at, config) if dry_run else partial(teach, node, config)
+        began = time.monotonic()
+        taught = Taught()
+        trouble: CommandError | None = None
+        with _opened(file) as lines, progress("sequences") as advance, _Interrupts() as interrupts:
+            try:
+                for batch in batches(_sequences(lines, file, node, skip, options)):
+                    with interrupts.held_back():
+                        taught += learn(batch)
+                    advance(len(batch))
+            except WrongHeader as error:
+                raise WrongArguments(str(error)) from None
+            except KeyboardInterrupt:
+                trouble = Interrupted(_stopped("Interrupted", taught, skip, dry_run))
+            except (WrongLine, OSError, sqlite3.Error) as error:
+                trouble = Error(_stopped(str(error), taught, skip, dry_run))
+            except (VectorDimensionError, VectorsNotAvailable, *STORE_TROUBLE) as error:
+                trouble = Error(_stopped(str(explained(error)), taught, skip, dry_run))
+        self._report(node, taught, time.monotonic() - began, dry_run, trouble, **options)
+        if trouble:
+            raise trouble
+
+    def _report(
+        self, node: str, taught: Taught, seconds: float, dry_run: bool, trouble: Exception | None, **options: Any
+    ) -> None:
+        if options["json"]:
+            result = {
+                "node_id": node,
+                "dry_run": dry_run,
+                **asdict(taught),
+                "again": taught.patterns - taught.new,
+                "seconds": round(seconds, 3),
+                "sequences_per_second": round(taught.sequences / seconds, 1),
+                "error": str(trouble) if trouble else None,
+            }
+            self.print_json(result)
+        elif trouble is None:
+            fields = {
+                "node": node,
+                "sequences": taught.sequences,
+                "events": taught.events,
+                "patterns learned": taught.patterns,
+                "of them new": taught.new,
+                "seconds": round(seconds, 3),
+                "sequences a second": round(taught.sequences / seconds),
+            }
+            if dry_run:
+                fields = {name: fields[name] for name in ("sequences", "events", "seconds")}
+            self.print_fields(fields)
+        if taught.cut:
+            self.tell(f"Of {taught.cut} sequences only the last 1000 events count, as in a session")
+
+
+def _stopped(reason: str, taught: Taught, skip: int, dry_run: bool) -> str:
+    if dry_run:
+        return f"{reason}. {taught.sequences} sequences before that are right; nothing was learned"
+    return f"{reason}. {taught.sequences} sequences were learned and stay; go on with --skip {skip + taught.sequences}"
+
+
+def _sequences(lines: IO[bytes], file: str, node: str, skip: int, options: dict[str, Any]) -> Iterator[Sequence]:
+    match options["format"] or sequence_files.SUFFIXES.get(Path(file).suffix.lower()):
+        case "text":
+            return sequence_files.read_text(lines, skip=skip)
+        case "ndjson":
+            return sequence_files.read_ndjson(lines, skip=skip, dimension=lambda: dimension_of(node))
+        case "csv":
+            return sequence_files.read_csv(lines, skip=skip, columns=_columns(options))
+    raise WrongArguments(f"The name of {file!r} does not tell its format: say --format")
+
+
+def _columns(options: dict[str, Any]) -> Columns:
+    if not options["symbols"]:
+        raise WrongArguments("A table needs --symbols COLUMNS: what an event is made of")
+    if options["case"] is None and len(options["symbols"]) > 1:
+        raise WrongArguments("Without --case a row is a sequence, of the words of one column: name one in --symbols")
+    if len(options["delimiter"]) != 1:
+        raise WrongArguments("--delimiter is one character")
+    return Columns(
+        options["symbols"],
+        options["case"],
+        emotives=tuple(options["emotives"]),
+        metadata=tuple(options["metadata"]),
+        delimiter=options["delimiter"],
+    )
+
+
+@contextmanager
+def _opened(file: str) -> Iterator[IO[bytes]]:
+    if file == "-":
+        yield sys.stdin.buffer
+        return
+    try:
+        with Path(file).open("rb") as lines:
+            yield lines
+    except OSError as error:
+        raise Error(f"{file}: {error.strerror}") from error
+
+
+class _Interrupts:
+    """Ctrl-C at once while a file is read, but not before the end of a batch that is being learned."""
+
+    def __enter__(self) -> "_Interrupts":
+        self._held_back = self._came = False
+        self._before = signal.signal(signal.SIGINT, self._handle)
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        signal.signal(signal.SIGINT, self._before)
+
+    def _handle(self, number: int, frame: FrameType | None) -> None:
+        self._came = True
+        if not self._held_back:
+            raise KeyboardInterrupt
+
+    @contextmanager
+    def held_back(self) -> Iterator[None]:
+        self._held_back = True
+        try:
+            yield
+        finally:
+            self._held_back = False
+        if self._came:
+            raise KeyboardInterrupt
