@@ -8,7 +8,7 @@ from time import perf_counter
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 
-from katoproject import cors, identity
+from katoproject import cors, identity, logs
 from katoproject.console.middleware import console, is_for_console
 from katoproject.errors import STORE_TROUBLE, unavailable
 from katoproject.http import MAX_REQUEST_SIZE, error_answer
@@ -70,16 +70,26 @@ def envelope(get_response: Handler) -> Handler:
     def middleware(request: HttpRequest) -> HttpResponse:
         begun = perf_counter()
         is_operator = is_for_console(request)
-        board.enter()
-        try:
-            response = answer_operator(request) if is_operator else answer(request)
-        finally:
-            board.leave()
-        response["X-Trace-ID"] = request.META.get("HTTP_X_TRACE_ID") or f"kato-{uuid.uuid4().hex}"
-        response[identity.HEADER] = program
-        if not is_operator:
-            cors.add_headers(request, response)
-        requests.count(request, response, perf_counter() - begun)
+        trace_id = request.META.get("HTTP_X_TRACE_ID") or f"kato-{uuid.uuid4().hex}"
+        with logs.context(trace_id=trace_id):
+            board.enter()
+            try:
+                response = answer_operator(request) if is_operator else answer(request)
+            finally:
+                board.leave()
+            response["X-Trace-ID"] = trace_id
+            response[identity.HEADER] = program
+            if not is_operator:
+                cors.add_headers(request, response)
+            seconds = perf_counter() - begun
+            requests.count(request, response, seconds)
+            logs.request_answered(
+                method=str(request.method),
+                path=request.path,
+                status=response.status_code,
+                seconds=seconds,
+                client=request.META.get("REMOTE_ADDR", ""),
+            )
         return response
 
     return middleware
@@ -97,6 +107,7 @@ def _keep_session_of_header(request: HttpRequest, response: HttpResponse) -> Non
     except STORE_TROUBLE as error:
         log.warning("Could not keep session %s alive: %s", session_id, error)
         return
+    logs.about(session_id=session_id)
     response["X-Session-ID"] = session_id
 
 

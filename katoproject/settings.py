@@ -184,13 +184,14 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = ENV.max_request_size
 _HANDLERS: dict[str, dict[str, Any]] = {
     "stdout": {"class": "logging.StreamHandler", "stream": "ext://sys.stdout"},
     "stderr": {"class": "logging.StreamHandler", "stream": "ext://sys.stderr"},
-    "file": {"class": "logging.FileHandler", "filename": data_dir() / "kato.log", "delay": True},
+    # Opens the file anew when logrotate has moved it away.
+    "file": {"class": "logging.handlers.WatchedFileHandler", "filename": data_dir() / "kato.log", "delay": True},
 }
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {
-        "human": {"format": "%(asctime)s %(levelname)-7s %(name)s: %(message)s"},
+        "human": {"()": "katoproject.logs.HumanFormatter"},
         "json": {"()": "katoproject.logs.JsonFormatter"},
     },
     "handlers": {

@@ -18,12 +18,12 @@ from memory_app.recall import Memory, recall
 from sessions_app import cache
 from sessions_app.config import effective
 from sessions_app.errors import SessionNotFound
-from sessions_app.expiry import ALIVE, TOUCH_DUE
+from sessions_app.expiry import ALIVE
 from sessions_app.models import Stream
-from sessions_app.reading import admitted, window
+from sessions_app.reading import ADMISSION, admitted, window
 
 _STATE = f"""
-    SELECT {TOUCH_DUE}, version, node_id, config, {window(Stream.EVENTS, "stm_start", "stm_end")}
+    SELECT {ADMISSION}, version, config, {window(Stream.EVENTS, "stm_start", "stm_end")}
     FROM sessions_app_session WHERE id = %(id)s AND {ALIVE}
 """
 _STATE_OF_ANY = f"""
@@ -32,7 +32,7 @@ _STATE_OF_ANY = f"""
 """
 # What the last observation saw may differ from what the STM is now: learning empties the STM, the predictions stay.
 _COGNITION = f"""
-    SELECT {TOUCH_DUE}, version, node_id, config, time, {window(Stream.EVENTS, "stm_start", "stm_end")},
+    SELECT {ADMISSION}, version, config, time, {window(Stream.EVENTS, "stm_start", "stm_end")},
         {window(Stream.EVENTS, "seen_start", "seen_end")},
         (SELECT value::text FROM sessions_app_entry WHERE session_id = id AND stream = {Stream.EMOTIVES}
             AND position = seen_emotives_end AND position > seen_emotives_start)
@@ -57,7 +57,7 @@ class Cognition:
 
 def predictions(session_id: str) -> bytes:
     """JSON of `predictions`, `future_potentials` and `count` for the STM as it is. Raises SessionNotFound."""
-    version, node_id, config, events = admitted(session_id, execute_one(_STATE, {"id": session_id}))
+    node_id, version, config, events = admitted(session_id, execute_one(_STATE, {"id": session_id}))
     return _predict(session_id, version, node_id, config, events, view="predictions")
 
 
@@ -72,7 +72,7 @@ def preview(session_id: str) -> bytes:
 
 def cognition(session_id: str) -> Cognition:
     """Raises SessionNotFound."""
-    version, node_id, config, time, events, seen, emotives = admitted(
+    node_id, version, config, time, events, seen, emotives = admitted(
         session_id, execute_one(_COGNITION, {"id": session_id})
     )
     made = _predict(session_id, version, node_id, config, seen, view="cognition")

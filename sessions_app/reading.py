@@ -10,6 +10,7 @@ from typing import Any
 from pydantic_core import from_json, to_json
 
 from engine.observation import mean_emotives
+from katoproject import logs
 from katoproject.postgresql.statements import execute, execute_one
 from sessions_app import cache
 from sessions_app.errors import SessionNotFound
@@ -54,10 +55,15 @@ class SessionPage:
     total: int
 
 
+# What every read that is an access selects first.
+ADMISSION = f"{TOUCH_DUE}, node_id"
+
+
 def admitted(session_id: str, row: tuple[Any, ...] | None) -> tuple[Any, ...]:
-    """The row without its first column, which tells whether a touch is due; the touch is done."""
+    """The row from the node's id on: what is before it tells whether a touch is due, and the touch is done."""
     if row is None:
         raise SessionNotFound(session_id)
+    logs.about(node_id=row[1])
     if row[0]:
         touch(session_id=session_id)
     return row[1:]
@@ -77,8 +83,9 @@ _EMOTIVES = window(Stream.EMOTIVES, "seen_emotives_start", "seen_emotives_end")
 
 
 def _info_columns(deadline: str) -> str:
+    """What `_info` takes: the node first, as in what `admitted` answers."""
     return f"""
-        id, node_id, created_at, {deadline}, metadata::text, config,
+        node_id, id, created_at, {deadline}, metadata::text, config,
         GREATEST(0, floor(extract(epoch FROM {deadline} - clock_timestamp())))::bigint
     """
 
@@ -105,16 +112,16 @@ _POPULATION = f"""
            (SELECT count(*) FROM sessions_app_session WHERE NOT {ALIVE})
 """
 _COUNT_OF_NODE = f"SELECT count(*) FROM sessions_app_session WHERE {_OF_NODE}"
-_CONFIG = f"SELECT {TOUCH_DUE}, config FROM sessions_app_session WHERE id = %(id)s AND {ALIVE}"
-_EXISTS = f"SELECT {ALIVE} FROM sessions_app_session WHERE id = %(id)s"
+_CONFIG = f"SELECT {ADMISSION}, config FROM sessions_app_session WHERE id = %(id)s AND {ALIVE}"
+_EXISTS = f"SELECT node_id, {ALIVE} FROM sessions_app_session WHERE id = %(id)s"
 
 _STM = f"""
-    SELECT {TOUCH_DUE}, version, stm_end - stm_start,
+    SELECT {ADMISSION}, version, stm_end - stm_start,
         CASE WHEN stm_end - stm_start < {cache.WORTH_CACHING} THEN {_EVENTS} END
     FROM sessions_app_session WHERE id = %(id)s AND {ALIVE}
 """
 _PERCEPT = f"""
-    SELECT {TOUCH_DUE}, version, node_id, percept::text,
+    SELECT {ADMISSION}, version, percept::text,
         CASE WHEN seen_emotives_end - seen_emotives_start < {cache.WORTH_CACHING} THEN {_EMOTIVES} END
     FROM sessions_app_session WHERE id = %(id)s AND {ALIVE}
 """
@@ -125,7 +132,7 @@ _WHOLE_PERCEPT = f"SELECT version, percept::text, {_EMOTIVES} FROM sessions_app_
 
 
 def _info(row: tuple[Any, ...]) -> SessionInfo:
-    session_id, node_id, created_at, expires_at, metadata, config, seconds_left = row
+    node_id, session_id, created_at, expires_at, metadata, config, seconds_left = row
     return SessionInfo(session_id, node_id, created_at, expires_at, seconds_left, metadata.encode(), from_json(config))
 
 
@@ -136,7 +143,7 @@ def session(session_id: str) -> SessionInfo:
 
 def own_config(session_id: str) -> dict[str, Any]:
     """What the session itself sets. Raises SessionNotFound."""
-    [config] = admitted(session_id, execute_one(_CONFIG, {"id": session_id}))
+    _, config = admitted(session_id, execute_one(_CONFIG, {"id": session_id}))
     own: dict[str, Any] = from_json(config)
     return own
 
@@ -144,7 +151,11 @@ def own_config(session_id: str) -> dict[str, Any]:
 def existence(session_id: str) -> Existence:
     """Would a request be admitted now? Touches nothing; knows an expired session until its row is deleted."""
     row = None if "\0" in session_id else execute_one(_EXISTS, {"id": session_id})
-    return Existence(exists=bool(row and row[0]), expired=bool(row and not row[0]))
+    if row is None:
+        return Existence(exists=False, expired=False)
+    node_id, alive = row
+    logs.about(node_id=node_id)
+    return Existence(exists=alive, expired=not alive)
 
 
 def count() -> int:
@@ -168,7 +179,7 @@ def page(*, skip: int, limit: int, node_id: str | None) -> SessionPage:
 
 def short_term_memory(session_id: str) -> ShortTermMemory:
     """Raises SessionNotFound."""
-    version, length, events = admitted(session_id, execute_one(_STM, {"id": session_id}))
+    _, version, length, events = admitted(session_id, execute_one(_STM, {"id": session_id}))
     if events is not None:
         return ShortTermMemory(b"[%b]" % events.encode(), length)
     cached = cache.get(session_id, version, "stm")
@@ -185,7 +196,7 @@ def short_term_memory(session_id: str) -> ShortTermMemory:
 
 def percept(session_id: str) -> Percept:
     """The last observation, with the mean of all accumulated emotives (engine.md 2.5). Raises SessionNotFound."""
-    version, node_id, stored, emotives = admitted(session_id, execute_one(_PERCEPT, {"id": session_id}))
+    node_id, version, stored, emotives = admitted(session_id, execute_one(_PERCEPT, {"id": session_id}))
     if emotives is not None:
         return Percept(current_percept(stored, emotives), node_id)
     cached = cache.get(session_id, version, "percept")

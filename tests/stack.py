@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -114,7 +114,9 @@ class Stores:
 class WebServer:
     """The service as users run it: Granian, several worker processes, 8 threads each."""
 
-    def __init__(self, *, workers: int = 4, **environment: str) -> None:
+    def __init__(self, *, workers: int = 4, output: str | None = None, **environment: str) -> None:
+        """`output`: a file for what it prints."""
+        self._output = output
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self._workers = workers
@@ -133,12 +135,14 @@ class WebServer:
             manage(*command, **self._environment)
 
     def start(self) -> None:
-        self._process = subprocess.Popen(
-            web_command("127.0.0.1", self.port, self._workers),
-            cwd=PROJECT_DIR,
-            env=self._environment,
-            start_new_session=True,
-        )
+        with ExitStack() as opened:
+            self._process = subprocess.Popen(
+                web_command("127.0.0.1", self.port, self._workers),
+                cwd=PROJECT_DIR,
+                env=self._environment,
+                stdout=opened.enter_context(Path(self._output).open("ab")) if self._output else None,
+                start_new_session=True,
+            )
         eventually(self.all_workers_answer, "the web server comes up", seconds=START_LIMIT)
 
     def all_workers_answer(self) -> bool:

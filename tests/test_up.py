@@ -166,6 +166,11 @@ def test_events_are_served_on_both_loopback_families(service: Service) -> None:
             assert listener.next()["data"]["session_id"] == session_id
 
 
+def test_requests_are_seen_in_its_output(service: Service) -> None:
+    assert httpx.get(f"{service.url()}/health", headers={"X-Trace-ID": "seen-by-me"}).status_code == 200
+    eventually(lambda: "trace_id=seen-by-me method=GET path=/health status=200" in service.output, "the line is there")
+
+
 def test_it_says_where_everything_is(service: Service) -> None:
     summary = service.output[service.output.index("KATO is up") :]
     for what in (service.url(), f"{service.url()}/docs", str(service.data), "postgres.log", "redis.log", "Ctrl-C"):

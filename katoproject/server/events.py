@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import logging
 import time
+import uuid
 from collections import deque
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
@@ -12,7 +13,7 @@ from typing import Any
 
 from django.db import close_old_connections
 
-from katoproject import upkeep
+from katoproject import logs, upkeep
 from katoproject.errors import STORE_TROUBLE
 from sessions_app import events
 
@@ -149,13 +150,14 @@ class Hub:
             await asyncio.wait(self._connections, timeout=PATIENCE_AT_STOP)
 
     async def _serve(self, watcher: Any) -> None:
-        proto = watcher.proto
+        proto, begun, status = watcher.proto, time.monotonic(), 403
         try:
             await proto.receive()  # the handshake
             if self._closed or watcher.scope["path"] != PATH:
                 await proto.send({"type": "websocket.close"})  # before it was accepted: HTTP 403
                 return
             await proto.send({"type": "websocket.accept"})
+            status = 101
             client = Client(proto)
             self._join(client)
             try:
@@ -166,6 +168,14 @@ class Hub:
             log.exception("A connection to %s failed", PATH)
         finally:
             watcher.done()
+            self._log_connection(watcher.scope, status, time.monotonic() - begun)
+
+    def _log_connection(self, scope: Any, status: int, seconds: float) -> None:
+        [*_, given] = [None, *(value.decode("latin-1") for name, value in scope["headers"] if name == b"x-trace-id")]
+        with logs.context(trace_id=given or f"kato-{uuid.uuid4().hex}"):
+            logs.request_answered(
+                method="GET", path=scope["path"], status=status, seconds=seconds, client=scope["client"][0]
+            )
 
     def _join(self, client: Client) -> None:
         self._clients.add(client)

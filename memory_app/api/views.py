@@ -8,6 +8,7 @@ from drf_spectacular.utils import OpenApiParameter, extend_schema
 from pydantic_core import to_json
 
 from engine.naming import PATTERN_PREFIX, bare_name
+from katoproject import logs
 from katoproject.http import json_answer
 from katoproject.views import LeanView
 from memory_app import nodes
@@ -23,6 +24,12 @@ _NODE = [
 
 def node_of(request: HttpRequest) -> str:
     """The node that a request names by query, `X-Test-ID` or `X-Node-ID`, in this order."""
+    node_id = _named_node(request)
+    logs.about(node_id=node_id)
+    return node_id
+
+
+def _named_node(request: HttpRequest) -> str:
     if "node_id" in request.GET:
         return request.GET["node_id"]
     test_id: str | None = request.headers.get("X-Test-ID")

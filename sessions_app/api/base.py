@@ -9,6 +9,7 @@ from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from rest_framework.request import Request
 
+from katoproject import logs
 from katoproject.http import InvalidRequest, json_answer
 from katoproject.monitoring import counters
 from katoproject.views import LeanView
@@ -31,6 +32,7 @@ class SessionView(LeanView):
         # What no session is called: PostgreSQL cannot be asked for a NUL, an index entry cannot hold any length.
         if "\0" in kwargs["session_id"] or len(kwargs["session_id"]) > MAX_ID_LENGTH:
             raise SessionNotFound(kwargs["session_id"])
+        logs.about(session_id=kwargs["session_id"])
 
     def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:
         response = super().finalize_response(request, response, *args, **kwargs)

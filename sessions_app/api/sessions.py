@@ -9,6 +9,7 @@ from pydantic import Field, TypeAdapter
 from pydantic_core import from_json, to_json
 from rest_framework.request import Request
 
+from katoproject import logs
 from katoproject.http import error_answer, json_answer, parse_body, parse_query, read_raw_body
 from katoproject.views import LeanView
 from sessions_app import config as session_config
@@ -106,7 +107,7 @@ class OneSession(SessionView):
 
 class Exists(SessionView):
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
-        pass  # an id that cannot be is no error here: it does not exist
+        logs.about(session_id=kwargs["session_id"])  # one that cannot be is no error here: it does not exist
 
     @extend_schema(
         summary="Whether a session lives; never extends it", responses={200: shapes.ExistsAnswer, **errors()}

@@ -36,6 +36,8 @@ class Job(models.Model):
     kind = TextFieldInC(choices=Kind.choices)
     node_id = TextFieldInC()
     session_id = TextFieldInC(null=True)
+    # Of the request that asked for it: what is logged about the job carries it too.
+    trace_id = models.TextField(null=True)
     parameters = VerbatimJSONField()
     state = TextFieldInC(choices=State.choices, db_default=State.WAITING.value)
     total = models.BigIntegerField()

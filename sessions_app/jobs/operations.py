@@ -9,6 +9,7 @@ from typing import Any
 from django.db import transaction
 from django.db.models.functions import Now
 
+from katoproject import logs
 from katoproject.postgresql.statements import execute
 from sessions_app.errors import JobFinished, JobNotFound
 from sessions_app.jobs.delivery import GRACE, deliver, deliver_on_commit
@@ -17,8 +18,8 @@ from sessions_app.operations.sql import json_text
 
 _ACCEPT = f"""
     INSERT INTO sessions_app_job
-        (id, kind, node_id, session_id, parameters, total, created_at, waiting_since, due_at)
-    VALUES (%(id)s, %(kind)s, %(node_id)s, %(session_id)s, %(parameters)s::json, %(total)s,
+        (id, kind, node_id, session_id, trace_id, parameters, total, created_at, waiting_since, due_at)
+    VALUES (%(id)s, %(kind)s, %(node_id)s, %(session_id)s, %(trace_id)s, %(parameters)s::json, %(total)s,
             now(), now(), now() + {GRACE})
 """
 _AGAIN = f"""
@@ -81,6 +82,7 @@ def accept(
 ) -> Job:
     """Make a job of `total` units, in the transaction of its cause; a worker hears of it when that commits."""
     job_id = f"job-{uuid.uuid4().hex}-{time_ns() // 1_000_000}"
+    logs.about(job_id=job_id, node_id=node_id)
     execute(
         _ACCEPT,
         {
@@ -88,6 +90,7 @@ def accept(
             "kind": kind.value,
             "node_id": node_id,
             "session_id": session_id,
+            "trace_id": logs.trace_id(),
             "parameters": json_text(parameters),
             "total": total,
         },
@@ -103,6 +106,7 @@ def find(job_id: str) -> Job:
     job = None if "\0" in job_id else Job.objects.filter(id=job_id).first()
     if job is None:
         raise JobNotFound(job_id)
+    logs.about(job_id=job_id, node_id=job.node_id)
     return job
 
 

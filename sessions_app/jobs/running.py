@@ -12,13 +12,14 @@ from django.db import transaction
 from pydantic import ValidationError
 
 from engine.vectors import VectorDimensionError
+from katoproject import logs
 from katoproject.postgresql.locks import alone
 from katoproject.postgresql.statements import execute, execute_one
 from memory_app.vectors import VectorsNotAvailable
 from sessions_app.errors import InvalidConfiguration, SessionNotFound
 from sessions_app.jobs.delivery import GRACE, deliver, lock_name
 from sessions_app.jobs.kinds import STEPS
-from sessions_app.jobs.models import Job, State
+from sessions_app.jobs.models import UNFINISHED, Job, State
 from sessions_app.jobs.operations import BLOCKED, deliver_freed_on_commit, find
 
 log = logging.getLogger(__name__)
@@ -87,29 +88,53 @@ def run(job_id: str) -> None:
 
 
 def _work_on(job_id: str) -> bool:
-    """Do steps for a slice of time; whether there are more to do at once."""
-    end_of_slice = time.monotonic() + TIME_SLICE
+    """Work on the job for a slice of time, and leave a line if that ends it; whether there is more to do at once."""
     job = find(job_id)
+    with logs.context(trace_id=job.trace_id, job_id=job_id, session_id=job.session_id, node_id=job.node_id):
+        goes_on = _do_steps(job)
+        if not goes_on:
+            _log_end(job_id)
+    return goes_on
+
+
+def _do_steps(job: Job) -> bool:
+    end_of_slice = time.monotonic() + TIME_SLICE
     try:
         if job.attempts > MAX_ATTEMPTS:
             raise WorkersEnded
         while not _step(job):
             if time.monotonic() > end_of_slice:
-                return bool(execute(_GIVE_TURN, {"id": job_id}))
-            job = find(job_id)
-        log.info("Job %s (%s) is done", job_id, job.kind)
+                return bool(execute(_GIVE_TURN, {"id": job.id}))
+            job = find(job.id)
     except Stopped:
-        log.info("Job %s (%s) was stopped", job_id, job.kind)
+        pass  # somebody else knows how it ends
     except REFUSALS as error:
         _fail(job, str(error))
     except Exception as error:
-        log.exception("Job %s (%s) failed in attempt %d", job_id, job.kind, job.attempts)
+        log.exception("Attempt %d of a job failed", job.attempts)
         reason = f"{type(error).__name__}: {error}"
         if job.attempts >= MAX_ATTEMPTS:
             _fail(job, reason)
         else:
-            execute(_BACK_OFF, {"id": job_id, "error": reason})
+            execute(_BACK_OFF, {"id": job.id, "error": reason})
     return False
+
+
+def _log_end(job_id: str) -> None:
+    """The one line of a job: that it is done, failed, or was cancelled while this worker was at it."""
+    job = Job.objects.only("kind", "state", "done", "attempts", "error", "started_at", "finished_at").get(id=job_id)
+    if job.state in UNFINISHED or job.started_at is None or job.finished_at is None:
+        return
+    fields = {
+        "kind": job.kind,
+        "status": job.state,
+        "duration_ms": round((job.finished_at - job.started_at).total_seconds() * 1000, 2),
+        "done": job.done,
+        "attempts": job.attempts,
+        "error": job.error,
+    }
+    level = logging.WARNING if job.state == State.FAILED else logging.INFO
+    log.log(level, "Job ended", extra={"fields": fields})
 
 
 @transaction.atomic
@@ -128,5 +153,4 @@ def _step(job: Job) -> bool:
 @transaction.atomic
 def _fail(job: Job, reason: str) -> None:
     if execute(_FAIL, {"id": job.id, "error": reason}):
-        log.warning("Job %s (%s) failed: %s", job.id, job.kind, reason)
         deliver_freed_on_commit(job.id)

@@ -5,7 +5,8 @@ from typing import Any
 from django.db import transaction
 
 import memory_app.nodes
-from katoproject.postgresql.statements import execute_one
+from katoproject import logs
+from katoproject.postgresql.statements import Parameters, execute_one
 from sessions_app import cache
 from sessions_app.errors import SessionNotFound
 from sessions_app.expiry import ALIVE, HELD_DEADLINE, TOUCHED_DEADLINE
@@ -14,21 +15,21 @@ from sessions_app.operations.sql import CACHED_VERSION, NEXT_VERSION, json_text
 _TOUCH = f"""
     UPDATE sessions_app_session SET expires_at = {TOUCHED_DEADLINE} WHERE id = %(id)s AND {ALIVE} RETURNING node_id
 """
-_HOLD = f"UPDATE sessions_app_session SET expires_at = {HELD_DEADLINE} WHERE id = %(id)s AND {ALIVE} RETURNING id"
+_HOLD = f"UPDATE sessions_app_session SET expires_at = {HELD_DEADLINE} WHERE id = %(id)s AND {ALIVE} RETURNING node_id"
 _EXTEND = f"""
     UPDATE sessions_app_session
     SET expires_at = clock_timestamp() + make_interval(secs => %(ttl)s),
         extended_until = clock_timestamp() + make_interval(secs => %(ttl)s)
-    WHERE id = %(id)s AND {ALIVE} RETURNING id
+    WHERE id = %(id)s AND {ALIVE} RETURNING node_id
 """
 # Not the present moment: a request that began before this one and waits for the row has a `now()` before that, would
 # find the session alive, and touch it. No request began before the session's creation.
-_EXPIRE = f"UPDATE sessions_app_session SET expires_at = created_at WHERE id = %(id)s AND {ALIVE} RETURNING id"
+_EXPIRE = f"UPDATE sessions_app_session SET expires_at = created_at WHERE id = %(id)s AND {ALIVE} RETURNING node_id"
 _UPDATE_CONFIG = f"""
     UPDATE sessions_app_session
     SET config = (config || %(changed)s::jsonb) - %(removed)s::text[], version = {NEXT_VERSION},
         expires_at = {TOUCHED_DEADLINE}
-    WHERE id = %(id)s AND {ALIVE} RETURNING {CACHED_VERSION}
+    WHERE id = %(id)s AND {ALIVE} RETURNING node_id, {CACHED_VERSION}
 """
 # The rows of an observation that commits while this waits for the lock are not seen by its DELETE, but they are outside
 # the new windows, so no reader sees them either; the next trim takes them.
@@ -45,44 +46,46 @@ _CLEAR = f"""
     ), emptied AS (
         DELETE FROM sessions_app_entry USING session WHERE session_id = session.id
     )
-    SELECT version, node_id FROM session
+    SELECT node_id, version FROM session
 """
+
+
+def _change(statement: str, parameters: Parameters) -> list[Any]:
+    """What the statement returns, the node first. Raises SessionNotFound where it found no session that lives."""
+    row = execute_one(statement, parameters)
+    if row is None:
+        raise SessionNotFound(parameters["id"])
+    logs.about(node_id=row[0])
+    return list(row)
 
 
 def touch(*, session_id: str) -> str:
     """Keep the session alive for another `ttl_seconds`; answers its node. Raises SessionNotFound."""
-    row = execute_one(_TOUCH, {"id": session_id})
-    if row is None:
-        raise SessionNotFound(session_id)
-    return str(row[0])
+    [node_id] = _change(_TOUCH, {"id": session_id})
+    return str(node_id)
 
 
 def hold(*, session_id: str) -> None:
     """Keep the session alive, for everybody, while a long batch on it runs. Raises SessionNotFound."""
-    if execute_one(_HOLD, {"id": session_id}) is None:
-        raise SessionNotFound(session_id)
+    _change(_HOLD, {"id": session_id})
 
 
 def extend(*, session_id: str, ttl_seconds: int) -> None:
     """Let the session live exactly `ttl_seconds` from now, or longer if it is touched. Raises SessionNotFound."""
-    if execute_one(_EXTEND, {"id": session_id, "ttl": ttl_seconds}) is None:
-        raise SessionNotFound(session_id)
+    _change(_EXTEND, {"id": session_id, "ttl": ttl_seconds})
 
 
 def expire(*, session_id: str) -> None:
     """Let the session's time run out now; its row goes with those of other expired ones. Raises SessionNotFound."""
-    if execute_one(_EXPIRE, {"id": session_id}) is None:
-        raise SessionNotFound(session_id)
+    _change(_EXPIRE, {"id": session_id})
 
 
 def update_config(*, session_id: str, changes: dict[str, Any]) -> None:
     """Merge `changes` (from `config.validate`) into the session's own configuration. Raises SessionNotFound."""
     changed = {key: value for key, value in changes.items() if value is not None}
     removed = [key for key, value in changes.items() if value is None]
-    row = execute_one(_UPDATE_CONFIG, {"id": session_id, "changed": json_text(changed), "removed": removed})
-    if row is None:
-        raise SessionNotFound(session_id)
-    cache.forget_on_commit(session_id, row[0])
+    _, cached_version = _change(_UPDATE_CONFIG, {"id": session_id, "changed": json_text(changed), "removed": removed})
+    cache.forget_on_commit(session_id, cached_version)
 
 
 @transaction.atomic
@@ -97,9 +100,6 @@ def clear_stm(*, session_id: str) -> str:
 
     Vectors that wait to be learned are forgotten with the events that they belong to.
     """
-    row = execute_one(_CLEAR, {"id": session_id})
-    if row is None:
-        raise SessionNotFound(session_id)
-    version, node_id = row
+    node_id, version = _change(_CLEAR, {"id": session_id})
     cache.forget_on_commit(session_id, version)
     return str(node_id)

@@ -6,6 +6,7 @@ from datetime import datetime
 from time import time_ns
 from typing import Any
 
+from katoproject import logs
 from katoproject.postgresql.statements import execute
 from sessions_app import events
 from sessions_app.expiry import FIRST_DEADLINE
@@ -45,6 +46,7 @@ def new_session_id() -> str:
 def create(*, node_id: str, ttl_seconds: int, config: dict[str, Any], metadata: dict[str, Any]) -> SessionInfo:
     """Create a session that lives `ttl_seconds` from its last access; `config` as `config.validate` returned it."""
     session_id = new_session_id()
+    logs.about(session_id=session_id, node_id=node_id)
     own = {key: value for key, value in config.items() if value is not None}
     given = json_text(metadata)
     [(created_at, expires_at)] = execute(

@@ -2,15 +2,16 @@
 
 from django.db import transaction
 
+from katoproject import logs
 from katoproject.postgresql.statements import execute, execute_one
 from sessions_app import cache, events
 from sessions_app.errors import SessionNotFound
 from sessions_app.expiry import ALIVE
 
 _DELETE = f"""
-    WITH session AS (DELETE FROM sessions_app_session WHERE id = %(id)s AND {ALIVE} RETURNING id, version),
+    WITH session AS (DELETE FROM sessions_app_session WHERE id = %(id)s AND {ALIVE} RETURNING id, node_id, version),
     announced AS ({events.record(events.Kind.DELETED, "id, NULL, clock_timestamp() FROM session")})
-    SELECT version FROM session
+    SELECT version, node_id FROM session
 """
 _DELETE_ENTRIES = "DELETE FROM sessions_app_entry WHERE session_id = ANY(%(ids)s)"
 
@@ -33,9 +34,11 @@ def delete(*, session_id: str) -> None:
     row = execute_one(_DELETE, {"id": session_id})
     if row is None:
         raise SessionNotFound(session_id)
+    version, node_id = row
+    logs.about(node_id=node_id)
     # A statement of its own, because it must see what was committed while the first one waited for the row lock.
     execute(_DELETE_ENTRIES, {"ids": [session_id]})
-    cache.forget_on_commit(session_id, row[0])
+    cache.forget_on_commit(session_id, version)
 
 
 @transaction.atomic

@@ -4,6 +4,7 @@ from pydantic_core import from_json
 
 import memory_app.learning
 from engine.vectors import NamedVector
+from katoproject import logs
 from katoproject.postgresql.statements import execute, execute_one
 from memory_app.vectors import NodeVectors
 from sessions_app import cache
@@ -67,6 +68,7 @@ class LockedSession(SessionState):
         if row is None:
             raise SessionNotFound(session_id)
         node_id: str = row[0]
+        logs.about(node_id=node_id)
         super().__init__(node_id, effective(from_json(row[1])), NodeVectors(node_id))
         self.id = session_id
         self.time, self.percept = row[2:4]

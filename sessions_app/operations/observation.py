@@ -6,6 +6,7 @@ from django.db import DatabaseError, transaction
 
 from engine.observation import make_event
 from engine.stm import STM_LIMIT
+from katoproject import logs
 from katoproject.postgresql.statements import Parameters, execute_one
 from sessions_app import cache, config
 from sessions_app.expiry import ALIVE, TOUCHED_DEADLINE
@@ -76,6 +77,7 @@ def observe(*, session_id: str, observation: Observation) -> tuple[str, Observed
     if row is None:
         return _observe_in_steps(session_id, observation)
     node_id, time, stm_length, appended, cached_version = row
+    logs.about(node_id=node_id)
     cache.forget_on_commit(session_id, cached_version)
     _tidy(session_id, appended, parameters)
     return node_id, Observed(observation.unique_id, stm_length, time)
