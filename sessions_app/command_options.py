@@ -51,7 +51,7 @@ def add_config_arguments(parser: argparse.ArgumentParser, keys: Iterable[str]) -
             case "boolean":
                 kind = {"action": argparse.BooleanOptionalAction}
             case "array":
-                kind = {"nargs": "+", "choices": rule.schema["items"]["enum"]}
+                kind = {"type": names, "metavar": "NAMES"}
             case "string":
                 kind = {"metavar": "NAME"}
             case number:

@@ -4,14 +4,16 @@ Predictions depend on the session at one version and on the node at one version,
 again, they cost what a read costs.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from operator import attrgetter
+from typing import Any
 
-from pydantic_core import from_json
+from pydantic_core import from_json, to_json
 
+from engine.observation import make_event
 from engine.predict import Prediction
-from engine.stm import state
+from engine.stm import STM_LIMIT, state
 from katoproject.postgresql.statements import execute_one
 from memory_app.index import NodeVersion
 from memory_app.recall import Memory, recall
@@ -61,13 +63,33 @@ def predictions(session_id: str) -> bytes:
     return _predict(session_id, version, node_id, config, events, view="predictions")
 
 
-def preview(session_id: str) -> bytes:
-    """As `predictions`, but of any session there still is, which it does not keep alive. Raises SessionNotFound."""
+def preview(session_id: str, changes: Mapping[str, Any] | None = None) -> bytes:
+    """As `predictions`, but of any session there still is, which it does not keep alive.
+
+    `changes`: settings (from `config.validate`) as if the session had them. Raises SessionNotFound.
+    """
     row = execute_one(_STATE_OF_ANY, {"id": session_id})
     if row is None:
         raise SessionNotFound(session_id)
     version, node_id, config, events = row
-    return _predict(session_id, version, node_id, config, events, view="predictions")
+    if not changes:
+        return _predict(session_id, version, node_id, config, events, view="predictions")
+    stm = from_json(f"[{events}]")
+    return _whole(recall(node_id).predict(stm, effective({**from_json(config), **changes})))
+
+
+def imagine(*, node_id: str, config: Mapping[str, Any], events: Iterable[list[str]]) -> bytes:
+    """As `predictions`, for a session that would have observed these events; nothing is stored."""
+    in_force = effective(config)
+    made = (make_event(strings, sort_symbols=in_force["sort_symbols"]) for strings in events)
+    stm = [event for event in made if event][-STM_LIMIT:]
+    return _whole(recall(node_id).predict(stm, in_force))
+
+
+def answer(session_id: str, predictions: bytes) -> bytes:
+    """The body of `GET /sessions/{id}/predictions`."""
+    rest = to_json({"session_id": session_id, "processor_id": None, "time": None, "unique_id": None})
+    return b"%b,%b" % (predictions.removesuffix(b"}"), rest.removeprefix(b"{"))
 
 
 def cognition(session_id: str) -> Cognition:

@@ -98,11 +98,7 @@ class Predictions(SessionView):
         responses={200: prediction_shapes.PredictionsAnswer, **errors(404)},
     )
     def get(self, request: HttpRequest, session_id: str) -> HttpResponse:
-        predicted = predicting.predictions(session_id)
-        return json_answer(
-            b'%b,"session_id":%b,"processor_id":null,"time":null,"unique_id":null}'
-            % (predicted.removesuffix(b"}"), to_json(session_id))
-        )
+        return json_answer(predicting.answer(session_id, predicting.predictions(session_id)))
 
 
 class CognitionData(SessionView):

@@ -1,0 +1,119 @@
+"""`manage.py predict`: what a node makes of some events, or of a session's STM."""
+
+from collections import Counter
+from typing import Any
+
+from django.core.management.base import CommandParser
+from pydantic_core import from_json
+from rich.box import SIMPLE_HEAD
+from rich.table import Table
+from rich.text import Text
+
+from katoproject.terminal import Command as TerminalCommand
+from katoproject.terminal import WrongArguments, add_json_argument, readable
+from sessions_app import predicting
+from sessions_app.command_options import add_config_arguments, given_config, names, node_id
+
+CONFIG = (
+    "recall_threshold",
+    "max_predictions",
+    "rank_sort_algo",
+    "sort_symbols",
+    "use_token_matching",
+    "fuzzy_token_threshold",
+    "affinity_emotive",
+    "filter_pipeline",
+    "length_min_ratio",
+    "length_max_ratio",
+    "jaccard_threshold",
+    "jaccard_min_overlap",
+    "minhash_threshold",
+    "minhash_bands",
+    "minhash_rows",
+    "minhash_num_hashes",
+)
+# Of a prediction, besides what it is ranked by.
+FIGURES = ("similarity", "frequency")
+STYLES = {"past": "dim", "present": "green", "missing": "yellow", "extras": "magenta", "future": "cyan"}
+
+Events = list[list[str]]
+
+_HELP = """\
+Tell what a node predicts: which patterns match, what of them is past, present, missing and future, and what is extra.
+
+Of the events that are given, oldest first, as if a new session had observed them; or of the STM of a session, whether
+it is alive or expired. Nothing is stored, and the session is not kept alive. The symbols of an event stand together
+with commas between; one that has a comma itself stands in double quotes.
+"""
+
+
+class Command(TerminalCommand):
+    help = _HELP
+    examples = """
+  manage.py predict --node shop coffee milk,sugar
+  manage.py predict --node shop coffee --recall-threshold 0.5 --max-predictions 3
+  manage.py predict --node orders '"order, in writing",bob' --rank-sort-algo similarity
+  manage.py predict --session session-0a1b… --json
+"""
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        whose = parser.add_mutually_exclusive_group(required=True)
+        whose.add_argument("--node", type=node_id, help="predict from the events given")
+        whose.add_argument("--session", metavar="ID", help="predict from this session's STM, with its configuration")
+        parser.add_argument("events", nargs="*", type=names, metavar="EVENT", help="symbols, with commas between")
+        add_json_argument(parser)
+        add_config_arguments(parser, CONFIG)
+        parser.set_defaults(perform=self._predict)
+
+    def _predict(self, node: str | None, session: str | None, events: Events, json: bool, **options: Any) -> None:
+        config = given_config(options, CONFIG)
+        if session is not None:
+            if events:
+                raise WrongArguments("A session has its own events: give either --session or events")
+            predicted = predicting.preview(session, config)
+            answer = predicting.answer(session, predicted)
+        else:
+            assert node is not None
+            if not any(events):
+                raise WrongArguments("Without a session there must be an event to predict from")
+            answer = predicted = predicting.imagine(node_id=node, config=config, events=events)
+        if json:
+            self.stdout.write(answer.decode())
+        else:
+            self._show(from_json(predicted), config.get("rank_sort_algo", "potential"))
+
+    def _show(self, predicted: dict[str, Any], rank: str) -> None:
+        if not predicted["count"]:
+            self.tell("No pattern matches")
+            return
+        figures = list(dict.fromkeys((rank, *FIGURES)))
+        table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False)
+        for name in ("", *figures):
+            table.add_column(name, justify="right")
+        for name, style in STYLES.items():
+            table.add_column(Text(name, style=style), overflow="fold")
+        table.add_column("pattern", overflow="fold")
+        for number, prediction in enumerate(predicted["predictions"], start=1):
+            table.add_row(
+                str(number),
+                *(readable(prediction[name]) for name in figures),
+                *(_coloured(prediction, name) for name in STYLES),
+                prediction["name"],
+            )
+        self._console().print(table)
+
+
+def _coloured(prediction: dict[str, Any], field: str) -> Text:
+    """`kettle → boil → cup,tea`. What is missing of the present stands in its own colour there too."""
+    text = Text()
+    events: Events = prediction[field]
+    for event, missing in zip(events, prediction["missing"] if field == "present" else [[]] * len(events), strict=True):
+        if not event:
+            continue
+        text.append(" → " if text else "", style="dim")
+        left = Counter(missing)
+        for position, symbol in enumerate(event):
+            text.append("," if position else "")
+            text.append(readable(symbol), style=STYLES["missing" if left[symbol] > 0 else field])
+            left[symbol] -= 1
+    return text
