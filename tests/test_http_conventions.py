@@ -162,4 +162,6 @@ def test_the_documentation_pages_need_nothing_from_elsewhere(client: httpx.Clien
         for asset in assets:
             assert asset.startswith("/"), f"{page} loads {asset} from elsewhere"
             assert client.get(asset).status_code == 200
+    # Redoc's own script would load a logo.
+    assert "Content-Security-Policy\" content=\"connect-src 'self'" in client.get("/redoc").text
     assert client.get("/docs/oauth2-redirect", follow_redirects=True).status_code == 200
