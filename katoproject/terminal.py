@@ -8,17 +8,22 @@ Exit status: 0 it is done; 1 the answer is no (not found, broken, not reachable)
 
 import argparse
 import logging
+import re
+import shutil
 import sys
+import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import IO, Any, cast
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser, DjangoHelpFormatter
 from django.db import ProgrammingError
 from psycopg.errors import UndefinedColumn, UndefinedTable
-from pydantic_core import to_json
+from pydantic import ValidationError
+from pydantic_core import from_json, to_json
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
@@ -100,7 +105,14 @@ class Command(BaseCommand):
         self._no_color = options["no_color"]
         try:
             return super().execute(*args, **options)
-        except (InvalidConfiguration, InvalidRequest, ProgrammingError, *REFUSALS, *STORE_TROUBLE) as error:
+        except (
+            InvalidConfiguration,
+            InvalidRequest,
+            ValidationError,
+            ProgrammingError,
+            *REFUSALS,
+            *STORE_TROUBLE,
+        ) as error:
             raise explained(error) from error
 
     def handle(self, *args: Any, perform: Callable[..., None], **options: Any) -> None:
@@ -140,6 +152,44 @@ class Command(BaseCommand):
         return Console(file=cast(IO[str], self.stdout), width=width, highlight=False, no_color=self._no_color or None)
 
 
+@contextmanager
+def rewindable(file: str) -> Iterator[IO[bytes]]:
+    """A file that can be read twice: `-` is standard input, of which a copy is kept on disk. Raises Error."""
+    if file != "-":
+        try:
+            with Path(file).open("rb") as lines:
+                yield lines
+        except OSError as error:
+            raise Error(str(error)) from error
+        return
+    with tempfile.TemporaryFile() as copy:
+        shutil.copyfileobj(sys.stdin.buffer, copy)
+        copy.seek(0)
+        yield copy
+
+
+def json_object(text: str) -> dict[str, Any]:
+    """The type of an argument."""
+    try:
+        value = from_json(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"not JSON: {error}") from None
+    if not isinstance(value, dict):
+        raise argparse.ArgumentTypeError("not a JSON object")
+    return value
+
+
+def whole_number(*, least: int = 0, most: int = 2**31) -> Callable[[str], int]:
+    """The type of an argument."""
+
+    def parse(text: str) -> int:
+        if not re.fullmatch(r"-?[0-9]{1,18}", text) or not least <= int(text) <= most:
+            raise argparse.ArgumentTypeError(f"{text!r} is not a whole number between {least} and {most}")
+        return int(text)
+
+    return parse
+
+
 def add_json_argument(parser: argparse.ArgumentParser, *, lines: bool = False) -> None:
     text = "print JSON, one object per line" if lines else "print the result as one JSON document"
     parser.add_argument("--json", action="store_true", help=text)
@@ -163,6 +213,8 @@ def explained(error: Exception) -> CommandError:
             return WrongArguments("; ".join(f"config.{key}: {problem}" for key, problem in error.problems.items()))
         case InvalidRequest():
             return WrongArguments("; ".join(f"{_place(one['loc'])}: {one['msg']}" for one in error.problems))
+        case ValidationError():
+            return WrongArguments("; ".join(f"{_place(one['loc'])}: {one['msg']}" for one in error.errors()))
         case ProgrammingError():
             if isinstance(error.__cause__, UndefinedTable | UndefinedColumn):
                 return Error(f"The database is not up to date ({_first_line(error)}): run `manage.py migrate`")
@@ -205,7 +257,7 @@ def readable(value: Any) -> str:
         case datetime():
             return value.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S")
     text = value if isinstance(value, str) else to_json(value).decode()
-    return "".join(one if one.isprintable() or one == "\u00a0" else ascii(one)[1:-1] for one in text)
+    return "".join(one if one.isprintable() else ascii(one)[1:-1] for one in text.replace("\u00a0", " "))
 
 
 class _Speed(ProgressColumn):

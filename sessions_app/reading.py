@@ -158,9 +158,9 @@ def existence(session_id: str) -> Existence:
     return Existence(exists=alive, expired=not alive)
 
 
-def count() -> int:
-    """Sessions alive at this moment, exactly (R22)."""
-    [(number,)] = execute(_COUNT, {})
+def count(*, node_id: str | None = None) -> int:
+    """Sessions alive at this moment, of one node or of all, exactly (R22)."""
+    [(number,)] = execute(_COUNT if node_id is None else _COUNT_OF_NODE, {"node_id": node_id})
     return int(number)
 
 
@@ -171,10 +171,9 @@ def population() -> Population:
 
 def page(*, skip: int, limit: int, node_id: str | None) -> SessionPage:
     """Sessions alive, newest first, of one node or of all; none of them is touched."""
-    page, total_of = (_PAGE, _COUNT) if node_id is None else (_PAGE_OF_NODE, _COUNT_OF_NODE)
+    page = _PAGE if node_id is None else _PAGE_OF_NODE
     rows = execute(page, {"skip": skip, "limit": limit, "node_id": node_id})
-    [(total,)] = execute(total_of, {"node_id": node_id})
-    return SessionPage([_info(row) for row in rows], total)
+    return SessionPage([_info(row) for row in rows], count(node_id=node_id))
 
 
 def short_term_memory(session_id: str) -> ShortTermMemory:

@@ -25,7 +25,8 @@ _NODE = TypeAdapter(shapes.NodeId)
 _TTL = TypeAdapter(Annotated[int, Field(ge=1, le=shapes.MAX_TTL)])
 
 
-def _session(info: operations.SessionInfo) -> dict[str, Any]:
+def described(info: operations.SessionInfo) -> dict[str, Any]:
+    """What a client is told about a session."""
     return {
         "session_id": info.session_id,
         "node_id": info.node_id,
@@ -56,7 +57,7 @@ class Sessions(LeanView):
                 config=config,
                 metadata=given.metadata or {},
             )
-            return to_json(_session(info))
+            return to_json(described(info))
 
         return answer_once(request, scope_of_node(given.node_id), perform, body=body)
 
@@ -70,7 +71,7 @@ class Sessions(LeanView):
         limit = parse_query(request, "limit", _LIMIT, 100)
         node_id = parse_query(request, "node_id", _NODE, None)
         page = reading.page(skip=skip, limit=limit, node_id=node_id)
-        sessions = [_session(info) for info in page.sessions]
+        sessions = [described(info) for info in page.sessions]
         return json_answer(to_json({"sessions": sessions, "total": page.total, "skip": skip, "limit": limit}))
 
 
@@ -97,7 +98,7 @@ class OneSession(SessionView):
             info = reading.session(session_id)
         except SessionNotFound as error:
             return error_answer(str(error), 404)  # E1 here, E3 everywhere else (Q15)
-        return json_answer(to_json(_session(info)))
+        return json_answer(to_json(described(info)))
 
     @extend_schema(summary="Delete a session", responses={200: shapes.DeletedAnswer, **errors(404)})
     def delete(self, request: HttpRequest, session_id: str) -> HttpResponse:

@@ -10,11 +10,14 @@ from sessions_app.operations.creation import SessionInfo, create
 from sessions_app.operations.deletion import delete, delete_expired
 from sessions_app.operations.learning import Learned, learn
 from sessions_app.operations.observation import observe
+from sessions_app.operations.restoration import Restored, SavedSession, restore
 from sessions_app.operations.sequence import SequenceObserved, observe_sequence
 from sessions_app.operations.training import train
 
 __all__ = [
     "Learned",
+    "Restored",
+    "SavedSession",
     "SequenceObserved",
     "SessionInfo",
     "clear_all",
@@ -28,6 +31,7 @@ __all__ = [
     "learn",
     "observe",
     "observe_sequence",
+    "restore",
     "touch",
     "train",
     "update_config",

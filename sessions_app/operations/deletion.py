@@ -3,7 +3,7 @@
 from django.db import transaction
 
 from katoproject import logs
-from katoproject.postgresql.statements import execute, execute_one
+from katoproject.postgresql.statements import Parameters, execute, execute_one
 from sessions_app import cache, events
 from sessions_app.errors import SessionNotFound
 from sessions_app.expiry import ALIVE
@@ -15,17 +15,25 @@ _DELETE = f"""
 """
 _DELETE_ENTRIES = "DELETE FROM sessions_app_entry WHERE session_id = ANY(%(ids)s)"
 
+
+def _delete_those(condition: str) -> str:
+    """Of sessions whose time has run out."""
+    return f"""
+        WITH session AS (DELETE FROM sessions_app_session WHERE {condition} RETURNING id, expires_at),
+        announced AS ({events.record(events.Kind.EXPIRED, "id, NULL, expires_at FROM session")})
+        SELECT id FROM session
+    """
+
+
+_DELETE_IF_EXPIRED = _delete_those(f"id = ANY(%(ids)s) AND NOT ({ALIVE})")
 # SKIP LOCKED: a session that somebody works on is not waited for. If that somebody was admitted before the deadline, he
 # has moved it by the time his lock is gone.
-_DELETE_EXPIRED = f"""
-    WITH session AS (
-        DELETE FROM sessions_app_session WHERE id = ANY(ARRAY(
-            SELECT id FROM sessions_app_session WHERE expires_at <= now()
-            ORDER BY expires_at LIMIT %(limit)s FOR UPDATE SKIP LOCKED
-        )) RETURNING id, expires_at
-    ), announced AS ({events.record(events.Kind.EXPIRED, "id, NULL, expires_at FROM session")})
-    SELECT id FROM session
-"""
+_DELETE_EXPIRED = _delete_those("""
+    id = ANY(ARRAY(
+        SELECT id FROM sessions_app_session WHERE expires_at <= now()
+        ORDER BY expires_at LIMIT %(limit)s FOR UPDATE SKIP LOCKED
+    ))
+""")
 
 
 @transaction.atomic
@@ -44,7 +52,16 @@ def delete(*, session_id: str) -> None:
 @transaction.atomic
 def delete_expired(*, limit: int = 500) -> int:
     """Delete up to `limit` sessions whose time has run out; answers how many."""
-    ids = [row[0] for row in execute(_DELETE_EXPIRED, {"limit": limit})]
+    return _delete_expired(_DELETE_EXPIRED, {"limit": limit})
+
+
+def delete_if_expired(*, ids: list[str]) -> int:
+    """Delete those of these sessions whose time has run out, in the running transaction; answers how many."""
+    return _delete_expired(_DELETE_IF_EXPIRED, {"ids": ids})
+
+
+def _delete_expired(sql: str, parameters: Parameters) -> int:
+    ids = [row[0] for row in execute(sql, parameters)]
     if ids:
         execute(_DELETE_ENTRIES, {"ids": ids})
     return len(ids)

@@ -16,6 +16,7 @@ import pytest
 from kato_client import AsyncKato, Kato, Session, types
 from kato_client.export import NodeExport, write
 from katoproject.environment import PROJECT_DIR
+from tests.commands import Told, process
 from tests.stack import WebServer, manage
 
 SYMBOLS = ["kettle", "tea", "it's", 'say "hi"', "back\\slash", "日本", "", "a/b", "PTRN|x", "line\nfeed"]
@@ -150,7 +151,7 @@ def test_sessions_are_saved_and_restored(kato: Kato, server: WebServer) -> None:
         ids = f"{session.id}\nsession-gone\n"
         saved = client_program("kato_client.sessions", "save", "--url", server.url, stdin=ids)
     assert saved.returncode == 1, "one of the two is gone, and that is said"
-    assert "not found or expired" in lines(saved.stdout)[1]["error"]
+    assert "not found or expired" in lines(saved.stdout)[2]["error"]
     result = client_program("kato_client.sessions", "restore", "--url", server.url, stdin=saved.stdout)
     assert result.returncode == 0, result.stderr
     [restored] = lines(result.stdout)
@@ -160,3 +161,21 @@ def test_sessions_are_saved_and_restored(kato: Kato, server: WebServer) -> None:
     assert 800 < new.info()["ttl_seconds"] <= 900
     assert kato.pattern_count(node_id="moving sessions")["pattern_count"] == 0, "nothing was learned on the way"
     new.delete()
+
+
+def test_the_service_reads_and_writes_the_same_files(kato: Kato, server: WebServer, tmp_path: Path) -> None:
+    with kato.session("moving sessions", config={"sort_symbols": False}, metadata={"who": "é"}) as session:
+        session.observe_sequence([{"strings": ["b"]}, {"strings": ["z", "a"]}])
+        kept, session_id = state_of(session), session.id
+        saved = client_program("kato_client.sessions", "save", "--url", server.url, session_id)
+    file = tmp_path / "saved"
+    file.write_text(saved.stdout, encoding="utf-8")
+    assert process("session", "import", str(file)) == Told(0, "1 sessions imported\n", "")
+    imported = kato.attach(session_id)
+    assert state_of(imported) == kept
+    exported = process("session", "export", session_id).out
+    restored = client_program("kato_client.sessions", "restore", "--url", server.url, stdin=exported)
+    [ids] = lines(restored.stdout)
+    assert state_of(kato.attach(ids["new"])) == kept
+    for one in ids.values():
+        kato.attach(one).delete()

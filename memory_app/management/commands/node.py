@@ -1,11 +1,6 @@
 """`manage.py node …`: whole nodes, from the command line."""
 
-import sys
-import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
 from typing import IO, Any
 
 from django.conf import settings
@@ -13,7 +8,7 @@ from django.core.management.base import CommandParser
 from django.db import DatabaseError
 
 from katoproject.terminal import Command as TerminalCommand
-from katoproject.terminal import Error, Interrupted, add_json_argument, progress
+from katoproject.terminal import Error, Interrupted, add_json_argument, progress, rewindable
 from memory_app import importing, nodes
 
 
@@ -49,7 +44,7 @@ class Command(TerminalCommand):
         **options: Any,
     ) -> None:
         begun = time.monotonic()
-        with _rewindable(file) as lines:
+        with rewindable(file) as lines:
             try:
                 content = importing.check(lines)
             except importing.WrongLine as error:
@@ -111,20 +106,3 @@ def _as_text(result: dict[str, Any]) -> str:
         f"Node {result['node_id']!r}: {result['patterns']} patterns and {result['affinities']} affinities "
         f"imported in {result['seconds']} s"
     )
-
-
-@contextmanager
-def _rewindable(file: str) -> Iterator[IO[bytes]]:
-    """The file, to be read twice: nothing is imported before every line was looked at."""
-    if file != "-":
-        try:
-            with Path(file).open("rb") as lines:
-                yield lines
-        except OSError as error:
-            raise Error(str(error)) from error
-        return
-    with tempfile.TemporaryFile() as copy:
-        for line in sys.stdin.buffer:
-            copy.write(line)
-        copy.seek(0)
-        yield copy

@@ -60,18 +60,22 @@ def restore(kato: Kato, saved: SavedSession, *, ttl_seconds: int | None = None) 
 
 
 def _save_all(kato: Kato, session_ids: Iterable[str]) -> Iterator[dict[str, Any]]:
+    yield {"kato": "sessions", "version": 1}
+    saved = 0
     for session_id in session_ids:
         try:
             yield {**save(kato, session_id)}
+            saved += 1
         except KatoError as error:
             yield {"session_id": session_id, "error": str(error)}
+    yield {"end": True, "sessions": saved}
 
 
 def _restore_all(kato: Kato, lines: IO[str], ttl_seconds: int | None) -> Iterator[dict[str, Any]]:
     for line in lines:
         saved = json.loads(line)
-        if "error" in saved:
-            continue
+        if "node_id" not in saved:
+            continue  # the first and the last line, and what could not be saved
         try:
             yield {"old": saved["session_id"], "new": restore(kato, saved, ttl_seconds=ttl_seconds)}
         except KatoError as error:

@@ -1,0 +1,228 @@
+"""`manage.py session …`: sessions, from the command line."""
+
+import argparse
+from collections.abc import Callable
+from datetime import datetime
+from itertools import islice
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import CommandParser
+
+from katoproject.console.text import duration
+from katoproject.http import as_object
+from katoproject.terminal import Command as TerminalCommand
+from katoproject.terminal import Error, add_json_argument, json_object, whole_number
+from sessions_app import config as session_config
+from sessions_app import inspection, listing, operations
+from sessions_app.api import shapes
+from sessions_app.api.sessions import described
+from sessions_app.errors import SessionNotFound
+from sessions_app.management.files import add_export, add_import
+from sessions_app.management.observing import add_observe
+from sessions_app.management.text import some
+
+
+class Command(TerminalCommand):
+    help = """Look at sessions, and do to them what clients do.
+
+A session is one client's conversation with one node: its short-term memory (STM), its configuration, its end.
+What its node learned stays when it is deleted."""
+    examples = """
+  manage.py session list --node kitchen
+  S=$(manage.py session create --node kitchen)
+  manage.py session observe $S kettle on
+  manage.py session show $S
+"""
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        commands = parser.add_subparsers(dest="subcommand", required=True, metavar="SUBCOMMAND")
+        self._add_list(commands)
+        self._add_show(commands)
+        self._add_create(commands)
+        add_observe(self, commands)
+        self._add_ends(commands)
+        add_export(self, commands)
+        add_import(self, commands)
+
+    # Looking ---------------------------------------------------------------------------------------------------------
+
+    def _add_list(self, commands: Any) -> None:
+        parser = self.add_subcommand(
+            commands,
+            "list",
+            self._list,
+            about="List sessions, the newest first.\nAs quick with a million sessions as with ten: it counts nothing.",
+            examples="""
+  manage.py session list                        the 50 newest
+  manage.py session list --state expired        those whose rows wait to be deleted
+  manage.py session list --node kitchen --json | jq -r .session_id
+  manage.py session list --after 2026-11-22T09:30:00.000000+00:00/session-0b1f…   the next page
+""",
+        )
+        parser.add_argument("--node", help="only those of this node")
+        parser.add_argument("--state", choices=listing.Lives.values, help="only those that live, or that do not")
+        parser.add_argument("--limit", type=whole_number(least=1), default=50, metavar="N", help="at most so many (50)")
+        parser.add_argument("--after", type=_place, metavar="PLACE", help="go on where a list said that it stopped")
+        add_json_argument(parser, lines=True)
+
+    def _list(
+        self, node: str | None, state: str | None, limit: int, after: listing.Place | None, json: bool, **options: Any
+    ) -> None:
+        lives = listing.Lives(state) if state else None
+        found = listing.sessions(node_id=node, lives=lives, after=after, limit=limit + 1)
+        shown = islice(found, limit)
+        last = None
+        if json:
+            for last in shown:
+                self.print_json({**_listed(last), "place": str(listing.place(last, lives))})
+        else:
+            page = list(shown)
+            last = page[-1] if page else None
+            columns = ("session", "node", "state", "created", "left", "events", "observations")
+            self.print_table(columns, map(_row, page))
+        if last and next(found, None):
+            self.tell(f"There are more: --after {listing.place(last, lives)}")
+
+    def _add_show(self, commands: Any) -> None:
+        parser = self.add_subcommand(
+            commands,
+            "show",
+            self._show,
+            about="Show all that a session holds.\nLooking at it does not keep it alive.",
+            examples="""
+  manage.py session show session-0b1f…
+  manage.py session show session-0b1f… --json | jq .stm
+""",
+        )
+        parser.add_argument("session_id", metavar="SESSION")
+        add_json_argument(parser)
+
+    def _show(self, session_id: str, json: bool, **options: Any) -> None:
+        session = inspection.inspect(session_id)
+        state = "active" if session.is_alive else "expired"
+        if json:
+            self.print_json({**inspection.exported(session), "state": state})
+            return
+        self.print_fields(
+            {
+                "session": session.session_id,
+                "node": session.node_id,
+                "state": state,
+                "created": session.created_at,
+                "time left": duration(session.left),
+                "time to live": duration(session.ttl_seconds),
+                "observations": session.time,
+                "STM": f"{len(session.stm)} events",
+                "last events": session.stm[-10:],
+                "emotives": session.emotives,
+                "metadata to learn": session.entries,
+                "vectors to learn": len(session.vectors),
+                "percept": session.percept,
+                "configuration": session.config,
+                "metadata": session.metadata,
+            }
+        )
+
+    # Doing what clients do -------------------------------------------------------------------------------------------
+
+    def _add_create(self, commands: Any) -> None:
+        parser = self.add_subcommand(
+            commands,
+            "create",
+            self._create,
+            about="Create a session and print its id.",
+            examples="""
+  manage.py session create --node kitchen
+  manage.py session create --node kitchen --ttl 86400 --config '{"recall_threshold": 0.4}'
+""",
+        )
+        parser.add_argument("--node", required=True, help="the long-term memory that it shares with others")
+        parser.add_argument("--ttl", type=int, metavar="SECONDS", help=f"life after the last access ({_default_ttl()})")
+        parser.add_argument("--config", type=json_object, default={}, metavar="JSON", help="its own settings")
+        parser.add_argument("--metadata", type=json_object, default={}, metavar="JSON", help="anything, kept as it is")
+        add_json_argument(parser)
+
+    def _create(
+        self, node: str, ttl: int | None, config: dict[str, Any], metadata: dict[str, Any], json: bool, **options: Any
+    ) -> None:
+        given = shapes.CreateSession.model_validate(
+            as_object({"node_id": node, "ttl_seconds": ttl, "metadata": metadata}, [])
+        )
+        info = operations.create(
+            node_id=given.node_id,
+            ttl_seconds=given.ttl_seconds or settings.ENV.session_ttl,
+            config=session_config.validate(as_object(config, ["config"])),
+            metadata=metadata,
+        )
+        if json:
+            self.print_json(described(info))
+        else:
+            self.stdout.write(info.session_id)
+
+    def _add_ends(self, commands: Any) -> None:
+        for name, perform, about in (
+            ("delete", self._delete, "Delete sessions: they are gone at once.\nWhat their nodes learned stays."),
+            ("expire", self._expire, "Let the time of sessions run out now.\nClients are told the same as then."),
+        ):
+            examples = f"""
+  manage.py session {name} session-0b1f…
+  manage.py session list --node kitchen --json | jq -r .session_id | xargs manage.py session {name}
+"""
+            parser = self.add_subcommand(commands, name, perform, about=about, examples=examples)
+            parser.add_argument("session_ids", metavar="SESSION", nargs="+")
+            add_json_argument(parser, lines=True)
+
+    def _delete(self, session_ids: list[str], json: bool, **options: Any) -> None:
+        self._end(session_ids, operations.delete, "deleted", json=json)
+
+    def _expire(self, session_ids: list[str], json: bool, **options: Any) -> None:
+        self._end(session_ids, operations.expire, "expired", json=json)
+
+    def _end(self, session_ids: list[str], operation: Callable[..., None], status: str, *, json: bool) -> None:
+        missing = []
+        for session_id in session_ids:
+            try:
+                operation(session_id=session_id)
+                result = status
+            except SessionNotFound:
+                missing.append(session_id)
+                result = "not found"
+            if json:
+                self.print_json({"session_id": session_id, "status": result})
+            elif result == status:
+                self.stdout.write(f"{session_id} {status}")
+        if missing:
+            raise Error(f"Not found or expired: {some(missing)}")
+
+
+def _default_ttl() -> int:
+    ttl: int = settings.ENV.session_ttl
+    return ttl
+
+
+def _place(text: str) -> listing.Place:
+    moment, _, session_id = text.partition("/")
+    try:
+        datetime.fromisoformat(moment)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a place that a list has told") from None
+    return listing.Place(moment, session_id)
+
+
+def _listed(session: listing.Listed) -> dict[str, Any]:
+    return {
+        "session_id": session.session_id,
+        "node_id": session.node_id,
+        "state": "active" if session.is_alive else "expired",
+        "created_at": session.created_at,
+        "expires_at": session.expires_at,
+        "ttl_seconds": session.ttl_seconds,
+        "stm_length": session.stm_length,
+        "time": session.time,
+    }
+
+
+def _row(session: listing.Listed) -> tuple[Any, ...]:
+    state, left = ("active", duration(session.left)) if session.is_alive else ("expired", None)
+    return session.session_id, session.node_id, state, session.created_at, left, session.stm_length, session.time

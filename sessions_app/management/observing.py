@@ -1,0 +1,131 @@
+"""`manage.py session observe`."""
+
+import argparse
+from collections.abc import Iterator
+from functools import partial
+from itertools import islice
+from typing import IO, Any
+
+from pydantic import TypeAdapter, ValidationError
+from pydantic_core import from_json
+
+from engine.vectors import VectorDimensionError
+from katoproject.errors import STORE_TROUBLE
+from katoproject.http import InvalidRequest, as_object
+from katoproject.terminal import (
+    REFUSALS,
+    Command,
+    Error,
+    Interrupted,
+    WrongArguments,
+    add_json_argument,
+    explained,
+    progress,
+    rewindable,
+)
+from sessions_app import operations
+from sessions_app.api import shapes
+from sessions_app.api.observations import make_observation
+from sessions_app.observations import Observation
+
+_EVENT = TypeAdapter[list[str] | shapes.ObservationInput](shapes.TrainingEvent)
+_AT_ONCE = 100  # observations in one transaction
+
+
+def add_observe(command: Command, commands: Any) -> None:
+    parser = command.add_subcommand(
+        commands,
+        "observe",
+        partial(_observe, command),
+        about="Append observations to a session's STM.\n"
+        "One, whose symbols are given as arguments, or those of a file: a line is the JSON list of an event's\n"
+        "symbols, or an observation as the API takes it. Every line is looked at before the first is observed.",
+        examples="""
+  manage.py session observe session-0b1f… kettle on --emotive joy=0.5
+  manage.py session observe session-0b1f… --file day.ndjson --learn
+  echo '{"strings": ["kettle"], "vectors": [[1, 2]]}' | manage.py session observe session-0b1f… --file -
+""",
+    )
+    parser.add_argument("session_id", metavar="SESSION")
+    parser.add_argument("symbols", metavar="SYMBOL", nargs="*", help="the symbols of one event")
+    parser.add_argument("--emotive", type=_emotive, action="append", default=[], metavar="NAME=NUMBER")
+    parser.add_argument("--file", help="lines of JSON, one observation each; - is standard input")
+    parser.add_argument("--learn", action="store_true", help="learn the STM afterwards")
+    add_json_argument(parser)
+
+
+def _observe(
+    command: Command,
+    *,
+    session_id: str,
+    symbols: list[str],
+    emotive: list[tuple[str, float]],
+    file: str | None,
+    learn: bool,
+    json: bool,
+    **options: Any,
+) -> None:
+    if bool(file) == bool(symbols or emotive):
+        raise WrongArguments("Say what to observe: either symbols and emotives, or --file FILE")
+    report: dict[str, Any] = {"session_id": session_id, "observations": 0, "patterns_learned": 0}
+    if file:
+        with rewindable(file) as lines:
+            total = sum(1 for _ in _observations(lines))
+            if not total:
+                raise Error("The file is empty: there is nothing to observe")
+            lines.seek(0)
+            _observe_all(session_id, _observations(lines), total, report)
+    else:
+        one = shapes.ObservationInput.model_validate(
+            as_object({"strings": symbols, "emotives": dict(emotive)}, ["observation"])
+        )
+        _observe_all(session_id, iter([make_observation(one, "obs-")]), 1, report)
+    if learn:
+        learned = operations.learn(session_id=session_id)
+        report |= {"stm_length": 0, "final_learned_pattern": learned.pattern_name}
+        report["patterns_learned"] += bool(learned.pattern_name)
+    if json:
+        command.print_json(report)
+        return
+    made = f"{report['observations']} observed, {report['stm_length']} events in the STM"
+    command.stdout.write(f"{made}, {report['patterns_learned']} patterns learned")
+
+
+def _observe_all(session_id: str, observations: Iterator[Observation], total: int, report: dict[str, Any]) -> None:
+    try:
+        with progress("Observing", total=total) as advance:
+            while batch := list(islice(observations, _AT_ONCE)):
+                done = operations.observe_sequence(session_id=session_id, observations=batch)
+                report["observations"] += len(batch)
+                report["patterns_learned"] += sum(map(bool, done.auto_learned_patterns))
+                report["stm_length"] = done.final_stm_length
+                advance(len(batch))
+    except KeyboardInterrupt:
+        raise Interrupted(f"{report['observations']} of {total} observations were made; they stay") from None
+    except (*REFUSALS, *STORE_TROUBLE) as error:
+        if not report["observations"]:
+            raise
+        told = f"{report['observations']} of {total} observations were made and stay. Then: {explained(error)}"
+        raise Error(told) from error
+
+
+def _emotive(text: str) -> tuple[str, float]:
+    name, _, number = text.rpartition("=")
+    try:
+        return name, float(number)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not NAME=NUMBER") from None
+
+
+def _observations(lines: IO[bytes]) -> Iterator[Observation]:
+    """Raises Error, naming the line that is wrong."""
+    for number, text in enumerate(lines, start=1):
+        try:
+            # As part of an object, because a line may be a list.
+            given = _EVENT.validate_python(as_object({"observation": from_json(text)}, [])["observation"])
+            one = given if isinstance(given, shapes.ObservationInput) else shapes.ObservationInput(strings=given)
+            yield make_observation(one, "obs-", "observation")
+        except (InvalidRequest, ValidationError, VectorDimensionError) as error:
+            raise Error(f"line {number}: {explained(error)}. Nothing was observed") from None
+        except ValueError as error:
+            raise Error(f"line {number}: {error}. Nothing was observed") from None
