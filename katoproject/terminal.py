@@ -8,7 +8,6 @@ Exit status: 0 it is done; 1 the answer is no (not found, broken, not reachable)
 
 import argparse
 import logging
-import re
 import shutil
 import sys
 import tempfile
@@ -177,17 +176,6 @@ def json_object(text: str) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise argparse.ArgumentTypeError("not a JSON object")
     return value
-
-
-def whole_number(*, least: int = 0, most: int = 2**31) -> Callable[[str], int]:
-    """The type of an argument."""
-
-    def parse(text: str) -> int:
-        if not re.fullmatch(r"-?[0-9]{1,18}", text) or not least <= int(text) <= most:
-            raise argparse.ArgumentTypeError(f"{text!r} is not a whole number between {least} and {most}")
-        return int(text)
-
-    return parse
 
 
 def add_json_argument(parser: argparse.ArgumentParser, *, lines: bool = False) -> None:

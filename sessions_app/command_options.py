@@ -14,13 +14,19 @@ _NODE = TypeAdapter(NodeId)
 _TYPES = {"number": float, "integer": int}
 
 
+def utf8(text: str) -> str:
+    """What can be stored and asked for: an argument may be any bytes. Raises ArgumentTypeError."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise argparse.ArgumentTypeError("it is not UTF-8") from None
+    return text
+
+
 def node_id(text: str) -> str:
     """Raises ArgumentTypeError."""
     try:
-        text.encode()
-        return _NODE.validate_python(text)
-    except UnicodeEncodeError:
-        raise argparse.ArgumentTypeError("it is not UTF-8") from None
+        return _NODE.validate_python(utf8(text))
     except ValidationError as error:
         raise argparse.ArgumentTypeError(error.errors()[0]["msg"]) from None
 

@@ -165,7 +165,8 @@ def test_a_created_session_is_one_as_clients_create(client: httpx.Client, node: 
         (("--node", "n", "--config", "{"), "argument --config: not JSON: EOF while parsing"),
         (("--node", "n", "--config", '{"persistence": 0}'), "config.persistence: Must be an integer between 1 and 100"),
         (("--node", "n", "--metadata", r'{"a": "\u0000"}'), "metadata.a: Input should not contain the character"),
-        (("--node", "n" * 513), "node_id: String should have at most 512 characters"),
+        (("--node", "n" * 513), "argument --node: String should have at most 512 characters"),
+        (("--node", "\udce4"), "argument --node: it is not UTF-8"),
     ],
 )
 def test_wrong_arguments_are_named(arguments: tuple[str, ...], reason: str) -> None:

@@ -10,6 +10,7 @@ from pydantic_core import to_json
 
 from katoproject.terminal import Command, Error, Interrupted, WrongArguments, add_json_argument, progress, rewindable
 from sessions_app import importing, inspection, reading
+from sessions_app.command_options import node_id, utf8
 from sessions_app.errors import SessionNotFound
 from sessions_app.management.text import MOST_NAMED, some
 
@@ -27,8 +28,8 @@ def add_export(command: Command, commands: Any) -> None:
   manage.py session export --all | gzip > sessions.ndjson.gz
 """,
     )
-    parser.add_argument("session_ids", metavar="SESSION", nargs="*")
-    parser.add_argument("--node", help="all living sessions of this node")
+    parser.add_argument("session_ids", type=utf8, metavar="SESSION", nargs="*")
+    parser.add_argument("--node", type=node_id, help="all living sessions of this node")
     parser.add_argument("--all", action="store_true", help="all living sessions")
     parser.add_argument("--output", type=Path, metavar="FILE", help="a new file; standard output if not given")
 

@@ -26,6 +26,7 @@ from katoproject.terminal import (
 from sessions_app import operations
 from sessions_app.api import shapes
 from sessions_app.api.observations import make_observation
+from sessions_app.command_options import utf8
 from sessions_app.observations import Observation
 
 _EVENT = TypeAdapter[list[str] | shapes.ObservationInput](shapes.TrainingEvent)
@@ -46,8 +47,8 @@ def add_observe(command: Command, commands: Any) -> None:
   echo '{"strings": ["kettle"], "vectors": [[1, 2]]}' | manage.py session observe session-0b1f… --file -
 """,
     )
-    parser.add_argument("session_id", metavar="SESSION")
-    parser.add_argument("symbols", metavar="SYMBOL", nargs="*", help="the symbols of one event")
+    parser.add_argument("session_id", type=utf8, metavar="SESSION")
+    parser.add_argument("symbols", type=utf8, metavar="SYMBOL", nargs="*", help="the symbols of one event")
     parser.add_argument("--emotive", type=_emotive, action="append", default=[], metavar="NAME=NUMBER")
     parser.add_argument("--file", help="lines of JSON, one observation each; - is standard input")
     parser.add_argument("--learn", action="store_true", help="learn the STM afterwards")
@@ -110,7 +111,7 @@ def _observe_all(session_id: str, observations: Iterator[Observation], total: in
 
 
 def _emotive(text: str) -> tuple[str, float]:
-    name, _, number = text.rpartition("=")
+    name, _, number = utf8(text).rpartition("=")
     try:
         return name, float(number)
     except ValueError:

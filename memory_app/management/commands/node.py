@@ -8,7 +8,7 @@ from django.core.management.base import CommandParser
 from django.db import DatabaseError
 
 from katoproject.terminal import Command as TerminalCommand
-from katoproject.terminal import Error, Interrupted, add_json_argument, progress, rewindable
+from katoproject.terminal import Error, Interrupted, add_json_argument, at_least, progress, rewindable
 from memory_app import importing, nodes
 
 
@@ -89,7 +89,9 @@ def _add_import_arguments(parser: CommandParser) -> None:
     parser.add_argument("--node", help="the node to add to; the file's own if not given")
     parser.add_argument("--add", action="store_true", help="also to a node that knows something: frequencies add up")
     parser.add_argument("--partial", action="store_true", help="also a file whose export was cut short")
-    parser.add_argument("--from-line", metavar="N", type=int, default=1, help="go on from this line, after a stop")
+    parser.add_argument(
+        "--from-line", metavar="N", type=at_least(1), default=1, help="go on from this line, after a stop"
+    )
     add_json_argument(parser)
 
 

@@ -12,11 +12,12 @@ from django.core.management.base import CommandParser
 from katoproject.console.text import duration
 from katoproject.http import as_object
 from katoproject.terminal import Command as TerminalCommand
-from katoproject.terminal import Error, add_json_argument, json_object, whole_number
+from katoproject.terminal import Error, add_json_argument, at_least, json_object
 from sessions_app import config as session_config
 from sessions_app import inspection, listing, operations
 from sessions_app.api import shapes
 from sessions_app.api.sessions import described
+from sessions_app.command_options import node_id, utf8
 from sessions_app.errors import SessionNotFound
 from sessions_app.management.files import add_export, add_import
 from sessions_app.management.observing import add_observe
@@ -60,9 +61,9 @@ What its node learned stays when it is deleted."""
   manage.py session list --after 2026-11-22T09:30:00.000000+00:00/session-0b1f…   the next page
 """,
         )
-        parser.add_argument("--node", help="only those of this node")
+        parser.add_argument("--node", type=node_id, help="only those of this node")
         parser.add_argument("--state", choices=listing.Lives.values, help="only those that live, or that do not")
-        parser.add_argument("--limit", type=whole_number(least=1), default=50, metavar="N", help="at most so many (50)")
+        parser.add_argument("--limit", type=at_least(1), default=50, metavar="N", help="at most so many (50)")
         parser.add_argument("--after", type=_place, metavar="PLACE", help="go on where a list said that it stopped")
         add_json_argument(parser, lines=True)
 
@@ -95,7 +96,7 @@ What its node learned stays when it is deleted."""
   manage.py session show session-0b1f… --json | jq .stm
 """,
         )
-        parser.add_argument("session_id", metavar="SESSION")
+        parser.add_argument("session_id", type=utf8, metavar="SESSION")
         add_json_argument(parser)
 
     def _show(self, session_id: str, json: bool, **options: Any) -> None:
@@ -137,7 +138,9 @@ What its node learned stays when it is deleted."""
   manage.py session create --node kitchen --ttl 86400 --config '{"recall_threshold": 0.4}'
 """,
         )
-        parser.add_argument("--node", required=True, help="the long-term memory that it shares with others")
+        parser.add_argument(
+            "--node", required=True, type=node_id, help="the long-term memory that it shares with others"
+        )
         parser.add_argument("--ttl", type=int, metavar="SECONDS", help=f"life after the last access ({_default_ttl()})")
         parser.add_argument("--config", type=json_object, default={}, metavar="JSON", help="its own settings")
         parser.add_argument("--metadata", type=json_object, default={}, metavar="JSON", help="anything, kept as it is")
@@ -170,7 +173,7 @@ What its node learned stays when it is deleted."""
   manage.py session list --node kitchen --json | jq -r .session_id | xargs manage.py session {name}
 """
             parser = self.add_subcommand(commands, name, perform, about=about, examples=examples)
-            parser.add_argument("session_ids", metavar="SESSION", nargs="+")
+            parser.add_argument("session_ids", type=utf8, metavar="SESSION", nargs="+")
             add_json_argument(parser, lines=True)
 
     def _delete(self, session_ids: list[str], json: bool, **options: Any) -> None:
