@@ -13,7 +13,7 @@ import logging
 import re
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache as memoised
@@ -168,19 +168,31 @@ _LOOKED_AT_ONCE = 100
 
 
 def some() -> list[CachedEntry]:
-    """About a hundred entries, each time others; those without a right digest, which count as missing, left out."""
+    """About a hundred entries, each time others."""
     global _next_look
     with suppress(RedisDoesNotServe):
-        found = _ask(lambda: _redis().scan(_next_look, match=f"{_PREFIX}*", count=_LOOKED_AT_ONCE))
-        _next_look, names = cast(tuple[int, list[bytes]], found)
-        texts = [name.decode() for name in names]
-        entries = cast(list[bytes | None], _ask(lambda: _redis().mget(texts))) if texts else []
-        return [
-            _parsed(name, entry)
-            for name, entry in zip(texts, entries, strict=True)
-            if entry is not None and _is_right(name, entry)
-        ]
+        _next_look, found = _ask(lambda: _entries_at(_next_look))
+        return found
     return []
+
+
+def entries() -> Iterator[CachedEntry]:
+    """All of them. Raises RedisError."""
+    cursor, found = _entries_at(0)
+    yield from found
+    while cursor:
+        cursor, found = _entries_at(cursor)
+        yield from found
+
+
+def _entries_at(cursor: int) -> tuple[int, list[CachedEntry]]:
+    """Those from here, and where to go on; without the ones that count as missing, for want of a right digest."""
+    shown = _redis().scan(cursor, match=f"{_PREFIX}*", count=_LOOKED_AT_ONCE)
+    cursor, names = cast(tuple[int, list[bytes]], shown)
+    texts = [name.decode() for name in names]
+    held = cast(list[bytes | None], _redis().mget(texts)) if texts else []
+    right = [_parsed(name, entry) for name, entry in zip(texts, held, strict=True) if entry and _is_right(name, entry)]
+    return cursor, right
 
 
 def _parsed(name: str, entry: bytes) -> CachedEntry:

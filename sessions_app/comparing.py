@@ -41,11 +41,11 @@ def compare() -> int:
             predictions += 1
             if predictions > PREDICTIONS_AT_ONCE:
                 continue
-        expected = _expected(entry)
-        if expected is None:
+        right = expected(entry)
+        if right is None:
             continue
         counters.cache_comparisons.inc()
-        if expected != entry.payload:
+        if right != entry.payload:
             disagreed += 1
             counters.cache_disagreements.inc()
             log.error("The cache holds something wrong as %s; it is deleted", entry.name)
@@ -53,7 +53,7 @@ def compare() -> int:
     return disagreed
 
 
-def _expected(entry: CachedEntry) -> bytes | None:
+def expected(entry: CachedEntry) -> bytes | None:
     """What the entry should hold; None where nobody asks for it any more, or it cannot be told cheaply."""
     row = execute_one(_ROW, {"id": entry.session_id})
     if row is None or row[0] != entry.version:

@@ -1,0 +1,146 @@
+"""Patterns and affinities: what is stored twice, or follows from what is stored, agrees."""
+
+from collections.abc import Iterator
+from decimal import Decimal
+from math import isfinite
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+from pydantic_core import from_json, to_json
+
+from engine.naming import pattern_name
+from katoproject.verification import OF_NODE, Check, Connection, Fault, rows
+from memory_app.learning import key_of
+
+_PATTERNS = f"""
+    SELECT memory, name, node_id, events::text, length, frequency, emotives::text, metadata::text, created <= changed
+    FROM memory_app_pattern JOIN memory_app_node USING (memory) WHERE {OF_NODE}
+"""
+_LOCK_PATTERNS = """
+    SELECT memory, name, events::text, metadata::text FROM memory_app_pattern
+    WHERE (memory, name) IN (SELECT * FROM unnest(%(memories)s::bigint[], %(names)s::bytea[]))
+    ORDER BY memory, name FOR UPDATE
+"""
+# A change like a learn's, so that the indexes see it.
+_MEND_PATTERN = """
+    UPDATE memory_app_pattern SET length = %(length)s, metadata = %(metadata)s::json, changed = pg_current_xact_id(),
+        created = LEAST(created, changed)
+    WHERE memory = %(memory)s AND name = %(name)s
+"""
+_EVENTS = TypeAdapter(list[list[str]])
+_EMOTIVES = TypeAdapter(list[dict[str, float]])
+_METADATA = TypeAdapter(dict[str, list[str]])
+
+
+def _patterns(snapshot: Connection, node_id: str | None) -> Iterator[Fault]:
+    for memory, name, node, *columns in rows(snapshot, _PATTERNS, node=node_id):
+        for problem, mendable in _problems_of_pattern(bytes(name).hex(), *columns):
+            yield Fault((memory, bytes(name)), f"node {node!r}, pattern {bytes(name).hex()}: {problem}", mendable)
+
+
+def _problems_of_pattern(
+    name: str, events_text: str, length: int, frequency: int, emotives_text: str, metadata_text: str, in_order: bool
+) -> Iterator[tuple[str, bool]]:
+    """Each with whether it can be mended."""
+    try:
+        events = _EVENTS.validate_json(events_text, strict=True)
+        emotives = _EMOTIVES.validate_json(emotives_text, strict=True)
+        metadata = _METADATA.validate_json(metadata_text, strict=True)
+    except ValidationError as error:
+        yield f"it cannot be read: {error.errors()[0]['msg']}", False
+        return
+    if pattern_name(events) != name:
+        # Which of the two is right, nobody can tell.
+        yield "its name is not that of its events", False
+    elif sum(map(len, events)) != length:
+        yield f"its length is {length}, its events have {sum(map(len, events))} symbols", True
+    if length < 2 and sum(map(len, events)) < 2:
+        yield "it has fewer than two symbols", False
+    if frequency < 1:
+        yield f"its frequency is {frequency}", False
+    if not all(isfinite(value) for one in emotives for value in one.values()):
+        yield "an emotive is not finite", False
+    if metadata != _in_order(metadata):
+        yield "its metadata is not sorted, or says something twice", True
+    if not in_order:
+        yield "it was changed before it was created", True
+
+
+def _in_order(metadata: dict[str, list[str]]) -> dict[str, list[str]]:
+    return {key: sorted(set(texts)) for key, texts in metadata.items()}
+
+
+def _mend_patterns(connection: Connection, faults: list[Fault]) -> None:
+    keys: dict[str, list[Any]] = {
+        "memories": [fault.key[0] for fault in faults],
+        "names": [fault.key[1] for fault in faults],
+    }
+    for memory, name, events, metadata in connection.execute(_LOCK_PATTERNS, keys).fetchall():
+        connection.execute(
+            _MEND_PATTERN,
+            {
+                "memory": memory,
+                "name": name,
+                "length": sum(map(len, from_json(events))),
+                "metadata": to_json(_in_order(from_json(metadata))).decode(),
+            },
+        )
+
+
+_AFFINITIES = f"""
+    SELECT memory, symbol_key, emotive_key, node_id, symbol, emotive, value::text
+    FROM memory_app_symbolaffinity JOIN memory_app_node USING (memory) WHERE {OF_NODE}
+"""
+# In the order of their keys, as learning does.
+_MOVE_AFFINITIES = """
+    WITH misplaced AS (
+        DELETE FROM memory_app_symbolaffinity
+        WHERE (memory, symbol_key, emotive_key) IN (
+            SELECT * FROM unnest(%(memories)s::bigint[], %(symbol_keys)s::bytea[], %(emotive_keys)s::bytea[]))
+        RETURNING memory, symbol, emotive, value
+    ), placed AS (
+        SELECT misplaced.memory, right_symbol_key, right_emotive_key, symbol, emotive, sum(value) AS value
+        FROM misplaced JOIN (
+            SELECT DISTINCT * FROM unnest(%(symbols)s::text[], %(right_symbol_keys)s::bytea[])
+        ) AS symbols (symbol, right_symbol_key) USING (symbol) JOIN (
+            SELECT DISTINCT * FROM unnest(%(emotives)s::text[], %(right_emotive_keys)s::bytea[])
+        ) AS emotives (emotive, right_emotive_key) USING (emotive)
+        GROUP BY 1, 2, 3, 4, 5 ORDER BY 1, 2, 3
+    )
+    INSERT INTO memory_app_symbolaffinity AS known (memory, symbol_key, emotive_key, symbol, emotive, value)
+    SELECT * FROM placed
+    ON CONFLICT (memory, symbol_key, emotive_key) DO UPDATE SET value = known.value + EXCLUDED.value
+"""
+
+
+def _affinities(snapshot: Connection, node_id: str | None) -> Iterator[Fault]:
+    for memory, symbol_key, emotive_key, node, symbol, emotive, value in rows(snapshot, _AFFINITIES, node=node_id):
+        where = f"node {node!r}, affinity of {symbol!r} to {emotive!r}"
+        if (bytes(symbol_key), bytes(emotive_key)) != (key_of(symbol), key_of(emotive)):
+            yield Fault((memory, bytes(symbol_key), bytes(emotive_key), symbol, emotive), f"{where}: under wrong keys")
+        if not Decimal(value).is_finite():
+            yield Fault((), f"{where}: it is {value}", mendable=False)
+
+
+def _move_affinities(connection: Connection, faults: list[Fault]) -> None:
+    memories, symbol_keys, emotive_keys, symbols, emotives = zip(*(fault.key for fault in faults), strict=True)
+    connection.execute(
+        _MOVE_AFFINITIES,
+        {
+            "memories": list(memories),
+            "symbol_keys": list(symbol_keys),
+            "emotive_keys": list(emotive_keys),
+            "symbols": list(symbols),
+            "emotives": list(emotives),
+            "right_symbol_keys": [key_of(symbol) for symbol in symbols],
+            "right_emotive_keys": [key_of(emotive) for emotive in emotives],
+        },
+    )
+
+
+CHECKS = [
+    Check(
+        "patterns", "a pattern has the name, the length and the order that follow from it", _patterns, _mend_patterns
+    ),
+    Check("affinities", "an affinity is found under its symbol and its emotive", _affinities, _move_affinities),
+]

@@ -1,0 +1,99 @@
+"""What is kept for others for a while: session events, and the answers to repeated requests."""
+
+from collections.abc import Iterator
+
+from katoproject.verification import Check, Connection, Fault, rows
+from sessions_app import events
+from sessions_app.events import Kind
+
+_RECENT = "interval '5 minutes'"  # of the ten that events are kept
+_IN_ORDER = f"""
+    SELECT session_id, kind FROM sessions_app_sessionevent AS event
+    WHERE kind NOT IN ({", ".join(str(kind.value) for kind in Kind)})
+        OR (kind = {Kind.CREATED}) <> (node_id IS NOT NULL)
+        OR changed >= pg_snapshot_xmax(pg_current_snapshot())
+        OR kind <> {Kind.CREATED} AND EXISTS (SELECT FROM sessions_app_session WHERE id = event.session_id)
+        OR EXISTS (
+            SELECT FROM sessions_app_sessionevent AS other WHERE other.session_id = event.session_id
+                AND (other.changed, other.kind) <> (event.changed, event.kind)
+                AND ((other.kind = {Kind.CREATED}) = (event.kind = {Kind.CREATED})
+                    OR event.kind = {Kind.CREATED} AND other.changed <= event.changed))
+"""
+_DELETE = """
+    DELETE FROM sessions_app_sessionevent
+    WHERE (session_id, kind) IN (SELECT * FROM unnest(%(ids)s::text[], %(kinds)s::smallint[]))
+"""
+
+
+def _in_order(snapshot: Connection, node_id: str | None) -> Iterator[Fault]:
+    for session_id, kind in rows(snapshot, _IN_ORDER):
+        yield Fault((session_id, kind), f"session {session_id}: an event of kind {kind} that cannot have been")
+
+
+def _delete(connection: Connection, faults: list[Fault]) -> None:
+    ids, kinds = (list(column) for column in zip(*(fault.key for fault in faults), strict=True))
+    connection.execute(_DELETE, {"ids": ids, "kinds": kinds})
+
+
+_CREATED = f"""
+    session.created_at > now() - {_RECENT} AND NOT EXISTS (
+        SELECT FROM sessions_app_sessionevent AS event WHERE event.session_id = session.id AND kind = {Kind.CREATED})
+"""
+_ENDED = f"""
+    kind = {Kind.CREATED} AND event.recorded_at > now() - {_RECENT}
+        AND NOT EXISTS (SELECT FROM sessions_app_session AS session WHERE session.id = event.session_id)
+        AND NOT EXISTS (
+            SELECT FROM sessions_app_sessionevent AS other
+            WHERE other.session_id = event.session_id AND other.kind <> {Kind.CREATED})
+"""
+_UNTOLD = f"""
+    SELECT session.id, 'created' FROM sessions_app_session AS session WHERE {_CREATED}
+    UNION ALL SELECT event.session_id, 'gone' FROM sessions_app_sessionevent AS event WHERE {_ENDED}
+"""
+_LOCK = "SELECT id FROM sessions_app_session WHERE id = ANY(%(ids)s) ORDER BY id FOR UPDATE"
+_TELL_CREATED = events.record(
+    Kind.CREATED,
+    "session.id, node_id, created_at FROM sessions_app_session AS session "
+    f"WHERE session.id = ANY(%(ids)s) AND {_CREATED}",
+)
+_TELL_ENDED = events.record(
+    Kind.DELETED,
+    "event.session_id, NULL, clock_timestamp() FROM sessions_app_sessionevent AS event "
+    f"WHERE event.session_id = ANY(%(ids)s) AND {_ENDED}",
+)
+
+
+def _untold(snapshot: Connection, node_id: str | None) -> Iterator[Fault]:
+    for session_id, what in rows(snapshot, _UNTOLD):
+        yield Fault((session_id,), f"session {session_id}: nobody was told that it was {what}")
+
+
+def _tell(connection: Connection, faults: list[Fault]) -> None:
+    ids = {"ids": [fault.key[0] for fault in faults]}
+    for statement in (_LOCK, _TELL_CREATED, _TELL_ENDED):
+        connection.execute(statement, ids)
+
+
+_USELESS = "answer IS NULL OR octet_length(fingerprint) <> 32"
+_KEYS = f"SELECT scope, key FROM sessions_app_idempotencykey WHERE {_USELESS}"
+_DELETE_KEYS = f"""
+    DELETE FROM sessions_app_idempotencykey
+    WHERE (scope, key) IN (SELECT * FROM unnest(%(scopes)s::text[], %(keys)s::text[])) AND ({_USELESS})
+"""
+
+
+def _keys(snapshot: Connection, node_id: str | None) -> Iterator[Fault]:
+    for scope, key in rows(snapshot, _KEYS):
+        yield Fault((scope, key), f"{scope}, Idempotency-Key {key!r}: it has no answer, or none that could be repeated")
+
+
+def _delete_keys(connection: Connection, faults: list[Fault]) -> None:
+    scopes, keys = (list(column) for column in zip(*(fault.key for fault in faults), strict=True))
+    connection.execute(_DELETE_KEYS, {"scopes": scopes, "keys": keys})
+
+
+CHECKS = [
+    Check("session-events", "a session is created once, then destroyed once", _in_order, _delete, of_node=False),
+    Check("announcements", "who came and went in the last minutes was announced", _untold, _tell, of_node=False),
+    Check("idempotency-keys", "a key has the answer that it repeats", _keys, _delete_keys, of_node=False),
+]
