@@ -12,7 +12,7 @@ from rich.text import Text
 from katoproject.terminal import Command as TerminalCommand
 from katoproject.terminal import WrongArguments, add_json_argument, readable
 from sessions_app import predicting
-from sessions_app.command_options import add_config_arguments, given_config, names, node_id
+from sessions_app.command_options import add_config_arguments, given_config, names, node_id, utf8
 
 CONFIG = (
     "recall_threshold",
@@ -59,7 +59,9 @@ class Command(TerminalCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         whose = parser.add_mutually_exclusive_group(required=True)
         whose.add_argument("--node", type=node_id, help="predict from the events given")
-        whose.add_argument("--session", metavar="ID", help="predict from this session's STM, with its configuration")
+        whose.add_argument(
+            "--session", type=utf8, metavar="ID", help="predict from this session's STM, with its configuration"
+        )
         parser.add_argument("events", nargs="*", type=names, metavar="EVENT", help="symbols, with commas between")
         add_json_argument(parser)
         add_config_arguments(parser, CONFIG)
