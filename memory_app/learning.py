@@ -46,12 +46,14 @@ _SET_EXPERIENCE = """
     WHERE pattern.memory = %(memory)s AND pattern.name = decode(given.name, 'hex')
 """
 _FEEL = """
-    INSERT INTO memory_app_symbolaffinity AS known (memory, symbol_key, emotive_key, symbol, emotive, value)
-    SELECT %(memory)s, symbol_key, emotive_key, symbol, emotive, value
+    INSERT INTO memory_app_symbolaffinity AS known
+        (memory, symbol_key, emotive_key, symbol, emotive, value, changed)
+    SELECT %(memory)s, symbol_key, emotive_key, symbol, emotive, value, pg_current_xact_id()
     FROM unnest(%(symbol_keys)s::bytea[], %(emotive_keys)s::bytea[], %(symbols)s::text[], %(emotives)s::text[],
                 %(values)s::numeric[]) AS felt (symbol_key, emotive_key, symbol, emotive, value)
     ORDER BY symbol_key, emotive_key
-    ON CONFLICT (memory, symbol_key, emotive_key) DO UPDATE SET value = known.value + EXCLUDED.value
+    ON CONFLICT (memory, symbol_key, emotive_key) DO UPDATE
+    SET value = known.value + EXCLUDED.value, changed = EXCLUDED.changed
 """
 
 # Wide enough for the sum of any two doubles, so that adding is exact and its order does not matter.

@@ -1,6 +1,7 @@
 """Tables of the long-term memory. Patterns are the truth; symbol statistics are derived from them in memory."""
 
 from django.db import models
+from django.db.models import Value
 
 from katoproject.postgresql.fields import ExactNumberField, TextFieldInC, TransactionIdField, VerbatimJSONField
 
@@ -78,6 +79,7 @@ class SymbolAffinity(models.Model):
     symbol = TextFieldInC()
     emotive = TextFieldInC()
     value = ExactNumberField()
+    changed = TransactionIdField(db_default=Value("0"))
 
     class Meta:
         verbose_name_plural = "symbol affinities"

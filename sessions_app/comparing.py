@@ -9,7 +9,7 @@ import random
 
 from katoproject.monitoring import counters
 from katoproject.postgresql.statements import execute_one
-from memory_app.recall import recall
+from memory_app.recall import Memory, recall
 from sessions_app import cache
 from sessions_app.cache import PREDICTION_VIEWS, CachedEntry
 from sessions_app.models import Stream
@@ -72,7 +72,10 @@ def _predicted(entry: CachedEntry, node_id: str, config: str, events: str) -> by
     learned = int(entry.view.split(".")[1])
     if learned > LARGEST_MEMORY:
         return None
-    memory = recall(node_id)
-    if view_name(entry.kind, memory.version) != entry.view:
-        return None
-    return predicted(memory, config, events, view=entry.kind)
+
+    def as_cached(memory: Memory) -> bytes | None:
+        if view_name(entry.kind, memory.version) != entry.view:
+            return None
+        return predicted(memory, config, events, view=entry.kind)
+
+    return recall(node_id, as_cached)

@@ -75,7 +75,8 @@ def preview(session_id: str, changes: Mapping[str, Any] | None = None) -> bytes:
     if not changes:
         return _predict(session_id, version, node_id, config, events, view="predictions")
     stm = from_json(f"[{events}]")
-    return _whole(recall(node_id).predict(stm, effective({**from_json(config), **changes})))
+    in_force = effective({**from_json(config), **changes})
+    return recall(node_id, lambda memory: _whole(memory.predict(stm, in_force)))
 
 
 def imagine(*, node_id: str, config: Mapping[str, Any], events: Iterable[list[str]]) -> bytes:
@@ -83,7 +84,7 @@ def imagine(*, node_id: str, config: Mapping[str, Any], events: Iterable[list[st
     in_force = effective(config)
     made = (make_event(strings, sort_symbols=in_force["sort_symbols"]) for strings in events)
     stm = [event for event in made if event][-STM_LIMIT:]
-    return _whole(recall(node_id).predict(stm, in_force))
+    return recall(node_id, lambda memory: _whole(memory.predict(stm, in_force)))
 
 
 def answer(session_id: str, predictions: bytes) -> bytes:
@@ -103,18 +104,24 @@ def cognition(session_id: str) -> Cognition:
 
 def _predict(session_id: str, version: int, node_id: str, config: str, events: str, *, view: str) -> bytes:
     """What the node predicts for the events, cached as this `view` of the session."""
-    memory = recall(node_id)
-    name = view_name(view, memory.version)
-    cached = cache.get(session_id, version, name)
-    if cached is not None:
-        return cached
-    payload = predicted(memory, config, events, view=view)
-    cache.put(session_id, version, name, payload)
-    return payload
+
+    def remembered_or_made(memory: Memory) -> bytes:
+        name = view_name(view, memory.version)
+        cached = cache.get(session_id, version, name)
+        if cached is not None:
+            return cached
+        payload = predicted(memory, config, events, view=view)
+        cache.put(session_id, version, name, payload)
+        return payload
+
+    return recall(node_id, remembered_or_made)
 
 
 def predicted(memory: Memory, config: str, events: str, *, view: str) -> bytes:
-    """What is cached as this view: JSON, computed now. `config` and `events` as they are stored."""
+    """What is cached as this view: JSON, computed now. `config` and `events` as they are stored.
+
+    Raises LearnedMeanwhile.
+    """
     prediction = memory.predict(from_json(f"[{events}]"), effective(from_json(config)))
     return _PAYLOADS[view](prediction)
 

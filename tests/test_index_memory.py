@@ -12,7 +12,7 @@ from memory_app import nodes
 from memory_app.finalizing import finalize
 from memory_app.index import Indexes, NodeIndex
 from memory_app.learning import learn
-from memory_app.recall import recall
+from memory_app.recall import Memory, recall
 
 PATTERNS = 200
 
@@ -29,6 +29,10 @@ def node(django_db_blocker: DjangoDbBlocker) -> Iterator[Callable[[], str]]:
     with django_db_blocker.unblock():
         yield make
         connection.close()
+
+
+def itself(memory: Memory) -> Memory:
+    return memory
 
 
 def teach(node_id: str, *symbols: str) -> None:
@@ -82,9 +86,9 @@ def test_a_memory_predicts_what_its_version_knows_whatever_another_thread_follow
     """Or a later answer would be cached under the earlier version."""
     node_id = node()
     asked: list[list[str]] = [["first"], ["second"]]
-    memory = recall(node_id)
+    memory = recall(node_id, itself)
     teach(node_id, "one more")
-    later = recall(node_id)  # brings the very index up to date that `memory` was recalled from
+    later = recall(node_id, itself)  # brings the very index up to date that `memory` was recalled from
     assert memory.version.learned + 2 == later.version.learned
     assert memory.predict(asked, {"max_predictions": 1000}).count == PATTERNS
     assert later.predict(asked, {"max_predictions": 1000}).count == PATTERNS + 1
@@ -96,11 +100,11 @@ def test_a_memory_predicts_by_the_finalization_of_its_version(node: Callable[[],
     node_id = node()
     asked: list[list[str]] = [["first"], ["symbol 0"]]
     finalize(node_id=node_id)
-    memory = recall(node_id)
+    memory = recall(node_id, itself)
     before = memory.predict(asked, {})
     teach(node_id, "one more")
     finalize(node_id=node_id)
-    later = recall(node_id)
+    later = recall(node_id, itself)
     assert later.version.finalized == memory.version.finalized + 1
     assert memory.predict(asked, {}) == before
     assert later.predict(asked, {}).predictions != before.predictions
