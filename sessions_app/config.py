@@ -37,10 +37,15 @@ def _number(low: float, high: float = inf, *, message: str) -> Rule:
 
 def _integer(low: int, high: float = inf, *, message: str) -> Rule:
     return Rule(
-        lambda value: isinstance(value, int) and low <= value <= high,
+        lambda value: _is_whole(value) and low <= value <= high,
         message,
         {"type": "integer", **_bounds(low, high)},
     )
+
+
+def _is_whole(value: Any) -> bool:
+    """To JSON Schema, and to many a client's serialiser, 5.0 is an integer too."""
+    return isinstance(value, int) or (isinstance(value, float) and value.is_integer())
 
 
 def _one_of(names: tuple[str, ...]) -> Rule:
@@ -150,8 +155,10 @@ def validate(given: Mapping[str, Any]) -> dict[str, Any]:
 
 def _normalised(changes: dict[str, Any]) -> dict[str, Any]:
     for key, value in changes.items():
-        if isinstance(value, bool) and _RULES[key] is not _FLAG:
-            changes[key] = int(value)  # true passes the number checks, as in KATO; stored as the number it counts as
+        wanted = _RULES[key].schema["type"]
+        # true passes the number checks, as in KATO; stored as the number it counts as.
+        if wanted == "integer" and value is not None or (isinstance(value, bool) and wanted == "number"):
+            changes[key] = int(value)
     if "stm_mode" in changes and changes["stm_mode"] not in ("CLEAR", "ROLLING"):
         changes["stm_mode"] = "CLEAR"
     if "sort" in changes:

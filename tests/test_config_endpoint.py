@@ -118,6 +118,16 @@ def test_an_unknown_stm_mode_becomes_clear(client: httpx.Client, new_session: Ne
     assert config_of(client, session_id)["stm_mode"] == "CLEAR"
 
 
+def test_a_whole_number_may_be_written_with_a_point(client: httpx.Client, new_session: NewSession) -> None:
+    """The document says `integer`, and to JSON Schema 5.0 is one."""
+    session_id = new_session(config={"max_predictions": 5.0, "persistence": True, "recall_threshold": True})
+    stored = {"max_predictions": 5, "persistence": 1, "recall_threshold": 1}
+    config = config_of(client, session_id)
+    assert {key: config[key] for key in stored} == stored
+    assert isinstance(config["max_predictions"], int)
+    assert client.post(f"/sessions/{session_id}/config", json={"minhash_bands": None}).status_code == 200
+
+
 def test_null_takes_a_sessions_own_value_back(client: httpx.Client, new_session: NewSession) -> None:
     session_id = new_session(config={"fuzzy_token_threshold": 0.8, "jaccard_threshold": 0.9})
     client.post(f"/sessions/{session_id}/config", json={"fuzzy_token_threshold": None, "jaccard_threshold": None})
