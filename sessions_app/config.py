@@ -157,7 +157,7 @@ def _normalised(changes: dict[str, Any]) -> dict[str, Any]:
     for key, value in changes.items():
         wanted = _RULES[key].schema["type"]
         # true passes the number checks, as in KATO; stored as the number it counts as.
-        if wanted == "integer" and value is not None or (isinstance(value, bool) and wanted == "number"):
+        if (wanted == "integer" and value is not None) or (isinstance(value, bool) and wanted == "number"):
             changes[key] = int(value)
     if "stm_mode" in changes and changes["stm_mode"] not in ("CLEAR", "ROLLING"):
         changes["stm_mode"] = "CLEAR"
