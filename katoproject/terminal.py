@@ -21,7 +21,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser, DjangoHelpFormatter
 from django.db import ProgrammingError
 from psycopg.errors import UndefinedColumn, UndefinedTable
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 from pydantic_core import from_json, to_json
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
@@ -33,10 +33,14 @@ from engine.vectors import VectorDimensionError
 from katoproject.embedded.locations import data_dir
 from katoproject.errors import STORE_TROUBLE
 from katoproject.http import InvalidRequest
+from memory_app.nodes import NodeUnknown
 from memory_app.vectors import VectorsNotAvailable
+from sessions_app.api.shapes import NodeId
 from sessions_app.errors import EmptyStm, InvalidConfiguration, JobFinished, JobNotFound, SessionNotFound
 
-REFUSALS = (SessionNotFound, JobNotFound, JobFinished, EmptyStm, VectorDimensionError, VectorsNotAvailable)
+REFUSALS = (SessionNotFound, JobNotFound, JobFinished, EmptyStm, NodeUnknown, VectorDimensionError, VectorsNotAvailable)
+
+_NODE = TypeAdapter(NodeId)
 
 
 class Error(CommandError):
@@ -62,7 +66,7 @@ class HelpFormatter(DjangoHelpFormatter, argparse.RawDescriptionHelpFormatter):
 
 
 def _epilog(examples: str) -> str | None:
-    return f"examples:\n{examples.rstrip()}" if examples else None
+    return f"examples:\n{examples.strip(chr(10))}" if examples else None
 
 
 class Command(BaseCommand):
@@ -167,6 +171,23 @@ def rewindable(file: str) -> Iterator[IO[bytes]]:
         yield copy
 
 
+def utf8(text: str) -> str:
+    """What can be stored and asked for: an argument may be any bytes. Raises ArgumentTypeError."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise argparse.ArgumentTypeError("it is not UTF-8") from None
+    return text
+
+
+def node_id(text: str) -> str:
+    """Raises ArgumentTypeError."""
+    try:
+        return _NODE.validate_python(utf8(text))
+    except ValidationError as error:
+        raise argparse.ArgumentTypeError(error.errors()[0]["msg"]) from None
+
+
 def json_object(text: str) -> dict[str, Any]:
     """The type of an argument."""
     try:
@@ -246,6 +267,10 @@ def readable(value: Any) -> str:
             return value.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S")
     text = value if isinstance(value, str) else to_json(value).decode()
     return "".join(one if one.isprintable() else ascii(one)[1:-1] for one in text.replace("\u00a0", " "))
+
+
+def counted(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 class _Speed(ProgressColumn):

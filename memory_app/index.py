@@ -26,7 +26,7 @@ from memory_app.moments import Moment
 # Ids at or above the next one to be given out are left over from another life of the database (a restored back-up):
 # a building index reads such rows, a following one would read them again and again.
 _CHANGES = """
-    SELECT node.memory, node.finalized_version, pg_current_snapshot()::text,
+    SELECT node.memory, node.rebuilt, node.finalized_version, pg_current_snapshot()::text,
         encode(pattern.name, 'hex'), pattern.events::text, pattern.frequency, pattern.emotives::text <> '[]'
     FROM memory_app_node AS node
     LEFT JOIN memory_app_pattern AS pattern
@@ -51,6 +51,7 @@ class NodeVersion:
     memory: int
     learned: int
     finalized: int
+    rebuilt: int
 
 
 @dataclass(slots=True)
@@ -60,6 +61,7 @@ class NodeIndex:
     node_id: str
     index: Index = field(default_factory=Index)
     memory: int = -1
+    rebuilt: int = 0
     finalized_version: int = 0
     moment: Moment | None = None
     has_emotives: bool = False
@@ -78,22 +80,22 @@ class NodeIndex:
         """Bring the index up to everything that was committed when this was called."""
         with self.lock:
             rows, kept, finalized_version = self._look(), None, self.finalized_version
-            while rows and rows[0][:2] != (self.memory, finalized_version):
-                if rows[0][0] != self.memory:
-                    self._build(rows[0][0], rows[0][2])
+            while rows and rows[0][:3] != (self.memory, self.rebuilt, finalized_version):
+                if rows[0][:2] != (self.memory, self.rebuilt):
+                    self._build(rows[0][0], rows[0][1], rows[0][3])
                     kept, finalized_version = None, 0
                 elif kept := moments.kept(self.memory):
                     finalized_version = kept.version
                 # Once more, for what was committed meanwhile: the index must show all patterns of the moment.
                 rows = self._look()
             if not rows:
-                self._start_anew(memory=-1, snapshot="1:1:")
+                self._start_anew(memory=-1, rebuilt=0, snapshot="1:1:")
             else:
                 self._apply(rows)
             view = self.index.view()
             if kept:
                 self.moment, self.finalized_version = moments.moment(self.memory, kept, view), finalized_version
-            version = NodeVersion(self.memory, view.total_symbols, self.finalized_version)
+            version = NodeVersion(self.memory, view.total_symbols, self.finalized_version, self.rebuilt)
             return Followed(view, version, self.snapshot, self.moment, self.has_emotives)
 
     def memory_bytes(self) -> int:
@@ -103,14 +105,14 @@ class NodeIndex:
         return execute(_CHANGES, {"node_id": self.node_id, "memory": self.memory, "horizon": self.horizon})
 
     def _apply(self, rows: list[tuple[Any, ...]]) -> None:
-        changed = [row[3:] for row in rows if row[3] is not None]
+        changed = [row[4:] for row in rows if row[4] is not None]
         if changed:
             self._upsert(changed)
-        self.snapshot = rows[0][2]
+        self.snapshot = rows[0][3]
 
-    def _build(self, memory: int, snapshot: str) -> None:
+    def _build(self, memory: int, rebuilt: int, snapshot: str) -> None:
         """Read the whole memory. `snapshot` is that of the look before, so that nothing in between can be missed."""
-        self._start_anew(memory, snapshot)
+        self._start_anew(memory, rebuilt, snapshot)
         for batch in fetch_in_batches(_EVERYTHING, {"memory": memory}):
             self._upsert(batch)
 
@@ -120,9 +122,9 @@ class NodeIndex:
         self.index.upsert(zip(names, from_json(f"[{','.join(events)}]"), frequencies, strict=True))
         self.has_emotives |= any(with_emotives)
 
-    def _start_anew(self, memory: int, snapshot: str) -> None:
+    def _start_anew(self, memory: int, rebuilt: int, snapshot: str) -> None:
         # A new object: predictions that are under way keep the one they began with.
-        self.index, self.memory, self.snapshot = Index(), memory, snapshot
+        self.index, self.memory, self.rebuilt, self.snapshot = Index(), memory, rebuilt, snapshot
         self.finalized_version, self.moment, self.has_emotives = 0, None, False
 
 

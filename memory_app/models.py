@@ -19,6 +19,8 @@ class Node(models.Model):
     finalized_statistics = VerbatimJSONField(null=True)
     finalized_snapshot = TextFieldInC(null=True)
     finalized_version = models.BigIntegerField(db_default=0)
+    # How often a rebuild was asked for: an index that was built under another number is built anew.
+    rebuilt = models.BigIntegerField(db_default=0)
 
     def __str__(self) -> str:
         return str(self.node_id)

@@ -29,6 +29,9 @@ _LARGE = f"""
     ORDER BY memory LIMIT 1
 """
 _INDEXED = "UPDATE memory_app_vectorspace SET indexed = true WHERE memory = %(memory)s"
+_NO_LONGER_INDEXED = """
+    UPDATE memory_app_vectorspace SET indexed = false WHERE memory = %(memory)s AND indexed RETURNING dimension
+"""
 _NOBODYS = """
     SELECT relname FROM pg_class WHERE relkind = 'i' AND relnamespace = current_schema::regnamespace
         AND relname ~ '^memory_app_vector_of_[0-9]+$' AND NOT EXISTS (
@@ -56,7 +59,26 @@ def _index_a_large_one(connection: psycopg.Connection[Any], index_from: int) -> 
     large = connection.execute(_LARGE, {"index_from": index_from}).fetchone() if _available(connection) else None
     if large is None:
         return 0
-    memory, dimension = large
+    _build(connection, *large)
+    return 1
+
+
+def rebuild(memory: int) -> bool:
+    """Build the index of a memory's vectors anew, where it has one; answers whether.
+
+    Meanwhile all its vectors are looked at. One process at a time, and not during `maintain`; if it does not come to an
+    end, that does the rest.
+    """
+    with maintenance_connection() as connection:
+        found = (
+            connection.execute(_NO_LONGER_INDEXED, {"memory": memory}).fetchone() if _available(connection) else None
+        )
+        if found is not None:
+            _build(connection, memory, found[0])
+        return found is not None
+
+
+def _build(connection: psycopg.Connection[Any], memory: int, dimension: int) -> None:
     name = _NAME.format(memory)
     connection.execute(f"DROP INDEX CONCURRENTLY IF EXISTS {name}")  # what a build that was interrupted left
     connection.execute(
@@ -65,7 +87,6 @@ def _index_a_large_one(connection: psycopg.Connection[Any], index_from: int) -> 
     )
     connection.execute(_INDEXED, {"memory": memory})
     log.info("Indexed the vectors of memory %s", memory)
-    return 1
 
 
 def _available(connection: psycopg.Connection[Any]) -> bool:

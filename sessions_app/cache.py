@@ -92,7 +92,7 @@ def key(session_id: str, version: int, view: str) -> str:
 
 
 def _kind(view: str) -> str:
-    """Views of predictions name the version of the node as well: `predictions:7.120.0`."""
+    """Views of predictions name the version of the node as well: `predictions:7.120.0.0`."""
     return view.partition(":")[0]
 
 

@@ -1,34 +1,13 @@
-"""What commands take: nodes, names, and the settings of a session, with the limits and messages of the API."""
+"""What commands take: names, and the settings of a session, with the limits and messages of the API."""
 
 import argparse
 import csv
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from pydantic import TypeAdapter, ValidationError
-
 from sessions_app import config
-from sessions_app.api.shapes import NodeId
 
-_NODE = TypeAdapter(NodeId)
 _TYPES = {"number": float, "integer": int}
-
-
-def utf8(text: str) -> str:
-    """What can be stored and asked for: an argument may be any bytes. Raises ArgumentTypeError."""
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        raise argparse.ArgumentTypeError("it is not UTF-8") from None
-    return text
-
-
-def node_id(text: str) -> str:
-    """Raises ArgumentTypeError."""
-    try:
-        return _NODE.validate_python(utf8(text))
-    except ValidationError as error:
-        raise argparse.ArgumentTypeError(error.errors()[0]["msg"]) from None
 
 
 def names(text: str) -> list[str]:

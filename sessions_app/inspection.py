@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic_core import from_json
 
-from katoproject.postgresql.statements import execute, execute_one
+from katoproject.postgresql.statements import execute_in_order, execute_one
 from sessions_app.errors import SessionNotFound
 from sessions_app.expiry import AGE, ALIVE, LEFT, UNUSED_FOR
 from sessions_app.models import Stream
@@ -88,7 +88,7 @@ def living(*, node_id: str | None = None) -> Iterator[Inspection]:
     """
     created_at, session_id = _BEFORE_ALL
     while True:
-        rows = execute(
+        rows = execute_in_order(
             _LIVING if node_id is None else _LIVING_OF_NODE,
             {"node_id": node_id, "created_at": created_at, "id": session_id},
         )

@@ -143,4 +143,4 @@ _PAYLOADS: dict[str, Callable[[Prediction], bytes]] = {
 
 def view_name(view: str, version: NodeVersion) -> str:
     """Under which a prediction is cached, beside the session's version: the node has one too."""
-    return f"{view}:{version.memory}.{version.learned}.{version.finalized}"
+    return f"{view}:{version.memory}.{version.learned}.{version.finalized}.{version.rebuilt}"

@@ -179,7 +179,7 @@ def test_wrong_arguments_are_named(arguments: tuple[str, ...], reason: str) -> N
 def test_observations_are_seen_by_everybody(client: httpx.Client, new_session: NewSession) -> None:
     session_id = new_session()
     told = command("session", "observe", session_id, "kettle", "boil", "--emotive", "joy=0.5")
-    assert told.out == "1 observed, 1 events in the STM, 0 patterns learned\n"
+    assert told.out == "1 observed, 1 event in the STM, 0 patterns learned\n"
     assert client.get(f"/sessions/{session_id}/stm").json()["stm"] == [["boil", "kettle"]]
     assert client.get(f"/sessions/{session_id}/percept-data").json()["percept_data"]["emotives"] == {"joy": 0.5}
 
@@ -265,7 +265,7 @@ def test_a_session_that_was_deleted_comes_back_from_its_file(
     before, file = answers(client, session.id), tmp_path / "session.ndjson"
     assert command("session", "export", session.id, "--output", str(file)).status == 0
     operations.delete(session_id=session.id)
-    assert command("session", "import", str(file)) == Told(0, "1 sessions imported\n", "")
+    assert command("session", "import", str(file)) == Told(0, "1 session imported\n", "")
     assert answers(client, session.id) == before
     # What waits to be learned is there as well: the same is learned as would have been.
     [_, again, _] = command("session", "export", session.id).lines
@@ -278,7 +278,7 @@ def test_the_documented_file_can_be_imported(client: httpx.Client) -> None:
     text = (PROJECT_DIR / "docs" / "migrating.md").read_text().partition("## Sessions")[2]
     block = re.search(r"```json\n(.*?)```", text, re.DOTALL)
     assert block is not None
-    assert command("session", "import", "-", stdin=block[1].encode()) == Told(0, "1 sessions imported\n", "")
+    assert command("session", "import", "-", stdin=block[1].encode()) == Told(0, "1 session imported\n", "")
     documented = json.loads(block[1].splitlines()[1])
     assert client.get("/sessions/session-42/percept-data").json()["percept_data"] == documented["percept"]
     assert command("session", "export", "session-42").lines[1] == documented
@@ -419,7 +419,7 @@ def test_an_export_that_is_interrupted_says_how_far_it_came(new_session: NewSess
     out, err = running.communicate(timeout=60)
     assert running.returncode == 130
     assert err.startswith("Interrupted: ")
-    assert err.endswith("sessions were written, the last line is missing\n")
+    assert err.endswith("sessions written, the last line is missing\n")
     assert '"end"' not in out
 
 

@@ -45,6 +45,17 @@ def execute_one(sql: str, parameters: Parameters) -> tuple[Any, ...] | None:
     return rows[0] if rows else None
 
 
+@transaction.atomic
+def execute_in_order(sql: str, parameters: Parameters) -> list[tuple[Any, ...]]:
+    """Like `execute`, for a page of a long list: its rows are read in the order of an index.
+
+    The plan is made for a node of average size. Left alone it would sort all rows of that, which is quick, and so all
+    of a node that has a million.
+    """
+    execute("SET LOCAL enable_sort = off", {})
+    return execute(sql, parameters)
+
+
 def fetch_in_batches(sql: str, parameters: Parameters, *, size: int = 10_000) -> Iterator[list[tuple[Any, ...]]]:
     """The rows of a large result, of one snapshot, a batch at a time in bounded memory."""
     connection = connections[DEFAULT_DB_ALIAS]

@@ -8,9 +8,19 @@ from typing import Any
 
 from pydantic_core import to_json
 
-from katoproject.terminal import Command, Error, Interrupted, WrongArguments, add_json_argument, progress, rewindable
+from katoproject.terminal import (
+    Command,
+    Error,
+    Interrupted,
+    WrongArguments,
+    add_json_argument,
+    counted,
+    node_id,
+    progress,
+    rewindable,
+    utf8,
+)
 from sessions_app import importing, inspection, reading
-from sessions_app.command_options import node_id, utf8
 from sessions_app.errors import SessionNotFound
 from sessions_app.management.text import MOST_NAMED, some
 
@@ -28,7 +38,7 @@ def add_export(command: Command, commands: Any) -> None:
   manage.py session export --all | gzip > sessions.ndjson.gz
 """,
     )
-    parser.add_argument("session_ids", type=utf8, metavar="SESSION", nargs="*")
+    parser.add_argument("session_ids", type=utf8, metavar="SESSION", nargs="*", help="ids of sessions that live")
     parser.add_argument("--node", type=node_id, help="all living sessions of this node")
     parser.add_argument("--all", action="store_true", help="all living sessions")
     parser.add_argument("--output", type=Path, metavar="FILE", help="a new file; standard output if not given")
@@ -59,8 +69,8 @@ def _export(
     except OSError as error:
         raise Error(f"{error}. What was written is not complete") from error
     except KeyboardInterrupt:
-        raise Interrupted(f"{done} sessions were written, the last line is missing") from None
-    command.tell(f"{done} sessions exported")
+        raise Interrupted(f"{counted(done, 'session')} written, the last line is missing") from None
+    command.tell(f"{counted(done, 'session')} exported")
     if missing:
         raise Error(f"Not found or expired: {some(missing)}")
 
@@ -110,11 +120,11 @@ def _import(command: Command, *, file: str, renew: bool, partial: bool, json: bo
                     leave_out(became.expired, "expired", "its time has run out")
                     advance(len(became.restored) + len(became.living) + len(became.expired))
         except KeyboardInterrupt:
-            raise Interrupted(f"{counts['imported']} sessions were imported; the same again goes on") from None
+            raise Interrupted(f"{counted(counts['imported'], 'session')} imported; the same again goes on") from None
     if json:
         command.print_json(counts)
     else:
-        command.stdout.write(f"{counts['imported']} sessions imported")
+        command.stdout.write(f"{counted(counts['imported'], 'session')} imported")
     if left_out:
         raise Error(
             f"{counts['living']} were left out because they live here already, {counts['expired']} because their time "

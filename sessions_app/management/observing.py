@@ -19,14 +19,15 @@ from katoproject.terminal import (
     Interrupted,
     WrongArguments,
     add_json_argument,
+    counted,
     explained,
     progress,
     rewindable,
+    utf8,
 )
 from sessions_app import operations
 from sessions_app.api import shapes
 from sessions_app.api.observations import make_observation
-from sessions_app.command_options import utf8
 from sessions_app.observations import Observation
 
 _EVENT = TypeAdapter[list[str] | shapes.ObservationInput](shapes.TrainingEvent)
@@ -88,8 +89,8 @@ def _observe(
     if json:
         command.print_json(report)
         return
-    made = f"{report['observations']} observed, {report['stm_length']} events in the STM"
-    command.stdout.write(f"{made}, {report['patterns_learned']} patterns learned")
+    made = f"{report['observations']:,} observed, {counted(report['stm_length'], 'event')} in the STM"
+    command.stdout.write(f"{made}, {counted(report['patterns_learned'], 'pattern')} learned")
 
 
 def _observe_all(session_id: str, observations: Iterator[Observation], total: int, report: dict[str, Any]) -> None:

@@ -170,7 +170,7 @@ def test_the_service_reads_and_writes_the_same_files(kato: Kato, server: WebServ
         saved = client_program("kato_client.sessions", "save", "--url", server.url, session_id)
     file = tmp_path / "saved"
     file.write_text(saved.stdout, encoding="utf-8")
-    assert process("session", "import", str(file)) == Told(0, "1 sessions imported\n", "")
+    assert process("session", "import", str(file)) == Told(0, "1 session imported\n", "")
     imported = kato.attach(session_id)
     assert state_of(imported) == kept
     exported = process("session", "export", session_id).out

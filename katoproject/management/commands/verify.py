@@ -8,9 +8,8 @@ from django.core.management.base import CommandParser
 import memory_app.verification
 import sessions_app.verification
 from katoproject.terminal import Command as TerminalCommand
-from katoproject.terminal import Error, add_json_argument, progress
+from katoproject.terminal import Error, add_json_argument, node_id, progress
 from katoproject.verification import Result, verify
-from sessions_app.command_options import node_id
 
 CHECKS = [*memory_app.verification.CHECKS, *sessions_app.verification.CHECKS]
 

@@ -10,9 +10,9 @@ from rich.table import Table
 from rich.text import Text
 
 from katoproject.terminal import Command as TerminalCommand
-from katoproject.terminal import WrongArguments, add_json_argument, readable
+from katoproject.terminal import WrongArguments, add_json_argument, node_id, readable, utf8
 from sessions_app import predicting
-from sessions_app.command_options import add_config_arguments, given_config, names, node_id, utf8
+from sessions_app.command_options import add_config_arguments, given_config, names
 
 CONFIG = (
     "recall_threshold",

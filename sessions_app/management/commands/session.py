@@ -12,12 +12,11 @@ from django.core.management.base import CommandParser
 from katoproject.console.text import duration
 from katoproject.http import as_object
 from katoproject.terminal import Command as TerminalCommand
-from katoproject.terminal import Error, add_json_argument, at_least, json_object
+from katoproject.terminal import Error, add_json_argument, at_least, counted, json_object, node_id, utf8
 from sessions_app import config as session_config
 from sessions_app import inspection, listing, operations
 from sessions_app.api import shapes
 from sessions_app.api.sessions import described
-from sessions_app.command_options import node_id, utf8
 from sessions_app.errors import SessionNotFound
 from sessions_app.management.files import add_export, add_import
 from sessions_app.management.observing import add_observe
@@ -114,7 +113,7 @@ What its node learned stays when it is deleted."""
                 "time left": duration(session.left),
                 "time to live": duration(session.ttl_seconds),
                 "observations": session.time,
-                "STM": f"{len(session.stm)} events",
+                "STM": counted(len(session.stm), "event"),
                 "last events": session.stm[-10:],
                 "emotives": session.emotives,
                 "metadata to learn": session.entries,
