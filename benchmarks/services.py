@@ -2,9 +2,7 @@
 
 import http.client
 import json
-import os
 import subprocess
-import sys
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -12,13 +10,13 @@ from typing import Any
 import psutil
 import redis
 
+from benchmarks.baseline.process import BaselineProcess
 from benchmarks.baseline.sessions import INDEX, Session, key
 from benchmarks.load import CREATED, Job, Load, Script, Step
 from katoproject import processes
 from katoproject.embedded import redis as embedded_redis
 from katoproject.embedded.locations import postgres_url, redis_url, run_dir
-from katoproject.environment import PROJECT_DIR
-from tests.stack import Stores, WebServer, eventually, free_port
+from tests.stack import Stores, WebServer
 
 WORKERS = 2
 SEEDING_CONNECTIONS = 8
@@ -147,7 +145,7 @@ class Baseline(Service):
     def __init__(self, data: Path, load: Load) -> None:
         super().__init__(data, load)
         self._redis: subprocess.Popen[bytes] | None = None
-        self._web: subprocess.Popen[bytes] | None = None
+        self._web: BaselineProcess | None = None
 
     def start(self) -> None:
         self.start_redis()
@@ -158,29 +156,13 @@ class Baseline(Service):
         self._start_web(workers)
 
     def _start_web(self, workers: int) -> None:
-        self.port = free_port()
-        options = ["--port", str(self.port), "--workers", str(workers)]
-        self._web = subprocess.Popen(
-            [sys.executable, "-m", "benchmarks.baseline", *options],
-            cwd=PROJECT_DIR,
-            env={**os.environ, "REDIS_URL": redis_url(self.data)},
-            start_new_session=True,
-        )
-        answered: set[int] = set()
-
-        def all_workers_answer() -> bool:
-            try:
-                answered.add(self.ask("GET", "/")["pid"])
-            except (OSError, http.client.HTTPException):
-                return False
-            return len(answered) >= workers
-
-        eventually(all_workers_answer, "the baseline comes up")
+        self._web = BaselineProcess(redis_url(self.data), workers=workers)
+        self._web.start()
+        self.port = self._web.port
 
     def _stop_web(self) -> None:
         if self._web:
-            self._web.terminate()
-            self._web.wait(15)
+            self._web.stop()
 
     def stop(self) -> None:
         self._stop_web()

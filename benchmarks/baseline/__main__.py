@@ -10,17 +10,25 @@ from uvicorn.supervisors import Multiprocess
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.baseline")
     parser.add_argument("--port", type=int, required=True)
-    parser.add_argument("--workers", type=int, required=True)
+    parser.add_argument("--workers", type=int, default=1)
+    parser.add_argument("--host", action="append", help="an address to listen at; may be given twice (127.0.0.1)")
+    parser.add_argument("--app", default="benchmarks.baseline.app:app", help="which variant")
     options = parser.parse_args()
-    config = uvicorn.Config(
-        "benchmarks.baseline.app:app", workers=options.workers, access_log=False, log_level="critical"
-    )
+    config = uvicorn.Config(options.app, workers=options.workers, access_log=False, log_level="critical")
+    listeners = [_listener(host, options.port) for host in options.host or ["127.0.0.1"]]
+    Multiprocess(config, sockets=listeners).run()
+
+
+def _listener(host: str, port: int) -> socket.socket:
     # Opened here with its protocol named, because asyncio sets TCP_NODELAY only then. On the socket that uvicorn opens
     # for several workers each answer would wait 40 ms for an acknowledgement: not what is to be measured.
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listener:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind(("127.0.0.1", options.port))
-        Multiprocess(config, sockets=[listener]).run()
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if family == socket.AF_INET6:
+        listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+    listener.bind((host, port))
+    return listener
 
 
 if __name__ == "__main__":

@@ -2,12 +2,12 @@
 
 import os
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import Any
 
-from fastapi import FastAPI, HTTPException, Request
+from fastapi import APIRouter, FastAPI, HTTPException, Request
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 from redis.asyncio import Redis
@@ -60,14 +60,29 @@ class ShortTermMemory(BaseModel):
     length: int
 
 
-@asynccontextmanager
-async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-    async with Redis.from_url(os.environ["REDIS_URL"]) as redis:
-        app.state.store = SessionStore(redis)
-        yield
+router = APIRouter()
 
 
-def _missing(session_id: str) -> HTTPException:
+def make_app(
+    store: type[SessionStore] = SessionStore, *, routers: Sequence[APIRouter] = (router,), most: int | None = None
+) -> FastAPI:
+    """`most` connections to Redis in a process; who wants one more gets an error."""
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with Redis.from_url(os.environ["REDIS_URL"], max_connections=most) as redis:
+            app.state.redis = redis
+            app.state.store = store(redis)
+            yield
+
+    app = FastAPI(lifespan=lifespan)
+    app.add_middleware(SessionLookUp)
+    for each in routers:
+        app.include_router(each)
+    return app
+
+
+def missing(session_id: str) -> HTTPException:
     return HTTPException(404, f"Session {session_id} not found or expired")
 
 
@@ -89,11 +104,7 @@ class SessionLookUp:
         return await self._app(scope, receive, send)
 
 
-app = FastAPI(lifespan=lifespan)
-app.add_middleware(SessionLookUp)
-
-
-@app.get("/")
+@router.get("/")
 async def root() -> dict[str, int]:
     return {"pid": os.getpid()}
 
@@ -102,7 +113,7 @@ def _answer(session: Session) -> SessionAnswer:
     return SessionAnswer.model_validate(session, from_attributes=True)
 
 
-@app.post("/sessions")
+@router.post("/sessions")
 async def create(given: CreateSession, request: Request) -> SessionAnswer:
     ttl = given.ttl_seconds or DEFAULT_TTL
     session = Session(node_id=given.node_id, metadata=given.metadata or {}, ttl_seconds=ttl)
@@ -110,44 +121,44 @@ async def create(given: CreateSession, request: Request) -> SessionAnswer:
     return _answer(session)
 
 
-@app.get("/sessions")
+@router.get("/sessions")
 async def page(request: Request, skip: int = 0, limit: int = 100) -> SessionList:
     store = request.app.state.store
     return SessionList(sessions=[_answer(one) for one in await store.page(skip, limit)], total=await store.count())
 
 
-@app.get("/sessions/count")
+@router.get("/sessions/count")
 async def count(request: Request) -> dict[str, int]:
     return {"active_session_count": await request.app.state.store.count()}
 
 
-@app.get("/sessions/{session_id}")
+@router.get("/sessions/{session_id}")
 async def get(session_id: str, request: Request) -> SessionAnswer:
     session = await request.app.state.store.get(session_id)
     if session is None:
-        raise _missing(session_id)
+        raise missing(session_id)
     return _answer(session)
 
 
-@app.get("/sessions/{session_id}/exists")
+@router.get("/sessions/{session_id}/exists")
 async def exists(session_id: str, request: Request) -> dict[str, Any]:
     return {"exists": await request.app.state.store.exists(session_id), "expired": False, "session_id": session_id}
 
 
-@app.delete("/sessions/{session_id}")
+@router.delete("/sessions/{session_id}")
 async def delete(session_id: str, request: Request) -> dict[str, str]:
     if not await request.app.state.store.delete(session_id):
-        raise _missing(session_id)
+        raise missing(session_id)
     return {"status": "deleted", "session_id": session_id}
 
 
-@app.post("/sessions/{session_id}/observe")
+@router.post("/sessions/{session_id}/observe")
 async def observe(session_id: str, given: Observation, request: Request) -> Observed:
     store: SessionStore = request.app.state.store
     async with store.locks[session_id]:
         session = await store.get(session_id)
         if session is None:
-            raise _missing(session_id)
+            raise missing(session_id)
         _append(session, given)
         await store.save(session)
     return Observed(
@@ -173,9 +184,12 @@ def _append(session: Session, given: Observation) -> None:
     session.percept_data = {"strings": event, "vectors": given.vectors, "metadata": given.metadata}
 
 
-@app.get("/sessions/{session_id}/stm")
+@router.get("/sessions/{session_id}/stm")
 async def stm(session_id: str, request: Request) -> ShortTermMemory:
     session = await request.app.state.store.get(session_id)
     if session is None:
-        raise _missing(session_id)
+        raise missing(session_id)
     return ShortTermMemory(stm=session.stm, session_id=session_id, length=len(session.stm))
+
+
+app = make_app()

@@ -1,0 +1,83 @@
+"""Both programs running on one port, at an address each; or one of them at both."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+from benchmarks.baseline.process import BaselineProcess
+from benchmarks.investigation.names import IPV4, IPV6
+from benchmarks.investigation.programs import RECORD
+from tests.stack import free_port
+
+KATO, STRANGER = "benchmarks.investigation.programs:kato", "benchmarks.investigation.programs:stranger"
+
+
+class Seen(NamedTuple):
+    """A request as a server noted it."""
+
+    trace: str
+    method: str
+    path: str
+    status: int
+
+
+@dataclass(frozen=True)
+class Behind:
+    """What is behind the name: where KATO itself is, and what each program has seen."""
+
+    port: int
+    kato_at: str
+    kato_record: Path
+    stranger_record: Path
+
+    @property
+    def name(self) -> str:
+        return f"http://localhost:{self.port}"
+
+    @property
+    def kato(self) -> str:
+        """KATO at its address, whatever the name means."""
+        return f"http://{f'[{self.kato_at}]' if ':' in self.kato_at else self.kato_at}:{self.port}"
+
+    def forget(self) -> None:
+        for file in (self.kato_record, self.stranger_record):
+            file.write_text("")
+
+    def seen_by_kato(self) -> list[Seen]:
+        return _seen(self.kato_record)
+
+    def seen_by_stranger(self) -> list[Seen]:
+        return _seen(self.stranger_record)
+
+
+def _seen(file: Path) -> list[Seen]:
+    return [Seen(*json.loads(line)) for line in file.read_text().splitlines()]
+
+
+@contextmanager
+def two_servers(folder: Path, redis_url: str, *, kato_at: str = IPV6) -> Iterator[Behind]:
+    other = IPV4 if kato_at == IPV6 else IPV6
+    behind = _behind(folder, kato_at)
+    port = behind.port
+    with (
+        BaselineProcess(redis_url, app=KATO, port=port, hosts=(kato_at,), **{RECORD: str(behind.kato_record)}),
+        BaselineProcess(redis_url, app=STRANGER, port=port, hosts=(other,), **{RECORD: str(behind.stranger_record)}),
+    ):
+        yield behind
+
+
+@contextmanager
+def one_server(folder: Path, redis_url: str) -> Iterator[Behind]:
+    behind = _behind(folder, IPV6)
+    hosts = (IPV6, IPV4)
+    with BaselineProcess(redis_url, app=KATO, port=behind.port, hosts=hosts, **{RECORD: str(behind.kato_record)}):
+        yield behind
+
+
+def _behind(folder: Path, kato_at: str) -> Behind:
+    behind = Behind(free_port(), kato_at, folder / "kato.requests", folder / "stranger.requests")
+    behind.forget()
+    return behind
