@@ -25,6 +25,10 @@ TTL = 600
 Progress = Callable[[int], None]
 
 
+def _nobody_listens(more: int) -> None:
+    pass
+
+
 class Wrong(Exception):
     """The service does not do what is measured here; says what it answered."""
 
@@ -82,13 +86,15 @@ def _first_that_listens(url: BaseUrl) -> Connection:
 def measure(pair: Pair, samples: int, progress: Progress) -> list[Distribution]:
     """Raises Wrong, OSError, HTTPException. `progress` is told of every sample, three times `samples` in all."""
     return [
-        _observe_then_read(pair, SHORT, samples, progress)[0],
-        *_observe_then_read(pair, LONG, samples, progress),
-        _learn_then_predict(pair, samples, progress),
+        observe_then_read(pair, SHORT, samples, progress)[0],
+        *observe_then_read(pair, LONG, samples, progress),
+        learn_then_predict(pair, samples, progress),
     ]
 
 
-def _observe_then_read(pair: Pair, length: int, samples: int, progress: Progress) -> list[Distribution]:
+def observe_then_read(
+    pair: Pair, length: int, samples: int, progress: Progress = _nobody_listens
+) -> list[Distribution]:
     """Of the first read after each write, and of a second one, which finds what the first left in the cache."""
     session = _create(pair.writer, f"latency-{uuid.uuid4().hex}")
     for number in range(length):
@@ -105,7 +111,7 @@ def _observe_then_read(pair: Pair, length: int, samples: int, progress: Progress
     return [first, again]
 
 
-def _learn_then_predict(pair: Pair, samples: int, progress: Progress) -> Distribution:
+def learn_then_predict(pair: Pair, samples: int, progress: Progress = _nobody_listens) -> Distribution:
     node = f"latency-{uuid.uuid4().hex}"
     teacher, asker = _create(pair.writer, node), _create(pair.reader, node)
     found = Distribution("learn → predict")

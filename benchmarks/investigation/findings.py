@@ -66,7 +66,7 @@ def write(tables: Iterable[Table], file: Path = DOCUMENT) -> None:
 
 def contradictions(tables: Iterable[Table], file: Path = DOCUMENT) -> list[str]:
     """Where the document does not claim what the tables do: what was found differs from run to run, claims do not."""
-    text, wrong = file.read_text(), []
+    text, wrong = file.read_text(), list[str]()
     for table in tables:
         place = _place(table.name).search(text)
         written = place[2].splitlines()[2:] if place else []

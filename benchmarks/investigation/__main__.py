@@ -1,0 +1,92 @@
+"""`python -m benchmarks.investigation`: does all that docs/investigation.md claims, and says whether it still holds."""
+
+import argparse
+import os
+import platform
+import socket
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from importlib.metadata import version
+from pathlib import Path
+
+from benchmarks.investigation import delays, findings, names, prevention, races, services, trouble, two_servers
+from benchmarks.investigation.findings import Table
+from benchmarks.run import temporary_folder
+from katoproject import processes
+from katoproject.embedded import redis as embedded_redis
+from katoproject.embedded.locations import redis_url
+from katoproject.environment import variable_names
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.investigation", description=__doc__)
+    parser.add_argument("--write", action="store_true", help="put what was found into the document")
+    options = parser.parse_args()
+    begun = time.monotonic()
+    _need_both_loopback_addresses()
+    # What a developer has set must not change what is found.
+    for spellings in variable_names().values():
+        for name in spellings:
+            os.environ.pop(name, None)
+    print(f"{_here()}\nlocalhost on this machine: {', '.join(names.of_localhost())}", flush=True)
+    tables: list[Table] = []
+    with temporary_folder() as folder, _redis(folder / "baseline") as url, names.both_loopback_addresses():
+        os.environ["KATO_DATA_DIR"] = str(folder / "ours")  # read by what starts processes from this one
+        for found in _parts(folder, url):
+            print(found.printed(), flush=True)
+            tables.append(found)
+    if options.write:
+        findings.write(tables)
+    wrong = [*findings.broken(tables), *findings.contradictions(tables)]
+    claims = sum(len(table.findings) for table in tables)
+    print(f"\n{claims} claims, {time.monotonic() - begun:.0f} s. {'All of them hold.' if not wrong else ''}")
+    for text in wrong:
+        print(f"DOES NOT HOLD: {text}", file=sys.stderr)
+    sys.exit(1 if wrong else 0)
+
+
+def _parts(folder: Path, baseline_redis: str) -> Iterator[Table]:
+    yield from two_servers.investigated(folder, baseline_redis)
+    old = folder / "baseline"
+    with services.ours(folder / "ours") as ours:
+        with services.baseline(old, "complete") as complete:
+            with services.baseline(old, "of_that_day") as of_that_day:
+                yield races.explored(complete, of_that_day, ours.processes)
+            with services.baseline(old, "forgiving") as forgiving:
+                refuses = (
+                    partial(services.redis_refuses_writes, old),
+                    partial(services.postgres_refuses_writes, ours.data),
+                )
+                yield trouble.told(forgiving, ours.processes, *refuses)
+        yield delays.measured(baseline_redis, ours.direct.url)
+        yield prevention.shown(folder, baseline_redis, ours.direct.port)
+
+
+@contextmanager
+def _redis(data: Path) -> Iterator[str]:
+    program = embedded_redis.program(data)
+    process = processes.start(program)
+    try:
+        yield redis_url(data)
+    finally:
+        processes.stop(program, process)
+
+
+def _need_both_loopback_addresses() -> None:
+    try:
+        with socket.socket(socket.AF_INET6) as probe:
+            probe.bind((names.IPV6, 0))
+    except OSError as error:
+        sys.exit(f"This machine has no {names.IPV6} ({error}); what happened needs two addresses. Nothing was done.")
+
+
+def _here() -> str:
+    libraries = ", ".join(f"{name} {version(name)}" for name in ("aiohttp", "httpx", "requests", "fastapi", "uvicorn"))
+    return f"Python {platform.python_version()}, {libraries}; {os.cpu_count()} processors"
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,96 @@
+"""What this service does so that it cannot happen again, each shown by doing it."""
+
+import asyncio
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from benchmarks.baseline.process import BaselineProcess
+from benchmarks.investigation import libraries
+from benchmarks.investigation.findings import Table
+from benchmarks.investigation.names import IPV4, IPV6
+from benchmarks.investigation.programs import RECORD
+from benchmarks.investigation.servers import STRANGER
+from katoproject.environment import PROJECT_DIR
+from katoproject.loopback import relay
+from katoproject.remote import Answer, BaseUrl, Connection
+
+# Where a reader may copy a URL from. The two left out tell of this very thing.
+ABOUT_THE_NAME = ("investigation.md", "commands.md")
+
+
+def shown(folder: Path, redis_url: str, port: int) -> Table:
+    """`port`: where this service listens at 127.0.0.1."""
+    table = Table("prevention")
+    for address in (IPV4, IPV6):
+        said = _start_beside_a_stranger(folder, redis_url, address)
+        done = f"`manage.py up` while another program has the port at {address}"
+        table.add(done, "refuses, and says who is there", said, f"already taken on {address}" in said)
+    with _relayed(port):
+        sent = libraries.by_aiohttp(f"http://localhost:{port}", libraries.create_sessions(f"http://127.0.0.1:{port}"))
+        fine = sum(one.status == 200 for one in sent)
+        table.add_equal("this service, aiohttp, fifty at once to `localhost`", "50 of 50", f"{fine} of 50")
+        url = BaseUrl("http", "localhost", port, "")
+        programs = {_answer(url, address, "/health").program for address in (IPV6, IPV4)}
+        holds = len(programs) == 1 and all(program.startswith("kato-django/") for program in programs)
+        table.add("who answers at ::1 and at 127.0.0.1", "one program, by name", " and ".join(programs), holds)
+    url = BaseUrl("http", "127.0.0.1", port, "")
+    no_route, no_session = _answer(url, IPV4, "/no/such/route"), _answer(url, IPV4, "/sessions/never-created/stm")
+    table.add_equal("404 for a route that does not exist", "{'detail': 'Not Found'}", no_route.body)
+    error = no_session.body["error"]
+    found = f"{error['code']}, {error['session_id']}"
+    table.add_equal("404 for a session that does not exist", "SESSION_NOT_FOUND, never-created", found)
+    table.add_equal("URLs with the name `localhost` in documents and compose files", 0, len(_urls_with_the_name()))
+    return table
+
+
+def _start_beside_a_stranger(folder: Path, redis_url: str, address: str) -> str:
+    record = {RECORD: str(folder / "stranger.requests")}
+    with BaselineProcess(redis_url, app=STRANGER, hosts=(address,), **record) as stranger:
+        environment = {**os.environ, "KATO_DATA_DIR": str(folder / "refused"), "PORT": str(stranger.port)}
+        command = [sys.executable, "manage.py", "up"]
+        done = subprocess.run(
+            command, cwd=PROJECT_DIR, env=environment, capture_output=True, text=True, check=False, timeout=60
+        )
+        said = done.stderr.strip().splitlines()[-1].replace(str(stranger.port), "…")
+        return said if done.returncode else "it starts"
+
+
+@contextmanager
+def _relayed(port: int) -> Iterator[None]:
+    """What `manage.py up` does so that the service answers at ::1 as well."""
+    loop, running, done = asyncio.new_event_loop(), threading.Event(), asyncio.Event()
+
+    async def run() -> None:
+        async with relay(port):
+            running.set()
+            await done.wait()
+
+    thread = threading.Thread(target=loop.run_until_complete, args=(run(),))
+    thread.start()
+    try:
+        assert running.wait(10), "the relay did not start"
+        yield
+    finally:
+        loop.call_soon_threadsafe(done.set)
+        thread.join()
+        loop.close()
+
+
+def _answer(url: BaseUrl, address: str, path: str) -> Answer:
+    connection = Connection(url, address)
+    try:
+        return connection.request("GET", path)
+    finally:
+        connection.close()
+
+
+def _urls_with_the_name() -> list[str]:
+    files = [PROJECT_DIR / name for name in ("README.md", "docker-compose.yml", "Dockerfile")]
+    files += sorted({*PROJECT_DIR.glob("docs/*.md"), *PROJECT_DIR.glob("clients/*/README.md")})
+    lines = [line for file in files if file.name not in ABOUT_THE_NAME for line in file.read_text().splitlines()]
+    return [line for line in lines if "//localhost" in line]

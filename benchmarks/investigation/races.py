@@ -1,0 +1,78 @@
+"""What the two servers hid: the races of the old design, and the same schedules against this service."""
+
+import uuid
+
+from benchmarks.baseline.learning import INSERTED_AFTER
+from benchmarks.investigation.findings import Table
+from benchmarks.investigation.schedules import Case, Explored, Processes, explore, explore_after_the_answer
+from katoproject.remote import Answer
+
+
+def lost_update(processes: Processes) -> Case:
+    """R01: two processes observe for one session."""
+    session = processes.new_session("before")
+    return Case(
+        first=lambda: processes.ask_a("POST", f"{session}/observe", {"strings": ["first"]}),
+        second=lambda: processes.ask_b("POST", f"{session}/observe", {"strings": ["second"]}),
+        is_wrong=lambda first, second: (
+            {first.status, second.status} != {200} or sorted(processes.stm(session)) != ["before", "first", "second"]
+        ),
+    )
+
+
+def stale_rewrite(processes: Processes) -> Case:
+    """R02: a reader, whose reading renews the session's life, and an observation."""
+    session = processes.new_session("before")
+    processes.make_touch_due(session)
+    return Case(
+        first=lambda: processes.ask_a("GET", f"{session}/stm"),
+        second=lambda: processes.ask_b("POST", f"{session}/observe", {"strings": ["second"]}),
+        is_wrong=lambda _, observed: observed.status == 200 and processes.stm(session) != ["before", "second"],
+    )
+
+
+def resurrection(processes: Processes) -> Case:
+    """R08: an observation and the deletion of its session."""
+    session = processes.new_session("before")
+
+    def is_wrong(observed: Answer, deleted: Answer) -> bool:
+        lives = processes.ask_b("GET", f"{session}/exists").body["exists"]
+        return deleted.status != 200 or lives or observed.status not in (200, 404)
+
+    return Case(
+        first=lambda: processes.ask_a("POST", f"{session}/observe", {"strings": ["first"]}),
+        second=lambda: processes.ask_b("DELETE", session),
+        is_wrong=is_wrong,
+    )
+
+
+def missed_pattern(processes: Processes) -> Case:
+    """D03: who asks after a learn was acknowledged is not told of the pattern."""
+    node = uuid.uuid4().hex
+    teacher = processes.new_session("kettle", "water", "tea", node=node)
+    asker = processes.new_session("kettle", "water", node=node)
+    return Case(
+        first=lambda: processes.ask_a("POST", f"{teacher}/learn"),
+        second=lambda: processes.ask_b("GET", f"{asker}/predictions"),
+        is_wrong=lambda learned, predicted: learned.status == 200 and not predicted.body["predictions"],
+    )
+
+
+def explored(old: Processes, old_of_that_day: Processes, ours: Processes) -> Table:
+    table = Table("races")
+    for what, race, baseline in (
+        ("observe in A while B observes the same session", lost_update, old),
+        ("read in A while B observes", stale_rewrite, old_of_that_day),
+        ("observe in A while B deletes the session", resurrection, old),
+    ):
+        _compare(table, what, explore(baseline, race), explore(ours, race))
+    learned = "learn in A; when it is acknowledged, predict in B"
+    of_old = explore_after_the_answer(old, missed_pattern, work=2 * INSERTED_AFTER)
+    of_ours = explore_after_the_answer(ours, missed_pattern, work=2 * INSERTED_AFTER)
+    _compare(table, learned, of_old, of_ours)
+    return table
+
+
+def _compare(table: Table, what: str, old: Explored, ours: Explored) -> None:
+    table.add(f"{what}: baseline", "wrong at some stop", old.text, any(old.wrong))
+    table.add(f"{what}: this service", "right at every stop", ours.text, bool(ours.stops) and not any(ours.wrong))

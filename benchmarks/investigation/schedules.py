@@ -1,0 +1,145 @@
+"""Two processes of one service, and a request of one that is stopped before each of its commands to the store in turn.
+
+While it stands still another request runs in the other process, to its end or until it waits for the first; then the
+first goes on. That is done at every place where the first could be stopped, on a new session each time: not a search
+for an unlucky moment, but all moments there are.
+"""
+
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from itertools import count
+from typing import Any
+
+from benchmarks.investigation.gate import Gate
+from katoproject.remote import Answer, BaseUrl, Connection
+from tests.stack import eventually
+
+
+@dataclass(frozen=True)
+class Processes:
+    """Process A, which reaches its store through the gate, and process B, which reaches it directly."""
+
+    name: str
+    a: int
+    b: int
+    gate: Gate
+    # Does a request stand in a queue for a lock of the store?
+    somebody_waits: Callable[[], bool]
+    # Brings a session to where a read has its life to renew, if reads do not always.
+    make_touch_due: Callable[[str], None]
+
+    def ask_a(self, method: str, path: str, body: Any = None) -> Answer:
+        return _ask(self.a, method, path, body)
+
+    def ask_b(self, method: str, path: str, body: Any = None) -> Answer:
+        return _ask(self.b, method, path, body)
+
+    def new_session(self, *events: str, node: str = "races") -> str:
+        """Its path."""
+        created = self.ask_b("POST", "/sessions", {"node_id": node})
+        path = f"/sessions/{created.body['session_id']}"
+        for event in events:
+            self.ask_b("POST", f"{path}/observe", {"strings": [event]})
+        return path
+
+    def stm(self, session: str) -> list[str]:
+        """The one symbol of each event."""
+        return [symbol for [symbol] in self.ask_b("GET", f"{session}/stm").body["stm"]]
+
+
+def _ask(port: int, method: str, path: str, body: Any) -> Answer:
+    connection = Connection(BaseUrl("http", "127.0.0.1", port, ""), "127.0.0.1")
+    try:
+        return connection.request(method, path, body)
+    finally:
+        connection.close()
+
+
+@dataclass
+class Explored:
+    """The commands before which the first request was stopped, and at which of them the outcome was wrong."""
+
+    stops: list[str] = field(default_factory=list)
+    wrong: list[bool] = field(default_factory=list)
+
+    @property
+    def text(self) -> str:
+        """For example `wrong at 2 of 5: GET, EXPIRE, GET, **EXPIRE**, **SETEX**`."""
+        number = len(self.wrong)
+        commands = (f"**{stop}**" if wrong else stop for stop, wrong in zip(self.stops, self.wrong, strict=True))
+        wrong_ones = sum(self.wrong)
+        verdict = f"wrong at {wrong_ones} of {number}" if wrong_ones else f"right at {number} of {number}"
+        return f"{verdict}: {', '.join(commands)}"
+
+
+@dataclass(frozen=True)
+class Case:
+    """One race on a session of its own: two requests, and whether what they left is wrong."""
+
+    first: Callable[[], Answer]
+    second: Callable[[], Answer]
+    is_wrong: Callable[[Answer, Answer], bool]
+
+
+def explore(processes: Processes, race: Callable[[Processes], Case]) -> Explored:
+    """The second request runs while the first one stands still."""
+    found = Explored()
+    for case, first in _stopped_everywhere(processes, race, found, is_over=Future.done):
+        with ThreadPoolExecutor(1) as pool:
+            second = pool.submit(case.second)
+            eventually(lambda second=second: second.done() or processes.somebody_waits(), "the second goes on")
+            processes.gate.let_go()
+            found.wrong.append(case.is_wrong(first.result(), second.result()))
+    return found
+
+
+def explore_after_the_answer(processes: Processes, race: Callable[[Processes], Case], *, work: float) -> Explored:
+    """The second request begins when the first one is answered, even where that left something that stands still.
+
+    `work`: for how many seconds after its answer a request may still begin something.
+    """
+    found = Explored()
+    for case, first in _stopped_everywhere(processes, race, found, is_over=_since(work)):
+        if not first.done():
+            processes.gate.let_go()
+        found.wrong.append(case.is_wrong(first.result(), case.second()))
+        processes.gate.let_go()
+        # Nothing of this case is left to be done when the next one counts commands.
+        eventually(lambda case=case, first=first: not case.is_wrong(first.result(), case.second()), "it comes right")
+    return found
+
+
+def _stopped_everywhere(
+    processes: Processes,
+    race: Callable[[Processes], Case],
+    found: Explored,
+    *,
+    is_over: Callable[[Future[Answer]], bool],
+) -> Iterator[tuple[Case, Future[Answer]]]:
+    """New cases, of which the first request stands still before its first command, its second, …, its last."""
+    gate = processes.gate
+    with ThreadPoolExecutor(1) as pool:
+        for number in count(1):
+            case = race(processes)
+            gate.stop_at(number)
+            try:
+                first = pool.submit(case.first)
+                eventually(lambda first=first: gate.stopped.is_set() or is_over(first), "the first stops or ends")
+                if not gate.stopped.is_set():
+                    return
+                found.stops.append(gate.stopped_command)
+                yield case, first
+            finally:
+                gate.let_go()
+
+
+def _since(seconds: float) -> Callable[[Future[Answer]], bool]:
+    """Has it been done for so long?"""
+    done_at: dict[Future[Answer], float] = {}
+
+    def is_over(future: Future[Answer]) -> bool:
+        return future.done() and time.monotonic() - done_at.setdefault(future, time.monotonic()) > seconds
+
+    return is_over

@@ -1,0 +1,92 @@
+"""What the races run on: two processes of the baseline and two of this service, the first of each behind a gate."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import psycopg
+import redis
+
+from benchmarks.baseline.process import BaselineProcess
+from benchmarks.investigation.gate import Gate, postgres_statements, redis_commands
+from benchmarks.investigation.schedules import Processes
+from katoproject.embedded.locations import postgres_url, redis_url, run_dir
+from tests.stack import Stores, WebServer
+
+
+@contextmanager
+def baseline(data: Path, variant: str) -> Iterator[Processes]:
+    app = f"benchmarks.baseline.faults:{variant}"
+    with ExitStack() as stack:
+        gate = stack.enter_context(Gate(run_dir(data) / "redis.sock", redis_commands))
+        gated = stack.enter_context(BaselineProcess(f"redis://127.0.0.1:{gate.port}", app=app))
+        direct = stack.enter_context(BaselineProcess(redis_url(data), app=app))
+        # Nobody waits for anybody in Redis, and every read of the old service renews.
+        yield Processes("baseline", gated.port, direct.port, gate, lambda: False, lambda session: None)
+
+
+@contextmanager
+def redis_refuses_writes(data: Path) -> Iterator[None]:
+    with redis.Redis.from_url(redis_url(data)) as client:
+        before = client.config_get("maxmemory*")
+        client.config_set("maxmemory-policy", "noeviction")
+        client.config_set("maxmemory", 1)
+        try:
+            yield
+        finally:
+            for name in ("maxmemory", "maxmemory-policy"):
+                client.config_set(name, before[name])
+
+
+@dataclass(frozen=True)
+class Ours:
+    data: Path
+    processes: Processes
+    # The two processes that are not behind the gate.
+    direct: WebServer
+
+
+@contextmanager
+def ours(data: Path) -> Iterator[Ours]:
+    """PostgreSQL and Redis of its own; one web process behind the gate, two that are not."""
+    with ExitStack() as stack:
+        stack.enter_context(Stores(data, private=True))
+        gate = stack.enter_context(Gate(run_dir(data) / ".s.PGSQL.5432", postgres_statements))
+        own = {"KATO_DATA_DIR": str(data), "REDIS_URL": redis_url(data), "LOG_LEVEL": "CRITICAL"}
+        direct = stack.enter_context(WebServer(workers=2, DATABASE_URL=postgres_url(data), **own))
+        through = f"postgresql://kato@127.0.0.1:{gate.port}/kato?sslmode=disable&gssencmode=disable"
+        gated = WebServer(workers=1, DATABASE_URL=through, **own)
+        stack.callback(gated.stop)
+        gated.start()
+        database = stack.enter_context(psycopg.connect(postgres_url(data), autocommit=True))
+        waits, due = partial(_somebody_waits, database), partial(_make_touch_due, database)
+        yield Ours(data, Processes("this service", gated.port, direct.port, gate, waits, due), direct)
+
+
+def _somebody_waits(database: psycopg.Connection) -> bool:
+    row = database.execute("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'").fetchone()
+    return row != (0,)
+
+
+def _make_touch_due(database: psycopg.Connection, session: str) -> None:
+    """As if nobody had used it for most of its time; a read has its life to renew only then."""
+    name = session.rpartition("/")[2]
+    database.execute("UPDATE sessions_app_session SET expires_at = now() + interval '1 minute' WHERE id = %s", [name])
+
+
+@contextmanager
+def postgres_refuses_writes(data: Path) -> Iterator[None]:
+    """Read-only, as after a fail-over to a replica or on a full disk."""
+    with psycopg.connect(postgres_url(data), autocommit=True) as database:
+        _set_read_only(database, "on")
+        try:
+            yield
+        finally:
+            _set_read_only(database, "off")
+
+
+def _set_read_only(database: psycopg.Connection, value: str) -> None:
+    database.execute(f"ALTER SYSTEM SET default_transaction_read_only = {value}")
+    database.execute("SELECT pg_reload_conf()")

@@ -1,0 +1,78 @@
+"""Trouble of the store: what is answered while it lasts, and what was true all the time (http-api.md R17–R19)."""
+
+import time
+from collections import Counter
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
+
+from benchmarks.baseline.faults import MOST_CONNECTIONS
+from benchmarks.investigation.findings import Table
+from benchmarks.investigation.schedules import Processes
+
+AT_ONCE = MOST_CONNECTIONS + 10
+STALL = 0.4  # seconds, as in http-api.md R17
+
+Refusing = Callable[[], AbstractContextManager[None]]
+
+
+def statuses_in_a_stall(processes: Processes) -> Counter[int]:
+    """Of observations, each for a session of its own, that all arrive while the store of A makes everybody wait."""
+    sessions = [processes.new_session() for _ in range(AT_ONCE)]
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        processes.gate.hold_all()
+        observations = [
+            pool.submit(processes.ask_a, "POST", f"{session}/observe", {"strings": ["x"]}) for session in sessions
+        ]
+        time.sleep(STALL)  # the stall itself, which nothing ends but time
+        processes.gate.let_go()
+        return Counter(observation.result().status for observation in observations)
+
+
+def answers_without_store(processes: Processes) -> dict[str, int]:
+    """Of process A, which cannot reach its store any more, about a session that lives all the time: B shows it."""
+    session = processes.new_session("before")
+    requests = {
+        "read": ("GET", f"{session}/stm", None),
+        "observe": ("POST", f"{session}/observe", {"strings": ["x"]}),
+        "delete": ("DELETE", session, None),
+    }
+    processes.gate.cut()
+    try:
+        answers = {name: processes.ask_a(*request).status for name, request in requests.items()}
+    finally:
+        processes.gate.mend()
+    assert processes.stm(session) == ["before"], "the session was to live all the time"
+    return answers
+
+
+def write_to_refusing_store(processes: Processes, refusing: Refusing) -> str:
+    """What a client is told of an observation that the store refuses to write, and what is there afterwards."""
+    session = processes.new_session("before")
+    with refusing():
+        observed = processes.ask_b("POST", f"{session}/observe", {"strings": ["refused"]})
+    return f"{observed.status}, then {len(processes.stm(session))} event"
+
+
+def told(old: Processes, ours: Processes, old_refuses: Refusing, ours_refuses: Refusing) -> Table:
+    table = Table("store trouble")
+    what = f"{AT_ONCE} observations at once, each for its own session, while the store stalls for {STALL:g} s"
+    wrong = f"{MOST_CONNECTIONS} × 200, {AT_ONCE - MOST_CONNECTIONS} × 404"
+    table.add_equal(f"{what}: baseline", wrong, _text(statuses_in_a_stall(old)))
+    found = statuses_in_a_stall(ours)
+    table.add(f"{what}: this service", "200 or 503, no 404", _text(found), set(found) <= {200, 503})
+
+    what = "the store cannot be reached; read, observe, delete a session that lives"
+    answers = answers_without_store(old)
+    table.add_equal(f"{what}: baseline", "404, 404, 404", ", ".join(map(str, answers.values())))
+    answers = answers_without_store(ours)
+    table.add_equal(f"{what}: this service", "503, 503, 503", ", ".join(map(str, answers.values())))
+
+    what = "the store refuses to write; observe, then read"
+    table.add_equal(f"{what}: baseline", "200, then 1 event", write_to_refusing_store(old, old_refuses))
+    table.add_equal(f"{what}: this service", "503, then 1 event", write_to_refusing_store(ours, ours_refuses))
+    return table
+
+
+def _text(statuses: Counter[int]) -> str:
+    return ", ".join(f"{times} × {status}" for status, times in sorted(statuses.items()))
