@@ -4,7 +4,7 @@ PYTHON ?= python3
 IN_VENV := .venv/bin/python
 PIP_INSTALL := $(IN_VENV) -m pip install --disable-pip-version-check
 
-.PHONY: run test fuzz lint bench
+.PHONY: run test fuzz lint bench investigate
 
 run: .venv/installed
 	@exec $(IN_VENV) manage.py up
@@ -30,6 +30,10 @@ lint: .venv/installed-dev
 bench: .venv/installed-dev
 	$(IN_VENV) -m benchmarks.run
 	$(IN_VENV) -m benchmarks.memory
+
+# Does again what docs/investigation.md says of the incident; fails when a claim does not hold. Loopback only.
+investigate: .venv/installed-dev
+	$(IN_VENV) -m benchmarks.investigation
 
 # Stamps, so that nothing is installed again until a list of requirements changes. Each is written last: an
 # interrupted step is done again.

@@ -8,13 +8,14 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from socket import AF_INET6, has_ipv6, socket
+from socket import AF_INET6
 from typing import Any
 
 import psutil
 import pytest
 
 from katoproject.environment import PROJECT_DIR
+from tests.loopback import needs_ipv6
 from tests.stack import WebServer, eventually, free_port
 
 
@@ -59,20 +60,6 @@ def stranger(port: int) -> Iterator[None]:
         finally:
             listening.shutdown()
             thread.join()
-
-
-def _has_ipv6_loopback() -> bool:
-    if not has_ipv6:
-        return False
-    with socket(AF_INET6) as probe:
-        try:
-            probe.bind(("::1", 0))
-        except OSError:
-            return False
-    return True
-
-
-needs_ipv6 = pytest.mark.skipif(not _has_ipv6_loopback(), reason="this machine has no ::1")
 
 
 def test_stress_finds_that_every_cycle_succeeds_and_tells_who_answered(server: WebServer) -> None:

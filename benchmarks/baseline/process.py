@@ -5,8 +5,9 @@ import json
 import os
 import subprocess
 import sys
-from types import TracebackType
-from typing import Any, Self
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
 
 from katoproject.environment import PROJECT_DIR
 from tests.stack import eventually, free_port
@@ -23,7 +24,7 @@ class BaselineProcess:
         hosts: tuple[str, ...] = ("127.0.0.1",),
         port: int | None = None,
         app: str = "benchmarks.baseline.app:app",
-        **environment: str,
+        environment: Mapping[str, str] | None = None,
     ) -> None:
         self.port = port or free_port()
         self._hosts = hosts
@@ -31,7 +32,7 @@ class BaselineProcess:
         self._arguments = ["--port", str(self.port), "--workers", str(workers), "--app", app]
         for host in hosts:
             self._arguments += ["--host", host]
-        self._environment = {**os.environ, "REDIS_URL": redis_url, **environment}
+        self._environment = {**os.environ, "REDIS_URL": redis_url, **(environment or {})}
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -49,12 +50,18 @@ class BaselineProcess:
             connection.close()
 
     def start(self) -> None:
+        self.spawn()
+        self.wait_until_ready()
+
+    def spawn(self) -> None:
         self._process = subprocess.Popen(
             [sys.executable, "-m", "benchmarks.baseline", *self._arguments],
             cwd=PROJECT_DIR,
             env=self._environment,
             start_new_session=True,
         )
+
+    def wait_until_ready(self) -> None:
         answered: set[str] = set()
 
         def all_workers_answer() -> bool:
@@ -73,11 +80,16 @@ class BaselineProcess:
             self._process.terminate()
             self._process.wait(15)
 
-    def __enter__(self) -> Self:
-        self.start()
-        return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.stop()
+@contextmanager
+def running(*services: BaselineProcess) -> Iterator[None]:
+    """All of them, started at the same time."""
+    try:
+        for service in services:
+            service.spawn()
+        for service in services:
+            service.wait_until_ready()
+        yield
+    finally:
+        for service in services:
+            service.stop()

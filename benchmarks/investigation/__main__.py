@@ -6,13 +6,15 @@ import platform
 import socket
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
 from benchmarks.investigation import delays, findings, names, prevention, races, services, trouble, two_servers
+from benchmarks.investigation.checks import CHECKS, SLOW
 from benchmarks.investigation.findings import Table
 from benchmarks.run import temporary_folder
 from katoproject import processes
@@ -21,9 +23,21 @@ from katoproject.embedded.locations import redis_url
 from katoproject.environment import variable_names
 
 
+@dataclass(frozen=True)
+class Effort:
+    runs: int
+    checks: Sequence[int]
+    samples: int
+
+
+WHOLE = Effort(runs=5, checks=tuple(CHECKS), samples=200)
+QUICK = Effort(runs=1, checks=tuple(sorted({*CHECKS} - {*SLOW})), samples=10)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.investigation", description=__doc__)
     parser.add_argument("--write", action="store_true", help="put what was found into the document")
+    parser.add_argument("--quick", action="store_true", help="one run of each, without the checks that take their time")
     options = parser.parse_args()
     begun = time.monotonic()
     _need_both_loopback_addresses()
@@ -35,7 +49,7 @@ def main() -> None:
     tables: list[Table] = []
     with temporary_folder() as folder, _redis(folder / "baseline") as url, names.both_loopback_addresses():
         os.environ["KATO_DATA_DIR"] = str(folder / "ours")  # read by what starts processes from this one
-        for found in _parts(folder, url):
+        for found in _parts(folder, url, QUICK if options.quick else WHOLE):
             print(found.printed(), flush=True)
             tables.append(found)
     if options.write:
@@ -48,8 +62,8 @@ def main() -> None:
     sys.exit(1 if wrong else 0)
 
 
-def _parts(folder: Path, baseline_redis: str) -> Iterator[Table]:
-    yield from two_servers.investigated(folder, baseline_redis)
+def _parts(folder: Path, baseline_redis: str, effort: Effort) -> Iterator[Table]:
+    yield from two_servers.investigated(folder, baseline_redis, runs=effort.runs, checks=effort.checks)
     old = folder / "baseline"
     with services.ours(folder / "ours") as ours:
         with services.baseline(old, "complete") as complete:
@@ -61,7 +75,7 @@ def _parts(folder: Path, baseline_redis: str) -> Iterator[Table]:
                     partial(services.postgres_refuses_writes, ours.data),
                 )
                 yield trouble.told(forgiving, ours.processes, *refuses)
-        yield delays.measured(baseline_redis, ours.direct.url)
+        yield delays.measured(baseline_redis, ours.direct.url, samples=effort.samples)
         yield prevention.shown(folder, baseline_redis, ours.direct.port)
 
 

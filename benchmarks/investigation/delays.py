@@ -1,19 +1,19 @@
 """From a write's acknowledgement by one process to another process's answer that shows it, for both services."""
 
-from benchmarks.baseline.process import BaselineProcess
+from benchmarks.baseline.process import BaselineProcess, running
 from benchmarks.investigation.findings import Table
 from katoproject.latency import LONG, SHORT, Distribution, Pair, learn_then_predict, observe_then_read, two_processes
 from katoproject.remote import BaseUrl, Connection
 
-SAMPLES = 200
-# In the baseline each takes 0.2 s, which is written into it.
+# At most so many of learning: in the baseline each takes 0.2 s, which is written into it.
 OF_LEARNING = 25
 
 
-def measured(baseline_redis: str, our_url: str, *, samples: int = SAMPLES) -> Table:
+def measured(baseline_redis: str, our_url: str, *, samples: int) -> Table:
     table = Table("write to read")
     app = "benchmarks.baseline.faults:complete"
-    with BaselineProcess(baseline_redis, app=app) as one, BaselineProcess(baseline_redis, app=app) as other:
+    one, other = BaselineProcess(baseline_redis, app=app), BaselineProcess(baseline_redis, app=app)
+    with running(one, other):
         pair = Pair(_connected(one.port), _connected(other.port), are_two_processes=True)
         _add(table, "baseline", _distributions(pair, samples), learns_late=True)
     with two_processes(BaseUrl.parse(our_url)) as pair:
@@ -40,4 +40,4 @@ def _add(table: Table, service: str, rows: list[Distribution], *, learns_late: b
         late = learns_late and row is rows[-1]
         claim = "every first answer too early" if late else "no answer too early"
         holds = row.too_early >= len(row.times) if late else row.too_early == 0
-        table.add(f"{service}: {row.name}, {len(row.times)} times", claim, f"{figures} ms", holds)
+        table.add(f"{service}: {row.name}", claim, f"{figures} ms, of {len(row.times)}", holds)

@@ -51,16 +51,18 @@ class Table:
 
 def _place(name: str) -> re.Pattern[str]:
     begin, end = re.escape(f"<!-- {name} -->"), re.escape(f"<!-- end of {name} -->")
-    return re.compile(f"({begin}\n\n)(.*?)(\n\n{end})", re.DOTALL)
+    return re.compile(f"({begin}\n)(.*?)({end})", re.DOTALL)
 
 
 def write(tables: Iterable[Table], file: Path = DOCUMENT) -> None:
     """Put the tables where the document has a place for them. Raises ValueError where it has none."""
     text = file.read_text()
     for table in tables:
-        text, times = _place(table.name).subn(lambda place, table=table: place[1] + table.markdown() + place[3], text)
-        if times != 1:
-            raise ValueError(f"{file.name} has {times} places for {table.name}")
+        parts = _place(table.name).split(text)
+        if len(parts) != 5:  # before, begin of the place, what is there, its end, after
+            raise ValueError(f"{file.name} does not have one place for {table.name!r}")
+        before, begin, _, end, after = parts
+        text = f"{before}{begin}\n{table.markdown()}\n\n{end}{after}"
     file.write_text(text)
 
 
@@ -69,9 +71,9 @@ def contradictions(tables: Iterable[Table], file: Path = DOCUMENT) -> list[str]:
     text, wrong = file.read_text(), list[str]()
     for table in tables:
         place = _place(table.name).search(text)
-        written = place[2].splitlines()[2:] if place else []
-        claimed = [[cell.strip() for cell in line.strip("|").split(" | ")][:2] for line in written]
-        if claimed != [[one.done, one.claim] for one in table.findings]:
+        written = place[2].strip().splitlines()[2:] if place else []  # below the headings
+        claims = [line.removeprefix("| ").split(" | ")[:2] for line in written]
+        if claims != [[one.done, one.claim] for one in table.findings]:
             wrong.append(f"{file.name} does not claim in {table.name!r} what the command does")
     return wrong
 

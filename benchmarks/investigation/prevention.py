@@ -9,12 +9,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from benchmarks.baseline.process import BaselineProcess
+from benchmarks.baseline.process import BaselineProcess, running
 from benchmarks.investigation import libraries
 from benchmarks.investigation.findings import Table
 from benchmarks.investigation.names import IPV4, IPV6
-from benchmarks.investigation.programs import RECORD
-from benchmarks.investigation.servers import STRANGER
+from benchmarks.investigation.servers import STRANGER, recording
 from katoproject.environment import PROJECT_DIR
 from katoproject.loopback import relay
 from katoproject.remote import Answer, BaseUrl, Connection
@@ -49,15 +48,16 @@ def shown(folder: Path, redis_url: str, port: int) -> Table:
 
 
 def _start_beside_a_stranger(folder: Path, redis_url: str, address: str) -> str:
-    record = {RECORD: str(folder / "stranger.requests")}
-    with BaselineProcess(redis_url, app=STRANGER, hosts=(address,), **record) as stranger:
+    record = recording(folder / "stranger.requests")
+    stranger = BaselineProcess(redis_url, app=STRANGER, hosts=(address,), environment=record)
+    with running(stranger):
         environment = {**os.environ, "KATO_DATA_DIR": str(folder / "refused"), "PORT": str(stranger.port)}
         command = [sys.executable, "manage.py", "up"]
         done = subprocess.run(
             command, cwd=PROJECT_DIR, env=environment, capture_output=True, text=True, check=False, timeout=60
         )
         said = done.stderr.strip().splitlines()[-1].replace(str(stranger.port), "…")
-        return said if done.returncode else "it starts"
+        return said.partition(". ")[0] if done.returncode else "it starts"
 
 
 @contextmanager

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import count
 from typing import Any
 
@@ -89,7 +90,7 @@ def explore(processes: Processes, race: Callable[[Processes], Case]) -> Explored
     for case, first in _stopped_everywhere(processes, race, found, is_over=Future.done):
         with ThreadPoolExecutor(1) as pool:
             second = pool.submit(case.second)
-            eventually(lambda second=second: second.done() or processes.somebody_waits(), "the second goes on")
+            eventually(partial(_is_done_or_waits, second, processes), "the second ends or waits for the first")
             processes.gate.let_go()
             found.wrong.append(case.is_wrong(first.result(), second.result()))
     return found
@@ -107,7 +108,7 @@ def explore_after_the_answer(processes: Processes, race: Callable[[Processes], C
         found.wrong.append(case.is_wrong(first.result(), case.second()))
         processes.gate.let_go()
         # Nothing of this case is left to be done when the next one counts commands.
-        eventually(lambda case=case, first=first: not case.is_wrong(first.result(), case.second()), "it comes right")
+        eventually(partial(_is_right_now, case, first), "what was acknowledged is there at last")
     return found
 
 
@@ -126,13 +127,25 @@ def _stopped_everywhere(
             gate.stop_at(number)
             try:
                 first = pool.submit(case.first)
-                eventually(lambda first=first: gate.stopped.is_set() or is_over(first), "the first stops or ends")
+                eventually(partial(_stops_or_ends, gate, first, is_over), "the first stops or ends")
                 if not gate.stopped.is_set():
                     return
                 found.stops.append(gate.stopped_command)
                 yield case, first
             finally:
                 gate.let_go()
+
+
+def _stops_or_ends(gate: Gate, first: Future[Answer], is_over: Callable[[Future[Answer]], bool]) -> bool:
+    return gate.stopped.is_set() or is_over(first)
+
+
+def _is_done_or_waits(second: Future[Answer], processes: Processes) -> bool:
+    return second.done() or processes.somebody_waits()
+
+
+def _is_right_now(case: Case, first: Future[Answer]) -> bool:
+    return not case.is_wrong(first.result(), case.second())
 
 
 def _since(seconds: float) -> Callable[[Future[Answer]], bool]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from benchmarks.baseline.process import BaselineProcess
+from benchmarks.baseline.process import BaselineProcess, running
 from benchmarks.investigation.names import IPV4, IPV6
 from benchmarks.investigation.programs import RECORD
 from tests.stack import free_port
@@ -62,9 +62,10 @@ def two_servers(folder: Path, redis_url: str, *, kato_at: str = IPV6) -> Iterato
     other = IPV4 if kato_at == IPV6 else IPV6
     behind = _behind(folder, kato_at)
     port = behind.port
-    with (
-        BaselineProcess(redis_url, app=KATO, port=port, hosts=(kato_at,), **{RECORD: str(behind.kato_record)}),
-        BaselineProcess(redis_url, app=STRANGER, port=port, hosts=(other,), **{RECORD: str(behind.stranger_record)}),
+    kato, stranger = recording(behind.kato_record), recording(behind.stranger_record)
+    with running(
+        BaselineProcess(redis_url, app=KATO, port=port, hosts=(kato_at,), environment=kato),
+        BaselineProcess(redis_url, app=STRANGER, port=port, hosts=(other,), environment=stranger),
     ):
         yield behind
 
@@ -73,8 +74,14 @@ def two_servers(folder: Path, redis_url: str, *, kato_at: str = IPV6) -> Iterato
 def one_server(folder: Path, redis_url: str) -> Iterator[Behind]:
     behind = _behind(folder, IPV6)
     hosts = (IPV6, IPV4)
-    with BaselineProcess(redis_url, app=KATO, port=behind.port, hosts=hosts, **{RECORD: str(behind.kato_record)}):
+    kato = recording(behind.kato_record)
+    with running(BaselineProcess(redis_url, app=KATO, port=behind.port, hosts=hosts, environment=kato)):
         yield behind
+
+
+def recording(file: Path) -> dict[str, str]:
+    """The environment of a program that notes its requests there."""
+    return {RECORD: str(file)}
 
 
 def _behind(folder: Path, kato_at: str) -> Behind:

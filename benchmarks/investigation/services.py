@@ -9,7 +9,7 @@ from pathlib import Path
 import psycopg
 import redis
 
-from benchmarks.baseline.process import BaselineProcess
+from benchmarks.baseline.process import BaselineProcess, running
 from benchmarks.investigation.gate import Gate, postgres_statements, redis_commands
 from benchmarks.investigation.schedules import Processes
 from katoproject.embedded.locations import postgres_url, redis_url, run_dir
@@ -19,12 +19,11 @@ from tests.stack import Stores, WebServer
 @contextmanager
 def baseline(data: Path, variant: str) -> Iterator[Processes]:
     app = f"benchmarks.baseline.faults:{variant}"
-    with ExitStack() as stack:
-        gate = stack.enter_context(Gate(run_dir(data) / "redis.sock", redis_commands))
-        gated = stack.enter_context(BaselineProcess(f"redis://127.0.0.1:{gate.port}", app=app))
-        direct = stack.enter_context(BaselineProcess(redis_url(data), app=app))
-        # Nobody waits for anybody in Redis, and every read of the old service renews.
-        yield Processes("baseline", gated.port, direct.port, gate, lambda: False, lambda session: None)
+    with Gate(run_dir(data) / "redis.sock", redis_commands) as gate:
+        gated, direct = (BaselineProcess(url, app=app) for url in (f"redis://127.0.0.1:{gate.port}", redis_url(data)))
+        with running(gated, direct):
+            # Nobody waits for anybody in Redis, and every read of the old service renews.
+            yield Processes("baseline", gated.port, direct.port, gate, lambda: False, lambda session: None)
 
 
 @contextmanager
@@ -78,15 +77,16 @@ def _make_touch_due(database: psycopg.Connection, session: str) -> None:
 
 @contextmanager
 def postgres_refuses_writes(data: Path) -> Iterator[None]:
-    """Read-only, as after a fail-over to a replica or on a full disk."""
+    """As on a full disk."""
     with psycopg.connect(postgres_url(data), autocommit=True) as database:
-        _set_read_only(database, "on")
+        database.execute(
+            "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS "
+            "$$ BEGIN RAISE EXCEPTION 'no space left' USING ERRCODE = 'disk_full'; END $$"
+        )
+        database.execute(
+            "CREATE TRIGGER refuse BEFORE UPDATE ON sessions_app_session FOR EACH ROW EXECUTE FUNCTION refuse()"
+        )
         try:
             yield
         finally:
-            _set_read_only(database, "off")
-
-
-def _set_read_only(database: psycopg.Connection, value: str) -> None:
-    database.execute(f"ALTER SYSTEM SET default_transaction_read_only = {value}")
-    database.execute("SELECT pg_reload_conf()")
+            database.execute("DROP FUNCTION refuse CASCADE")

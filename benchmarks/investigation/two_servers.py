@@ -3,28 +3,28 @@
 import json
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import redis
 
 from benchmarks.investigation import libraries
-from benchmarks.investigation.checks import CHECKS, Verdict, run_checks, success_of_cycles
+from benchmarks.investigation.checks import Verdict, run_checks, success_of_cycles
 from benchmarks.investigation.findings import Table
 from benchmarks.investigation.libraries import REQUESTS, WAVES, Sent, create_sessions
 from benchmarks.investigation.names import IPV4
 from benchmarks.investigation.servers import Behind, one_server, two_servers
 from katoproject.environment import PROJECT_DIR
 
-RUNS = 5
 STALL_MS = 300
 FAILING = {2: "ten sessions at once", 6: "manual clean-up", 11: "a hundred sessions", 13: "create, use, delete"}
 FAILING |= {16: "ten writers of one session"}
 
 
-def investigated(folder: Path, redis_url: str, *, runs: int = RUNS) -> list[Table]:
+def investigated(folder: Path, redis_url: str, *, runs: int, checks: Sequence[int]) -> list[Table]:
+    """`runs`: how often each wave and each series of cycles is repeated; `checks`: the numbers of those to run."""
     waves, controls = Table("fifty at once"), Table("controls")
-    stress, identities, checks = Table("create, use, delete"), Table("request identities"), Table("fifteen checks")
+    stress, identities, fifteen = Table("create, use, delete"), Table("request identities"), Table("fifteen checks")
     with two_servers(folder, redis_url) as behind:
         _waves(waves, behind, runs)
         _retries(waves, behind, redis_url)
@@ -32,17 +32,19 @@ def investigated(folder: Path, redis_url: str, *, runs: int = RUNS) -> list[Tabl
         _two_servers_controls(controls, behind)
         _stress(stress, behind, runs)
         _command(stress, behind)
-        _checks_that_fail(checks, behind)
+        _checks_that_fail(fifteen, behind, checks)
     with two_servers(folder, redis_url, kato_at=IPV4) as behind:
         for name, expected in (("aiohttp", 25), ("httpx", 0), ("requests", 0)):
             _wave(controls, f"roles exchanged, {name}", expected, behind, WAVES[name], runs)
     with one_server(folder, redis_url) as behind:
         _wave(controls, "one server at both addresses, aiohttp", REQUESTS, behind, libraries.by_aiohttp, runs)
         shares = [success_of_cycles(behind.name, 50, at_once=at_once) for at_once in (10, 5)]
-        stress.add_equal("one server at both addresses; 10, then 5 at a time", "100 %, 100 %", _percent(shares))
-        verdicts = run_checks(behind.name)
-        checks.add_equal("one server at both addresses: all fifteen", "pass", _failed(verdicts) or "pass")
-    return [waves, identities, checks, stress, controls]
+        stress.add_equal("one server at both addresses; 10 at a time, then 5", "100 %, 100 %", _percent(shares))
+        verdicts = run_checks(behind.name, checks)
+        fifteen.add_equal("one server at both addresses: all", "pass", _failed(verdicts) or "pass")
+        left = sum(one.clean_up for one in verdicts.values())
+        fifteen.add_equal("one server at both addresses: sessions that could not be deleted afterwards", 0, left)
+    return [waves, identities, fifteen, stress, controls]
 
 
 def _succeeded(behind: Behind, wave: Callable[..., list[Sent]], url: str, **options: object) -> int:
@@ -53,7 +55,7 @@ def _succeeded(behind: Behind, wave: Callable[..., list[Sent]], url: str, **opti
 def _wave(table: Table, done: str, expected: int, behind: Behind, wave: libraries.Wave, runs: int) -> None:
     """The claim is the number of successes in each of the runs."""
     found = [_succeeded(behind, wave, behind.name) for _ in range(runs)]
-    table.add(f"{done}, {runs} runs", f"{expected} of {REQUESTS} each", _listed(found), set(found) == {expected})
+    table.add(done, f"{expected} of {REQUESTS} in every run", _listed(found), set(found) == {expected})
 
 
 def _listed(numbers: list[int]) -> str:
@@ -104,10 +106,10 @@ def _identities(table: Table, behind: Behind) -> None:
     behind.forget()
     run_checks(behind.name, [2])
     observed = [one.status for one in behind.seen_by_kato() if one.path.endswith("/observe")]
-    all_fine = set(observed) == {200} and 5 <= len(observed) <= 10
-    claim = "5 to 10 of 50, all answered 200"
-    found = f"{len(observed)} of 50, answered {' and '.join(map(str, sorted(set(observed))))}"
-    table.add("observations of the check with ten sessions that reached KATO", claim, found, all_fine)
+    unknown = observed.count(404)
+    found = f"{len(observed)} of 50, {unknown} answered 404"
+    what = "observations of the check with ten sessions that reached KATO"
+    table.add(what, "5 to 10 of 50, 0 answered 404", found, 5 <= len(observed) <= 10 and not unknown)
 
 
 def _two_servers_controls(table: Table, behind: Behind) -> None:
@@ -120,8 +122,8 @@ def _two_servers_controls(table: Table, behind: Behind) -> None:
 def _stress(table: Table, behind: Behind, runs: int) -> None:
     for at_once in (10, 5):
         shares = [success_of_cycles(behind.name, 50, at_once=at_once) for _ in range(runs)]
-        done = f"50 cycles, {at_once} at a time, aiohttp, {runs} runs"
-        table.add(done, "at most 10 % each", _percent(shares), max(shares) <= 0.1)
+        done = f"two servers; {at_once} at a time"
+        table.add(done, "at most 20 % in every run", _percent(shares), max(shares) <= 0.2)
 
 
 def _command(table: Table, behind: Behind) -> None:
@@ -139,12 +141,11 @@ def _failed(verdicts: dict[int, Verdict]) -> str:
     return ", ".join(f"{number}: {one.refused}" for number, one in verdicts.items() if one.refused)
 
 
-def _checks_that_fail(table: Table, behind: Behind) -> None:
-    verdicts = run_checks(behind.name)
+def _checks_that_fail(table: Table, behind: Behind, numbers: Sequence[int]) -> None:
+    verdicts = run_checks(behind.name, numbers)
     for number, name in FAILING.items():
         refused = verdicts.pop(number).refused
         table.add(f"two servers: {name} ({number})", "fails", refused or "passes", refused is not None)
-    others = f"the {len(CHECKS) - len(FAILING)} others"
-    table.add_equal(f"two servers: {others}", "pass", _failed(verdicts) or "pass")
+    table.add_equal("two servers: all others", "pass", _failed(verdicts) or "pass")
     left = sum(one.clean_up for one in verdicts.values())
-    table.add("two servers: sessions that those could not delete afterwards", "some", left, left > 0)
+    table.add("two servers: sessions that the others could not delete afterwards", "some", left, left > 0)
