@@ -40,7 +40,7 @@ def document(tmp_path: Path, table: Table) -> Path:
 
 def test_what_was_found_is_written_where_the_document_has_a_place_for_it(document: Path) -> None:
     assert document.read_text() == (
-        "Before.\n\n<!-- coins -->\n"
+        "Before.\n\n<!-- coins -->\n\n"
         "| what was done | claim | found |\n|---|---|---|\n"
         "| thrown | heads | heads |\n| thrown again | at most 2 | 1 |\n"
         "\n<!-- end of coins -->\n\nAfter.\n"
