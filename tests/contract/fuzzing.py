@@ -7,6 +7,7 @@ from functools import cache
 from typing import Any
 
 import httpx
+import numpy as np
 import schemathesis
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError
@@ -15,7 +16,10 @@ from schemathesis.core.parameters import ParameterLocation
 from schemathesis.generation import GenerationMode
 from schemathesis.generation.meta import CaseMetadata, TestPhase
 
+from engine.vectors import VectorDimensionError, sum_vectors
+
 MAX_KEY_LENGTH = 255
+LARGEST_NUMBER = 3.4028234663852886e38  # of 4 bytes; memory_app/vectors.py needs settings to be imported
 MAKES: dict[str, tuple[str, dict[str, Any]]] = {
     "session_id": ("/sessions", {"node_id": "fuzzed"}),
     "job_id": ("/jobs", {"kind": "train", "node_id": "fuzzed", "sequences": [[["a"], ["b"]]]}),
@@ -37,10 +41,26 @@ def before_call(context: schemathesis.HookContext, case: schemathesis.Case[Any],
         for name in MAKES.keys() & case.path_parameters.keys():
             make = _make if case.operation.label in ENDS else _shared
             case.path_parameters[name] = make(case.operation.base_url, name)
-    if _is_negative(meta, ParameterLocation.BODY) and sum(_is_negative(meta, one) for one in meta.components) == 1:
+    if ParameterLocation.BODY in meta.components and _has_a_sum_too_large(case.body):
+        meta.generation.mode = meta.components[ParameterLocation.BODY].mode = GenerationMode.NEGATIVE
+    elif _is_negative(meta, ParameterLocation.BODY) and sum(_is_negative(meta, one) for one in meta.components) == 1:
         body = case.operation.get_body_for_media_type(case.media_type)
         if body is not None and _is_leniently_right(case.operation.label, body.optimized_schema, case.body):
             meta.generation.mode = meta.components[ParameterLocation.BODY].mode = GenerationMode.POSITIVE
+
+
+def _has_a_sum_too_large(body: Any) -> bool:
+    """The vectors of one observation are added up, and the sum has the same bounds as they: no schema can say so."""
+    if isinstance(body, list):
+        return any(map(_has_a_sum_too_large, body))
+    if not isinstance(body, dict):
+        return False
+    vectors: Any = body.get("vectors")
+    try:
+        too_large = bool(vectors) and bool(np.abs(sum_vectors(vectors)).max() > LARGEST_NUMBER)
+    except (TypeError, ValueError, VectorDimensionError):
+        too_large = False  # wrong in another way
+    return too_large or any(map(_has_a_sum_too_large, body.values()))
 
 
 def _is_leniently_right(label: str, schema: dict[str, Any], body: Any) -> bool:
@@ -118,5 +138,5 @@ Lenient = _takes(number=_is_number, integer=_is_integer, boolean=_is_boolean)
 # A setting may be a boolean where it should be a number, and no more.
 Settings = _takes(
     number=lambda checker, value: isinstance(value, bool | int | float),
-    integer=lambda checker, value: isinstance(value, int),
+    integer=lambda checker, value: isinstance(value, int) or (isinstance(value, float) and value.is_integer()),
 )
