@@ -5,6 +5,7 @@ import json
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,8 @@ from engine.vectors import named
 from katoproject import verification
 from katoproject.management.commands.verify import CHECKS
 from memory_app import nodes
-from sessions_app import cache, idempotency, operations, reading
+from memory_app.recall import recall
+from sessions_app import cache, idempotency, operations, predicting, reading
 from sessions_app.jobs import running
 from sessions_app.jobs.models import Kind
 from sessions_app.jobs.operations import accept
@@ -350,6 +352,26 @@ def test_a_wrong_entry_of_the_cache_is_deleted(session: str) -> None:
     assert Verdict().broken == {"cache": 1}
     assert Verdict("--repair").error is None
     assert cache.get(session, version, "stm") is None
+
+
+def test_what_redis_remembers_of_a_future_that_was_undone_is_deleted(session: str) -> None:
+    """As after a restore: what is learned next could reach the same numbers with another content."""
+    predicting.predictions(session)
+    [(version,)] = execute("SELECT version FROM sessions_app_session WHERE id = %s", [session])
+    memory = recall("kitchen").version
+    assert Verdict().broken == {}
+    views = [
+        predicting.view_name("predictions", replace(memory, learned=memory.learned + 1)),
+        predicting.view_name("cognition", replace(memory, finalized=memory.finalized + 1)),
+        predicting.view_name("predictions", replace(memory, memory=memory.memory + 1000)),
+    ]
+    for view in views:
+        cache.put(session, version, view, b"{}")
+    cache.put(session, version + 1, "stm", b"[]")
+    assert Verdict().broken == {"cache": 4}
+    assert Verdict("--repair").error is None
+    assert [cache.get(session, version, view) for view in views] == [None] * 3
+    assert cache.get(session, version, predicting.view_name("predictions", memory)) is not None
 
 
 def test_a_mended_session_is_read_anew(session: str) -> None:
