@@ -26,13 +26,16 @@ from katoproject.web import is_healthy, web_command
 WORKER_PROCESSES = 2
 
 
-def up(environment: Environment) -> None:
-    """Run the service until SIGINT or SIGTERM. Raises CannotStart with the reason when it cannot run."""
+def up(environment: Environment, *, only_stores: bool = False) -> None:
+    """Run the service, or its embedded servers alone, until SIGINT or SIGTERM.
+
+    Raises CannotStart with the reason when it cannot run.
+    """
     data = data_dir()
     try:
         make_data_folder(data)
         with sole_owner_of(data):
-            asyncio.run(Service(environment, data).run())
+            asyncio.run(Service(environment, data, only_stores=only_stores).run())
     except PermissionError as error:
         raise CannotStart(
             f"{error}. The data folder {data} must belong to the user who starts the service: "
@@ -41,7 +44,8 @@ def up(environment: Environment) -> None:
 
 
 class Service:
-    def __init__(self, environment: Environment, data: Path) -> None:
+    def __init__(self, environment: Environment, data: Path, *, only_stores: bool) -> None:
+        self.serve = self.serve_stores if only_stores else self.serve_everything
         self.environment = environment
         self.data = data
         self.started = time.monotonic()
@@ -82,7 +86,15 @@ class Service:
             serving.result()  # raises the reason
         self.say("Stopped")
 
-    async def serve(self) -> None:
+    async def serve_stores(self) -> None:
+        if self.environment.database_url is not None and self.environment.effective_redis_url is not None:
+            raise CannotStart("DATABASE_URL and the setting of Redis name other servers: there is none to start here")
+        await self.end_orphans()
+        await self.bring_up_stores()
+        self.say(f"The stores are up, and nothing else. Data: {self.data}. Stop: Ctrl-C, or kill {os.getpid()}")
+        await self.supervisor.watch()
+
+    async def serve_everything(self) -> None:
         await self.end_orphans()
         self.child_environment[monitoring.VARIABLE] = str(monitoring.fresh_folder(self.data, self.environment.port))
         check_port(self.environment.host, self.environment.port)

