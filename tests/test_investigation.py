@@ -47,6 +47,19 @@ def test_what_was_found_is_written_where_the_document_has_a_place_for_it(documen
     )
 
 
+def test_two_services_stand_side_by_side() -> None:
+    table = Table("coins", ("mine", "yours"))
+    table.compare("thrown", findings.equal("heads", "heads"), findings.Of("anything", "tails", holds=True))
+    assert table.markdown().splitlines() == [
+        "| what was done | claim (mine / yours) | mine | yours |",
+        "|---|---|---|---|",
+        "| thrown | heads / anything | heads | tails |",
+    ]
+    assert findings.broken([table]) == []
+    table.compare("thrown again", findings.equal("heads", "tails"), findings.Of("anything", "tails", holds=True))
+    assert findings.broken([table]) == ["coins: thrown again: claimed 'heads / anything', found 'tails / tails'"]
+
+
 def test_a_claim_that_does_not_hold_is_told(table: Table) -> None:
     assert findings.broken([table]) == []
     table.add_equal("thrown a third time", "heads", "tails")
@@ -57,9 +70,9 @@ def test_another_figure_than_the_document_s_is_no_contradiction_but_another_clai
     table: Table, document: Path
 ) -> None:
     [of_now, later] = table.findings
-    table.findings = [of_now, findings.Finding(later.done, later.claim, "2", holds=True)]
+    table.findings = [of_now, findings.Finding(later.done, later.claim, ("2",), holds=True)]
     assert findings.contradictions([table], document) == []
-    table.findings = [of_now, findings.Finding(later.done, "at most 3", "2", holds=True)]
+    table.findings = [of_now, findings.Finding(later.done, "at most 3", ("2",), holds=True)]
     assert findings.contradictions([table], document) == ["coins.md does not claim in 'coins' what the command does"]
 
 

@@ -182,7 +182,7 @@ async def longest_stm(client: Client) -> None:
 
 async def create_use_delete(client: Client) -> None:
     share = await cycles(client, 50, at_once=10)
-    assert share > 0.95, f"{share:.0%} succeeded"
+    assert share > 0.95, f"{share * 100:.0f} % succeeded"
 
 
 async def never_created(client: Client) -> None:

@@ -1,7 +1,8 @@
 """From a write's acknowledgement by one process to another process's answer that shows it, for both services."""
 
 from benchmarks.baseline.process import BaselineProcess, running
-from benchmarks.investigation.findings import Table
+from benchmarks.investigation.findings import Of, Table
+from benchmarks.investigation.schedules import SERVICES
 from katoproject.latency import LONG, SHORT, Distribution, Pair, learn_then_predict, observe_then_read, two_processes
 from katoproject.remote import BaseUrl, Connection
 
@@ -10,15 +11,17 @@ OF_LEARNING = 25
 
 
 def measured(baseline_redis: str, our_url: str, *, samples: int) -> Table:
-    table = Table("write to read")
+    table = Table("write to read", SERVICES)
     app = "benchmarks.baseline.faults:complete"
     one, other = BaselineProcess(baseline_redis, app=app), BaselineProcess(baseline_redis, app=app)
     with running(one, other):
-        pair = Pair(_connected(one.port), _connected(other.port), are_two_processes=True)
-        _add(table, "baseline", _distributions(pair, samples), learns_late=True)
+        of_old = _distributions(Pair(_connected(one.port), _connected(other.port), are_two_processes=True), samples)
     with two_processes(BaseUrl.parse(our_url)) as pair:
         assert pair.are_two_processes
-        _add(table, "this service", _distributions(pair, samples), learns_late=False)
+        of_ours = _distributions(pair, samples)
+    for old, ours in zip(of_old, of_ours, strict=True):
+        is_last = old is of_old[-1]
+        table.compare(f"{old.name} (ms)", _of_learning(old) if is_last else _of(old), _of(ours))
     return table
 
 
@@ -34,10 +37,15 @@ def _distributions(pair: Pair, samples: int) -> list[Distribution]:
     ]
 
 
-def _add(table: Table, service: str, rows: list[Distribution], *, learns_late: bool) -> None:
-    for row in rows:
-        figures = ", ".join(f"{name} {value:.1f}" for name, value in row.in_milliseconds().items())
-        late = learns_late and row is rows[-1]
-        claim = "every first answer too early" if late else "no answer too early"
-        holds = row.too_early >= len(row.times) if late else row.too_early == 0
-        table.add(f"{service}: {row.name}", claim, f"{figures} ms, of {len(row.times)}", holds)
+def _of(row: Distribution) -> Of:
+    return Of("never too early", _text(row), row.too_early == 0)
+
+
+def _of_learning(row: Distribution) -> Of:
+    """By the baseline, which stores what it has learned after it has answered."""
+    return Of("always too early", _text(row), row.too_early >= len(row.times))
+
+
+def _text(row: Distribution) -> str:
+    figures = ", ".join(f"{name} {value:.1f}" for name, value in row.in_milliseconds().items())
+    return f"{figures} (of {len(row.times)})"

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 from katoproject.environment import PROJECT_DIR
 
@@ -12,39 +13,61 @@ DOCUMENT = PROJECT_DIR / "docs" / "investigation.md"
 
 @dataclass(frozen=True)
 class Finding:
-    """One line of a table: what was done, what is claimed of it, and what was found this time."""
+    """One line of a table: what was done, what is claimed of it, and what was found this time, of one or of each."""
 
     done: str
+    claim: str
+    found: tuple[str, ...]
+    holds: bool
+
+
+class Of(NamedTuple):
+    """Of one of the two services that are compared: what is claimed, what was found."""
+
     claim: str
     found: str
     holds: bool
 
 
+def equal(claim: object, found: object) -> Of:
+    """A claim that says outright what is found."""
+    return Of(str(claim), str(found), str(claim) == str(found))
+
+
 @dataclass
 class Table:
     name: str
+    found_in: tuple[str, ...] = ("found",)
     findings: list[Finding] = field(default_factory=list)
 
     def add(self, done: str, claim: str, found: object, holds: bool) -> None:
-        self.findings.append(Finding(done, claim, str(found), holds))
+        self.findings.append(Finding(done, claim, (str(found),), holds))
 
-    def add_equal(self, done: str, expected: object, found: object) -> None:
-        """A claim that says outright what is found."""
-        self.add(done, str(expected), found, str(expected) == str(found))
+    def add_equal(self, done: str, claim: object, found: object) -> None:
+        self.add(done, *equal(claim, found))
+
+    def compare(self, done: str, *sides: Of) -> None:
+        """`sides`: one for each of `found_in`."""
+        claim = " / ".join(dict.fromkeys(side.claim for side in sides))
+        found = tuple(side.found for side in sides)
+        self.findings.append(Finding(done, claim, found, all(side.holds for side in sides)))
+
+    def _rows(self) -> list[tuple[str, ...]]:
+        whose = f" ({' / '.join(self.found_in)})" if len(self.found_in) > 1 else ""
+        headings = ("what was done", f"claim{whose}", *self.found_in)
+        return [headings, *((one.done, one.claim, *one.found) for one in self.findings)]
 
     def markdown(self) -> str:
-        rows = [("what was done", "claim", "found")]
-        rows += [(one.done, one.claim, one.found) for one in self.findings]
-        lines = [f"| {' | '.join(row)} |" for row in rows]
-        return "\n".join([lines[0], "|---|---|---|", *lines[1:]])
+        lines = [f"| {' | '.join(row)} |" for row in self._rows()]
+        return "\n".join([lines[0], f"|{'---|' * len(self._rows()[0])}", *lines[1:]])
 
     def printed(self) -> str:
-        marks = {True: "holds", False: "DOES NOT HOLD"}
-        columns = [(one.done, one.claim, one.found, marks[one.holds]) for one in self.findings]
-        widths = [max(len(row[column]) for row in columns) for column in range(3)]
+        rows = self._rows()
+        widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+        marks = ["", *("holds" if one.holds else "DOES NOT HOLD" for one in self.findings)]
         lines = [
-            "  ".join([*(text.ljust(width) for text, width in zip(row, widths, strict=False)), row[3]])
-            for row in columns
+            "  ".join([*(text.ljust(width) for text, width in zip(row, widths, strict=True)), mark])
+            for row, mark in zip(rows, marks, strict=True)
         ]
         return "\n".join([f"\n## {self.name}", *lines])
 
@@ -80,7 +103,7 @@ def contradictions(tables: Iterable[Table], file: Path = DOCUMENT) -> list[str]:
 
 def broken(tables: Iterable[Table]) -> list[str]:
     return [
-        f"{table.name}: {one.done}: claimed {one.claim!r}, found {one.found!r}"
+        f"{table.name}: {one.done}: claimed {one.claim!r}, found {' / '.join(one.found)!r}"
         for table in tables
         for one in table.findings
         if not one.holds

@@ -3,9 +3,19 @@
 import uuid
 
 from benchmarks.baseline.learning import INSERTED_AFTER
-from benchmarks.investigation.findings import Table
-from benchmarks.investigation.schedules import Case, Explored, Processes, explore, explore_after_the_answer
+from benchmarks.investigation.findings import Of, Table
+from benchmarks.investigation.schedules import (
+    SERVICES,
+    Case,
+    Explored,
+    Processes,
+    explore,
+    explore_after_the_answer,
+)
 from katoproject.remote import Answer
+
+# Each on a new connection, so that whatever processes there are have answered, and remember what they like to.
+ASKED_BEFORE = 4
 
 
 def lost_update(processes: Processes) -> Case:
@@ -27,7 +37,7 @@ def stale_rewrite(processes: Processes) -> Case:
     return Case(
         first=lambda: processes.ask_a("GET", f"{session}/stm"),
         second=lambda: processes.ask_b("POST", f"{session}/observe", {"strings": ["second"]}),
-        is_wrong=lambda _, observed: observed.status == 200 and processes.stm(session) != ["before", "second"],
+        is_wrong=lambda _, observed: observed.status != 200 or processes.stm(session) != ["before", "second"],
     )
 
 
@@ -51,28 +61,34 @@ def missed_pattern(processes: Processes) -> Case:
     node = uuid.uuid4().hex
     teacher = processes.new_session("kettle", "water", "tea", node=node)
     asker = processes.new_session("kettle", "water", node=node)
+    for _ in range(ASKED_BEFORE):
+        processes.ask_b("GET", f"{asker}/predictions")
     return Case(
         first=lambda: processes.ask_a("POST", f"{teacher}/learn"),
         second=lambda: processes.ask_b("GET", f"{asker}/predictions"),
-        is_wrong=lambda learned, predicted: learned.status == 200 and not predicted.body["predictions"],
+        is_wrong=lambda learned, predicted: (
+            {learned.status, predicted.status} != {200} or not predicted.body["predictions"]
+        ),
     )
 
 
 def explored(old: Processes, old_of_that_day: Processes, ours: Processes) -> Table:
-    table = Table("races")
+    table = Table("races", SERVICES)
     for what, race, baseline in (
         ("observe in A while B observes the same session", lost_update, old),
         ("read in A while B observes", stale_rewrite, old_of_that_day),
         ("observe in A while B deletes the session", resurrection, old),
     ):
         _compare(table, what, explore(baseline, race), explore(ours, race))
-    learned = "learn in A; when it is acknowledged, predict in B"
-    of_old = explore_after_the_answer(old, missed_pattern, work=2 * INSERTED_AFTER)
-    of_ours = explore_after_the_answer(ours, missed_pattern, work=2 * INSERTED_AFTER)
-    _compare(table, learned, of_old, of_ours)
+    work = 2 * INSERTED_AFTER
+    learned = [explore_after_the_answer(one, missed_pattern, work=work) for one in (old, ours)]
+    _compare(table, "learn in A; when it is acknowledged, predict in B", *learned)
     return table
 
 
 def _compare(table: Table, what: str, old: Explored, ours: Explored) -> None:
-    table.add(f"{what}: baseline", "wrong at some stop", old.text, any(old.wrong))
-    table.add(f"{what}: this service", "right at every stop", ours.text, bool(ours.stops) and not any(ours.wrong))
+    table.compare(
+        what,
+        Of("wrong at some stop", old.text, any(old.wrong)),
+        Of("right at every stop", ours.text, bool(ours.stops) and not any(ours.wrong)),
+    )

@@ -17,12 +17,14 @@ from benchmarks.investigation.gate import Gate
 from katoproject.remote import Answer, BaseUrl, Connection
 from tests.stack import eventually
 
+# Whose results stand side by side.
+SERVICES = ("baseline", "this service")
+
 
 @dataclass(frozen=True)
 class Processes:
     """Process A, which reaches its store through the gate, and process B, which reaches it directly."""
 
-    name: str
     a: int
     b: int
     gate: Gate

@@ -23,7 +23,7 @@ def baseline(data: Path, variant: str) -> Iterator[Processes]:
         gated, direct = (BaselineProcess(url, app=app) for url in (f"redis://127.0.0.1:{gate.port}", redis_url(data)))
         with running(gated, direct):
             # Nobody waits for anybody in Redis, and every read of the old service renews.
-            yield Processes("baseline", gated.port, direct.port, gate, lambda: False, lambda session: None)
+            yield Processes(gated.port, direct.port, gate, lambda: False, lambda session: None)
 
 
 @contextmanager
@@ -61,7 +61,7 @@ def ours(data: Path) -> Iterator[Ours]:
         gated.start()
         database = stack.enter_context(psycopg.connect(postgres_url(data), autocommit=True))
         waits, due = partial(_somebody_waits, database), partial(_make_touch_due, database)
-        yield Ours(data, Processes("this service", gated.port, direct.port, gate, waits, due), direct)
+        yield Ours(data, Processes(gated.port, direct.port, gate, waits, due), direct)
 
 
 def _somebody_waits(database: psycopg.Connection) -> bool:

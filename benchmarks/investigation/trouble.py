@@ -5,10 +5,11 @@ from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
+from typing import Any
 
 from benchmarks.baseline.faults import MOST_CONNECTIONS
-from benchmarks.investigation.findings import Table
-from benchmarks.investigation.schedules import Processes
+from benchmarks.investigation.findings import Of, Table, equal
+from benchmarks.investigation.schedules import SERVICES, Processes
 
 AT_ONCE = MOST_CONNECTIONS + 10
 STALL = 0.4  # seconds, as in http-api.md R17
@@ -29,21 +30,21 @@ def statuses_in_a_stall(processes: Processes) -> Counter[int]:
         return Counter(observation.result().status for observation in observations)
 
 
-def answers_without_store(processes: Processes) -> dict[str, int]:
+def answers_without_store(processes: Processes) -> str:
     """Of process A, which cannot reach its store any more, about a session that lives all the time: B shows it."""
     session = processes.new_session("before")
-    requests = {
-        "read": ("GET", f"{session}/stm", None),
-        "observe": ("POST", f"{session}/observe", {"strings": ["x"]}),
-        "delete": ("DELETE", session, None),
-    }
+    requests: list[tuple[str, str, Any]] = [
+        ("GET", f"{session}/stm", None),
+        ("POST", f"{session}/observe", {"strings": ["x"]}),
+        ("DELETE", session, None),
+    ]
     processes.gate.cut()
     try:
-        answers = {name: processes.ask_a(*request).status for name, request in requests.items()}
+        answers = [processes.ask_a(*request).status for request in requests]
     finally:
         processes.gate.mend()
     assert processes.stm(session) == ["before"], "the session was to live all the time"
-    return answers
+    return ", ".join(map(str, answers))
 
 
 def write_to_refusing_store(processes: Processes, refusing: Refusing) -> str:
@@ -55,22 +56,23 @@ def write_to_refusing_store(processes: Processes, refusing: Refusing) -> str:
 
 
 def told(old: Processes, ours: Processes, old_refuses: Refusing, ours_refuses: Refusing) -> Table:
-    table = Table("store trouble")
-    what = f"{AT_ONCE} observations at once, each for its own session, while the store stalls for {STALL:g} s"
-    wrong = f"{MOST_CONNECTIONS} × 200, {AT_ONCE - MOST_CONNECTIONS} × 404"
-    table.add_equal(f"{what}: baseline", wrong, _text(statuses_in_a_stall(old)))
-    found = statuses_in_a_stall(ours)
-    table.add(f"{what}: this service", "200 or 503, no 404", _text(found), set(found) <= {200, 503})
-
-    what = "the store cannot be reached; read, observe, delete a session that lives"
-    answers = answers_without_store(old)
-    table.add_equal(f"{what}: baseline", "404, 404, 404", ", ".join(map(str, answers.values())))
-    answers = answers_without_store(ours)
-    table.add_equal(f"{what}: this service", "503, 503, 503", ", ".join(map(str, answers.values())))
-
-    what = "the store refuses to write; observe, then read"
-    table.add_equal(f"{what}: baseline", "200, then 1 event", write_to_refusing_store(old, old_refuses))
-    table.add_equal(f"{what}: this service", "503, then 1 event", write_to_refusing_store(ours, ours_refuses))
+    table = Table("store trouble", SERVICES)
+    of_ours = statuses_in_a_stall(ours)
+    table.compare(
+        f"{AT_ONCE} observations at once, each for its own session, while the store stalls for {STALL:g} s",
+        equal(f"{MOST_CONNECTIONS} × 200, {AT_ONCE - MOST_CONNECTIONS} × 404", _text(statuses_in_a_stall(old))),
+        Of("200 or 503", _text(of_ours), set(of_ours) <= {200, 503}),
+    )
+    table.compare(
+        "the store cannot be reached; read, observe, delete a session that lives",
+        equal("404, 404, 404", answers_without_store(old)),
+        equal("503, 503, 503", answers_without_store(ours)),
+    )
+    table.compare(
+        "the store refuses to write; observe, then read",
+        equal("200, then 1 event", write_to_refusing_store(old, old_refuses)),
+        equal("503, then 1 event", write_to_refusing_store(ours, ours_refuses)),
+    )
     return table
 
 
