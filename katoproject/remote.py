@@ -81,15 +81,15 @@ class Answer:
 class Connection:
     """One connection, to one address, kept open from request to request. Raises OSError where nobody listens."""
 
-    def __init__(self, url: BaseUrl, address: str) -> None:
+    def __init__(self, url: BaseUrl, address: str, *, timeout: float = TIMEOUT) -> None:
         self.address = address
         self._prefix = url.path
-        stream = socket.create_connection((address, url.port), TIMEOUT)
+        stream = socket.create_connection((address, url.port), timeout)
         # http.client sends head and body apart: with Nagle's algorithm the body would wait for an acknowledgement.
         stream.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if url.scheme == "https":
             stream = ssl.create_default_context().wrap_socket(stream, server_hostname=url.host)
-        self._http = http.client.HTTPConnection(url.host, url.port, timeout=TIMEOUT)
+        self._http = http.client.HTTPConnection(url.host, url.port, timeout=timeout)
         self._http.sock = stream
         self._http.auto_open = 0  # a new connection would be to whichever address the library likes
         self.is_open = True

@@ -138,7 +138,7 @@ class Command(BaseCommand):
             table.add_column(column, justify="right" if values and are_numbers else "left", overflow="fold")
         for row in shown:
             table.add_row(*(Text(readable(value)) for value in row))
-        self._console().print(table)
+        self.console().print(table)
 
     def print_fields(self, fields: Mapping[str, Any]) -> None:
         """One thing for people: a line per field."""
@@ -147,9 +147,10 @@ class Command(BaseCommand):
         table.add_column(overflow="fold")
         for name, value in fields.items():
             table.add_row(name, Text(readable(value)))
-        self._console().print(table)
+        self.console().print(table)
 
-    def _console(self) -> Console:
+    def console(self) -> Console:
+        """Standard output, for what people read."""
         # Where nobody sees the margin, nothing is folded at one.
         width = None if self.stdout.isatty() else 10_000
         return Console(file=cast(IO[str], self.stdout), width=width, highlight=False, no_color=self._no_color or None)
@@ -226,14 +227,14 @@ def explained(error: Exception) -> CommandError:
             return WrongArguments("; ".join(f"{_place(one['loc'])}: {one['msg']}" for one in error.errors()))
         case ProgrammingError():
             if isinstance(error.__cause__, UndefinedTable | UndefinedColumn):
-                return Error(f"The database is not up to date ({_first_line(error)}): run `manage.py migrate`")
+                return Error(f"The database is not up to date ({first_line(error)}): run `manage.py migrate`")
             raise error
         case _ if isinstance(error, REFUSALS):
             return Error(str(error))
     # Without an SQLSTATE it is not PostgreSQL that says so: there is no connection, or none any more.
     if getattr(error.__cause__, "sqlstate", None) is not None:
-        return Error(f"PostgreSQL refuses: {_first_line(error)}")
-    return Error(f"PostgreSQL does not answer ({_first_line(error)}). {_how_to_reach_it()}")
+        return Error(f"PostgreSQL refuses: {first_line(error)}")
+    return Error(f"PostgreSQL does not answer ({first_line(error)}). {how_to_reach_the_database()}")
 
 
 def _place(location: Iterable[str | int]) -> str:
@@ -241,11 +242,11 @@ def _place(location: Iterable[str | int]) -> str:
     return ".".join(str(part) for part in location if part not in ("body", "query"))
 
 
-def _first_line(error: Exception) -> str:
+def first_line(error: Exception) -> str:
     return (str(error).strip() or type(error).__name__).splitlines()[0]
 
 
-def _how_to_reach_it() -> str:
+def how_to_reach_the_database() -> str:
     if settings.ENV.database_url:
         where = f"{settings.DATABASES['default']['HOST']}:{settings.DATABASES['default']['PORT']}"
         return f"Start the server at {where}, or set DATABASE_URL to the one the service uses"

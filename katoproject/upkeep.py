@@ -11,15 +11,33 @@ from typing import cast
 
 from django.conf import settings
 from django.utils.module_loading import import_string
+from django_redis import get_redis_connection
 
 from katoproject.monitoring import counters
 from katoproject.postgresql.locks import alone
+
+_MARK = "kato:scheduled"
+_MARK_LASTS = 3600  # seconds
 
 
 def chore(name: str) -> Callable[[], int]:
     """Raises KeyError for a name that settings do not know."""
     path, _ = settings.CHORES[name]
     return cast(Callable[[], int], import_string(path))
+
+
+def note_scheduled() -> None:
+    """Leave a mark that a scheduler is alive, and a worker does what it says. Raises RedisError.
+
+    In Redis, because that is what such work comes through: a mark that is lost there is made again within seconds.
+    """
+    get_redis_connection("default").set(_MARK, "", ex=_MARK_LASTS)
+
+
+def seconds_since_scheduled() -> float | None:
+    """Since the last mark; None if that is more than an hour ago. By Redis' clock alone. Raises RedisError."""
+    left = get_redis_connection("default").pttl(_MARK)
+    return None if left < 0 else _MARK_LASTS - left / 1000
 
 
 def perform(name: str, *, seconds: float = inf) -> int | None:

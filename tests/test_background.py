@@ -5,11 +5,14 @@ from collections.abc import Callable
 import httpx
 import psycopg
 import pytest
+import redis
 from django.conf import settings
 
 from katoproject.celery import app
+from katoproject.doctor import background
+from katoproject.doctor.findings import Verdict
 from katoproject.tasks import upkeep
-from katoproject.upkeep import chore
+from katoproject.upkeep import chore, seconds_since_scheduled
 from tests.stack import eventually, manage
 
 NewSession = Callable[..., str]
@@ -101,3 +104,19 @@ def test_upkeep_without_a_name_tells_what_there_is() -> None:
     listed = manage("upkeep")
     for name in settings.CHORES:
         assert name in listed
+
+
+@pytest.mark.usefixtures("worker")
+def test_a_scheduler_is_known_by_the_work_it_sends() -> None:
+    with redis.Redis.from_url(settings.REDIS_URL) as client:
+        client.delete("kato:scheduled")
+        found = {one.check: one for one in background.workers()}
+        assert found["worker"].found == "1 worker answered"
+        assert found["beat"].verdict == Verdict.PROBLEM
+        upkeep.delay("relay-jobs")
+        eventually(lambda: seconds_since_scheduled() is not None, "the worker does what the scheduler says")
+        assert {one.check: one for one in background.workers()}["beat"].verdict == Verdict.OK
+        client.pexpire("kato:scheduled", 2_900_000)
+        late = {one.check: one for one in background.workers()}["beat"]
+    assert late.verdict == Verdict.PROBLEM
+    assert "were sent nothing by a scheduler for 70" in late.found

@@ -20,6 +20,7 @@ import pytest
 
 from katoproject import orphans
 from katoproject.environment import PROJECT_DIR
+from tests import commands
 from tests.listeners import listening
 from tests.stack import START_LIMIT, eventually, free_port, manage
 
@@ -176,6 +177,19 @@ def test_it_says_where_everything_is(service: Service) -> None:
     for what in (service.url(), f"{service.url()}/docs", str(service.data), "postgres.log", "redis.log", "Ctrl-C"):
         assert what in summary
     assert set(service.pids()) == {"PostgreSQL", "Redis", "web", "worker", "beat"}
+
+
+def test_the_doctor_finds_nothing_to_mend(service: Service) -> None:
+    def examined() -> commands.Told:
+        told.append(commands.process("doctor", "--json", **service.environment()))
+        return told[-1]
+
+    told: list[commands.Told] = []
+    # The scheduler has something to do after its first five seconds.
+    eventually(lambda: examined().status == 0, f"all is well: {told}", seconds=START_LIMIT)
+    findings = {one["check"]: one["found"] for one in told[-1].json["findings"] if one["verdict"] == "ok"}
+    assert {"database", "durability", "migrations", "redis", "worker", "beat", "port"} <= set(findings)
+    assert findings["port"].endswith(f" on 127.0.0.1:{service.port} and [::1]:{service.port}")
 
 
 def test_a_second_start_on_the_same_folder_is_refused(service: Service) -> None:

@@ -54,6 +54,12 @@ _BACKLOG = """
 """
 
 
+_COUNT_FAILED = """
+    SELECT count(*) FROM sessions_app_job
+    WHERE finished_at > now() - make_interval(hours => %(hours)s) AND state = 'failed'
+"""
+
+
 @dataclass(frozen=True, slots=True)
 class Backlog:
     """Waiting jobs, and the seconds that the oldest of them has waited."""
@@ -167,3 +173,9 @@ def backlog() -> Backlog:
     """What waits for a worker at this moment."""
     [(jobs, seconds)] = execute(_BACKLOG, {})
     return Backlog(jobs, seconds)
+
+
+def count_failed(*, hours: int) -> int:
+    """Jobs that failed within so many hours, and were not taken up again since."""
+    [(number,)] = execute(_COUNT_FAILED, {"hours": hours})
+    return int(number)

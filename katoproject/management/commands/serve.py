@@ -1,6 +1,7 @@
 """`manage.py serve`: the web server alone, in this very process, for containers."""
 
 import os
+import secrets
 from typing import Any
 
 from django.conf import settings
@@ -20,5 +21,7 @@ class Command(BaseCommand):
         settings.STATIC_ROOT.mkdir(parents=True, exist_ok=True)
         if monitoring.VARIABLE not in os.environ:
             os.environ[monitoring.VARIABLE] = str(monitoring.fresh_folder(data_dir(), environment.port))
+        # One id for all its workers: they are one service, and what shares their port with another id is another.
+        os.environ.setdefault("KATO_INSTANCE_ID", environment.instance_id or secrets.token_hex(6))
         command = web_command(environment.host, environment.port, environment.workers)
         os.execv(command[0], command)

@@ -102,7 +102,7 @@ class Command(TerminalCommand):
                 *(_coloured(prediction, name) for name in STYLES),
                 prediction["name"],
             )
-        self._console().print(table)
+        self.console().print(table)
 
 
 def _coloured(prediction: dict[str, Any], field: str) -> Text:

@@ -1,0 +1,71 @@
+"""`manage.py doctor`: is everything there that the service needs, and nothing in its way?"""
+
+from collections import Counter
+from dataclasses import asdict
+from typing import Any
+
+from django.core.management.base import CommandParser
+from rich.table import Column, Table
+from rich.text import Text
+
+from katoproject.doctor import address, background, database, machine
+from katoproject.doctor.findings import Examination, Finding, Verdict, examine
+from katoproject.terminal import Command as TerminalCommand
+from katoproject.terminal import Error, add_json_argument, counted, readable
+
+PATIENCE = 15.0  # seconds; each question has a shorter limit of its own
+
+EXAMINATIONS: dict[str, Examination] = {
+    "data folder": machine.data_folder,
+    "file descriptors": machine.file_descriptors,
+    "database": database.database,
+    "redis": background.redis,
+    "worker": background.workers,
+    "jobs": background.jobs,
+    "port": address.address,
+}
+_STYLES = {Verdict.OK: "green", Verdict.WARNING: "yellow", Verdict.PROBLEM: "bold red"}
+
+
+class Command(TerminalCommand):
+    help = """Examine the service and what it stands on, and say what to do about what is not well.
+
+Looked at are the data folder, file descriptors, PostgreSQL (reachable, durable, migrated, with pgvector, its clock),
+Redis, the background worker, the scheduler, jobs, and who answers on the service's port: on both addresses that
+localhost has, for a second program there takes requests of clients without anybody noticing.
+
+Changes nothing. Works with everything down, and takes some seconds then. Run it with the settings of the service.
+
+Exit status 0: no problem (there may be warnings); 1: a problem."""
+    examples = """
+  manage.py doctor
+  manage.py doctor --json | jq '.findings[] | select(.verdict != "ok")'
+  PORT=8001 manage.py doctor          of a service on another port
+"""
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        add_json_argument(parser)
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        json: bool = options["json"]
+        found = []
+        for finding in examine(EXAMINATIONS, patience=PATIENCE):
+            found.append(finding)
+            if not json:
+                self._print(finding)
+        counts = Counter(finding.verdict for finding in found)
+        worst = next(verdict for verdict in reversed(Verdict) if counts[verdict])
+        if json:
+            self.print_json({"verdict": worst, "findings": [asdict(finding) for finding in found]})
+        told = [counted(counts[one], one.value) for one in (Verdict.PROBLEM, Verdict.WARNING) if counts[one]]
+        if worst == Verdict.PROBLEM:
+            raise Error(" and ".join(told))
+        if not json:
+            self.stdout.write(" and ".join(told) or "All is well")
+
+    def _print(self, finding: Finding) -> None:
+        table = Table.grid(Column(width=7, style=_STYLES[finding.verdict]), Column(width=16), Column(), padding=(0, 2))
+        table.add_row(finding.verdict, finding.check, Text(readable(finding.found)))
+        if finding.fix:
+            table.add_row("", "", Text(f"→ {readable(finding.fix)}", style="bold"))
+        self.console().print(table)
