@@ -3,7 +3,7 @@
 import io
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -36,12 +36,12 @@ def import_lines(
 ) -> Iterator[Import]:
     """Imports lines, objects or text, into a node of this test's own, in the database of the running service."""
 
-    def run(*lines: Any, node: str = request.node.name, **options: Any) -> dict[str, Any]:
+    def run(*lines: Any, options: Sequence[str] = ()) -> dict[str, Any]:
         file = tmp_path / "lines"
         texts = [line if isinstance(line, str) else json.dumps(line) for line in lines]
         file.write_text("".join(f"{text}\n" for text in texts), encoding="utf-8", errors="surrogatepass")
         out = io.StringIO()
-        call_command("node", "import", str(file), node=node, json=True, stdout=out, **options)
+        call_command("node", "import", str(file), "--node", request.node.name, "--json", *options, stdout=out)
         report: dict[str, Any] = json.loads(out.getvalue())
         return report
 
@@ -110,7 +110,7 @@ def test_a_file_that_was_cut_short_needs_to_be_wanted(import_lines: Import, node
     with pytest.raises(CommandError, match="no last line"):
         import_lines(HEAD, AB)
     assert nodes.count_patterns(node) == 0
-    import_lines(HEAD, AB, partial=True)
+    import_lines(HEAD, AB, options=["--partial"])
     assert nodes.count_patterns(node) == 1
 
 
@@ -118,7 +118,7 @@ def test_a_node_that_knows_something_is_added_to_only_on_demand(import_lines: Im
     import_lines(HEAD, AB, CD, FEELING, END)
     with pytest.raises(CommandError, match="knows something already"):
         import_lines(HEAD, AB, CD, FEELING, END)
-    import_lines(HEAD, AB, CD, FEELING, END, add=True)
+    import_lines(HEAD, AB, CD, FEELING, END, options=["--add"])
     pattern = nodes.pattern(node, name_of(AB))
     assert pattern is not None
     assert pattern.frequency == 4
@@ -129,7 +129,7 @@ def test_a_node_that_knows_something_is_added_to_only_on_demand(import_lines: Im
 
 def test_windows_longer_than_the_services_own_are_kept(import_lines: Import, node: str) -> None:
     emotives = [{"joy": float(number)} for number in range(12)]
-    import_lines({**AB, "emotives": emotives}, partial=True)
+    import_lines({**AB, "emotives": emotives}, options=["--partial"])
     pattern = nodes.pattern(node, name_of(AB))
     assert pattern is not None
     assert pattern.emotives == emotives
@@ -153,7 +153,7 @@ def test_an_import_that_was_stopped_goes_on_where_it_stopped(
         with pytest.raises(CommandError, match=r"Stopped after line 4 .*the connection is lost.* --add --from-line 5$"):
             import_lines(*lines)
     assert nodes.count_patterns(node) == 3
-    import_lines(*lines, add=True, from_line=5)
+    import_lines(*lines, options=["--add", "--from-line=5"])
     assert nodes.count_patterns(node) == 5
     for one in patterns:
         pattern = nodes.pattern(node, name_of(one))
