@@ -12,13 +12,16 @@ import sys
 import tempfile
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
 import psutil
+import psycopg
 import pytest
 
 from katoproject import orphans
+from katoproject.embedded.locations import postgres_url
 from katoproject.environment import PROJECT_DIR
 from tests import commands
 from tests.listeners import listening
@@ -102,6 +105,14 @@ class Service:
 
     def url(self, address: str = "127.0.0.1") -> str:
         return f"http://{address}:{self.port}"
+
+    def accepts(self) -> bool:
+        """Is anybody let in?"""
+        try:
+            httpx.get(f"{self.url()}/health", timeout=2)
+        except httpx.TransportError:
+            return False
+        return True
 
     def create_session(self) -> str:
         response = httpx.post(f"{self.url()}/sessions", json={"node_id": "node"}, timeout=10)
@@ -247,6 +258,25 @@ def test_sigterm_stops_everything_and_the_next_start_finds_the_data(service: Ser
 
     service.start()
     assert service.has_session(session_id)
+
+
+def test_a_request_under_way_is_answered_before_the_end(service: Service) -> None:
+    """It waits for a session that somebody else has locked."""
+    session_id = service.create_session()
+    url = f"{service.url()}/sessions/{session_id}/observe"
+    waiting = "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%%sessions_app_session%%'"
+    with psycopg.connect(postgres_url(service.data)) as holder, ThreadPoolExecutor(1) as pool:
+        holder.execute("SELECT 1 FROM sessions_app_session WHERE id = %s FOR UPDATE", [session_id])
+        answer = pool.submit(httpx.post, url, json={"strings": ["a"]}, timeout=20)
+        with psycopg.connect(postgres_url(service.data), autocommit=True) as watcher:
+            eventually(lambda: watcher.execute(waiting).fetchone() is not None, "the request waits")
+        service.process.terminate()
+        eventually(lambda: not service.accepts(), "nobody is let in any more")
+        holder.commit()
+        assert answer.result().status_code == 200
+    assert service.process.wait(STOP_LIMIT) == 0
+    service.start()
+    assert httpx.get(f"{service.url()}/sessions/{session_id}/stm").json()["stm"] == [["a"]]
 
 
 @pytest.mark.parametrize("survivors", ["nobody", "the children of the programs"])
