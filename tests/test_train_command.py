@@ -158,23 +158,25 @@ def test_a_wrong_line_is_named_and_what_is_before_it_was_learned(
         train(name, "\n".join([first, good, line, good]), *options)
     assert str(wrong.value).startswith("line 3: ")
     assert problem in str(wrong.value)
-    assert f"{before} sequences were learned and stay; go on with --skip {before}" in str(wrong.value)
+    assert f"What was learned stays: {before} sequence{'s' * (before > 1)}; go on with --skip {before}" in str(
+        wrong.value
+    )
     assert frequencies(node) == {"a b": before}
 
 
 def test_training_goes_on_where_it_stopped(train: Train, node: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(teaching, "BATCH", 2)
     lines = [[[f"s{number}"], ["x"]] for number in range(5)]
-    with pytest.raises(CommandError, match=r"^line 4: .* 3 sequences were learned and stay; go on with --skip 3$"):
+    with pytest.raises(CommandError, match=r"^line 4: .*What was learned stays: 3 sequences; go on with --skip 3$"):
         train("days.ndjson", [*lines[:3], "wrong", *lines[4:]])
-    with pytest.raises(CommandError, match=r" 0 sequences were learned and stay; go on with --skip 3$"):
+    with pytest.raises(CommandError, match=r"What was learned stays: 0 sequences; go on with --skip 3$"):
         train("days.ndjson", [*lines[:3], "wrong", *lines[4:]], "--skip", "3")
     train("days.ndjson", lines, "--skip", "3")
     assert frequencies(node) == {f"s{number} x": 1 for number in range(5)}
 
 
 def test_a_table_by_cases_is_looked_at_as_a_whole_first(train: Train, node: str) -> None:
-    with pytest.raises(CommandError, match=r"^line 4: .* 0 sequences were learned"):
+    with pytest.raises(CommandError, match=r"^line 4: .* stays: 0 sequences"):
         train("log.csv", "case,what\n1,a\n1,b\n2\n", "--case", "case", "--symbols", "what")
     assert known(node) == {}
 
@@ -182,7 +184,7 @@ def test_a_table_by_cases_is_looked_at_as_a_whole_first(train: Train, node: str)
 def test_a_dry_run_learns_nothing(train: Train, node: str) -> None:
     report = train("days.txt", "a b\nc d e\n", "--dry-run")
     assert (report["sequences"], report["events"], report["patterns"], report["dry_run"]) == (2, 5, 0, True)
-    with pytest.raises(CommandError, match=r"^line 2: .*1 sequences before that are right; nothing was learned"):
+    with pytest.raises(CommandError, match=r"^line 2: .*Right before that: 1 sequence; nothing was learned$"):
         train("days.ndjson", [[["a"]], "wrong"], "--dry-run")
     assert known(node) == {}
 
@@ -215,7 +217,7 @@ def test_a_commit_whose_answer_is_lost_counts(train: Train, node: str, monkeypat
 
 def test_a_batch_that_was_rolled_back_does_not_count(train: Train, node: str, monkeypatch: pytest.MonkeyPatch) -> None:
     lose_the_connection(monkeypatch, committed=False)
-    with pytest.raises(CommandError, match=r"the connection is lost.* 0 sequences were learned"):
+    with pytest.raises(CommandError, match=r"the connection is lost.* stays: 0 sequences"):
         train("days.txt", "a b\n")
     assert known(node) == {}
 
@@ -282,7 +284,7 @@ def test_ctrl_c_while_it_waits_for_lines(node: str, database: psycopg.Connection
     process.send_signal(signal.SIGINT)
     code, out, err = ended(process)
     assert code == 130
-    assert "Interrupted. 500 sequences were learned and stay; go on with --skip 500" in err
+    assert "Interrupted. What was learned stays: 500 sequences; go on with --skip 500" in err
     assert json.loads(out)["sequences"] == 500
     assert count(database, node) == len(LINES)
 
@@ -301,7 +303,7 @@ def test_ctrl_c_while_a_batch_is_learned(node: str, database: psycopg.Connection
         eventually(lambda: not pending(process, signal.SIGINT), "the signal has arrived")
     code, _, err = ended(process)
     assert (code, count(database, node)) == (130, len(LINES))
-    assert "500 sequences were learned and stay; go on with --skip 500" in err
+    assert "What was learned stays: 500 sequences; go on with --skip 500" in err
 
 
 def pending(process: subprocess.Popen[bytes], number: int) -> bool:

@@ -94,7 +94,7 @@ class Command(TerminalCommand):
             table.add_column(name, justify="right")
         for name, style in STYLES.items():
             table.add_column(Text(name, style=style), overflow="fold")
-        table.add_column("pattern", overflow="fold")
+        table.add_column("pattern", no_wrap=True)
         for number, prediction in enumerate(predicted["predictions"], start=1):
             table.add_row(
                 str(number),

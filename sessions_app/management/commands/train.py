@@ -130,9 +130,10 @@ class Command(TerminalCommand):
 
 
 def _stopped(reason: str, taught: Taught, skip: int, dry_run: bool) -> str:
+    number = f"{taught.sequences} sequence{'' if taught.sequences == 1 else 's'}"
     if dry_run:
-        return f"{reason}. {taught.sequences} sequences before that are right; nothing was learned"
-    return f"{reason}. {taught.sequences} sequences were learned and stay; go on with --skip {skip + taught.sequences}"
+        return f"{reason}. Right before that: {number}; nothing was learned"
+    return f"{reason}. What was learned stays: {number}; go on with --skip {skip + taught.sequences}"
 
 
 def _sequences(lines: IO[bytes], file: str, node: str, skip: int, options: dict[str, Any]) -> Iterator[Sequence]:
