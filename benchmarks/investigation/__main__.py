@@ -66,15 +66,12 @@ def _parts(folder: Path, baseline_redis: str, effort: Effort) -> Iterator[Table]
     yield from two_servers.investigated(folder, baseline_redis, runs=effort.runs, checks=effort.checks)
     old = folder / "baseline"
     with services.ours(folder / "ours") as ours:
-        with services.baseline(old, "complete") as complete:
+        with services.baseline(old, "forgiving") as of_today:
             with services.baseline(old, "of_that_day") as of_that_day:
-                yield races.explored(complete, of_that_day, ours.processes)
-            with services.baseline(old, "forgiving") as forgiving:
-                refuses = (
-                    partial(services.redis_refuses_writes, old),
-                    partial(services.postgres_refuses_writes, ours.data),
-                )
-                yield trouble.told(forgiving, ours.processes, *refuses)
+                yield races.explored(of_today, of_that_day, ours.processes)
+            redis_refuses = partial(services.redis_refuses_writes, old)
+            postgres_refuses = partial(services.postgres_refuses_writes, ours.data)
+            yield trouble.told(of_today, ours.processes, redis_refuses, postgres_refuses)
         yield delays.measured(baseline_redis, ours.direct.url, samples=effort.samples)
         yield prevention.shown(folder, baseline_redis, ours.direct.port)
 

@@ -16,7 +16,7 @@ from benchmarks.investigation.names import IPV4
 from benchmarks.investigation.servers import Behind, one_server, two_servers
 from katoproject.environment import PROJECT_DIR
 
-STALL_MS = 300
+STALL_MS = 600
 FAILING = {2: "ten sessions at once", 6: "manual clean-up", 11: "a hundred sessions", 13: "create, use, delete"}
 FAILING |= {16: "ten writers of one session"}
 
