@@ -1,9 +1,7 @@
 """What this service does so that it cannot happen again, each shown by doing it."""
 
 import asyncio
-import os
-import subprocess
-import sys
+import json
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,7 +11,7 @@ from benchmarks.baseline.process import BaselineProcess, running
 from benchmarks.investigation import libraries
 from benchmarks.investigation.findings import Table
 from benchmarks.investigation.names import IPV4, IPV6
-from benchmarks.investigation.servers import STRANGER, recording
+from benchmarks.investigation.servers import STRANGER, manage, recording
 from katoproject.environment import PROJECT_DIR
 from katoproject.loopback import relay
 from katoproject.remote import Answer, BaseUrl, Connection
@@ -29,6 +27,9 @@ def shown(folder: Path, redis_url: str, port: int) -> Table:
         said = _start_beside_a_stranger(folder, redis_url, address)
         done = f"`manage.py up` while another program has the port at {address}"
         table.add(done, "refuses, and says who is there", said, f"already taken on {address}" in said)
+    exit_status, said = _examined_beside_a_stranger(folder, redis_url, port)
+    holds = exit_status == 1 and f"answers on [{IPV6}]" in said
+    table.add(f"`manage.py doctor` while another program is at {IPV6}, beside the service", "names it", said, holds)
     with _relayed(port):
         sent = libraries.by_aiohttp(f"http://localhost:{port}", libraries.create_sessions(f"http://127.0.0.1:{port}"))
         fine = sum(one.status == 200 for one in sent)
@@ -51,13 +52,18 @@ def _start_beside_a_stranger(folder: Path, redis_url: str, address: str) -> str:
     record = recording(folder / "stranger.requests")
     stranger = BaselineProcess(redis_url, app=STRANGER, hosts=(address,), environment=record)
     with running(stranger):
-        environment = {**os.environ, "KATO_DATA_DIR": str(folder / "refused"), "PORT": str(stranger.port)}
-        command = [sys.executable, "manage.py", "up"]
-        done = subprocess.run(
-            command, cwd=PROJECT_DIR, env=environment, capture_output=True, text=True, check=False, timeout=60
-        )
+        done = manage("up", KATO_DATA_DIR=str(folder / "refused"), PORT=str(stranger.port))
         said = done.stderr.strip().splitlines()[-1].replace(str(stranger.port), "…")
         return said.partition(". ")[0] if done.returncode else "it starts"
+
+
+def _examined_beside_a_stranger(folder: Path, redis_url: str, port: int) -> tuple[int, str]:
+    """The exit status of `manage.py doctor`, and what it says of the port."""
+    record = recording(folder / "stranger.requests")
+    with running(BaselineProcess(redis_url, app=STRANGER, hosts=(IPV6,), port=port, environment=record)):
+        done = manage("doctor", "--json", PORT=str(port))
+    said = [one["found"] for one in json.loads(done.stdout)["findings"] if one["check"] == "port"]
+    return done.returncode, "; ".join(said).partition(": ")[0].replace(str(port), "…")
 
 
 @contextmanager

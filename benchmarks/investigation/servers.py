@@ -1,6 +1,9 @@
 """Both programs running on one port, at an address each; or one of them at both."""
 
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -10,6 +13,7 @@ from typing import NamedTuple
 from benchmarks.baseline.process import BaselineProcess, running
 from benchmarks.investigation.names import IPV4, IPV6
 from benchmarks.investigation.programs import RECORD
+from katoproject.environment import PROJECT_DIR
 from tests.stack import free_port
 
 KATO, STRANGER = "benchmarks.investigation.programs:kato", "benchmarks.investigation.programs:stranger"
@@ -88,3 +92,12 @@ def _behind(folder: Path, kato_at: str) -> Behind:
     behind = Behind(free_port(), kato_at, folder / "kato.requests", folder / "stranger.requests")
     behind.forget()
     return behind
+
+
+def manage(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """A command of manage.py, run to its end, whatever that is."""
+    command = [sys.executable, "manage.py", *arguments]
+    everything = {**os.environ, **environment}
+    return subprocess.run(
+        command, cwd=PROJECT_DIR, env=everything, capture_output=True, text=True, check=False, timeout=60
+    )

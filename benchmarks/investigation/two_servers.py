@@ -1,8 +1,6 @@
 """What was reported, done again with two programs on one port; and the controls."""
 
 import json
-import subprocess
-import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -13,8 +11,7 @@ from benchmarks.investigation.checks import Verdict, run_checks, success_of_cycl
 from benchmarks.investigation.findings import Table
 from benchmarks.investigation.libraries import REQUESTS, WAVES, Sent, create_sessions
 from benchmarks.investigation.names import IPV4
-from benchmarks.investigation.servers import Behind, one_server, two_servers
-from katoproject.environment import PROJECT_DIR
+from benchmarks.investigation.servers import Behind, manage, one_server, two_servers
 
 STALL_MS = 600
 FAILING = {2: "ten sessions at once", 6: "manual clean-up", 11: "a hundred sessions", 13: "create, use, delete"}
@@ -127,8 +124,7 @@ def _stress(table: Table, behind: Behind, runs: int) -> None:
 
 
 def _command(table: Table, behind: Behind) -> None:
-    command = [sys.executable, "manage.py", "stress", behind.name, "--json"]
-    done = subprocess.run(command, cwd=PROJECT_DIR, capture_output=True, text=True, check=False)
+    done = manage("stress", behind.name, "--json")
     report = json.loads(done.stdout)
     at = ", ".join(server["address"] for server in report["servers"])
     strangers = " ".join(report["warnings"])
