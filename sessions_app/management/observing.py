@@ -48,9 +48,16 @@ def add_observe(command: Command, commands: Any) -> None:
   echo '{"strings": ["kettle"], "vectors": [[1, 2]]}' | manage.py session observe session-0b1f… --file -
 """,
     )
-    parser.add_argument("session_id", type=utf8, metavar="SESSION")
+    parser.add_argument("session_id", type=utf8, metavar="SESSION", help="its id")
     parser.add_argument("symbols", type=utf8, metavar="SYMBOL", nargs="*", help="the symbols of one event")
-    parser.add_argument("--emotive", type=_emotive, action="append", default=[], metavar="NAME=NUMBER")
+    parser.add_argument(
+        "--emotive",
+        type=_emotive,
+        action="append",
+        default=[],
+        metavar="NAME=NUMBER",
+        help="an emotive of the event; may be repeated",
+    )
     parser.add_argument("--file", help="lines of JSON, one observation each; - is standard input")
     parser.add_argument("--learn", action="store_true", help="learn the STM afterwards")
     add_json_argument(parser)

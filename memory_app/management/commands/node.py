@@ -93,7 +93,7 @@ learn on. Ids are exact: case and blanks count."""
   manage.py node show kitchen --json | jq .patterns
 """,
         )
-        parser.add_argument("node", type=node_id, metavar="NODE")
+        parser.add_argument("node", type=node_id, metavar="NODE", help="its exact id")
         add_json_argument(parser)
 
     def _show(self, node: str, json: bool, **options: Any) -> None:
@@ -142,7 +142,7 @@ learn on. Ids are exact: case and blanks count."""
   manage.py node clear kitchen --yes
 """,
         )
-        parser.add_argument("node", type=node_id, metavar="NODE")
+        parser.add_argument("node", type=node_id, metavar="NODE", help="its exact id")
         parser.add_argument("--yes", action="store_true", help="do not ask")
         add_json_argument(parser)
 
@@ -180,7 +180,7 @@ learn on. Ids are exact: case and blanks count."""
   manage.py node reindex kitchen
 """,
         )
-        parser.add_argument("node", type=node_id, metavar="NODE")
+        parser.add_argument("node", type=node_id, metavar="NODE", help="its exact id")
         add_json_argument(parser)
 
     def _reindex(self, node: str, json: bool, **options: Any) -> None:

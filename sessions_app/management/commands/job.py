@@ -85,7 +85,7 @@ job that is taken up again goes on behind them. Finished jobs are forgotten afte
   manage.py job show job-5d41… --json | jq .result
 """,
         )
-        parser.add_argument("job_id", type=utf8, metavar="JOB")
+        parser.add_argument("job_id", type=utf8, metavar="JOB", help="its id")
         add_json_argument(parser)
 
     def _show(self, job_id: str, json: bool, **options: Any) -> None:
@@ -123,7 +123,7 @@ job that is taken up again goes on behind them. Finished jobs are forgotten afte
   manage.py job {name} job-5d41…
 """
             parser = self.add_subcommand(commands, name, perform, about=about, examples=examples)
-            parser.add_argument("job_ids", type=utf8, metavar="JOB", nargs="+")
+            parser.add_argument("job_ids", type=utf8, metavar="JOB", nargs="+", help="their ids")
             add_json_argument(parser, lines=True)
 
     def _retry(self, job_ids: list[str], json: bool, **options: Any) -> None:

@@ -95,7 +95,7 @@ What its node learned stays when it is deleted."""
   manage.py session show session-0b1f… --json | jq .stm
 """,
         )
-        parser.add_argument("session_id", type=utf8, metavar="SESSION")
+        parser.add_argument("session_id", type=utf8, metavar="SESSION", help="its id")
         add_json_argument(parser)
 
     def _show(self, session_id: str, json: bool, **options: Any) -> None:
@@ -172,7 +172,7 @@ What its node learned stays when it is deleted."""
   manage.py session list --node kitchen --json | jq -r .session_id | xargs manage.py session {name}
 """
             parser = self.add_subcommand(commands, name, perform, about=about, examples=examples)
-            parser.add_argument("session_ids", type=utf8, metavar="SESSION", nargs="+")
+            parser.add_argument("session_ids", type=utf8, metavar="SESSION", nargs="+", help="their ids")
             add_json_argument(parser, lines=True)
 
     def _delete(self, session_ids: list[str], json: bool, **options: Any) -> None:
