@@ -15,6 +15,7 @@ from katoproject.terminal import first_line, how_to_reach_the_database
 from memory_app.vectors import AVAILABLE
 
 OLDEST = 14  # that Django takes
+OLDEST_PGVECTOR = [0, 5]  # with HNSW
 SKEW = 2.0  # seconds; nobody lives longer or shorter by it, but logs of several machines do not fit together
 
 _FACTS = """
@@ -150,7 +151,9 @@ def _migrations() -> Iterator[Finding]:
 
 def _vectors() -> Iterator[Finding]:
     [(installed, available, ready)] = execute(_VECTORS, {})
-    if ready:
+    if ready and [int(part) for part in installed.split(".")[:2]] < OLDEST_PGVECTOR:
+        yield warning("pgvector", f"version {installed}: too old to index vectors", "ALTER EXTENSION vector UPDATE")
+    elif ready:
         yield ok("pgvector", f"version {installed}")
     elif available or installed:
         yield warning(

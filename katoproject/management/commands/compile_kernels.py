@@ -2,14 +2,17 @@
 
 from typing import Any
 
-from django.core.management.base import BaseCommand
-
 from katoproject.kernels import compile_all
+from katoproject.terminal import Command as TerminalCommand
 
 
-class Command(BaseCommand):
-    help = "Compile the kernels of the engine, unless that has been done for this version of it."
-    requires_system_checks = []
+class Command(TerminalCommand):
+    help = """Compile what predictions run on, unless that was done for this version of it already.
+
+Takes about a minute the first time, on each machine; without it the first predictions would wait for it."""
+    examples = """
+  manage.py compile_kernels
+"""
 
     def handle(self, *args: Any, **options: Any) -> None:
         compile_all()

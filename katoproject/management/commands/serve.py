@@ -5,16 +5,21 @@ import secrets
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand
 
 from katoproject.embedded.locations import data_dir
 from katoproject.monitoring import folder as monitoring
+from katoproject.terminal import Command as TerminalCommand
 from katoproject.web import web_command
 
 
-class Command(BaseCommand):
-    help = "Run only the web server, on HOST and PORT."
-    requires_system_checks = []
+class Command(TerminalCommand):
+    help = """Run only the web server, on HOST and PORT: for containers, and for more machines.
+
+It becomes this process, so signals reach it. The database must be migrated, files collected, kernels compiled."""
+    examples = """
+  HOST=0.0.0.0 manage.py serve
+  PORT=8001 KATO_WORKERS=8 manage.py serve
+"""
 
     def handle(self, *args: Any, **options: Any) -> None:
         environment = settings.ENV

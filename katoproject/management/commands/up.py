@@ -3,15 +3,26 @@
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandParser
 
 from katoproject.processes import CannotStart
+from katoproject.terminal import Command as TerminalCommand
+from katoproject.terminal import Error
 from katoproject.up import up
 
 
-class Command(BaseCommand):
-    help = "Start everything: PostgreSQL and Redis where no URL is set, migrations, web server, worker and beat."
-    requires_system_checks = []
+class Command(TerminalCommand):
+    help = """Start everything, in the foreground, and keep it running: `make run` does this.
+
+PostgreSQL and Redis where no URL of others is set, migrations, the web server on HOST and PORT (and on ::1, where HOST
+is 127.0.0.1), the background worker, the scheduler. What ends unexpectedly is started again. Ctrl-C stops all of it in
+order and loses nothing, a second one at once. It refuses to start where the port is taken or the data folder in use,
+and names who has it. All settings are environment variables: docs/configuration.md."""
+    examples = """
+  manage.py up
+  PORT=8001 KATO_DATA_DIR=/srv/kato manage.py up
+  DATABASE_URL=postgresql://kato:secret@db/kato REDIS_URL=redis://cache manage.py up
+"""
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(
@@ -20,8 +31,8 @@ class Command(BaseCommand):
             help="only PostgreSQL and Redis, to restore a back-up into (docs/operations.md)",
         )
 
-    def handle(self, *args: Any, stores: bool, **options: Any) -> None:
+    def handle(self, *args: Any, **options: Any) -> None:
         try:
-            up(settings.ENV, only_stores=stores)
+            up(settings.ENV, only_stores=options["stores"])
         except CannotStart as reason:
-            raise CommandError(str(reason)) from None
+            raise Error(str(reason)) from None
