@@ -13,7 +13,7 @@ from memory_app.recall import Memory, recall
 from sessions_app import cache
 from sessions_app.cache import PREDICTION_VIEWS, CachedEntry
 from sessions_app.models import Stream
-from sessions_app.predicting import predicted, view_name
+from sessions_app.predicting import predicted, version_in, view_name
 from sessions_app.reading import current_percept, window
 
 log = logging.getLogger(__name__)
@@ -69,8 +69,7 @@ def expected(entry: CachedEntry) -> bytes | None:
 
 
 def _predicted(entry: CachedEntry, node_id: str, config: str, events: str) -> bytes | None:
-    learned = int(entry.view.split(".")[1])
-    if learned > LARGEST_MEMORY:
+    if version_in(entry.view).learned > LARGEST_MEMORY:
         return None
 
     def as_cached(memory: Memory) -> bytes | None:

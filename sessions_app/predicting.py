@@ -144,3 +144,8 @@ _PAYLOADS: dict[str, Callable[[Prediction], bytes]] = {
 def view_name(view: str, version: NodeVersion) -> str:
     """Under which a prediction is cached, beside the session's version: the node has one too."""
     return f"{view}:{version.memory}.{version.learned}.{version.finalized}.{version.rebuilt}"
+
+
+def version_in(view_name: str) -> NodeVersion:
+    """The inverse."""
+    return NodeVersion(*map(int, view_name.partition(":")[2].split(".")))

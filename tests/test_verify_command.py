@@ -374,13 +374,14 @@ def test_what_redis_remembers_of_a_future_that_was_undone_is_deleted(session: st
         predicting.view_name("predictions", replace(memory, learned=memory.learned + 1)),
         predicting.view_name("cognition", replace(memory, finalized=memory.finalized + 1)),
         predicting.view_name("predictions", replace(memory, memory=memory.memory + 1000)),
+        predicting.view_name("predictions", replace(memory, rebuilt=memory.rebuilt + 1)),
     ]
     for view in views:
         cache.put(session, version, view, b"{}")
     cache.put(session, version + 1, "stm", b"[]")
-    assert Verdict().broken == {"cache": 4}
+    assert Verdict().broken == {"cache": 5}
     assert Verdict("--repair").error is None
-    assert [cache.get(session, version, view) for view in views] == [None] * 3
+    assert [cache.get(session, version, view) for view in views] == [None] * 4
     assert cache.get(session, version, predicting.view_name("predictions", memory)) is not None
 
 

@@ -11,21 +11,23 @@ from redis.exceptions import RedisError
 
 from katoproject.postgresql.statements import execute, execute_one
 from katoproject.verification import Check, Connection, Fault, NotChecked
+from memory_app.index import NodeVersion
 from sessions_app import cache, comparing
 from sessions_app.cache import PREDICTION_VIEWS, CachedEntry
+from sessions_app.predicting import version_in
 
 _VERSION = "SELECT version FROM sessions_app_session WHERE id = %(id)s"
+# None for a memory that is no node's any more; of one that was never given out, nothing can be cached.
 _OF_NODE = """
-    SELECT node.finalized_version, (
-            SELECT COALESCE(sum(length * frequency), 0) FROM memory_app_pattern AS pattern
-            WHERE pattern.memory = node.memory),
-        last_value
+    SELECT node.memory, node.finalized_version, node.rebuilt, last_value, (
+        SELECT COALESCE(sum(length * frequency), 0) FROM memory_app_pattern AS pattern
+        WHERE pattern.memory = node.memory)
     FROM memory_app_memory LEFT JOIN memory_app_node AS node ON node.memory = %(memory)s
 """
 
 
 def _entries(snapshot: Connection, node_id: str | None) -> Iterator[Fault]:
-    known: dict[int, tuple[int, int]] = {}
+    known: dict[int, NodeVersion] = {}
     try:
         for entry in cache.entries():
             fault = partial(Fault, (entry,))
@@ -40,24 +42,27 @@ def _entries(snapshot: Connection, node_id: str | None) -> Iterator[Fault]:
         raise NotChecked(f"Redis does not serve: {error}") from error
 
 
-def _is_ahead(entry: CachedEntry, known: dict[int, tuple[int, int]]) -> bool:
-    """`known`: what each memory had learned, and how often it was finalised, when that was last looked at."""
+def _is_ahead(entry: CachedEntry, known: dict[int, NodeVersion]) -> bool:
+    """`known`: the versions of memories when they were last looked at."""
     row = execute_one(_VERSION, {"id": entry.session_id})
     if row is not None and entry.version > row[0]:
         return True
     if entry.kind not in PREDICTION_VIEWS:
         return False
-    memory, learned, finalized = map(int, entry.view.partition(":")[2].split("."))
-    if not _reaches(known.get(memory), learned, finalized):
-        [(finalized_now, learned_now, highest)] = execute(_OF_NODE, {"memory": memory})
-        if finalized_now is None:
-            return memory > int(highest)
-        known[memory] = int(learned_now), int(finalized_now)
-    return memory in known and not _reaches(known[memory], learned, finalized)
+    cached = version_in(entry.view)
+    if cached.memory not in known or _is_later(cached, known[cached.memory]):
+        [(memory, finalized, rebuilt, highest, learned)] = execute(_OF_NODE, {"memory": cached.memory})
+        if memory is None:
+            return cached.memory > int(highest)
+        known[memory] = NodeVersion(memory=memory, learned=int(learned), finalized=finalized, rebuilt=rebuilt)
+    return _is_later(cached, known[cached.memory])
 
 
-def _reaches(known: tuple[int, int] | None, learned: int, finalized: int) -> bool:
-    return known is not None and known[0] >= learned and known[1] >= finalized
+def _is_later(one: NodeVersion, other: NodeVersion) -> bool:
+    """Of the same memory. What was learned counts from anew when the index is rebuilt."""
+    if one.rebuilt != other.rebuilt:
+        return one.rebuilt > other.rebuilt
+    return one.learned > other.learned or one.finalized > other.finalized
 
 
 def _delete(connection: Connection, faults: list[Fault]) -> None:
