@@ -90,9 +90,23 @@ class Session(Line):
         """What the session itself sets. Raises InvalidConfiguration."""
         return {key: value for key, value in config.validate(self.config).items() if value is not None}
 
+    @property
+    def observations(self) -> int:
+        """Where the file does not tell: one for each event."""
+        return len(self.stm) if self.time is None else self.time
+
+    @property
+    def last(self) -> Percept | None:
+        """Where the file does not tell: as if the last event had been observed as it is."""
+        if "percept" not in self.model_fields_set and self.stm:
+            return Percept(strings=sorted(self.stm[-1]), vectors=[], metadata={})
+        return self.percept
+
     @model_validator(mode="after")
     def _hangs_together(self) -> Self:
         _ = self.own_config
+        if (self.last is None) != (self.observations == 0):
+            raise ValueError("percept must be there where time counts observations, and only there")
         for name, seen, held in (
             ("stm", self.percept_stm, self.stm),
             ("emotives", self.percept_emotives, self.accumulated_emotives),
@@ -110,7 +124,7 @@ class Session(Line):
             ttl_seconds=self.ttl_seconds,
             config=self.own_config,
             metadata=self.metadata,
-            time=len(self.stm) if self.time is None else self.time,
+            time=self.observations,
             created_at=self.created_at,
             expires_at=None if renew else self.expires_at,
             extended_until=None if renew else self.extended_until,
@@ -120,7 +134,7 @@ class Session(Line):
             vectors=[named(np.asarray(vector)) for vector in self.waiting_vectors],
             seen=self.stm if self.percept_stm is None else self.percept_stm,
             seen_emotives=emotives if self.percept_emotives is None else self.percept_emotives,
-            percept=None if self.percept is None else self.percept.model_dump(),
+            percept=None if self.last is None else self.last.model_dump(),
         )
 
 

@@ -135,23 +135,33 @@ def test_windows_longer_than_the_services_own_are_kept(import_lines: Import, nod
     assert pattern.emotives == emotives
 
 
+@pytest.mark.parametrize(
+    ("end", "told", "status"),
+    [
+        (OperationalError("the connection is lost"), r" \(OperationalError: the connection is lost\)", 1),
+        (KeyboardInterrupt(), "", 130),
+    ],
+    ids=["fault", "Ctrl-C"],
+)
 def test_an_import_that_was_stopped_goes_on_where_it_stopped(
-    import_lines: Import, node: str, monkeypatch: pytest.MonkeyPatch
+    import_lines: Import, node: str, monkeypatch: pytest.MonkeyPatch, end: BaseException, told: str, status: int
 ) -> None:
     monkeypatch.setattr(importing, "BATCH", 2)
     patterns: list[dict[str, Any]] = [{"events": [[str(number)], ["x"]], "frequency": 3} for number in range(5)]
     lines = [HEAD, *patterns, {**END, "patterns": 5, "affinities": 0}]
     batches = iter([True, True, False])
 
-    def learn_until_the_store_fails(**arguments: Any) -> None:
+    def learn_until_the_end(**arguments: Any) -> None:
         learn(**arguments)
         if not next(batches):
-            raise OperationalError("the connection is lost")
+            raise end
 
     with monkeypatch.context() as trouble:
-        trouble.setattr(importing, "learn", learn_until_the_store_fails)
-        with pytest.raises(CommandError, match=r"Stopped after line 4 .*the connection is lost.* --add --from-line 5$"):
+        trouble.setattr(importing, "learn", learn_until_the_end)
+        advice = r"\. What was imported stays; go on with --add --from-line 5$"
+        with pytest.raises(CommandError, match=f"^Stopped after line 4{told}{advice}") as stopped:
             import_lines(*lines)
+    assert stopped.value.returncode == status
     assert nodes.count_patterns(node) == 3
     import_lines(*lines, options=["--add", "--from-line=5"])
     assert nodes.count_patterns(node) == 5

@@ -367,6 +367,41 @@ def test_whose_time_has_run_out_comes_back_only_on_demand(
     assert 590 <= answer["ttl_seconds"] <= 600
 
 
+def test_listeners_hear_of_each_life_in_order(client: httpx.Client, import_lines: Callable[..., Told]) -> None:
+    session_id = f"session-{uuid4().hex}"
+    with listening(str(client.base_url)) as listener:
+        for _ in range(3):
+            assert import_lines(line(session_id)).status == 0
+            operations.expire(session_id=session_id)
+        told = [listener.next() for _ in range(5)]
+    assert {one["data"]["session_id"] for one in told} == {session_id}
+    assert [one["event_type"] for one in told] == [
+        "session.created", "session.destroyed", "session.created", "session.destroyed", "session.created"
+    ]  # fmt: skip
+
+
+def test_an_import_that_is_interrupted_goes_on_when_it_is_repeated(
+    import_lines: Callable[..., Told], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lines = [line(f"session-{uuid4().hex}") for _ in range(5)]
+    calls = iter([True, True, False])
+
+    def until_ctrl_c(*, sessions: list[operations.SavedSession]) -> operations.Restored:
+        if not next(calls):
+            raise KeyboardInterrupt
+        return restore(sessions=sessions)
+
+    restore = operations.restore
+    monkeypatch.setattr(importing, "BATCH", 2)
+    with monkeypatch.context() as trouble:
+        trouble.setattr(operations, "restore", until_ctrl_c)
+        told = import_lines(*lines)
+    assert (told.status, told.out) == (130, "")
+    assert told.err == "Interrupted: 4 sessions imported; the same again goes on\n"
+    again = import_lines(*lines, options=("--json",))
+    assert again.lines[-1] == {"imported": 1, "living": 4, "expired": 0}
+
+
 @pytest.mark.parametrize(
     ("wrong", "problem"),
     [
@@ -385,6 +420,8 @@ def test_whose_time_has_run_out_comes_back_only_on_demand(
         (line("s", created_at="2020-01-01T00:00:00"), "created_at: Input should have timezone info"),
         (line("s", waiting_vectors=[[1e39]]), "waiting_vectors.0.0: Input should be less than or equal to 3402823466"),
         (line("s", metadata="x"), "metadata: Input should be a valid dictionary"),
+        (line("s", time=3), "percept must be there where time counts observations, and only there"),
+        (line("s", stm=[["a"]], percept={}), "percept must be there where time counts observations, and only there"),
         ({"end": True, "sessions": 7}, "7 sessions were exported, here are 1"),
     ],
 )  # fmt: skip
@@ -449,11 +486,18 @@ def test_it_says_what_to_do_where_no_service_runs(tmp_path: Path) -> None:
     assert "Start the service (`make run`), or set DATABASE_URL or KATO_DATA_DIR (now " in message
 
 
-def test_it_says_what_to_do_where_the_tables_are_missing(database: psycopg.Connection) -> None:
-    database.execute("CREATE DATABASE without_tables")
+def test_an_empty_database_is_told_from_one_without_tables(database: psycopg.Connection) -> None:
+    database.execute("CREATE DATABASE nothing_yet")
     info = database.info
-    url = f"postgresql://{info.user}@/without_tables?host={info.host}&port={info.port}"
-    told = process("session", "list", DATABASE_URL=url)
-    database.execute("DROP DATABASE without_tables WITH (FORCE)")
-    assert (told.status, told.out) == (1, "")
-    assert told.err.endswith("does not exist): run `manage.py migrate`\n")
+    url = f"postgresql://{info.user}@/nothing_yet?host={info.host}&port={info.port}"
+    try:
+        without_tables = process("session", "list", DATABASE_URL=url)
+        process("migrate", "--verbosity=0", DATABASE_URL=url)
+        empty = process("node", "list", "--json", DATABASE_URL=url)
+        export = process("session", "export", "--all", DATABASE_URL=url)
+    finally:
+        database.execute("DROP DATABASE nothing_yet WITH (FORCE)")
+    assert (without_tables.status, without_tables.out) == (1, "")
+    assert without_tables.err.endswith("does not exist): run `manage.py migrate`\n")
+    assert empty == Told(0, "", "")
+    assert export.lines == [HEAD, {"end": True, "sessions": 0}]

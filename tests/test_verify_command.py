@@ -15,6 +15,7 @@ import psycopg
 import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection, connections
+from pydantic_core import to_json
 from pytest_django import DjangoDbBlocker
 
 import memory_app.finalizing
@@ -24,7 +25,7 @@ from katoproject.environment import PROJECT_DIR
 from katoproject.management.commands.verify import CHECKS
 from memory_app import nodes
 from memory_app.recall import recall
-from sessions_app import cache, idempotency, operations, predicting, reading
+from sessions_app import cache, idempotency, importing, inspection, operations, predicting, reading
 from sessions_app.jobs import running
 from sessions_app.jobs.models import Kind
 from sessions_app.jobs.operations import accept
@@ -232,6 +233,11 @@ SETTLED: list[tuple[str, str]] = [
     ),
     ("session-events", "UPDATE sessions_app_sessionevent SET changed = '900000000000' WHERE kind <> 0"),
     ("session-events", "UPDATE sessions_app_sessionevent SET kind = 7 WHERE kind <> 0"),
+    (
+        "session-events",
+        """INSERT INTO sessions_app_sessionevent (changed, session_id, kind, node_id, happened_at, recorded_at)
+        SELECT pg_current_xact_id(), id, 0, node_id, now(), now() FROM sessions_app_session""",
+    ),
     ("announcements", "DELETE FROM sessions_app_sessionevent WHERE kind <> 0"),
     ("idempotency-keys", "UPDATE sessions_app_idempotencykey SET answer = NULL"),
     ("jobs", "UPDATE sessions_app_job SET finished_at = NULL WHERE state = 'done'"),
@@ -393,6 +399,24 @@ def test_a_mended_session_is_read_anew(session: str) -> None:
     Verdict("--repair")
     [(after,)] = execute("SELECT version FROM sessions_app_session WHERE id = %s", [session])
     assert after > before
+
+
+def test_a_session_that_comes_back_from_files_holds(session: str) -> None:
+    whole = to_json(inspection.exported(inspection.inspect(session)))
+    plain = to_json({"session_id": session, "node_id": "kitchen", "ttl_seconds": 60, "stm": [["b"], ["a", "c"]]})
+    for line in (whole, plain):
+        operations.delete(session_id=session)
+        assert Verdict().broken == {}
+        [became] = importing.add(lines=[line], renew=False)
+        assert became.restored == [session]
+        assert Verdict().broken == {}
+    operations.delete(session_id=session)
+    execute(
+        "DELETE FROM sessions_app_sessionevent WHERE session_id = %(id)s AND changed = "
+        "(SELECT max(changed) FROM sessions_app_sessionevent WHERE session_id = %(id)s)",
+        {"id": session},
+    )
+    assert Verdict().broken == {"announcements": 1}
 
 
 def test_one_node_alone(session: str) -> None:

@@ -113,14 +113,20 @@ class Restored:
     expired: list[str]
 
 
-@transaction.atomic
 def restore(*, sessions: list[SavedSession]) -> Restored:
     """Create sessions, no two of one id, as they were. One whose id lives here is left alone, whatever it holds.
 
     A row whose time has run out gives its id free: it would be deleted within seconds anyway.
     """
+    # A transaction of its own: events are told in the order of transactions, and of one first what was created.
+    with transaction.atomic(durable=True):
+        delete_if_expired(ids=[session.session_id for session in sessions])
+    with transaction.atomic():
+        return _restore(sessions)
+
+
+def _restore(sessions: list[SavedSession]) -> Restored:
     ids = [session.session_id for session in sessions]
-    delete_if_expired(ids=ids)
     rows = to_json([session.row() for session in sessions]).decode()
     restored = {row[0] for row in execute(_RESTORE, {"sessions": rows})}
     _append([session for session in sessions if session.session_id in restored])
