@@ -14,6 +14,8 @@ from typing import Any, TypeVar
 
 import aiohttp
 
+from benchmarks.investigation.programs import APART
+
 Result = TypeVar("Result")
 
 
@@ -50,7 +52,7 @@ class Client:
 
     async def delete(self, session: str) -> None:
         self.created.remove(session)
-        async with self.http.delete(f"{self.url}/sessions/{session}") as response:
+        async with self.http.delete(f"{self.url}/sessions/{session}", headers=APART) as response:
             if response.status != 200:
                 raise Refused(f"{response.status} to DELETE")
 

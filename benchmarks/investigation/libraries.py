@@ -11,6 +11,8 @@ import aiohttp
 import httpx
 import requests
 
+from benchmarks.investigation.programs import APART
+
 SESSIONS, REQUESTS = 10, 50
 OBSERVATION = {"strings": ["a"]}
 
@@ -90,7 +92,7 @@ def recovered_by_attempt(url: str, sessions: Sequence[str], *, reads_successes: 
     """
 
     async def succeeds(client: aiohttp.ClientSession, path: str) -> bool:
-        async with client.post(url + path, json=OBSERVATION) as response:
+        async with client.post(url + path, json=OBSERVATION, headers=APART) as response:
             if response.status != 200 or reads_successes:
                 await response.read()
             return response.status == 200

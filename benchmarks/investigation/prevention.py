@@ -4,6 +4,7 @@ import asyncio
 import json
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -23,8 +24,7 @@ ABOUT_THE_NAME = ("investigation.md", "commands.md")
 def shown(folder: Path, redis_url: str, port: int) -> Table:
     """`port`: where this service listens at 127.0.0.1."""
     table = Table("prevention")
-    for address in (IPV4, IPV6):
-        said = _start_beside_a_stranger(folder, redis_url, address)
+    for address, said in _started_beside_strangers(folder, redis_url).items():
         done = f"`manage.py up` while another program has the port at {address}"
         table.add(done, "refuses, and says who is there", said, f"already taken on {address}" in said)
     exit_status, said = _examined_beside_a_stranger(folder, redis_url, port)
@@ -48,13 +48,21 @@ def shown(folder: Path, redis_url: str, port: int) -> Table:
     return table
 
 
-def _start_beside_a_stranger(folder: Path, redis_url: str, address: str) -> str:
+def _started_beside_strangers(folder: Path, redis_url: str) -> dict[str, str]:
+    """What `manage.py up` says where another program has its port at that address."""
     record = recording(folder / "stranger.requests")
-    stranger = BaselineProcess(redis_url, app=STRANGER, hosts=(address,), environment=record)
-    with running(stranger):
-        done = manage("up", KATO_DATA_DIR=str(folder / "refused"), PORT=str(stranger.port))
-        said = done.stderr.strip().splitlines()[-1].replace(str(stranger.port), "…")
+    strangers = {
+        address: BaselineProcess(redis_url, app=STRANGER, hosts=(address,), environment=record)
+        for address in (IPV4, IPV6)
+    }
+
+    def start(port: int) -> str:
+        done = manage("up", KATO_DATA_DIR=str(folder / f"refused-{port}"), PORT=str(port))
+        said = done.stderr.strip().splitlines()[-1].replace(str(port), "…")
         return said.partition(". ")[0] if done.returncode else "it starts"
+
+    with running(*strangers.values()), ThreadPoolExecutor(len(strangers)) as pool:
+        return dict(zip(strangers, pool.map(start, [one.port for one in strangers.values()]), strict=True))
 
 
 def _examined_beside_a_stranger(folder: Path, redis_url: str, port: int) -> tuple[int, str]:
