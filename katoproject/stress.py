@@ -6,6 +6,7 @@ name. So a second program behind the same name does not stay hidden.
 """
 
 import http.client
+import json
 import re
 import threading
 import time
@@ -197,5 +198,6 @@ class Stress:
 
 def _without_ids(body: Any) -> str:
     """An answer as text, the same for every session."""
-    text = re.sub(r"session-[\w-]+", "session-…", str(body))
+    text = body if isinstance(body, str) else json.dumps(body, ensure_ascii=False)
+    text = re.sub(r"session-[\w-]+", "session-…", text)
     return text if len(text) <= SHOWN else f"{text[:SHOWN]}…"

@@ -40,7 +40,7 @@ def shown(folder: Path, redis_url: str, port: int) -> Table:
         table.add("who answers at ::1 and at 127.0.0.1", "one program, by name", " and ".join(programs), holds)
     url = BaseUrl("http", "127.0.0.1", port, "")
     no_route, no_session = _answer(url, IPV4, "/no/such/route"), _answer(url, IPV4, "/sessions/never-created/stm")
-    table.add_equal("404 for a route that does not exist", "{'detail': 'Not Found'}", no_route.body)
+    table.add_equal("404 for a route that does not exist", '{"detail": "Not Found"}', json.dumps(no_route.body))
     error = no_session.body["error"]
     found = f"{error['code']}, {error['session_id']}"
     table.add_equal("404 for a session that does not exist", "SESSION_NOT_FOUND, never-created", found)
