@@ -101,8 +101,8 @@ class IdempotencyKey(models.Model):
 class SessionEvent(models.Model):
     """What clients of `/ws/events` are told, committed together with what it tells (see `events.py`).
 
-    A session is created once and destroyed once, and both again if a file brings it back. The transaction's id comes first
-    in the key, because that is the order of reading; so new rows are always added at one end of the index.
+    A session is created once and destroyed once, and both again if a file brings it back. The transaction's id comes
+    first in the key, because that is the order of reading; so new rows are always added at one end of the index.
     """
 
     class Kind(models.IntegerChoices):
