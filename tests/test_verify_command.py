@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from operator import attrgetter
 from typing import Any
+from uuid import uuid4
 
 import numpy as np
 import psycopg
@@ -30,6 +31,7 @@ from sessions_app.jobs import running
 from sessions_app.jobs.models import Kind
 from sessions_app.jobs.operations import accept
 from sessions_app.observations import Observation
+from sessions_app.operations import restoration
 from tests.stack import manage
 
 DATABASE = "verified"
@@ -496,12 +498,28 @@ def writers() -> list[Callable[[int], None]]:
         if turn % 5 == 4:
             memory_app.finalizing.finalize(node_id="kitchen")
 
+    def come_back(turn: int) -> None:
+        session_id = f"session-{turn}-{uuid4().hex}"
+        saved = restoration.SavedSession(
+            session_id=session_id,
+            node_id="pantry",
+            ttl_seconds=60,
+            config={},
+            metadata={},
+            time=0,
+            stm=[["a"]],
+            seen=[],
+        )
+        for end in (operations.expire, operations.delete):
+            assert operations.restore(sessions=[saved]).restored == [session_id]
+            end(session_id=session_id)
+
     def clear(turn: int) -> None:
         nodes.clear(node_id="pantry")
         while nodes.delete_cleared():
             pass
 
-    return [learn, come_and_go, train, clear]
+    return [learn, come_and_go, train, come_back, clear]
 
 
 def test_writers_do_not_look_like_faults(session: str) -> None:
