@@ -287,3 +287,11 @@ def progress(what: str, *, total: int | None = None) -> Iterator[Callable[[int],
     with Progress(*columns, console=Console(stderr=True), disable=not sys.stderr.isatty(), transient=True) as bar:
         task = bar.add_task(what, total=total)
         yield lambda more: bar.advance(task, more)
+
+
+def watched(lines: Iterable[bytes], advance: Callable[[int], None]) -> Iterator[bytes]:
+    """The lines; a thousand at a time are told, because telling costs more than a line."""
+    for number, line in enumerate(lines, start=1):
+        if number % 1000 == 0:
+            advance(1000)
+        yield line

@@ -19,6 +19,7 @@ from katoproject.terminal import (
     progress,
     rewindable,
     utf8,
+    watched,
 )
 from sessions_app import importing, inspection, reading
 from sessions_app.errors import SessionNotFound
@@ -106,7 +107,8 @@ def _import(command: Command, *, file: str, renew: bool, partial: bool, json: bo
 
     with rewindable(file) as lines:
         try:
-            content = importing.check(lines)
+            with progress("Looking at every line") as advance:
+                content = importing.check(watched(lines, advance))
         except importing.WrongLine as error:
             raise Error(f"{error}. Nothing was imported") from None
         if not content.complete and not partial:

@@ -23,6 +23,7 @@ from katoproject.terminal import (
     progress,
     readable,
     rewindable,
+    watched,
 )
 from memory_app import importing, nodes, vector_indexes, vectors
 from memory_app.index import NodeIndex
@@ -191,7 +192,8 @@ learn on. Ids are exact: case and blanks count."""
                 raise Error(
                     "Patterns are indexed anew; another process is indexing vectors just now, so try again later"
                 )
-            with_vectors = vector_indexes.rebuild(memory)
+            with progress("Indexing vectors"):
+                with_vectors = vector_indexes.rebuild(memory)
         facts = {"node_id": node, "patterns": nodes.count_patterns(node), **rebuilt, "vectors_indexed": with_vectors}
         if json:
             self.print_json(facts)
@@ -203,21 +205,29 @@ learn on. Ids are exact: case and blanks count."""
             self.stdout.write("The index of its vectors was built anew")
 
     def _add_import(self, commands: Any) -> None:
-        _add_import_arguments(
-            self.add_subcommand(
-                commands,
-                "import",
-                self._import,
-                about="Add what a file of another node holds (its format: docs/migrating.md).\n"
-                "Every line is looked at before the first one is imported.",
-                examples="""
+        parser = self.add_subcommand(
+            commands,
+            "import",
+            self._import,
+            about="Add what a file of another node holds (its format: docs/migrating.md).\n"
+            "Every line is looked at before the first one is imported.",
+            examples="""
   manage.py node import kitchen.ndjson                   into the node that the file names
   manage.py node import kitchen.ndjson --node pantry     into another one
   manage.py node import more.ndjson --add                to what the node knows already
   ssh old cat kitchen.ndjson | manage.py node import -   from standard input
 """,
-            )
         )
+        parser.add_argument("file", help="lines of JSON as docs/migrating.md describes them; - is standard input")
+        parser.add_argument("--node", type=node_id, help="the node to add to; the file's own if not given")
+        parser.add_argument(
+            "--add", action="store_true", help="also to a node that knows something: frequencies add up"
+        )
+        parser.add_argument("--partial", action="store_true", help="also a file whose export was cut short")
+        parser.add_argument(
+            "--from-line", metavar="N", type=at_least(1), default=1, help="go on from this line, after a stop"
+        )
+        add_json_argument(parser)
 
     def _import(
         self,
@@ -232,7 +242,8 @@ learn on. Ids are exact: case and blanks count."""
         begun = time.monotonic()
         with rewindable(file) as lines:
             try:
-                content = importing.check(lines)
+                with progress("Looking at every line") as advance:
+                    content = importing.check(watched(lines, advance))
             except importing.WrongLine as error:
                 raise Error(f"{error}. Nothing was imported") from None
             node_id = node if node is not None else content.node_id
@@ -270,17 +281,6 @@ learn on. Ids are exact: case and blanks count."""
             raise Interrupted(f"{_stopped(done)}. {_go_on(done)}") from None
 
 
-def _add_import_arguments(parser: CommandParser) -> None:
-    parser.add_argument("file", help="lines of JSON as docs/migrating.md describes them; - is standard input")
-    parser.add_argument("--node", type=node_id, help="the node to add to; the file's own if not given")
-    parser.add_argument("--add", action="store_true", help="also to a node that knows something: frequencies add up")
-    parser.add_argument("--partial", action="store_true", help="also a file whose export was cut short")
-    parser.add_argument(
-        "--from-line", metavar="N", type=at_least(1), default=1, help="go on from this line, after a stop"
-    )
-    add_json_argument(parser)
-
-
 def _stopped(line: int) -> str:
     return f"Stopped after line {line}"
 
@@ -306,7 +306,8 @@ def _listed(node: nodes.NodeInfo, *, counts: bool) -> dict[str, Any]:
 def _index(node_id: str) -> dict[str, Any]:
     """What an index of the node holds and takes, from one that is built for it."""
     index = NodeIndex(node_id)
-    view = index.follow().view
+    with progress("Building an index"):
+        view = index.follow().view
     return {
         "symbols": len(view.symbol_frequency),
         "learned": view.total_symbols,
