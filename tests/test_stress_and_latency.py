@@ -13,7 +13,9 @@ from typing import Any
 
 import psutil
 import pytest
+from django.conf import settings
 
+from benchmarks.baseline.process import BaselineProcess, running
 from katoproject.environment import PROJECT_DIR
 from tests.loopback import needs_ipv6
 from tests.stack import WebServer, eventually, free_port
@@ -128,6 +130,17 @@ def test_latency_measures_what_one_process_writes_and_another_reads(server: WebS
     done = run("latency", server.url, "--samples", "1")
     assert "too early" in done.stdout
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_latency_finds_out_a_service_that_acknowledges_before_it_stores() -> None:
+    late = BaselineProcess(settings.REDIS_URL, app="benchmarks.baseline.faults:complete")
+    with running(late):
+        done = run("latency", f"http://127.0.0.1:{late.port}", "--samples", "1", "--json")
+    assert done.returncode == 1
+    report = json.loads(done.stdout)
+    assert [row["too_early"] > 0 for row in report["rows"]] == [False, False, False, True]
+    assert report["two_processes"] is False
+    assert "processes that do not tell who they are" in done.stderr
 
 
 @needs_ipv6
