@@ -35,7 +35,7 @@ _LOOK = f"""
         CASE WHEN %(counting)s THEN (SELECT count(*) FROM sessions_app_session WHERE {ALIVE}) END,
         news.kind, news.session_id, news.node_id, news.happened_at, news.recorded_at
     FROM now LEFT JOIN news ON news.changed < pg_snapshot_xmax(now.snapshot)
-    ORDER BY news.changed, news.kind DESC
+    ORDER BY news.changed, news.kind
 """
 # The id of no transaction: nothing is at or above it.
 _NEVER = str(2**63)
@@ -110,8 +110,7 @@ class Look:
 def look(*, since: Position | None, counting: bool) -> Look:
     """Everything that was committed between `since` and now; from None, only where we are now.
 
-    Of one session, created comes before destroyed: whoever deleted it saw it, so his transaction has the higher id. Of
-    one that ran out and came back from a file in one transaction, destroyed comes first.
+    Of one session, created comes before destroyed: whoever deleted it saw it, so his transaction has the higher id.
     """
     upper, running = (since.upper, since.running) if since else (_NEVER, [])
     rows = execute(_LOOK, {"upper": upper, "running": running, "counting": counting})

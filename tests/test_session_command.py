@@ -17,7 +17,7 @@ from pytest_django import DjangoDbBlocker
 
 from engine.stm import STM_LIMIT
 from katoproject.environment import PROJECT_DIR
-from sessions_app import events, importing, operations
+from sessions_app import importing, operations
 from tests.commands import Told, command, process, start_process
 from tests.listeners import listening
 from tests.minds import Mind
@@ -311,19 +311,6 @@ def test_all_of_a_node_are_exported_and_told_to_listeners_when_they_come_back(
         }  # fmt: skip
         created = {listener.next()["data"]["session_id"] for _ in range(120)}
     assert created == set(ids)
-
-
-def test_the_end_of_an_expired_session_is_told_before_its_return(new_session: NewSession) -> None:
-    """Both are one transaction, where nobody has deleted its row yet."""
-    session_id = new_session()
-    before = events.look(since=None, counting=False).position
-    operations.expire(session_id=session_id)
-    saved = operations.SavedSession(
-        session_id=session_id, node_id="n", ttl_seconds=60, config={}, metadata={}, time=0, stm=[], seen=[]
-    )
-    operations.restore(sessions=[saved])
-    told = events.look(since=before, counting=False).events
-    assert [one.kind for one in told if one.session_id == session_id] == [events.Kind.EXPIRED, events.Kind.CREATED]
 
 
 def test_a_session_that_lives_is_never_overwritten(

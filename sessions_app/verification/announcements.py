@@ -8,13 +8,13 @@ from sessions_app.events import Kind
 
 _RECENT = "interval '5 minutes'"  # of the ten that events are kept
 _IS_CREATED = f"(kind = {Kind.CREATED})"
-# One that was destroyed may come back from a file, in the same transaction at the earliest.
+# One that was destroyed may come back from a file: it is created again.
 _IN_ORDER = f"""
     WITH told AS (
         SELECT *, {_IS_CREATED} AS is_created,
             lag({_IS_CREATED}) OVER history AS was_created, lead({_IS_CREATED}) OVER history IS NULL AS is_last
         FROM sessions_app_sessionevent WHERE recorded_at > now() - {_RECENT}
-        WINDOW history AS (PARTITION BY session_id ORDER BY changed, {_IS_CREATED})
+        WINDOW history AS (PARTITION BY session_id ORDER BY changed, kind)
     )
     SELECT changed::text, session_id, kind FROM told
     WHERE kind NOT IN ({", ".join(str(kind.value) for kind in Kind)})
