@@ -16,7 +16,7 @@ from tests.engine.implementations import Question, ask_plain, predict_fast
 
 pytestmark = pytest.mark.long
 
-THOROUGH = settings(max_examples=600, deadline=None, suppress_health_check=list(HealthCheck))
+THOROUGH = settings(max_examples=400, deadline=None, suppress_health_check=list(HealthCheck))
 
 
 def assert_equal(question: Question) -> None:
