@@ -10,10 +10,10 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from xdist import is_xdist_controller
+from xdist import is_xdist_controller, is_xdist_worker
 
 from katoproject.environment import variable_names
-from katoproject.kernels import keep_kernels_in
+from katoproject.kernels import compile_all, keep_kernels_in
 from tests.stack import Stores
 
 # A developer's own settings must not change what the tests see, except where the stores are.
@@ -33,6 +33,9 @@ _stores = Stores(DATA / "data")
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_sessionstart(session: pytest.Session) -> None:
+    if not is_xdist_worker(session):
+        # Once and with both processors, instead of in each process that comes to need them.
+        compile_all()
     if not is_xdist_controller(session):
         _stores.start()
     elif not _stores.are_own:

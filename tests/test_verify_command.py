@@ -71,6 +71,7 @@ TABLES = [
 @pytest.fixture
 def empty(own_database: None) -> None:
     execute(f"TRUNCATE {', '.join(TABLES)}")
+    cache.drop(None)  # what other tests left of another database, which has numbered its memories further
 
 
 def observation(*strings: str, joy: float | None = None, vector: list[float] | None = None) -> Observation:
