@@ -20,6 +20,8 @@ from memory_app import nodes
 from sessions_app import teaching
 from tests.stack import eventually
 
+pytestmark = pytest.mark.long
+
 Train = Callable[..., dict[str, Any]]
 
 

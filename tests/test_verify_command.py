@@ -34,6 +34,8 @@ from sessions_app.observations import Observation
 from sessions_app.operations import restoration
 from tests.stack import manage
 
+pytestmark = pytest.mark.long
+
 DATABASE = "verified"
 
 
