@@ -43,7 +43,7 @@ def eventually(condition: Callable[[], bool], what: str, *, seconds: float = DEA
     while not condition():
         if time.monotonic() > deadline:
             raise AssertionError(f"{what}: not within {seconds} s")
-        time.sleep(0.02)
+        time.sleep(0.05)  # often enough, and most conditions are requests, which cost processor time
 
 
 def free_port() -> int:
