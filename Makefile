@@ -9,8 +9,8 @@ PIP_INSTALL := $(IN_VENV) -m pip install --disable-pip-version-check
 run: .venv/installed
 	@exec $(IN_VENV) manage.py up
 
-# Each of these processes has servers of its own. Twice as many as the processors they need: many tests wait.
-TEST_PROCESSES ?= 4
+# Each of these processes has servers of its own. One more than the processors it takes to be quick: some tests wait.
+TEST_PROCESSES ?= 3
 
 test: .venv/installed-dev
 	$(IN_VENV) -m pytest -n $(TEST_PROCESSES) --dist loadfile --no-loadscope-reorder

@@ -77,6 +77,15 @@ def mind(server: WebServer, request: pytest.FixtureRequest) -> Iterator[Callable
         yield partial(Mind, client, request.node.name)
 
 
+@pytest.fixture(scope="module")
+def folder() -> Iterator[Path]:
+    """One that anybody may enter: where a private one is named as the data folder, root's servers use another."""
+    made = Path(tempfile.mkdtemp(prefix="kato-"))
+    made.chmod(0o755)
+    yield made
+    shutil.rmtree(made)
+
+
 @dataclass
 class Fragile:
     """A whole service of one test file's own, whose stores may be stopped, paused and killed."""
@@ -94,9 +103,7 @@ class Fragile:
 
 
 @pytest.fixture(scope="module")
-def fragile() -> Iterator[Fragile]:
-    folder = Path(tempfile.mkdtemp(prefix="kato-"))
-    folder.chmod(0o755)
+def fragile(folder: Path) -> Iterator[Fragile]:
     stores = Stores(folder / "data", private=True)
     run = folder / "data" / "run"
     web = WebServer(
@@ -104,4 +111,3 @@ def fragile() -> Iterator[Fragile]:
     )
     with stores, web:
         yield Fragile(stores, web)
-    shutil.rmtree(folder)

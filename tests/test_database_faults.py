@@ -12,6 +12,7 @@ from functools import partial
 
 import httpx
 import numpy as np
+import psutil
 import psycopg
 import pytest
 from django.conf import settings
@@ -297,6 +298,10 @@ def _has_grown(symbols: list[str], size: int) -> bool:
     return len(symbols) > size
 
 
+def _are_grown_up(workers: list[int]) -> bool:
+    return all(time.time() - psutil.Process(one).create_time() > 6 for one in workers)
+
+
 def _is_replaced(fragile: Fragile, victim: int) -> bool:
     return victim not in fragile.web.worker_pids
 
@@ -330,7 +335,8 @@ def test_acknowledged_observes_survive_kill_9_of_the_workers(
     try:
         for _ in range(3):
             eventually(partial(_has_grown, acknowledged, len(acknowledged) + 20), "writers get on")
-            victim = fragile.web.worker_pids[0]  # not the latest replacement: that would look like a crash loop
+            victim = fragile.web.worker_pids[0]
+            eventually(partial(_are_grown_up, [victim]), "Granian does not take another death for a crash loop")
             os.kill(victim, signal.SIGKILL)
             eventually(partial(_is_replaced, fragile, victim), "the dead worker is replaced")
     finally:
@@ -374,6 +380,7 @@ def test_vectors_and_patterns_survive_kill_9_together_or_not_at_all(fragile: Fra
         writer.start()
     eventually(partial(_has_grown, acknowledged, 20), "writers get on")
     victims = fragile.web.worker_pids
+    eventually(partial(_are_grown_up, victims), "Granian does not take another death for a crash loop")
     for victim in victims:
         os.kill(victim, signal.SIGKILL)
     for victim in victims:

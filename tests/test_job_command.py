@@ -6,10 +6,11 @@ from uuid import uuid4
 
 import httpx
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 from pytest_django import DjangoDbBlocker
 
-from sessions_app.jobs.models import Job, State
+from sessions_app.jobs import operations
+from sessions_app.jobs.models import Job, Kind, State
 from tests.commands import command
 from tests.jobs import end_of, start
 
@@ -28,13 +29,15 @@ def node() -> str:
 
 
 @pytest.fixture
-def failed(client: httpx.Client, new_session: Callable[..., str], node: str) -> dict[str, Any]:
+def failed(new_session: Callable[..., str], node: str) -> dict[str, Any]:
     """A job that ended with an error, as it would with a fault that is repaired since."""
-    job = start(
-        client, f"/sessions/{new_session(node_id=node)}/observe-sequence", {"observations": [{"strings": ["a"]}]}
-    )
-    Job.objects.filter(id=job["job_id"]).update(state=State.FAILED, error="OperationalError: disk full\nmore")
-    return job
+    session_id, body = new_session(node_id=node), b'{"observations":[{"strings":["a"]}]}'
+    with transaction.atomic():  # no worker sees it before it has failed
+        job = operations.accept(
+            kind=Kind.OBSERVE_SEQUENCE, node_id=node, session_id=session_id, parameters={}, total=1, parts=[body]
+        )
+        Job.objects.filter(id=job.id).update(state=State.FAILED, error="OperationalError: disk full\nmore")
+    return {"job_id": job.id}
 
 
 def test_jobs_are_listed_with_their_state(failed: dict[str, Any], node: str) -> None:

@@ -1,10 +1,8 @@
 """What is logged is seen: one line for each request and each job, on the output that is configured."""
 
 import json
-import shutil
 import subprocess
 import sys
-import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -26,15 +24,6 @@ def lines_in(path: Path, **fields: Any) -> list[dict[str, Any]]:
     texts = path.read_text().splitlines() if path.exists() else []
     lines = [json.loads(text) for text in texts if text.startswith("{")]
     return [line for line in lines if fields.items() <= line.items()]
-
-
-@pytest.fixture(scope="module")
-def folder() -> Iterator[Path]:
-    """One that anybody may enter: only such a one is taken as the data folder."""
-    made = Path(tempfile.mkdtemp(prefix="kato-"))
-    made.chmod(0o755)
-    yield made
-    shutil.rmtree(made)
 
 
 @pytest.fixture(scope="module")

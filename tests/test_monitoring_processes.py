@@ -1,9 +1,7 @@
 """R29: numbers are those of all processes, whichever is asked and whatever has died; and of stores that are down."""
 
 import os
-import shutil
 import signal
-import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -40,14 +38,11 @@ def store_urls(run: Path) -> dict[str, str]:
 
 
 @pytest.fixture(scope="module")
-def watched() -> Iterator[Fragile]:
+def watched(folder: Path) -> Iterator[Fragile]:
     """Four processes that cache no metrics, on stores of their own, whose URLs hold passwords."""
-    folder = Path(tempfile.mkdtemp(prefix="kato-"))
-    folder.chmod(0o755)
     stores = Stores(folder / "data", private=True)
     with stores, WebServer(workers=4, METRICS_CACHE_TTL_SECONDS="0", **store_urls(folder / "data" / "run")) as web:
         yield Fragile(stores, web)
-    shutil.rmtree(folder)
 
 
 @pytest.fixture

@@ -478,8 +478,8 @@ def test_an_export_is_of_one_kind_of_sessions(arguments: tuple[str, ...]) -> Non
 # Where nothing runs --------------------------------------------------------------------------------------------------
 
 
-def test_it_says_what_to_do_where_no_service_runs(tmp_path: Path) -> None:
-    told = process("session", "list", KATO_DATA_DIR=str(tmp_path), DATABASE_URL="")
+def test_it_says_what_to_do_where_no_service_runs(folder: Path) -> None:
+    told = process("session", "list", KATO_DATA_DIR=str(folder), DATABASE_URL="")
     assert (told.status, told.out) == (1, "")
     [message] = told.err.splitlines()
     assert message.startswith("Error: PostgreSQL does not answer (")
