@@ -35,8 +35,6 @@ def compile_all() -> None:
             return  # by whoever had the lock
         with ProcessPoolExecutor(2, mp_context=multiprocessing.get_context("spawn")) as pool:
             list(pool.map(warm, [(False,), (True,)]))
-        # Kernels of both widths share an index file, and the last to write one wins: what got lost is compiled again.
-        warm()
         mark.touch()
 
 

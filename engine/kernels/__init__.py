@@ -5,12 +5,16 @@ Numba under NUMBA_CACHE_DIR. That cache notices a change of the file that holds 
 kernel calls into: use a fresh folder for every version of these sources.
 """
 
+import fcntl
 from collections.abc import Callable
+from functools import wraps
+from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import numba
 import numpy as np
 import numpy.typing as npt
+from numba.core.caching import IndexDataCacheFile
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -23,6 +27,25 @@ Floats = npt.NDArray[np.float64]
 Masks = npt.NDArray[np.uint64]
 Bytes = npt.NDArray[np.uint8]
 Flags = npt.NDArray[np.bool_]
+
+
+def _one_at_a_time(save: Callable[..., None]) -> Callable[..., None]:
+    """Numba reads a kernel's index, chooses a name that is free for the code, and writes both, without a lock.
+
+    Two processes that compile the kernel for different types at the same time would choose the same name, and one of
+    the types be served the code of the other: "can't unbox array" at the next start.
+    """
+
+    @wraps(save)
+    def save_alone(self: IndexDataCacheFile, key: Any, data: Any) -> None:
+        with Path(self._cache_path, "saving").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            save(self, key, data)
+
+    return save_alone
+
+
+IndexDataCacheFile.save = _one_at_a_time(IndexDataCacheFile.save)  # type: ignore[method-assign]
 
 
 def compiled(function: F) -> F:
