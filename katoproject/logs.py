@@ -5,6 +5,7 @@ request, and of the jobs that it made, are found again on all machines.
 """
 
 import logging
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -40,6 +41,11 @@ def about(**fields: str | int | float | None) -> None:
     current = _context.get()
     if current is not None:
         current.update(fields)
+
+
+def trace_id_of(header: str | None) -> str:
+    """What a request's X-Trace-ID says, or an id of its own."""
+    return header or f"kato-{uuid.uuid4().hex}"
 
 
 def trace_id() -> str | None:

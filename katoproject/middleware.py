@@ -1,7 +1,6 @@
 """The one middleware. Every further one costs each request, so what all requests need is here, in order."""
 
 import logging
-import uuid
 from collections.abc import Callable
 from time import perf_counter
 
@@ -70,7 +69,7 @@ def envelope(get_response: Handler) -> Handler:
     def middleware(request: HttpRequest) -> HttpResponse:
         begun = perf_counter()
         is_operator = is_for_console(request)
-        trace_id = request.META.get("HTTP_X_TRACE_ID") or f"kato-{uuid.uuid4().hex}"
+        trace_id = logs.trace_id_of(request.META.get("HTTP_X_TRACE_ID"))
         with logs.context(trace_id=trace_id):
             board.enter()
             try:

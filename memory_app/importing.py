@@ -12,25 +12,19 @@ from dataclasses import dataclass
 from decimal import Decimal
 from functools import cached_property
 from itertools import islice
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
 from django.db import transaction
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, Field, model_validator
 from pydantic_core import from_json
 
 from engine.learning import Lesson
 from engine.naming import bare_name, pattern_name
+from katoproject.lines import Line, WrongLine, of_a_kind, parsed
 from memory_app.learning import add_affinities, learn
 
 BATCH = 1000  # lines in one transaction
 MAX_FREQUENCY = 2**53  # what every JSON library reads exactly
-
-
-class WrongLine(Exception):
-    """`number` counts from 1."""
-
-    def __init__(self, number: int, problem: str) -> None:
-        super().__init__(f"line {number}: {problem}")
 
 
 def _storable(text: str) -> str:
@@ -40,10 +34,6 @@ def _storable(text: str) -> str:
 
 
 Text = Annotated[str, AfterValidator(_storable)]
-
-
-class Line(BaseModel):
-    model_config = ConfigDict(allow_inf_nan=False, strict=True)
 
 
 class Head(Line):
@@ -111,7 +101,7 @@ class Content:
 def check(lines: Iterable[bytes]) -> Content:
     """Look at every line of a file. Raises WrongLine."""
     content = Content()
-    for number, line in _parsed(lines):
+    for number, line in parsed(lines, _line):
         if content.complete:
             raise WrongLine(number, "there is something after the end")
         content.lines = number
@@ -139,7 +129,7 @@ def add(*, node_id: str, lines: Iterable[bytes], window: int, from_line: int = 1
 
     Frequencies and affinities add up with those that are there; of a pattern's emotives the last `window` are kept.
     """
-    numbered = ((number, line) for number, line in _parsed(lines) if number >= from_line)
+    numbered = ((number, line) for number, line in parsed(lines, _line) if number >= from_line)
     while batch := list(islice(numbered, BATCH)):
         with transaction.atomic():
             patterns = [line for _, line in batch if isinstance(line, Pattern)]
@@ -156,20 +146,5 @@ def add(*, node_id: str, lines: Iterable[bytes], window: int, from_line: int = 1
         yield batch[-1][0]
 
 
-def _parsed(lines: Iterable[bytes]) -> Iterator[tuple[int, Line]]:
-    for number, text in enumerate(lines, start=1):
-        try:
-            yield number, _line(from_json(text))
-        except ValidationError as error:
-            first = error.errors(include_url=False, include_input=False)[0]
-            message = first["msg"].removeprefix("Value error, ")
-            raise WrongLine(number, ": ".join(filter(None, [".".join(map(str, first["loc"])), message]))) from None
-        except ValueError as error:
-            raise WrongLine(number, str(error)) from None
-
-
-def _line(value: Any) -> Line:
-    kinds = [kind for key, kind in _KINDS.items() if isinstance(value, dict) and key in value]
-    if len(kinds) != 1:
-        raise ValueError(f"a line is a JSON object with one of {', '.join(_KINDS)}")
-    return kinds[0].model_validate(value)
+def _line(text: bytes) -> Line:
+    return of_a_kind(from_json(text), _KINDS)

@@ -5,18 +5,19 @@
 {"end": true, "sessions": 1}
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Annotated, Any, Literal, Self
 
 import numpy as np
-from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AwareDatetime, BeforeValidator, Field, model_validator
 from pydantic_core import from_json
 
 from engine.stm import STM_LIMIT
 from engine.vectors import named
-from katoproject.http import InvalidRequest, as_object
+from katoproject.http import as_object
+from katoproject.lines import Line, WrongLine, of_a_kind, parsed
 from memory_app.vectors import LARGEST_NUMBER, MAX_DIMENSION
 from sessions_app import config, operations
 from sessions_app.api.base import MAX_ID_LENGTH
@@ -25,17 +26,6 @@ from sessions_app.errors import InvalidConfiguration
 from sessions_app.operations import Restored, SavedSession
 
 BATCH = 100  # sessions in one transaction
-
-
-class WrongLine(Exception):
-    """`number` counts from 1."""
-
-    def __init__(self, number: int, problem: str) -> None:
-        super().__init__(f"line {number}: {problem}")
-
-
-class Line(BaseModel):
-    model_config = ConfigDict(allow_inf_nan=False, strict=True)
 
 
 class Head(Line):
@@ -152,7 +142,7 @@ class Content:
 def check(lines: Iterable[bytes]) -> Content:
     """Look at every line of a file. Raises WrongLine."""
     content = Content()
-    for number, line in _parsed(lines):
+    for number, line in parsed(lines, _line):
         if content.complete:
             raise WrongLine(number, "there is something after the end")
         match line:
@@ -171,7 +161,7 @@ def add(*, lines: Iterable[bytes], renew: bool) -> Iterator[Restored]:
     renew: let each live its `ttl_seconds` from now, whatever the file says about its end.
     """
     batch: dict[str, SavedSession] = {}
-    for _, line in _parsed(lines):
+    for _, line in parsed(lines, _line):
         if not isinstance(line, Session):
             continue
         # The second one of an id comes into another batch, and so upon the first one, which lives.
@@ -183,30 +173,10 @@ def add(*, lines: Iterable[bytes], renew: bool) -> Iterator[Restored]:
         yield operations.restore(sessions=list(batch.values()))
 
 
-def _parsed(lines: Iterable[bytes]) -> Iterator[tuple[int, Line]]:
-    for number, text in enumerate(lines, start=1):
-        try:
-            yield number, _line(text)
-        except ValidationError as error:
-            first = error.errors(include_url=False, include_input=False)[0]
-            message = first["msg"].removeprefix("Value error, ")
-            raise WrongLine(number, _told(first["loc"], message)) from None
-        except InvalidRequest as error:
-            raise WrongLine(number, _told(error.problems[0]["loc"][1:], error.problems[0]["msg"])) from None
-        except InvalidConfiguration as error:
-            key, problem = next(iter(error.problems.items()))
-            raise WrongLine(number, f"config.{key}: {problem}") from None
-        except ValueError as error:
-            raise WrongLine(number, str(error)) from None
-
-
-def _told(place: Sequence[str | int], message: str) -> str:
-    return ": ".join(filter(None, [".".join(map(str, place)), message]))
-
-
 def _line(text: bytes) -> Line:
     value = as_object(from_json(text), ["body"])
-    kinds = [kind for key, kind in _KINDS.items() if key in value]
-    if len(kinds) != 1:
-        raise ValueError(f"a line is a JSON object with one of {', '.join(_KINDS)}")
-    return kinds[0].model_validate(value)
+    try:
+        return of_a_kind(value, _KINDS)
+    except InvalidConfiguration as error:
+        key, problem = next(iter(error.problems.items()))
+        raise ValueError(f"config.{key}: {problem}") from None

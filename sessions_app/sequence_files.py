@@ -22,7 +22,7 @@ from pydantic_core import from_json, to_json
 
 from engine.vectors import VectorDimensionError
 from katoproject.http import InvalidRequest, check_storable
-from memory_app.importing import WrongLine
+from katoproject.lines import WrongLine
 from sessions_app.api import shapes
 from sessions_app.api.observations import make_untold_observation
 from sessions_app.observations import Observation

@@ -8,8 +8,8 @@ from typing import Any
 from django.db import InterfaceError, OperationalError, connection, transaction
 
 from engine.stm import STM_LIMIT
+from katoproject.lines import WrongLine
 from katoproject.postgresql.statements import execute
-from memory_app.importing import WrongLine
 from sessions_app import operations
 from sessions_app.sequence_files import Sequence
 

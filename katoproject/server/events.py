@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import logging
 import time
-import uuid
 from collections import deque
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
@@ -172,7 +171,7 @@ class Hub:
 
     def _log_connection(self, scope: Any, status: int, seconds: float) -> None:
         [*_, given] = [None, *(value.decode("latin-1") for name, value in scope["headers"] if name == b"x-trace-id")]
-        with logs.context(trace_id=given or f"kato-{uuid.uuid4().hex}"):
+        with logs.context(trace_id=logs.trace_id_of(given)):
             logs.request_answered(
                 method="GET", path=scope["path"], status=status, seconds=seconds, client=scope["client"][0]
             )

@@ -8,6 +8,7 @@ from typing import Any
 
 from pydantic_core import to_json
 
+from katoproject.lines import WrongLine
 from katoproject.terminal import (
     Command,
     Error,
@@ -109,7 +110,7 @@ def _import(command: Command, *, file: str, renew: bool, partial: bool, json: bo
         try:
             with progress("Looking at every line") as advance:
                 content = importing.check(watched(lines, advance))
-        except importing.WrongLine as error:
+        except WrongLine as error:
             raise Error(f"{error}. Nothing was imported") from None
         if not content.complete and not partial:
             raise Error("The file has no last line, so its export was cut short; --partial imports it")

@@ -10,6 +10,7 @@ from django.conf import settings
 from django.core.management.base import CommandParser
 from django.db import DatabaseError
 
+from katoproject.lines import WrongLine
 from katoproject.postgresql.locks import alone
 from katoproject.terminal import Command as TerminalCommand
 from katoproject.terminal import (
@@ -244,7 +245,7 @@ learn on. Ids are exact: case and blanks count."""
             try:
                 with progress("Looking at every line") as advance:
                     content = importing.check(watched(lines, advance))
-            except importing.WrongLine as error:
+            except WrongLine as error:
                 raise Error(f"{error}. Nothing was imported") from None
             node_id = node if node is not None else content.node_id
             if node_id is None:

@@ -16,9 +16,9 @@ from django.core.management.base import CommandError, CommandParser
 
 from engine.vectors import VectorDimensionError
 from katoproject.errors import STORE_TROUBLE
+from katoproject.lines import WrongLine
 from katoproject.terminal import Command as TerminalCommand
 from katoproject.terminal import Error, Interrupted, WrongArguments, add_json_argument, explained, node_id, progress
-from memory_app.importing import WrongLine
 from memory_app.vectors import VectorsNotAvailable, dimension_of
 from sessions_app import sequence_files
 from sessions_app.command_options import add_config_arguments, count, given_config, names
