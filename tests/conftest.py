@@ -12,6 +12,8 @@ import httpx
 import psycopg
 import pytest
 from django.conf import settings
+from django.db import connection
+from pytest_django import DjangoDbBlocker
 
 from katoproject.celery import app
 from tests.minds import Mind
@@ -62,6 +64,14 @@ def database() -> Iterator[psycopg.Connection]:
     with psycopg.connect(host=parts["HOST"], port=parts["PORT"], user=parts["USER"], dbname="kato") as connection:
         connection.autocommit = True
         yield connection
+
+
+@pytest.fixture
+def same_database(server: WebServer, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
+    """What runs in this process works on the database of the running service."""
+    with django_db_blocker.unblock():
+        yield
+        connection.close()
 
 
 @pytest.fixture

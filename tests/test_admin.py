@@ -4,7 +4,7 @@ import json
 import re
 import stat
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,6 @@ from django.db.models.functions import Now
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
-from pytest_django.plugin import DjangoDbBlocker
 
 from katoproject.console.dashboard import WINDOWS, charts
 from katoproject.console.groups import ADMINISTRATOR, GROUPS
@@ -36,7 +35,8 @@ from sessions_app.jobs.operations import accept
 from sessions_app.observations import Observation
 from tests.minds import Mind
 from tests.races import at_once
-from tests.stack import WebServer
+
+pytestmark = pytest.mark.usefixtures("same_database")
 
 SESSIONS = "/admin/sessions_app/session/"
 JOBS = "/admin/sessions_app/job/"
@@ -45,13 +45,6 @@ ROLES = ("viewer", "operator", "administrator")
 
 NewSession = Callable[..., str]
 LogIn = Callable[[str], Client]
-
-
-@pytest.fixture(autouse=True)
-def same_database(server: WebServer, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
-    """Django's client works in this process, on the database of the running service."""
-    with django_db_blocker.unblock():
-        yield
 
 
 @pytest.fixture

@@ -14,22 +14,16 @@ import pytest
 import redis
 from django.conf import settings
 from django.db import connection
-from pytest_django import DjangoDbBlocker
 
 from katoproject.doctor import address, background, machine
 from katoproject.doctor.database import database as look_at_database
 from katoproject.doctor.findings import Finding, Verdict, examine, ok
 from tests.commands import command, process
-from tests.stack import WebServer, free_port
+from tests.stack import free_port
+
+pytestmark = pytest.mark.usefixtures("same_database")
 
 ONE, OTHER = (f"kato-django/0.1.0 (instance {name}; host h; pid 1)" for name in ("abc", "def"))
-
-
-@pytest.fixture(autouse=True)
-def same_database(server: WebServer, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
-    with django_db_blocker.unblock():
-        yield
-        connection.close()
 
 
 def by_check(findings: Iterator[Finding]) -> dict[str, Finding]:

@@ -1,26 +1,19 @@
 """`manage.py job …`: background work, from the command line."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 from uuid import uuid4
 
 import httpx
 import pytest
-from django.db import connection, transaction
-from pytest_django import DjangoDbBlocker
+from django.db import transaction
 
 from sessions_app.jobs import operations
 from sessions_app.jobs.models import Job, Kind, State
 from tests.commands import command
 from tests.jobs import end_of, start
 
-
-@pytest.fixture(autouse=True)
-def same_database(server: object, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
-    """Commands in this process work on the database of the running service."""
-    with django_db_blocker.unblock():
-        yield
-        connection.close()
+pytestmark = pytest.mark.usefixtures("same_database")
 
 
 @pytest.fixture

@@ -5,26 +5,18 @@ import os
 import pty
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from uuid import uuid4
 
 import psycopg
 import pytest
-from django.db import connection
-from pytest_django import DjangoDbBlocker
 
 from katoproject.environment import PROJECT_DIR
 from memory_app import nodes, vector_indexes
 from tests.commands import command
 from tests.minds import Mind
 
-
-@pytest.fixture(autouse=True)
-def same_database(server: object, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
-    """Commands in this process work on the database of the running service."""
-    with django_db_blocker.unblock():
-        yield
-        connection.close()
+pytestmark = pytest.mark.usefixtures("same_database")
 
 
 def test_nodes_are_listed_page_after_page(mind: Callable[..., Mind]) -> None:

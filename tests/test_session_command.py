@@ -3,7 +3,7 @@
 import json
 import re
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -22,17 +22,11 @@ from tests.commands import Told, command, process, start_process
 from tests.listeners import listening
 from tests.minds import Mind
 from tests.races import at_once
-from tests.stack import WebServer
+
+pytestmark = pytest.mark.usefixtures("same_database")
 
 NewSession = Callable[..., str]
 HEAD: dict[str, Any] = {"kato": "sessions", "version": 1}
-
-
-@pytest.fixture(autouse=True)
-def same_database(server: WebServer, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
-    """Commands in this process work on the database of the running service."""
-    with django_db_blocker.unblock():
-        yield
 
 
 @pytest.fixture

@@ -1,9 +1,6 @@
 """`manage.py stress` and `manage.py latency`, run as an operator runs them."""
 
-import json
 import signal
-import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,14 +13,9 @@ import pytest
 from django.conf import settings
 
 from benchmarks.baseline.process import BaselineProcess, running
-from katoproject.environment import PROJECT_DIR
+from tests.commands import process, start_process
 from tests.loopback import needs_ipv6
 from tests.stack import WebServer, eventually, free_port
-
-
-def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "manage.py", *arguments]
-    return subprocess.run(command, cwd=PROJECT_DIR, capture_output=True, text=True, check=False, timeout=60)
 
 
 class _Stranger(BaseHTTPRequestHandler):
@@ -65,9 +57,9 @@ def stranger(port: int) -> Iterator[None]:
 
 
 def test_stress_finds_that_every_cycle_succeeds_and_tells_who_answered(server: WebServer) -> None:
-    done = run("stress", server.url, "--cycles", "100", "--json")
-    assert done.returncode == 0, done.stderr
-    report = json.loads(done.stdout)
+    done = process("stress", server.url, "--cycles", "100", "--json")
+    assert done.status == 0, done.err
+    report = done.json
     assert (report["succeeded"], report["success_ratio"], report["failures"]) == (100, 1.0, [])
     [one] = report["servers"]
     assert one["address"] == "127.0.0.1"
@@ -78,19 +70,19 @@ def test_stress_finds_that_every_cycle_succeeds_and_tells_who_answered(server: W
 
 
 def test_stress_speaks_to_people(server: WebServer) -> None:
-    done = run("stress", server.url)
-    assert "50 of 50 cycles succeeded (100%), 10 at a time" in done.stdout
-    assert "200 × 200" in done.stdout
-    assert (done.returncode, done.stderr) == (0, "")
+    done = process("stress", server.url)
+    assert "50 of 50 cycles succeeded (100%), 10 at a time" in done.out
+    assert "200 × 200" in done.out
+    assert (done.status, done.err) == (0, "")
 
 
 @needs_ipv6
 def test_stress_finds_the_second_server_behind_localhost(server: WebServer) -> None:
     """The incident: half of the connections reach a program that has nothing to do with it."""
     with stranger(server.port):
-        done = run("stress", f"http://localhost:{server.port}", "--json")
-        assert done.returncode == 1
-        report = json.loads(done.stdout)
+        done = process("stress", f"http://localhost:{server.port}", "--json")
+        assert done.status == 1
+        report = done.json
         ours, other = sorted(report["servers"], key=lambda one: one["address"])
         assert (ours["address"], other["address"]) == ("127.0.0.1", "::1")
         assert ours["program"].startswith("kato-django/")
@@ -101,21 +93,21 @@ def test_stress_finds_the_second_server_behind_localhost(server: WebServer) -> N
         [warning] = report["warnings"]
         assert warning.startswith("stranger/1 (without KATO's identity) at ::1 does not know the routes of KATO")
 
-        done = run("stress", f"http://localhost:{server.port}")
-        assert "Warning: stranger/1" in done.stderr
-        assert "create" in done.stdout
+        done = process("stress", f"http://localhost:{server.port}")
+        assert "Warning: stranger/1" in done.err
+        assert "create" in done.out
 
 
 @needs_ipv6
 def test_stress_tries_localhost_at_both_addresses_and_says_where_nobody_listens(server: WebServer) -> None:
-    done = run("stress", f"http://localhost:{server.port}", "--json")
-    assert (done.returncode, json.loads(done.stdout)["silent_addresses"]) == (0, ["::1"])
+    done = process("stress", f"http://localhost:{server.port}", "--json")
+    assert (done.status, done.json["silent_addresses"]) == (0, ["::1"])
 
 
 def test_latency_measures_what_one_process_writes_and_another_reads(server: WebServer) -> None:
-    done = run("latency", server.url, "--samples", "5", "--json")
-    assert done.returncode == 0, done.stderr
-    report = json.loads(done.stdout)
+    done = process("latency", server.url, "--samples", "5", "--json")
+    assert done.status == 0, done.err
+    report = done.json
     assert report["two_processes"] is True
     assert [row["name"] for row in report["rows"]] == [
         "observe → read of an STM of 10",
@@ -127,37 +119,37 @@ def test_latency_measures_what_one_process_writes_and_another_reads(server: WebS
         assert (row["writes"], row["too_early"]) == (5, 0)
         assert 0 < row["p50"] <= row["p90"] <= row["p99"] <= row["max"]
 
-    done = run("latency", server.url, "--samples", "1")
-    assert "too early" in done.stdout
-    assert (done.returncode, done.stderr) == (0, "")
+    done = process("latency", server.url, "--samples", "1")
+    assert "too early" in done.out
+    assert (done.status, done.err) == (0, "")
 
 
 def test_latency_finds_out_a_service_that_acknowledges_before_it_stores() -> None:
     late = BaselineProcess(settings.REDIS_URL, app="benchmarks.baseline.faults:complete")
     with running(late):
-        done = run("latency", f"http://127.0.0.1:{late.port}", "--samples", "1", "--json")
-    assert done.returncode == 1
-    report = json.loads(done.stdout)
+        done = process("latency", f"http://127.0.0.1:{late.port}", "--samples", "1", "--json")
+    assert done.status == 1
+    report = done.json
     assert [row["too_early"] > 0 for row in report["rows"]] == [False, False, False, True]
     assert report["two_processes"] is False
-    assert "processes that do not tell who they are" in done.stderr
+    assert "processes that do not tell who they are" in done.err
 
 
 @needs_ipv6
 def test_latency_says_what_a_server_answers_that_is_not_kato() -> None:
     port = free_port()
     with stranger(port):
-        done = run("latency", f"http://[::1]:{port}")
-    assert done.returncode == 1
-    assert "stranger/1 (without KATO's identity) at ::1 answers POST /sessions with 404" in done.stderr
+        done = process("latency", f"http://[::1]:{port}")
+    assert done.status == 1
+    assert "stranger/1 (without KATO's identity) at ::1 answers POST /sessions with 404" in done.err
 
 
 @pytest.mark.parametrize("command", ["stress", "latency"])
 def test_nobody_at_home_is_said_in_one_line(command: str) -> None:
-    done = run(command, f"http://127.0.0.1:{free_port()}")
-    assert (done.returncode, done.stdout) == (1, "")
-    assert len(done.stderr.splitlines()) == 1
-    assert "Is the service running?" in done.stderr
+    done = process(command, f"http://127.0.0.1:{free_port()}")
+    assert (done.status, done.out) == (1, "")
+    assert len(done.err.splitlines()) == 1
+    assert "Is the service running?" in done.err
 
 
 @pytest.mark.parametrize(
@@ -172,24 +164,18 @@ def test_nobody_at_home_is_said_in_one_line(command: str) -> None:
     ],
 )
 def test_wrong_arguments_are_refused_with_the_reason(arguments: list[str], reason: str) -> None:
-    done = run(*arguments)
-    assert (done.returncode, done.stdout) == (2, "")
-    assert reason in done.stderr
+    done = process(*arguments)
+    assert (done.status, done.out) == (2, "")
+    assert reason in done.err
 
 
 @pytest.mark.parametrize("arguments", [("stress", "--cycles", "1000000"), ("latency", "--samples", "1000000")])
 def test_ctrl_c_ends_it_without_a_traceback(server: WebServer, arguments: tuple[str, ...]) -> None:
     name, *options = arguments
-    process = subprocess.Popen(
-        [sys.executable, "manage.py", name, server.url, *options],
-        cwd=PROJECT_DIR,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    running = psutil.Process(process.pid)
-    eventually(lambda: any(one.raddr.port == server.port for one in running.net_connections() if one.raddr), "it asks")
-    process.send_signal(signal.SIGINT)
-    output, errors = process.communicate(timeout=20)
-    assert (process.returncode, output) == (130, "")
+    running = start_process(name, server.url, *options)
+    asking = psutil.Process(running.pid)
+    eventually(lambda: any(one.raddr.port == server.port for one in asking.net_connections() if one.raddr), "it asks")
+    running.send_signal(signal.SIGINT)
+    output, errors = running.communicate(timeout=20)
+    assert (running.returncode, output) == (130, "")
     assert "Traceback" not in errors
