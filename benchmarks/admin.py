@@ -18,8 +18,8 @@ import psycopg
 from django.core.management import call_command
 
 from benchmarks.run import temporary_folder
-from katoproject.embedded.locations import postgres_url, redis_url
-from tests.stack import Stores
+from benchmarks.stack import Stores
+from katoproject.configuration.locations import postgres_url, redis_url
 
 NODES, PATTERNS, JOBS = 1_000, 100_000, 100_000
 TIMES = 15
@@ -97,7 +97,7 @@ def _measure(sessions: int) -> None:
     from django.test import Client
     from django.urls import reverse
 
-    from sessions_app.models import Session
+    from sessions_app.models.sessions import Session
 
     browser = Client()
     browser.force_login(User.objects.create_superuser("operator"))
@@ -155,7 +155,7 @@ def _timed(browser: Any, path: str, times: int) -> tuple[str, str]:
 @contextmanager
 def _waiting_for_postgresql() -> Iterator[list[float]]:
     """Collects the seconds of each wait for an answer."""
-    from katoproject.postgresql.base import BoundedConnection
+    from foundation.postgresql.base import BoundedConnection
 
     waited: list[float] = []
     original = BoundedConnection.wait

@@ -25,9 +25,9 @@ from benchmarks.measuring import Round, measure, typical
 from benchmarks.run import temporary_folder
 from benchmarks.scenarios import SCENARIOS, Scenario
 from benchmarks.services import Ours, tree_cpu
-from katoproject.embedded.locations import postgres_url
-from katoproject.web import web_command
-from tests.stack import Stores
+from benchmarks.stack import Stores
+from katoproject.configuration.locations import postgres_url
+from katoproject.server.web import web_command
 
 MEASURED = ("create", "observe, 32 sessions", "stm of 10 events", "delete")
 LISTENERS = 20
@@ -50,7 +50,7 @@ def plain_wsgi_command(host: str, port: int, workers: int) -> list[str]:
         "log-level": "error",
     }
     return [
-        *(sys.executable, "-m", "granian", "katoproject.wsgi:application", "--no-ws"),
+        *(sys.executable, "-m", "granian", "katoproject.server.wsgi:application", "--no-ws"),
         *(part for name, value in options.items() for part in (f"--{name}", str(value))),
     ]
 
@@ -66,7 +66,7 @@ class Service(Ours):
         self._listeners = listeners
 
     def start(self) -> None:
-        with patch("tests.stack.web_command", self._command):
+        with patch("benchmarks.stack.web_command", self._command):
             self._start_web(workers=2, fresh=True)
 
     def stop(self) -> None:
@@ -144,12 +144,12 @@ def _print_line(scenario: str, name: str, one: Round, cpu: float, speed: float) 
 def compare_announcements(stores: Stores, rounds: int) -> None:
     os.environ |= {"DJANGO_SETTINGS_MODULE": "katoproject.settings"}
     django.setup()
-    from sessions_app import events
     from sessions_app.operations import creation
+    from sessions_app.reads import event_feed
 
     announcement = creation._CREATE.partition(", announced AS (")[2].partition(")\n    SELECT created_at")[0]
     whole = creation._CREATE
-    assert events.record(events.Kind.CREATED, "id, node_id, created_at FROM session") == announcement
+    assert event_feed.record(event_feed.Kind.CREATED, "id, node_id, created_at FROM session") == announcement
     silent = whole.replace(f", announced AS ({announcement})", "")
     notifying = whole.replace("promised FROM session", "promised, pg_notify('events', '') FROM session")
     statements = {"without": silent, "with its event": whole, "and a NOTIFY": notifying}

@@ -16,7 +16,7 @@ from benchmarks.engine_data import Row, Source
 from benchmarks.load import Job, Outcome, Script, Step, load_generator
 from benchmarks.run import temporary_folder
 from benchmarks.services import Ours
-from katoproject.embedded.locations import postgres_url
+from katoproject.configuration.locations import postgres_url
 
 VOCABULARY, NARROW = 5_000, 40
 SIZES = (1_000, 10_000, 100_000)
@@ -195,7 +195,6 @@ def _learn_then_predict(service: Ours, node: str) -> None:
 def _index(data: Path, size: int) -> None:
     """Building it from the database, and what it takes in memory."""
     os.environ |= {"DATABASE_URL": postgres_url(data), "DJANGO_SETTINGS_MODULE": "katoproject.settings"}
-    import katoproject.wsgi  # noqa: F401 — a process set up as a web worker is
     from memory_app.index import NodeIndex
 
     build: Callable[[], object] = (node := NodeIndex(f"{VOCABULARY}-{size}")).follow

@@ -16,8 +16,8 @@ from typing import Any
 from unittest.mock import patch
 
 from benchmarks.run import temporary_folder
-from katoproject.embedded.locations import postgres_url, redis_url
-from tests.stack import Stores
+from benchmarks.stack import Stores
+from katoproject.configuration.locations import postgres_url, redis_url
 
 ROUNDS, REQUESTS = 60, 150
 
@@ -26,7 +26,7 @@ Send = Callable[[str, str, bytes], bytes]
 
 def main() -> None:
     with temporary_folder() as folder:
-        from katoproject.monitoring import folder as monitoring
+        from foundation.metrics import folder as monitoring
 
         os.environ |= {
             "KATO_DATA_DIR": str(folder),
@@ -44,7 +44,7 @@ def prepared(folder: Path) -> Send:
     """The application on a new database, as a function from method, path and body to the body of the answer."""
     from django.core.management import call_command
 
-    from katoproject.wsgi import application  # reads the environment
+    from katoproject.server.wsgi import application  # reads the environment
 
     call_command("migrate", verbosity=0)
 
@@ -103,9 +103,9 @@ def unlogged() -> Iterator[None]:
 @contextmanager
 def uncounted() -> Iterator[None]:
     """Everything that counts does nothing, and nothing is logged."""
-    from katoproject import middleware
-    from katoproject.monitoring import counters, requests
-    from katoproject.postgresql import statements
+    from foundation.metrics import counters, requests
+    from foundation.postgresql import statements
+    from katoproject.server import middleware
 
     class Nothing:
         def observe(self, amount: float) -> None: ...

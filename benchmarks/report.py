@@ -11,7 +11,7 @@ from typing import Any
 
 from benchmarks.correctness import DELETED, WRITERS, Faults
 from benchmarks.measuring import Round, Row
-from katoproject.environment import PROJECT_DIR
+from katoproject.configuration.environment import PROJECT_DIR
 
 RESULTS = PROJECT_DIR / "benchmarks" / "results"
 # Our CPU for an observation into a nearly full STM is to be at most so many times that into a short one.

@@ -16,8 +16,8 @@ from benchmarks.load import Load, load_generator
 from benchmarks.measuring import Row, compare, growth
 from benchmarks.scenarios import FULL_OBSERVE, SCENARIOS, SHORT_OBSERVE
 from benchmarks.services import Baseline, Ours
-from katoproject.environment import PROJECT_DIR, variable_names
-from katoproject.kernels import keep_kernels_in
+from katoproject.configuration.environment import PROJECT_DIR, variable_names
+from katoproject.configuration.kernels import keep_kernels_in
 
 
 def main() -> None:

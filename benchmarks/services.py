@@ -13,10 +13,10 @@ import redis
 from benchmarks.baseline.process import BaselineProcess
 from benchmarks.baseline.sessions import INDEX, Session, key
 from benchmarks.load import CREATED, Job, Load, Script, Step
-from katoproject import processes
-from katoproject.embedded import redis as embedded_redis
-from katoproject.embedded.locations import postgres_url, redis_url, run_dir
-from tests.stack import Stores, WebServer
+from benchmarks.stack import Stores, WebServer
+from katoproject.configuration.locations import postgres_url, redis_url, run_dir
+from katoproject.launcher import processes
+from katoproject.launcher import redis as embedded_redis
 
 WORKERS = 2
 SEEDING_CONNECTIONS = 8

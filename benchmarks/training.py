@@ -12,8 +12,8 @@ from benchmarks.engine_data import Events, Source
 from benchmarks.load import CREATED, Job, Load, Script, Step, load_generator
 from benchmarks.run import temporary_folder
 from benchmarks.services import Ours, tree_cpu
-from katoproject.embedded.locations import postgres_url, redis_url
-from tests.stack import Worker
+from benchmarks.stack import Worker
+from katoproject.configuration.locations import postgres_url, redis_url
 
 VOCABULARY = 5_000
 CONNECTIONS = 16

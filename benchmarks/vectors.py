@@ -18,7 +18,7 @@ from pydantic_core import to_json
 from benchmarks.load import Job, Script, Step, load_generator
 from benchmarks.run import temporary_folder
 from benchmarks.services import Ours, tree_cpu
-from katoproject.embedded.locations import postgres_url
+from katoproject.configuration.locations import postgres_url
 
 Vectors = npt.NDArray[np.float64]
 

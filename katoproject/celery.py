@@ -9,7 +9,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "katoproject.settings")
 
 app = Celery("kato")
 app.config_from_object("django.conf:settings", namespace="CELERY")
-app.autodiscover_tasks()
+app.autodiscover_tasks(["katoproject.upkeep", "sessions_app.jobs"])
 
 
 @signals.worker_ready.connect

@@ -1,14 +1,14 @@
-"""Django settings, derived from the environment (`katoproject/environment.py`) and nothing else."""
+"""Django settings, derived from the environment (`katoproject/configuration/environment.py`) and nothing else."""
 
 from typing import Any
 
 from psycopg.conninfo import conninfo_to_dict
 
+from katoproject.configuration.environment import PROJECT_DIR, read_environment
+from katoproject.configuration.kernels import keep_kernels_in
+from katoproject.configuration.locations import data_dir, postgres_url, redis_url
+from katoproject.configuration.secret import kept_secret
 from katoproject.console.theme import unfold
-from katoproject.embedded.locations import data_dir, postgres_url, redis_url
-from katoproject.environment import PROJECT_DIR, read_environment
-from katoproject.kernels import keep_kernels_in
-from katoproject.secret import kept_secret
 
 ENV = read_environment()
 keep_kernels_in(data_dir())
@@ -18,7 +18,7 @@ DEBUG = ENV.debug
 SECRET_KEY = ENV.secret_key or kept_secret(data_dir())
 ALLOWED_HOSTS = ENV.allowed_hosts
 ROOT_URLCONF = "katoproject.urls"
-WSGI_APPLICATION = "katoproject.wsgi.application"
+WSGI_APPLICATION = "katoproject.server.wsgi.application"
 APPEND_SLASH = False
 USE_TZ = True
 TIME_ZONE = "UTC"
@@ -44,10 +44,11 @@ INSTALLED_APPS = [
     "memory_app",
     "sessions_app",
 ]
-MIDDLEWARE = ["katoproject.middleware.envelope"]
+MIDDLEWARE = ["katoproject.server.middleware.envelope"]
 TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [PROJECT_DIR / "katoproject" / part / "templates" for part in ("console", "openapi")],
         "APP_DIRS": True,
         "OPTIONS": {
             "context_processors": [
@@ -60,6 +61,7 @@ TEMPLATES = [
 ]
 
 STATIC_URL = "/static/"
+STATICFILES_DIRS = [PROJECT_DIR / "katoproject" / "console" / "static"]
 STATIC_ROOT = data_dir() / "static"
 
 # The console ---------------------------------------------------------------------------------------------------------
@@ -81,7 +83,7 @@ SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = bool(ENV.console_origins) and all(
 def _database(url: str) -> dict[str, Any]:
     parts: dict[str, Any] = dict(conninfo_to_dict(url))
     return {
-        "ENGINE": "katoproject.postgresql",
+        "ENGINE": "foundation.postgresql",
         "NAME": parts.pop("dbname", "kato"),
         "USER": parts.pop("user", ""),
         "PASSWORD": parts.pop("password", ""),
@@ -137,22 +139,22 @@ CELERY_BROKER_CONNECTION_MAX_RETRIES = None
 CELERY_BROKER_TRANSPORT_OPTIONS = {"socket_timeout": 2.0, "socket_connect_timeout": 1.0}
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BEAT_SCHEDULE_FILENAME = str(data_dir() / "celerybeat-schedule")
-# What the scheduler does, and every how many seconds (`katoproject/upkeep.py`).
+# What the scheduler does, and every how many seconds (`katoproject/upkeep/chores.py`).
 CHORES = {
     "expire-sessions": ("sessions_app.operations.delete_expired", 10.0),
-    "forget-cleared-memories": ("memory_app.nodes.delete_cleared", 30.0),
+    "forget-cleared-memories": ("memory_app.reads.nodes.delete_cleared", 30.0),
     "index-vectors": ("memory_app.vector_indexes.maintain", 60.0),
-    "forget-events": ("sessions_app.events.delete_old", 60.0),
-    "forget-idempotency-keys": ("sessions_app.idempotency.delete_old", 600.0),
+    "forget-events": ("sessions_app.reads.event_feed.delete_old", 60.0),
+    "forget-idempotency-keys": ("sessions_app.operations.idempotency.delete_old", 600.0),
     "relay-jobs": ("sessions_app.jobs.delivery.relay", 5.0),
-    "purge-jobs": ("sessions_app.jobs.operations.purge", 600.0),
-    "compare-cache": ("sessions_app.comparing.compare", 60.0),
+    "purge-jobs": ("sessions_app.jobs.lifecycle.purge", 600.0),
+    "compare-cache": ("sessions_app.reads.comparing.compare", 60.0),
     "roll-up-samples": ("katoproject.monitoring.rolling.roll_up", 600.0),
     "purge-samples": ("katoproject.monitoring.rolling.forget", 3600.0),
 }
 # A message that no worker took in time expires: the next one says the same.
 CELERY_BEAT_SCHEDULE = {
-    name: {"task": "katoproject.tasks.upkeep", "args": (name,), "schedule": every, "options": {"expires": every}}
+    name: {"task": "katoproject.upkeep.tasks.upkeep", "args": (name,), "schedule": every, "options": {"expires": every}}
     for name, (_, every) in CHORES.items()
 }
 
@@ -164,14 +166,14 @@ REST_FRAMEWORK = {
     "DEFAULT_PARSER_CLASSES": [],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "UNAUTHENTICATED_USER": None,
-    "EXCEPTION_HANDLER": "katoproject.errors.exception_handler",
-    "DEFAULT_SCHEMA_CLASS": "katoproject.openapi.OperationSchema",
+    "EXCEPTION_HANDLER": "foundation.http.errors.exception_handler",
+    "DEFAULT_SCHEMA_CLASS": "katoproject.openapi.document.OperationSchema",
 }
 SPECTACULAR_SETTINGS = {
     "TITLE": "KATO API",
     "VERSION": "3.10.1",
     "OAS_VERSION": "3.1.0",
-    "POSTPROCESSING_HOOKS": ["katoproject.openapi.complete"],
+    "POSTPROCESSING_HOOKS": ["katoproject.openapi.document.complete"],
     "SERVE_INCLUDE_SCHEMA": False,
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
@@ -191,8 +193,8 @@ LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {
-        "human": {"()": "katoproject.logs.HumanFormatter"},
-        "json": {"()": "katoproject.logs.JsonFormatter"},
+        "human": {"()": "foundation.logs.HumanFormatter"},
+        "json": {"()": "foundation.logs.JsonFormatter"},
     },
     "handlers": {
         "output": {

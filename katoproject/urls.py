@@ -5,17 +5,18 @@ from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path
 from django.views.generic import RedirectView
 
-from katoproject import documentation, health
+from katoproject.monitoring import health
+from katoproject.openapi import pages
 
-handler400 = "katoproject.errors.bad_request"
-handler404 = "katoproject.errors.not_found"
-handler500 = "katoproject.errors.server_error"
+handler400 = "foundation.http.errors.bad_request"
+handler404 = "foundation.http.errors.not_found"
+handler500 = "foundation.http.errors.server_error"
 
 _documentation: list[URLPattern | URLResolver] = [
-    path("openapi.json", documentation.OpenApi.as_view(), name="openapi"),
-    path("docs", documentation.Docs.as_view()),
-    path("docs/oauth2-redirect", documentation.OAuthRedirect.as_view()),
-    path("redoc", documentation.Redoc.as_view()),
+    path("openapi.json", pages.OpenApi.as_view(), name="openapi"),
+    path("docs", pages.Docs.as_view()),
+    path("docs/oauth2-redirect", pages.OAuthRedirect.as_view()),
+    path("redoc", pages.Redoc.as_view()),
 ]
 
 urlpatterns = [

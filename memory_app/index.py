@@ -19,7 +19,7 @@ from pydantic_core import from_json
 
 from engine.index import Index
 from engine.view import View
-from katoproject.postgresql.statements import execute, fetch_in_batches
+from foundation.postgresql.statements import execute, fetch_in_batches
 from memory_app import moments
 from memory_app.moments import Moment
 

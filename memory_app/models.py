@@ -3,7 +3,7 @@
 from django.db import models
 from django.db.models import Value
 
-from katoproject.postgresql.fields import ExactNumberField, TextFieldInC, TransactionIdField, VerbatimJSONField
+from foundation.postgresql.fields import ExactNumberField, TextFieldInC, TransactionIdField, VerbatimJSONField
 
 
 class Node(models.Model):

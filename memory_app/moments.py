@@ -7,7 +7,7 @@ from pydantic_core import from_json
 from engine.finalize import Finalized, statistics_of
 from engine.kernels.domain import Statistics
 from engine.view import View
-from katoproject.postgresql.statements import execute
+from foundation.postgresql.statements import execute
 
 _KEPT = """
     SELECT finalized_version, finalized_statistics::text, finalized_snapshot FROM memory_app_node

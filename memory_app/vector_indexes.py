@@ -9,7 +9,7 @@ from typing import Any
 
 import psycopg
 
-from katoproject.postgresql.maintenance import maintenance_connection
+from foundation.postgresql.maintenance import maintenance_connection
 from memory_app.vectors import AVAILABLE, indexed_expression
 
 log = logging.getLogger(__name__)

@@ -13,7 +13,7 @@ from psycopg.errors import InsufficientPrivilege
 from pydantic_core import to_json
 
 from engine.vectors import NEIGHBOURS, VECTOR_PREFIX, NamedVector, VectorDimensionError
-from katoproject.postgresql.statements import execute
+from foundation.postgresql.statements import execute
 
 log = logging.getLogger(__name__)
 

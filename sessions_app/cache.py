@@ -24,7 +24,7 @@ from django_redis import get_redis_connection
 from redis import Redis
 from redis.exceptions import RedisError
 
-from katoproject.monitoring import counters
+from foundation.metrics import counters
 
 Result = TypeVar("Result")
 

@@ -1,4 +1,4 @@
-"""What can go wrong with a session. `katoproject/errors.py` turns these into HTTP answers, in one place."""
+"""What can go wrong with a session. `foundation/http/errors.py` turns these into HTTP answers, in one place."""
 
 
 class SessionNotFound(Exception):

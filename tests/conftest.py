@@ -15,9 +15,9 @@ from django.conf import settings
 from django.db import connection
 from pytest_django import DjangoDbBlocker
 
+from benchmarks.stack import Stores, WebServer, Worker, eventually
 from katoproject.celery import app
-from tests.minds import Mind
-from tests.stack import Stores, WebServer, Worker, eventually
+from tests.support.minds import Mind
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

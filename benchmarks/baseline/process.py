@@ -9,8 +9,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from katoproject.environment import PROJECT_DIR
-from tests.stack import eventually, free_port
+from benchmarks.stack import eventually, free_port
+from katoproject.configuration.environment import PROJECT_DIR
 
 
 class BaselineProcess:

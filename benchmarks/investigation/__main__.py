@@ -17,10 +17,10 @@ from benchmarks.investigation import delays, findings, names, prevention, races,
 from benchmarks.investigation.checks import CHECKS, SLOW
 from benchmarks.investigation.findings import Table
 from benchmarks.run import temporary_folder
-from katoproject import processes
-from katoproject.embedded import redis as embedded_redis
-from katoproject.embedded.locations import redis_url
-from katoproject.environment import variable_names
+from katoproject.configuration.environment import variable_names
+from katoproject.configuration.locations import redis_url
+from katoproject.launcher import processes
+from katoproject.launcher import redis as embedded_redis
 
 
 @dataclass(frozen=True)

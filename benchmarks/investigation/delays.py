@@ -3,8 +3,16 @@
 from benchmarks.baseline.process import BaselineProcess, running
 from benchmarks.investigation.findings import Of, Table
 from benchmarks.investigation.schedules import SERVICES
-from katoproject.latency import LONG, SHORT, Distribution, Pair, learn_then_predict, observe_then_read, two_processes
-from katoproject.remote import BaseUrl, Connection
+from katoproject.diagnosis.latency import (
+    LONG,
+    SHORT,
+    Distribution,
+    Pair,
+    learn_then_predict,
+    observe_then_read,
+    two_processes,
+)
+from katoproject.diagnosis.remote import BaseUrl, Connection
 
 # At most so many of learning: in the baseline each takes 0.2 s, which is written into it.
 OF_LEARNING = 25

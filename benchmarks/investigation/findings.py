@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
-from katoproject.environment import PROJECT_DIR
+from katoproject.configuration.environment import PROJECT_DIR
 
 DOCUMENT = PROJECT_DIR / "docs" / "investigation.md"
 

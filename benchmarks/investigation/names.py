@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from katoproject.preflight import LOOPBACK
+from katoproject.launcher.preflight import LOOPBACK
 
 IPV6, IPV4 = reversed(LOOPBACK)
 

@@ -13,9 +13,9 @@ from benchmarks.investigation import libraries
 from benchmarks.investigation.findings import Table
 from benchmarks.investigation.names import IPV4, IPV6
 from benchmarks.investigation.servers import STRANGER, manage, recording
-from katoproject.environment import PROJECT_DIR
-from katoproject.loopback import relay
-from katoproject.remote import Answer, BaseUrl, Connection
+from katoproject.configuration.environment import PROJECT_DIR
+from katoproject.diagnosis.remote import Answer, BaseUrl, Connection
+from katoproject.launcher.loopback import relay
 
 # Where a reader may copy a URL from. The two left out tell of this very thing.
 ABOUT_THE_NAME = ("investigation.md", "commands.md")

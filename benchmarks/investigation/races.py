@@ -12,7 +12,7 @@ from benchmarks.investigation.schedules import (
     explore,
     explore_after_the_answer,
 )
-from katoproject.remote import Answer
+from katoproject.diagnosis.remote import Answer
 
 # Each on a new connection, so that whatever processes there are have answered, and remember what they like to.
 ASKED_BEFORE = 4

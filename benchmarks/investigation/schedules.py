@@ -14,8 +14,8 @@ from itertools import count
 from typing import Any
 
 from benchmarks.investigation.gate import Gate
-from katoproject.remote import Answer, BaseUrl, Connection
-from tests.stack import eventually
+from benchmarks.stack import eventually
+from katoproject.diagnosis.remote import Answer, BaseUrl, Connection
 
 # Whose results stand side by side.
 SERVICES = ("baseline", "this service")

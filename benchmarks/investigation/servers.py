@@ -13,8 +13,8 @@ from typing import NamedTuple
 from benchmarks.baseline.process import BaselineProcess, running
 from benchmarks.investigation.names import IPV4, IPV6
 from benchmarks.investigation.programs import RECORD
-from katoproject.environment import PROJECT_DIR
-from tests.stack import free_port
+from benchmarks.stack import free_port
+from katoproject.configuration.environment import PROJECT_DIR
 
 KATO, STRANGER = "benchmarks.investigation.programs:kato", "benchmarks.investigation.programs:stranger"
 

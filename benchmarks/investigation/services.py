@@ -12,8 +12,8 @@ import redis
 from benchmarks.baseline.process import BaselineProcess, running
 from benchmarks.investigation.gate import Gate, postgres_statements, redis_commands
 from benchmarks.investigation.schedules import Processes
-from katoproject.embedded.locations import postgres_url, redis_url, run_dir
-from tests.stack import Stores, WebServer
+from benchmarks.stack import Stores, WebServer
+from katoproject.configuration.locations import postgres_url, redis_url, run_dir
 
 
 @contextmanager

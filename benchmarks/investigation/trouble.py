@@ -10,7 +10,7 @@ from typing import Any
 from benchmarks.baseline.faults import MOST_CONNECTIONS
 from benchmarks.investigation.findings import Of, Table, equal
 from benchmarks.investigation.schedules import SERVICES, Processes
-from tests.stack import eventually
+from benchmarks.stack import eventually
 
 AT_ONCE = MOST_CONNECTIONS + 10
 STALL = 0.4  # seconds, as in http-api.md R17

@@ -14,11 +14,11 @@ from django.template.defaultfilters import filesizeformat, pluralize
 from django.urls import reverse
 from pydantic_core import to_json
 
-from katoproject.console.text import duration
+from foundation.console.formatting import duration
+from foundation.postgresql.statements import execute
 from katoproject.monitoring import history
 from katoproject.monitoring.history import Step
 from katoproject.monitoring.snapshot import Snapshot
-from katoproject.postgresql.statements import execute
 
 Read = Callable[[list[Step]], float | None]
 

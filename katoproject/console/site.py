@@ -29,6 +29,6 @@ class Console(UnfoldAdminSite):
         return response
 
     def parts(self, request: HttpRequest) -> HttpResponse:
-        from katoproject import health
+        from katoproject.monitoring import health
 
         return TemplateResponse(request, "console/parts.html", {"parts": health.parts()})

@@ -7,7 +7,7 @@ from django.http import HttpRequest
 from django.templatetags.static import static
 from django.urls import reverse_lazy
 
-from katoproject.environment import Environment
+from katoproject.configuration.environment import Environment
 
 
 def _may(permission: str) -> Callable[[HttpRequest], bool]:

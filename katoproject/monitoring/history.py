@@ -4,10 +4,10 @@ from dataclasses import dataclass
 from itertools import groupby, pairwise
 from operator import attrgetter
 
+from foundation.postgresql.statements import execute
 from katoproject.monitoring.rolling import DAY, HOUR
 from katoproject.monitoring.sampling import EVERY
 from katoproject.monitoring.snapshot import Snapshot
-from katoproject.postgresql.statements import execute
 
 # However long the window, an answer has about so many points a series: samples are left out evenly. Totals stay right.
 _MOST_POINTS = 120

@@ -5,7 +5,7 @@ import time
 
 from pydantic import BaseModel
 
-from katoproject.monitoring.folder import folder
+from foundation.metrics.folder import folder
 from katoproject.monitoring.snapshot import Minute, Snapshot, take
 
 # A sample older than this tells nothing about now: nobody samples any more, or that instance is gone.

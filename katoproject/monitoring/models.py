@@ -4,7 +4,7 @@ from django.db import models
 from django.db.models.fields.json import KeyTextTransform
 from django.db.models.functions import Cast
 
-from katoproject.postgresql.fields import TextFieldInC
+from foundation.postgresql.fields import TextFieldInC
 
 
 class Sample(models.Model):

@@ -6,10 +6,11 @@ from prometheus_client import CollectorRegistry, Metric
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoMetricFamily
 from prometheus_client.registry import Collector
 
-from katoproject import identity
-from katoproject.monitoring import counters, latest
-from katoproject.monitoring.board import board
-from katoproject.monitoring.folder import instance, started_at
+from foundation.metrics import counters
+from foundation.metrics.board import board
+from foundation.metrics.folder import instance, started_at
+from katoproject.configuration import identity
+from katoproject.monitoring import latest
 from katoproject.monitoring.snapshot import Snapshot, take
 
 

@@ -4,7 +4,7 @@ Samples are totals, so the last of an hour tells all that was counted in it. Wha
 lags) is not: of that the highest of the hour is written into the sample that stays.
 """
 
-from katoproject.postgresql.statements import execute
+from foundation.postgresql.statements import execute
 
 KEPT_DAYS = 365
 HOUR, DAY = 3600.0, 86_400.0  # seconds

@@ -16,12 +16,12 @@ from django.db import close_old_connections
 from django_redis import get_redis_connection
 from redis.exceptions import RedisError
 
+from foundation.metrics.board import board
+from foundation.metrics.folder import folder
+from foundation.postgresql.statements import execute
 from katoproject.monitoring import latest, resources, snapshot
-from katoproject.monitoring.board import board
-from katoproject.monitoring.folder import folder
 from katoproject.monitoring.latest import Latest, Point
 from katoproject.monitoring.snapshot import Shared, Snapshot
-from katoproject.postgresql.statements import execute
 from memory_app.index import indexes
 
 EVERY = 10.0  # seconds

@@ -5,9 +5,9 @@ from collections import Counter, defaultdict
 
 from pydantic import BaseModel
 
-from katoproject.monitoring import counters
-from katoproject.monitoring.board import board
-from katoproject.monitoring.folder import instance, started_at
+from foundation.metrics import counters
+from foundation.metrics.board import board
+from foundation.metrics.folder import instance, started_at
 from katoproject.monitoring.resources import Resources
 
 # What a request to a route is, once it was answered with a 2xx.

@@ -7,11 +7,11 @@ from granian import Granian
 from granian.constants import HTTPModes, Interfaces, Loops
 from granian.log import LogLevels
 
-from katoproject.embedded.locations import data_dir
-from katoproject.environment import read_environment
+from katoproject.configuration.environment import read_environment
+from katoproject.configuration.locations import data_dir
 from katoproject.server import loop
+from katoproject.server.web import BACKLOG
 from katoproject.server.worker import run_worker
-from katoproject.web import BACKLOG
 
 
 def main() -> None:
@@ -20,7 +20,7 @@ def main() -> None:
     parser.add_argument("port", type=int)
     parser.add_argument("workers", type=int)
     options = parser.parse_args()
-    serve("katoproject.wsgi:application", host=options.host, port=options.port, workers=options.workers)
+    serve("katoproject.server.wsgi:application", host=options.host, port=options.port, workers=options.workers)
 
 
 def serve(application: str, *, host: str, port: int, workers: int) -> None:

@@ -44,8 +44,8 @@ def run_worker(
 ) -> None:
     """In place of Granian's `_spawn_asgi_worker`: requests go where they belong, and listeners get a good-bye."""
     # Not before: this is the child, and its parent must not load Django.
-    from katoproject.server.events import Hub
     from katoproject.server.requests import Requests
+    from katoproject.server.websocket import Hub
 
     requests, hub = Requests(application), Hub(loop)
 

@@ -8,12 +8,12 @@ from drf_spectacular.utils import OpenApiParameter, extend_schema
 from pydantic_core import to_json
 
 from engine.naming import PATTERN_PREFIX, bare_name
-from katoproject import logs
-from katoproject.http import json_answer
-from katoproject.views import LeanView
-from memory_app import nodes
+from foundation import logs
+from foundation.http.bodies import json_answer
+from foundation.http.views import LeanView
 from memory_app.api import shapes
 from memory_app.index import indexes
+from memory_app.reads import nodes
 
 _NODE = [
     OpenApiParameter("node_id", str, description="The node; wins over the headers."),

@@ -2,7 +2,7 @@
 
 from django.db import migrations, models
 
-import katoproject.postgresql.fields
+import foundation.postgresql.fields
 
 
 class Migration(migrations.Migration):
@@ -22,11 +22,11 @@ class Migration(migrations.Migration):
             fields=[
                 (
                     "node_id",
-                    katoproject.postgresql.fields.TextFieldInC(db_collation="C", primary_key=True, serialize=False),
+                    foundation.postgresql.fields.TextFieldInC(db_collation="C", primary_key=True, serialize=False),
                 ),
                 ("memory", models.BigIntegerField(unique=True)),
-                ("finalized_statistics", katoproject.postgresql.fields.VerbatimJSONField(null=True)),
-                ("finalized_snapshot", katoproject.postgresql.fields.TextFieldInC(db_collation="C", null=True)),
+                ("finalized_statistics", foundation.postgresql.fields.VerbatimJSONField(null=True)),
+                ("finalized_snapshot", foundation.postgresql.fields.TextFieldInC(db_collation="C", null=True)),
                 ("finalized_version", models.BigIntegerField(db_default=0)),
             ],
         ),
@@ -48,9 +48,9 @@ class Migration(migrations.Migration):
                 ("memory", models.BigIntegerField()),
                 ("symbol_key", models.BinaryField()),
                 ("emotive_key", models.BinaryField()),
-                ("symbol", katoproject.postgresql.fields.TextFieldInC(db_collation="C")),
-                ("emotive", katoproject.postgresql.fields.TextFieldInC(db_collation="C")),
-                ("value", katoproject.postgresql.fields.ExactNumberField()),
+                ("symbol", foundation.postgresql.fields.TextFieldInC(db_collation="C")),
+                ("emotive", foundation.postgresql.fields.TextFieldInC(db_collation="C")),
+                ("value", foundation.postgresql.fields.ExactNumberField()),
             ],
             options={
                 "verbose_name_plural": "symbol affinities",
@@ -67,13 +67,13 @@ class Migration(migrations.Migration):
                 ),
                 ("memory", models.BigIntegerField()),
                 ("name", models.BinaryField()),
-                ("events", katoproject.postgresql.fields.VerbatimJSONField()),
+                ("events", foundation.postgresql.fields.VerbatimJSONField()),
                 ("length", models.IntegerField()),
                 ("frequency", models.BigIntegerField()),
-                ("emotives", katoproject.postgresql.fields.VerbatimJSONField()),
-                ("metadata", katoproject.postgresql.fields.VerbatimJSONField()),
-                ("created", katoproject.postgresql.fields.TransactionIdField()),
-                ("changed", katoproject.postgresql.fields.TransactionIdField()),
+                ("emotives", foundation.postgresql.fields.VerbatimJSONField()),
+                ("metadata", foundation.postgresql.fields.VerbatimJSONField()),
+                ("created", foundation.postgresql.fields.TransactionIdField()),
+                ("changed", foundation.postgresql.fields.TransactionIdField()),
             ],
             options={
                 "indexes": [models.Index(fields=["memory", "changed"], name="pattern_changed")],

@@ -2,7 +2,7 @@
 
 from django.db import migrations, models
 
-import katoproject.postgresql.fields
+import foundation.postgresql.fields
 
 
 class Migration(migrations.Migration):
@@ -14,6 +14,6 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name="symbolaffinity",
             name="changed",
-            field=katoproject.postgresql.fields.TransactionIdField(db_default=models.Value("0")),
+            field=foundation.postgresql.fields.TransactionIdField(db_default=models.Value("0")),
         ),
     ]

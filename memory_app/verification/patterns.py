@@ -9,8 +9,8 @@ from pydantic import TypeAdapter, ValidationError
 from pydantic_core import from_json, to_json
 
 from engine.naming import pattern_name
-from katoproject.verification import OF_NODE, Check, Connection, Fault, rows
-from memory_app.learning import key_of
+from foundation.verification import OF_NODE, Check, Connection, Fault, rows
+from memory_app.operations.learning import key_of
 
 _PATTERNS = f"""
     SELECT memory, name, node_id, events::text, length, frequency, emotives::text, metadata::text, created <= changed

@@ -6,7 +6,7 @@ cannot be checked. (Those of vectors that wait to be learned can: `sessions_app/
 
 from collections.abc import Iterator
 
-from katoproject.verification import OF_NODE, Check, Connection, Fault, rows
+from foundation.verification import OF_NODE, Check, Connection, Fault, rows
 from memory_app.vectors import AVAILABLE
 
 _SPACES = f"""

@@ -12,13 +12,13 @@ from django.utils.html import format_html
 from unfold.decorators import display
 from unfold.enums import ActionVariant
 
-from katoproject.console.acts import Act
-from katoproject.console.admin import ConsoleAdmin
-from katoproject.console.filters import NodeFilter
-from katoproject.console.text import NO_BREAK, duration, id_range, node_filter_link, node_url, pretty
+from foundation.console.acts import Act
+from foundation.console.admin import ConsoleAdmin
+from foundation.console.filters import NodeFilter
+from foundation.console.formatting import NO_BREAK, duration, id_range, node_filter_link, node_url, pretty
 from sessions_app.errors import JobFinished, JobNotFound
-from sessions_app.jobs import operations
-from sessions_app.jobs.models import Job, Kind, State
+from sessions_app.jobs import lifecycle
+from sessions_app.models.jobs import Job, Kind, State
 
 LABELS = {
     State.WAITING: "info",
@@ -63,7 +63,7 @@ class JobAdmin(ConsoleAdmin):
             label="Retry",
             icon="replay",
             permission="sessions_app.change_job",
-            perform=lambda one: operations.retry(job_id=one),
+            perform=lambda one: lifecycle.retry(job_id=one),
             refusals=(JobNotFound, JobFinished),
             warning="What failed or was cancelled is taken up where it stopped; nothing that is done is done again.",
             done="Retried",
@@ -73,7 +73,7 @@ class JobAdmin(ConsoleAdmin):
             label="Cancel",
             icon="cancel",
             permission="sessions_app.change_job",
-            perform=lambda one: operations.cancel(job_id=one),
+            perform=lambda one: lifecycle.cancel(job_id=one),
             refusals=(JobNotFound, JobFinished),
             warning="What it did so far stays; nothing more is done.",
             done="Cancelled",
@@ -134,7 +134,7 @@ class JobAdmin(ConsoleAdmin):
         return text if len(text) <= 80 else f"{text[:80]}…"
 
     def details(self, request: HttpRequest, thing: Model) -> dict[str, Any]:
-        job = operations.find(thing.pk)
+        job = lifecycle.find(thing.pk)
         return {
             "job": job,
             "label": LABELS[State(job.state)],

@@ -18,17 +18,18 @@ from unfold.decorators import display
 from unfold.enums import ActionVariant
 from unfold.widgets import UnfoldAdminIntegerFieldWidget
 
-from katoproject.console.acts import Act
-from katoproject.console.admin import ConsoleAdmin
-from katoproject.console.events import newest, told
-from katoproject.console.filters import NodeFilter
-from katoproject.console.text import duration, id_range, node_filter_link, node_url, pattern_url, pretty
-from sessions_app import inspection, operations, predicting
-from sessions_app.api.shapes import MAX_TTL
+from foundation.console.acts import Act
+from foundation.console.admin import ConsoleAdmin
+from foundation.console.filters import NodeFilter
+from foundation.console.formatting import duration, id_range, node_filter_link, node_url, pattern_url, pretty
+from memory_app.admin.event_lists import newest, told
+from sessions_app import operations
 from sessions_app.config import effective
 from sessions_app.errors import SessionNotFound
 from sessions_app.expiry import AGE, ALIVE, LEFT, UNUSED_FOR
-from sessions_app.models import Session
+from sessions_app.models.sessions import Session
+from sessions_app.reads import inspection, predicting
+from sessions_app.shapes.bodies import MAX_TTL
 
 IDLE_AFTER = 600  # seconds
 MOST_PREDICTIONS = 20

@@ -9,12 +9,13 @@ from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from rest_framework.request import Request
 
-from katoproject import logs
-from katoproject.http import InvalidRequest, json_answer
-from katoproject.monitoring import counters
-from katoproject.views import LeanView
-from sessions_app import idempotency, operations
+from foundation import logs
+from foundation.http.bodies import InvalidRequest, json_answer
+from foundation.http.views import LeanView
+from foundation.metrics import counters
+from sessions_app import operations
 from sessions_app.errors import SessionNotFound
+from sessions_app.operations import idempotency
 
 MAX_KEY_LENGTH = 255
 MAX_ID_LENGTH = 255

@@ -4,16 +4,17 @@ from django.http import HttpRequest, HttpResponse
 from drf_spectacular.utils import extend_schema
 from pydantic_core import to_json
 
-from katoproject.http import as_object, json_answer, parse_object, read_raw_body
+from foundation.http.bodies import as_object, json_answer, parse_object, read_raw_body
 from sessions_app import config as session_config
-from sessions_app import operations, reading
-from sessions_app.api import shapes
+from sessions_app import operations
 from sessions_app.api.base import SessionView, answer_once_for_session
 from sessions_app.api.schema import CONFIG_BODY, IDEMPOTENCY_KEY, errors
+from sessions_app.reads import reading
+from sessions_app.shapes import bodies
 
 
 class Config(SessionView):
-    @extend_schema(summary="The configuration in force", responses={200: shapes.ConfigAnswer, **errors(404)})
+    @extend_schema(summary="The configuration in force", responses={200: bodies.ConfigAnswer, **errors(404)})
     def get(self, request: HttpRequest, session_id: str) -> HttpResponse:
         config = session_config.effective(reading.own_config(session_id))
         return json_answer(to_json({"session_id": session_id, "config": config}))
@@ -22,7 +23,7 @@ class Config(SessionView):
         summary="Change settings; all of them or none",
         request=CONFIG_BODY,
         parameters=[IDEMPOTENCY_KEY],
-        responses={200: shapes.ConfigUpdated, **errors(400, 404, 413, 422)},
+        responses={200: bodies.ConfigUpdated, **errors(400, 404, 413, 422)},
     )
     def post(self, request: HttpRequest, session_id: str) -> HttpResponse:
         body = read_raw_body(request)

@@ -9,20 +9,20 @@ from drf_spectacular.utils import extend_schema
 from pydantic import Field, TypeAdapter
 from pydantic_core import from_json, to_json
 
-from katoproject.http import json_answer, parse_body, parse_query, read_raw_body
-from katoproject.views import LeanView
+from foundation.http.bodies import json_answer, parse_body, parse_query, read_raw_body
+from foundation.http.views import LeanView
 from sessions_app import config as session_config
-from sessions_app.api import shapes
 from sessions_app.api.base import answer_once, answer_once_for_session, moment, scope_of_node
-from sessions_app.api.observations import make_observation
 from sessions_app.api.schema import IDEMPOTENCY_KEY, JOB_FILTERS, JOB_FINISHED, JOB_NOT_FOUND, JOB_REFUSED, errors
-from sessions_app.jobs import operations
-from sessions_app.jobs.models import Job, Kind, State
+from sessions_app.jobs import lifecycle
+from sessions_app.models.jobs import Job, Kind, State
 from sessions_app.operations import touch
+from sessions_app.shapes import bodies
+from sessions_app.shapes.observations import make_observation
 
 _SKIP = TypeAdapter(Annotated[int, Field(ge=0, le=2**31)])
 _LIMIT = TypeAdapter(Annotated[int, Field(ge=1, le=1000)])
-_NODE = TypeAdapter(shapes.NodeId)
+_NODE = TypeAdapter(bodies.NodeId)
 _STATE = TypeAdapter(State)
 _KIND = TypeAdapter(Kind)
 _MODE = TypeAdapter(Literal["sync", "async"])
@@ -74,7 +74,7 @@ def answer_with_job(
         # The touch locks the session's row, so that its jobs have numbers in the order in which they were accepted.
         node_id = touch(session_id=session_id)
         parts = (body[start : start + _PIECE] for start in range(0, len(body), _PIECE))
-        job = operations.accept(
+        job = lifecycle.accept(
             kind=kind, node_id=node_id, session_id=session_id, parameters={}, total=total, parts=parts
         )
         return job_text(job)
@@ -93,12 +93,12 @@ class Jobs(LeanView):
     @extend_schema(
         summary="Jobs, the last accepted first, without their results",
         parameters=JOB_FILTERS,
-        responses={200: shapes.JobList, **errors(422)},
+        responses={200: bodies.JobList, **errors(422)},
     )
     def get(self, request: HttpRequest) -> HttpResponse:
         skip = parse_query(request, "skip", _SKIP, 0)
         limit = parse_query(request, "limit", _LIMIT, 100)
-        page = operations.page(
+        page = lifecycle.page(
             skip=skip,
             limit=limit,
             state=parse_query(request, "state", _STATE, None),
@@ -110,19 +110,19 @@ class Jobs(LeanView):
 
     @extend_schema(
         summary="Let a node learn many sequences in the background",
-        request=shapes.TrainJob,
+        request=bodies.TrainJob,
         parameters=[IDEMPOTENCY_KEY],
-        responses={202: shapes.JobAnswer, 400: JOB_REFUSED, **errors(413, 422)},
+        responses={202: bodies.JobAnswer, 400: JOB_REFUSED, **errors(413, 422)},
     )
     def post(self, request: HttpRequest) -> HttpResponse:
         body = read_raw_body(request)
-        given = parse_body(request, shapes.TrainJob, body)
+        given = parse_body(request, bodies.TrainJob, body)
         config = session_config.validate(given.config or {})
         _check_vectors(given.sequences)
 
         def accept() -> bytes:
             sequences = given.sequences
-            job = operations.accept(
+            job = lifecycle.accept(
                 kind=Kind.TRAIN,
                 node_id=given.node_id,
                 parameters={"config": config},
@@ -134,35 +134,35 @@ class Jobs(LeanView):
         return accepted(answer_once(request, scope_of_node(given.node_id), accept, body=body))
 
 
-def _check_vectors(sequences: list[list[list[str] | shapes.ObservationInput]]) -> None:
+def _check_vectors(sequences: list[list[list[str] | bodies.ObservationInput]]) -> None:
     """What is wrong with an observation itself is told now, not by the job. Raises as `make_observation`."""
     for number, sequence in enumerate(sequences):
         for position, event in enumerate(sequence):
-            if isinstance(event, shapes.ObservationInput) and event.vectors:
+            if isinstance(event, bodies.ObservationInput) and event.vectors:
                 make_observation(event, "", "sequences", number, position, "observation")
 
 
 class OneJob(LeanView):
     @extend_schema(
         summary="A job: its state, its progress, its result",
-        responses={200: shapes.JobAnswer, 404: JOB_NOT_FOUND, **errors()},
+        responses={200: bodies.JobAnswer, 404: JOB_NOT_FOUND, **errors()},
     )
     def get(self, request: HttpRequest, job_id: str) -> HttpResponse:
-        return json_answer(job_text(operations.find(job_id)))
+        return json_answer(job_text(lifecycle.find(job_id)))
 
     @extend_schema(
         summary="Cancel a job that is not finished; what it did stays, and nothing more is done",
-        responses={200: shapes.JobAnswer, 404: JOB_NOT_FOUND, 409: JOB_FINISHED, **errors()},
+        responses={200: bodies.JobAnswer, 404: JOB_NOT_FOUND, 409: JOB_FINISHED, **errors()},
     )
     def delete(self, request: HttpRequest, job_id: str) -> HttpResponse:
-        return json_answer(job_text(operations.cancel(job_id=job_id)))
+        return json_answer(job_text(lifecycle.cancel(job_id=job_id)))
 
 
 class Retry(LeanView):
     @extend_schema(
         summary="Take up a failed or cancelled job where it stopped",
         request=None,
-        responses={200: shapes.JobAnswer, 404: JOB_NOT_FOUND, 409: JOB_FINISHED, **errors()},
+        responses={200: bodies.JobAnswer, 404: JOB_NOT_FOUND, 409: JOB_FINISHED, **errors()},
     )
     def post(self, request: HttpRequest, job_id: str) -> HttpResponse:
-        return json_answer(job_text(operations.retry(job_id=job_id)))
+        return json_answer(job_text(lifecycle.retry(job_id=job_id)))

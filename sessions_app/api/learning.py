@@ -7,14 +7,15 @@ from django.http import HttpRequest, HttpResponse
 from drf_spectacular.utils import extend_schema
 from pydantic_core import to_json
 
-import memory_app.finalizing
-from katoproject.http import json_answer
-from sessions_app import operations, predicting, reading
-from sessions_app.api import prediction_shapes, shapes
+import memory_app.operations.finalizing
+from foundation.http.bodies import json_answer
+from sessions_app import operations
 from sessions_app.api.base import SessionView, answer_once_for_session, count_on_commit
 from sessions_app.api.jobs import answer_with_job, parse_mode
 from sessions_app.api.schema import IDEMPOTENCY_KEY, MODE, NOTHING_LEARNED, errors
-from sessions_app.jobs.models import Kind
+from sessions_app.models.jobs import Kind
+from sessions_app.reads import predicting, reading
+from sessions_app.shapes import bodies, predictions
 
 
 class Learn(SessionView):
@@ -22,7 +23,7 @@ class Learn(SessionView):
         summary="Learn the STM as a pattern of the node, and empty it",
         request=None,
         parameters=[IDEMPOTENCY_KEY],
-        responses={200: shapes.LearnedAnswer, 400: NOTHING_LEARNED, **errors(404, 501)},
+        responses={200: bodies.LearnedAnswer, 400: NOTHING_LEARNED, **errors(404, 501)},
     )
     def post(self, request: HttpRequest, session_id: str) -> HttpResponse:
         def perform() -> bytes:
@@ -52,7 +53,7 @@ class FinalizeTraining(SessionView):
         summary="Keep the node's statistics of this moment for the predictions that follow",
         request=None,
         parameters=[MODE, IDEMPOTENCY_KEY],
-        responses={200: shapes.FinalizedAnswer, 202: shapes.JobAnswer, **errors(404, 422)},
+        responses={200: bodies.FinalizedAnswer, 202: bodies.JobAnswer, **errors(404, 422)},
     )
     def post(self, request: HttpRequest, session_id: str) -> HttpResponse:
         if parse_mode(request) == "async":
@@ -64,7 +65,7 @@ def finalize_training(session_id: str) -> bytes:
     """Finalize the session's node, in a request or in a job, and tell how it went. Raises SessionNotFound."""
     begun = time.perf_counter()
     node_id = reading.session(session_id).node_id
-    patterns = memory_app.finalizing.finalize(node_id=node_id)
+    patterns = memory_app.operations.finalizing.finalize(node_id=node_id)
     return to_json(
         {
             "status": "completed",
@@ -82,7 +83,7 @@ class ClearAll(SessionView):
         summary="Empty the session and let its node forget everything it learned",
         request=None,
         parameters=[IDEMPOTENCY_KEY],
-        responses={200: shapes.ClearedAllAnswer, **errors(404)},
+        responses={200: bodies.ClearedAllAnswer, **errors(404)},
     )
     def post(self, request: HttpRequest, session_id: str) -> HttpResponse:
         def perform() -> bytes:
@@ -95,7 +96,7 @@ class ClearAll(SessionView):
 class Predictions(SessionView):
     @extend_schema(
         summary="What the node predicts for the STM as it is",
-        responses={200: prediction_shapes.PredictionsAnswer, **errors(404)},
+        responses={200: predictions.PredictionsAnswer, **errors(404)},
     )
     def get(self, request: HttpRequest, session_id: str) -> HttpResponse:
         return json_answer(predicting.answer(session_id, predicting.predictions(session_id)))
@@ -104,7 +105,7 @@ class Predictions(SessionView):
 class CognitionData(SessionView):
     @extend_schema(
         summary="STM, and the predictions of the last observation",
-        responses={200: prediction_shapes.CognitionAnswer, **errors(404)},
+        responses={200: predictions.CognitionAnswer, **errors(404)},
     )
     def get(self, request: HttpRequest, session_id: str) -> HttpResponse:
         cognition = predicting.cognition(session_id)

@@ -6,14 +6,15 @@ from django.http import HttpRequest, HttpResponse
 from drf_spectacular.utils import extend_schema
 from pydantic_core import to_json
 
-from katoproject.http import json_answer, parse_body, read_raw_body
-from sessions_app import operations, reading
-from sessions_app.api import prediction_shapes, shapes
+from foundation.http.bodies import json_answer, parse_body, read_raw_body
+from sessions_app import operations
 from sessions_app.api.base import SessionView, answer_once_for_session, count_on_commit
 from sessions_app.api.jobs import answer_with_job, parse_mode
-from sessions_app.api.observations import make_observation, make_observations
 from sessions_app.api.schema import IDEMPOTENCY_KEY, MODE, VECTOR_OF_WRONG_DIMENSION, errors
-from sessions_app.jobs.models import Kind
+from sessions_app.models.jobs import Kind
+from sessions_app.reads import reading
+from sessions_app.shapes import bodies, predictions
+from sessions_app.shapes.observations import make_observation, make_observations
 
 # A body of more bytes than this may take so long to read and to perform that a short-lived session runs out (R12).
 LONG_BATCH = 64 * 1024
@@ -22,13 +23,13 @@ LONG_BATCH = 64 * 1024
 class Observe(SessionView):
     @extend_schema(
         summary="Append one observation to the STM",
-        request=shapes.ObservationInput,
+        request=bodies.ObservationInput,
         parameters=[IDEMPOTENCY_KEY],
-        responses={200: shapes.ObservedAnswer, 400: VECTOR_OF_WRONG_DIMENSION, **errors(404, 413, 422, 501)},
+        responses={200: bodies.ObservedAnswer, 400: VECTOR_OF_WRONG_DIMENSION, **errors(404, 413, 422, 501)},
     )
     def post(self, request: HttpRequest, session_id: str) -> HttpResponse:
         body = read_raw_body(request)
-        given = parse_body(request, shapes.ObservationInput, body)
+        given = parse_body(request, bodies.ObservationInput, body)
         observation = make_observation(given, "obs-")
 
         def perform() -> bytes:
@@ -52,11 +53,11 @@ class Observe(SessionView):
 class ObserveSequence(SessionView):
     @extend_schema(
         summary="Append many observations, all or none",
-        request=shapes.ObserveSequence,
+        request=bodies.ObserveSequence,
         parameters=[MODE, IDEMPOTENCY_KEY],
         responses={
-            200: shapes.SequenceAnswer,
-            202: shapes.JobAnswer,
+            200: bodies.SequenceAnswer,
+            202: bodies.JobAnswer,
             400: VECTOR_OF_WRONG_DIMENSION,
             **errors(404, 413, 422, 501),
         },
@@ -66,7 +67,7 @@ class ObserveSequence(SessionView):
         body = read_raw_body(request)
         if len(body) > LONG_BATCH:
             operations.hold(session_id=session_id)
-        given = parse_body(request, shapes.ObserveSequence, body)
+        given = parse_body(request, bodies.ObserveSequence, body)
         if mode == "async":
             make_observations(given.observations)  # so that what is wrong with the request itself is told now
             units = max(1, len(given.observations))
@@ -74,7 +75,7 @@ class ObserveSequence(SessionView):
         return answer_once_for_session(request, session_id, partial(observe_sequence, session_id, given), body=body)
 
 
-def observe_sequence(session_id: str, given: shapes.ObserveSequence) -> bytes:
+def observe_sequence(session_id: str, given: bodies.ObserveSequence) -> bytes:
     """Observe a sequence, in a request or in a job, and tell how it went. Raises what the operation raises."""
     observed = operations.observe_sequence(
         session_id=session_id,
@@ -113,7 +114,7 @@ def _sequence_answer(observed: operations.SequenceObserved, *, isolated: bool) -
 
 
 class Stm(SessionView):
-    @extend_schema(summary="The short-term memory", responses={200: shapes.StmAnswer, **errors(404)})
+    @extend_schema(summary="The short-term memory", responses={200: bodies.StmAnswer, **errors(404)})
     def get(self, request: HttpRequest, session_id: str) -> HttpResponse:
         stm = reading.short_term_memory(session_id)
         return json_answer(b'{"stm":%b,"session_id":%b,"length":%d}' % (stm.events, to_json(session_id), stm.length))
@@ -124,7 +125,7 @@ class ClearStm(SessionView):
         summary="Empty STM, accumulators and percept",
         request=None,
         parameters=[IDEMPOTENCY_KEY],
-        responses={200: shapes.ClearedAnswer, **errors(404)},
+        responses={200: bodies.ClearedAnswer, **errors(404)},
     )
     def post(self, request: HttpRequest, session_id: str) -> HttpResponse:
         def perform() -> bytes:
@@ -135,7 +136,7 @@ class ClearStm(SessionView):
 
 
 class PerceptData(SessionView):
-    @extend_schema(summary="The last observation", responses={200: prediction_shapes.PerceptAnswer, **errors(404)})
+    @extend_schema(summary="The last observation", responses={200: predictions.PerceptAnswer, **errors(404)})
     def get(self, request: HttpRequest, session_id: str) -> HttpResponse:
         percept = reading.percept(session_id)
         return json_answer(

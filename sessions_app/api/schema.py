@@ -4,11 +4,11 @@ from typing import Any
 
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse
 
-from katoproject.error_shapes import Error, Problems
-from sessions_app.api import error_shapes
-from sessions_app.api.shapes import MAX_TTL
+from foundation.http.error_shapes import Error, Problems
 from sessions_app.config import schema_of_changes
-from sessions_app.jobs.models import Kind, State
+from sessions_app.models.jobs import Kind, State
+from sessions_app.shapes import error_bodies
+from sessions_app.shapes.bodies import MAX_TTL
 
 
 def _answer(shape: Any, description: str, example: dict[str, Any]) -> OpenApiResponse:
@@ -30,12 +30,12 @@ _WRONG_DIMENSION = {
 
 _ERRORS = {
     400: _answer(
-        error_shapes.InvalidConfiguration,
+        error_bodies.InvalidConfiguration,
         "The configuration is invalid. Nothing was changed.",
         {"detail": {"error": "Configuration validation failed", "validation_errors": _INVALID}},
     ),
     404: _answer(
-        error_shapes.SessionNotFound,
+        error_bodies.SessionNotFound,
         "No such session, or it has expired.",
         {"error": {"code": "SESSION_NOT_FOUND", "message": _MISSING, "session_id": _SESSION}},
     ),
@@ -46,25 +46,25 @@ _ERRORS = {
         {"detail": [_PROBLEM]},
     ),
     501: _answer(
-        error_shapes.NoVectors,
+        error_bodies.NoVectors,
         "PostgreSQL has no pgvector, which vectors need. Nothing was changed.",
         {"detail": {"error": "VectorsNotAvailable", "message": "Vectors need PostgreSQL's extension pgvector: …"}},
     ),
 }
 VECTOR_OF_WRONG_DIMENSION = _answer(
-    error_shapes.WrongVector,
+    error_bodies.WrongVector,
     "A vector has not the dimension of the node's vectors, or of those it came with. Nothing was changed. "
     "In a sequence `observation_index` names the observation.",
     {"detail": _WRONG_DIMENSION},
 )
 NOTHING_LEARNED = _answer(
-    error_shapes.NothingLearned,
+    error_bodies.NothingLearned,
     "The STM is empty; or a vector that waits to be learned has not the dimension of the node's vectors: then the "
     "detail is an object that names it, and clear-stm forgets it. Nothing was changed.",
     {"detail": "Cannot learn from empty STM"},
 )
 JOB_REFUSED = _answer(
-    error_shapes.RefusedJob,
+    error_bodies.RefusedJob,
     "The configuration is invalid; or a vector has not the dimension of the node's vectors, or of those it came with. "
     "There is no job.",
     {"detail": {"error": "Configuration validation failed", "validation_errors": _INVALID}},
@@ -75,7 +75,7 @@ E1_NOT_FOUND = _answer(Error, "No such session, or it has expired.", {"detail": 
 
 
 def errors(*statuses: int) -> dict[int, OpenApiResponse]:
-    """The named error answers. Those that every route can give are added in `katoproject/openapi.py`."""
+    """The named error answers. Those that every route can give are added in `katoproject/openapi/document.py`."""
     return {status: _ERRORS[status] for status in statuses}
 
 

@@ -9,20 +9,21 @@ from pydantic import Field, TypeAdapter
 from pydantic_core import from_json, to_json
 from rest_framework.request import Request
 
-from katoproject import logs
-from katoproject.http import error_answer, json_answer, parse_body, parse_query, read_raw_body
-from katoproject.views import LeanView
+from foundation import logs
+from foundation.http.bodies import error_answer, json_answer, parse_body, parse_query, read_raw_body
+from foundation.http.views import LeanView
 from sessions_app import config as session_config
-from sessions_app import operations, reading
-from sessions_app.api import shapes
+from sessions_app import operations
 from sessions_app.api.base import SessionView, answer_once, answer_once_for_session, moment, scope_of_node
 from sessions_app.api.schema import E1_NOT_FOUND, IDEMPOTENCY_KEY, PAGE, TTL_SECONDS, errors
 from sessions_app.errors import SessionNotFound
+from sessions_app.reads import reading
+from sessions_app.shapes import bodies
 
 _SKIP = TypeAdapter(Annotated[int, Field(ge=0, le=2**31)])
 _LIMIT = TypeAdapter(Annotated[int, Field(ge=1, le=1000)])
-_NODE = TypeAdapter(shapes.NodeId)
-_TTL = TypeAdapter(Annotated[int, Field(ge=1, le=shapes.MAX_TTL)])
+_NODE = TypeAdapter(bodies.NodeId)
+_TTL = TypeAdapter(Annotated[int, Field(ge=1, le=bodies.MAX_TTL)])
 
 
 def described(info: operations.SessionInfo) -> dict[str, Any]:
@@ -41,13 +42,13 @@ def described(info: operations.SessionInfo) -> dict[str, Any]:
 class Sessions(LeanView):
     @extend_schema(
         summary="Create a session for a node",
-        request=shapes.CreateSession,
+        request=bodies.CreateSession,
         parameters=[IDEMPOTENCY_KEY],
-        responses={200: shapes.SessionAnswer, **errors(400, 413, 422)},
+        responses={200: bodies.SessionAnswer, **errors(400, 413, 422)},
     )
     def post(self, request: HttpRequest) -> HttpResponse:
         body = read_raw_body(request)
-        given = parse_body(request, shapes.CreateSession, body)
+        given = parse_body(request, bodies.CreateSession, body)
         config = session_config.validate(given.config or {})
 
         def perform() -> bytes:
@@ -64,7 +65,7 @@ class Sessions(LeanView):
     @extend_schema(
         summary="Living sessions, newest first",
         parameters=PAGE,
-        responses={200: shapes.SessionList, **errors(422)},
+        responses={200: bodies.SessionList, **errors(422)},
     )
     def get(self, request: HttpRequest) -> HttpResponse:
         skip = parse_query(request, "skip", _SKIP, 0)
@@ -76,13 +77,13 @@ class Sessions(LeanView):
 
 
 class Count(LeanView):
-    @extend_schema(summary="Number of living sessions", responses={200: shapes.SessionCount, **errors()})
+    @extend_schema(summary="Number of living sessions", responses={200: bodies.SessionCount, **errors()})
     def get(self, request: HttpRequest) -> HttpResponse:
         return json_answer(b'{"active_session_count":%d}' % reading.count())
 
 
 class RoutingTest(LeanView):
-    @extend_schema(summary="Routing self-test", responses={200: shapes.TestAnswer})
+    @extend_schema(summary="Routing self-test", responses={200: bodies.TestAnswer})
     def get(self, request: HttpRequest, test_id: str) -> HttpResponse:
         return json_answer(to_json({"test_id": test_id, "message": "endpoint works"}))
 
@@ -90,7 +91,7 @@ class RoutingTest(LeanView):
 class OneSession(SessionView):
     @extend_schema(
         summary="Session information; extends its life",
-        responses={200: shapes.SessionAnswer, 404: E1_NOT_FOUND, **errors()},
+        responses={200: bodies.SessionAnswer, 404: E1_NOT_FOUND, **errors()},
     )
     def get(self, request: HttpRequest, session_id: str) -> HttpResponse:
         self.session_found = False  # the one route whose answers do not carry the header (http-api.md 0.2)
@@ -100,7 +101,7 @@ class OneSession(SessionView):
             return error_answer(str(error), 404)  # E1 here, E3 everywhere else (Q15)
         return json_answer(to_json(described(info)))
 
-    @extend_schema(summary="Delete a session", responses={200: shapes.DeletedAnswer, **errors(404)})
+    @extend_schema(summary="Delete a session", responses={200: bodies.DeletedAnswer, **errors(404)})
     def delete(self, request: HttpRequest, session_id: str) -> HttpResponse:
         operations.delete(session_id=session_id)
         return json_answer(to_json({"status": "deleted", "session_id": session_id}))
@@ -111,7 +112,7 @@ class Exists(SessionView):
         logs.about(session_id=kwargs["session_id"])  # one that cannot be is no error here: it does not exist
 
     @extend_schema(
-        summary="Whether a session lives; never extends it", responses={200: shapes.ExistsAnswer, **errors()}
+        summary="Whether a session lives; never extends it", responses={200: bodies.ExistsAnswer, **errors()}
     )
     def get(self, request: HttpRequest, session_id: str) -> HttpResponse:
         self.session_found = False
@@ -124,7 +125,7 @@ class Extend(SessionView):
         summary="Let a session live ttl_seconds from now",
         request=None,
         parameters=[TTL_SECONDS, IDEMPOTENCY_KEY],
-        responses={200: shapes.ExtendedAnswer, **errors(404, 422)},
+        responses={200: bodies.ExtendedAnswer, **errors(404, 422)},
     )
     def post(self, request: HttpRequest, session_id: str) -> HttpResponse:
         ttl_seconds = parse_query(request, "ttl_seconds", _TTL, 3600)

@@ -13,12 +13,12 @@ from celery import current_app
 from django.db import transaction
 from kombu.exceptions import OperationalError as BrokerError
 
-from katoproject.postgresql.statements import execute
+from foundation.postgresql.statements import execute
 from sessions_app.cache import Breaker
 
 log = logging.getLogger(__name__)
 
-TASK = "sessions_app.tasks.run_job"
+TASK = "sessions_app.jobs.tasks.run_job"
 
 # How long the relay leaves a job to the message that was sent when the job was accepted.
 GRACE = "interval '10 seconds'"

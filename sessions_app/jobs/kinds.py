@@ -6,14 +6,14 @@ from pydantic import TypeAdapter
 from pydantic_core import to_json
 
 from sessions_app import operations
-from sessions_app.api import shapes
 from sessions_app.api.base import count_on_commit
 from sessions_app.api.learning import finalize_training
-from sessions_app.api.observations import make_untold_observation
 from sessions_app.api.observing import observe_sequence
-from sessions_app.jobs.models import Job, JobPart, Kind
+from sessions_app.models.jobs import Job, JobPart, Kind
+from sessions_app.shapes import bodies
+from sessions_app.shapes.observations import make_untold_observation
 
-_SEQUENCES = TypeAdapter(list[list[shapes.TrainingEvent]])
+_SEQUENCES = TypeAdapter(list[list[bodies.TrainingEvent]])
 
 # Given the job as the last step left it: the units that are done after this step, and the result so far, as JSON.
 Step = Callable[[Job], tuple[int, bytes]]
@@ -23,7 +23,7 @@ def _observe_sequence(job: Job) -> tuple[int, bytes]:
     """All of it at once: a sequence is observed as a whole or not at all."""
     parts = JobPart.objects.filter(job_id=job.id)
     body = b"".join(bytes(part.content) for part in parts.order_by("number"))
-    answer = observe_sequence(_session_of(job), shapes.ObserveSequence.model_validate_json(body))
+    answer = observe_sequence(_session_of(job), bodies.ObserveSequence.model_validate_json(body))
     parts.delete()
     return job.total, answer
 

@@ -12,15 +12,15 @@ from django.db import transaction
 from pydantic import ValidationError
 
 from engine.vectors import VectorDimensionError
-from katoproject import logs
-from katoproject.postgresql.locks import alone
-from katoproject.postgresql.statements import execute, execute_one
+from foundation import logs
+from foundation.postgresql.locks import alone
+from foundation.postgresql.statements import execute, execute_one
 from memory_app.vectors import VectorsNotAvailable
 from sessions_app.errors import InvalidConfiguration, SessionNotFound
 from sessions_app.jobs.delivery import GRACE, deliver, lock_name
 from sessions_app.jobs.kinds import STEPS
-from sessions_app.jobs.models import UNFINISHED, Job, State
-from sessions_app.jobs.operations import BLOCKED, deliver_freed_on_commit, find
+from sessions_app.jobs.lifecycle import BLOCKED, deliver_freed_on_commit, find
+from sessions_app.models.jobs import UNFINISHED, Job, State
 
 log = logging.getLogger(__name__)
 

@@ -8,8 +8,8 @@ from typing import Any
 
 from pydantic_core import to_json
 
-from katoproject.lines import WrongLine
-from katoproject.terminal import (
+from foundation.json_lines import WrongLine
+from foundation.terminal.command import (
     Command,
     Error,
     Interrupted,
@@ -22,9 +22,10 @@ from katoproject.terminal import (
     utf8,
     watched,
 )
-from sessions_app import importing, inspection, reading
 from sessions_app.errors import SessionNotFound
+from sessions_app.files import session_files
 from sessions_app.management.text import MOST_NAMED, some
+from sessions_app.reads import inspection, reading
 
 
 def add_export(command: Command, commands: Any) -> None:
@@ -109,7 +110,7 @@ def _import(command: Command, *, file: str, renew: bool, partial: bool, json: bo
     with rewindable(file) as lines:
         try:
             with progress("Looking at every line") as advance:
-                content = importing.check(watched(lines, advance))
+                content = session_files.check(watched(lines, advance))
         except WrongLine as error:
             raise Error(f"{error}. Nothing was imported") from None
         if not content.complete and not partial:
@@ -117,7 +118,7 @@ def _import(command: Command, *, file: str, renew: bool, partial: bool, json: bo
         lines.seek(0)
         try:
             with progress("Importing sessions", total=content.sessions) as advance:
-                for became in importing.add(lines=lines, renew=renew):
+                for became in session_files.add(lines=lines, renew=renew):
                     counts["imported"] += len(became.restored)
                     leave_out(became.living, "living", "it lives here already")
                     leave_out(became.expired, "expired", "its time has run out")

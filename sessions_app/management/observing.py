@@ -10,9 +10,9 @@ from pydantic import TypeAdapter, ValidationError
 from pydantic_core import from_json
 
 from engine.vectors import VectorDimensionError
-from katoproject.errors import STORE_TROUBLE
-from katoproject.http import InvalidRequest, as_object
-from katoproject.terminal import (
+from foundation.http.bodies import InvalidRequest, as_object
+from foundation.http.errors import STORE_TROUBLE
+from foundation.terminal.command import (
     REFUSALS,
     Command,
     Error,
@@ -26,11 +26,11 @@ from katoproject.terminal import (
     utf8,
 )
 from sessions_app import operations
-from sessions_app.api import shapes
-from sessions_app.api.observations import make_observation
 from sessions_app.observations import Observation
+from sessions_app.shapes import bodies
+from sessions_app.shapes.observations import make_observation
 
-_EVENT = TypeAdapter[list[str] | shapes.ObservationInput](shapes.TrainingEvent)
+_EVENT = TypeAdapter[list[str] | bodies.ObservationInput](bodies.TrainingEvent)
 _AT_ONCE = 100  # observations in one transaction
 
 
@@ -85,7 +85,7 @@ def _observe(
             lines.seek(0)
             _observe_all(session_id, _observations(lines), total, report)
     else:
-        one = shapes.ObservationInput.model_validate(
+        one = bodies.ObservationInput.model_validate(
             as_object({"strings": symbols, "emotives": dict(emotive)}, ["observation"])
         )
         _observe_all(session_id, iter([make_observation(one, "obs-")]), 1, report)
@@ -132,7 +132,7 @@ def _observations(lines: IO[bytes]) -> Iterator[Observation]:
         try:
             # As part of an object, because a line may be a list.
             given = _EVENT.validate_python(as_object({"observation": from_json(text)}, [])["observation"])
-            one = given if isinstance(given, shapes.ObservationInput) else shapes.ObservationInput(strings=given)
+            one = given if isinstance(given, bodies.ObservationInput) else bodies.ObservationInput(strings=given)
             yield make_observation(one, "obs-", "observation")
         except (InvalidRequest, ValidationError, VectorDimensionError) as error:
             raise Error(f"line {number}: {explained(error)}. Nothing was observed") from None

@@ -2,7 +2,7 @@
 
 from django.db import migrations, models
 
-import katoproject.postgresql.fields
+import foundation.postgresql.fields
 
 
 class Migration(migrations.Migration):
@@ -26,10 +26,10 @@ class Migration(migrations.Migration):
                         serialize=False,
                     ),
                 ),
-                ("session_id", katoproject.postgresql.fields.TextFieldInC(db_collation="C")),
+                ("session_id", foundation.postgresql.fields.TextFieldInC(db_collation="C")),
                 ("stream", models.SmallIntegerField(choices=[(0, "Events"), (1, "Emotives"), (2, "Metadata")])),
                 ("position", models.BigIntegerField()),
-                ("value", katoproject.postgresql.fields.VerbatimJSONField()),
+                ("value", foundation.postgresql.fields.VerbatimJSONField()),
             ],
             options={
                 "verbose_name_plural": "entries",
@@ -44,8 +44,8 @@ class Migration(migrations.Migration):
                         "scope", "key", blank=True, editable=False, primary_key=True, serialize=False
                     ),
                 ),
-                ("scope", katoproject.postgresql.fields.TextFieldInC(db_collation="C")),
-                ("key", katoproject.postgresql.fields.TextFieldInC(db_collation="C")),
+                ("scope", foundation.postgresql.fields.TextFieldInC(db_collation="C")),
+                ("key", foundation.postgresql.fields.TextFieldInC(db_collation="C")),
                 ("fingerprint", models.BinaryField()),
                 ("answer", models.BinaryField(null=True)),
                 ("created_at", models.DateTimeField()),
@@ -57,17 +57,17 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name="Session",
             fields=[
-                ("id", katoproject.postgresql.fields.TextFieldInC(db_collation="C", primary_key=True, serialize=False)),
-                ("node_id", katoproject.postgresql.fields.TextFieldInC(db_collation="C")),
+                ("id", foundation.postgresql.fields.TextFieldInC(db_collation="C", primary_key=True, serialize=False)),
+                ("node_id", foundation.postgresql.fields.TextFieldInC(db_collation="C")),
                 ("created_at", models.DateTimeField()),
                 ("ttl_seconds", models.BigIntegerField()),
                 ("expires_at", models.DateTimeField()),
                 ("extended_until", models.DateTimeField(null=True)),
                 ("version", models.BigIntegerField()),
                 ("config", models.JSONField(default=dict)),
-                ("metadata", katoproject.postgresql.fields.VerbatimJSONField()),
+                ("metadata", foundation.postgresql.fields.VerbatimJSONField()),
                 ("time", models.BigIntegerField(db_default=0)),
-                ("percept", katoproject.postgresql.fields.VerbatimJSONField(null=True)),
+                ("percept", foundation.postgresql.fields.VerbatimJSONField(null=True)),
                 ("stm_start", models.BigIntegerField(db_default=0)),
                 ("stm_end", models.BigIntegerField(db_default=0)),
                 ("emotives_start", models.BigIntegerField(db_default=0)),

@@ -2,7 +2,7 @@
 
 from django.db import migrations, models
 
-import katoproject.postgresql.fields
+import foundation.postgresql.fields
 
 
 class Migration(migrations.Migration):
@@ -21,7 +21,7 @@ class Migration(migrations.Migration):
                         "job_id", "number", blank=True, editable=False, primary_key=True, serialize=False
                     ),
                 ),
-                ("job_id", katoproject.postgresql.fields.TextFieldInC(db_collation="C")),
+                ("job_id", foundation.postgresql.fields.TextFieldInC(db_collation="C")),
                 ("number", models.IntegerField()),
                 ("content", models.BinaryField()),
             ],
@@ -29,7 +29,7 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name="Job",
             fields=[
-                ("id", katoproject.postgresql.fields.TextFieldInC(db_collation="C", primary_key=True, serialize=False)),
+                ("id", foundation.postgresql.fields.TextFieldInC(db_collation="C", primary_key=True, serialize=False)),
                 (
                     "number",
                     models.BigIntegerField(
@@ -38,7 +38,7 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "kind",
-                    katoproject.postgresql.fields.TextFieldInC(
+                    foundation.postgresql.fields.TextFieldInC(
                         choices=[
                             ("observe-sequence", "Observe Sequence"),
                             ("finalize-training", "Finalize Training"),
@@ -47,12 +47,12 @@ class Migration(migrations.Migration):
                         db_collation="C",
                     ),
                 ),
-                ("node_id", katoproject.postgresql.fields.TextFieldInC(db_collation="C")),
-                ("session_id", katoproject.postgresql.fields.TextFieldInC(db_collation="C", null=True)),
-                ("parameters", katoproject.postgresql.fields.VerbatimJSONField()),
+                ("node_id", foundation.postgresql.fields.TextFieldInC(db_collation="C")),
+                ("session_id", foundation.postgresql.fields.TextFieldInC(db_collation="C", null=True)),
+                ("parameters", foundation.postgresql.fields.VerbatimJSONField()),
                 (
                     "state",
-                    katoproject.postgresql.fields.TextFieldInC(
+                    foundation.postgresql.fields.TextFieldInC(
                         choices=[
                             ("waiting", "Waiting"),
                             ("running", "Running"),
@@ -66,7 +66,7 @@ class Migration(migrations.Migration):
                 ),
                 ("total", models.BigIntegerField()),
                 ("done", models.BigIntegerField(db_default=0)),
-                ("result", katoproject.postgresql.fields.VerbatimJSONField(null=True)),
+                ("result", foundation.postgresql.fields.VerbatimJSONField(null=True)),
                 ("error", models.TextField(null=True)),
                 ("attempts", models.IntegerField(db_default=0)),
                 ("created_at", models.DateTimeField()),

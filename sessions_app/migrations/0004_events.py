@@ -2,7 +2,7 @@
 
 from django.db import migrations, models
 
-import katoproject.postgresql.fields
+import foundation.postgresql.fields
 
 
 class Migration(migrations.Migration):
@@ -20,10 +20,10 @@ class Migration(migrations.Migration):
                         "changed", "session_id", "kind", blank=True, editable=False, primary_key=True, serialize=False
                     ),
                 ),
-                ("changed", katoproject.postgresql.fields.TransactionIdField()),
-                ("session_id", katoproject.postgresql.fields.TextFieldInC(db_collation="C")),
+                ("changed", foundation.postgresql.fields.TransactionIdField()),
+                ("session_id", foundation.postgresql.fields.TextFieldInC(db_collation="C")),
                 ("kind", models.SmallIntegerField(choices=[(0, "Created"), (1, "Deleted"), (2, "Expired")])),
-                ("node_id", katoproject.postgresql.fields.TextFieldInC(db_collation="C", null=True)),
+                ("node_id", foundation.postgresql.fields.TextFieldInC(db_collation="C", null=True)),
                 ("happened_at", models.DateTimeField()),
                 ("recorded_at", models.DateTimeField()),
             ],

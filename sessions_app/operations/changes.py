@@ -4,9 +4,9 @@ from typing import Any
 
 from django.db import transaction
 
-import memory_app.nodes
-from katoproject import logs
-from katoproject.postgresql.statements import Parameters, execute_one
+import memory_app.reads.nodes
+from foundation import logs
+from foundation.postgresql.statements import Parameters, execute_one
 from sessions_app import cache
 from sessions_app.errors import SessionNotFound
 from sessions_app.expiry import ALIVE, HELD_DEADLINE, TOUCHED_DEADLINE
@@ -92,7 +92,7 @@ def update_config(*, session_id: str, changes: dict[str, Any]) -> None:
 def clear_all(*, session_id: str) -> None:
     """`clear_stm`, and the session's node forgets everything it learned. Raises SessionNotFound."""
     node_id = clear_stm(session_id=session_id)
-    memory_app.nodes.clear(node_id=node_id)
+    memory_app.reads.nodes.clear(node_id=node_id)
 
 
 def clear_stm(*, session_id: str) -> str:

@@ -6,11 +6,11 @@ from datetime import datetime
 from time import time_ns
 from typing import Any
 
-from katoproject import logs
-from katoproject.postgresql.statements import execute
-from sessions_app import events
+from foundation import logs
+from foundation.postgresql.statements import execute
 from sessions_app.expiry import FIRST_DEADLINE
 from sessions_app.operations.sql import FIRST_VERSION, json_text
+from sessions_app.reads import event_feed
 
 _CREATE = f"""
     WITH session AS (
@@ -20,7 +20,7 @@ _CREATE = f"""
                %(config)s::jsonb, %(metadata)s::json
         FROM (VALUES (%(ttl)s::bigint)) AS given (ttl_seconds)
         RETURNING id, node_id, created_at, now() + make_interval(secs => ttl_seconds) AS promised
-    ), announced AS ({events.record(events.Kind.CREATED, "id, node_id, created_at FROM session")})
+    ), announced AS ({event_feed.record(event_feed.Kind.CREATED, "id, node_id, created_at FROM session")})
     SELECT created_at, promised FROM session
 """
 

@@ -2,15 +2,16 @@
 
 from django.db import transaction
 
-from katoproject import logs
-from katoproject.postgresql.statements import Parameters, execute, execute_one
-from sessions_app import cache, events
+from foundation import logs
+from foundation.postgresql.statements import Parameters, execute, execute_one
+from sessions_app import cache
 from sessions_app.errors import SessionNotFound
 from sessions_app.expiry import ALIVE
+from sessions_app.reads import event_feed
 
 _DELETE = f"""
     WITH session AS (DELETE FROM sessions_app_session WHERE id = %(id)s AND {ALIVE} RETURNING id, node_id, version),
-    announced AS ({events.record(events.Kind.DELETED, "id, NULL, clock_timestamp() FROM session")})
+    announced AS ({event_feed.record(event_feed.Kind.DELETED, "id, NULL, clock_timestamp() FROM session")})
     SELECT version, node_id FROM session
 """
 _DELETE_ENTRIES = "DELETE FROM sessions_app_entry WHERE session_id = ANY(%(ids)s)"
@@ -20,7 +21,7 @@ def _delete_those(condition: str) -> str:
     """Of sessions whose time has run out."""
     return f"""
         WITH session AS (DELETE FROM sessions_app_session WHERE {condition} RETURNING id, expires_at),
-        announced AS ({events.record(events.Kind.EXPIRED, "id, NULL, expires_at FROM session")})
+        announced AS ({event_feed.record(event_feed.Kind.EXPIRED, "id, NULL, expires_at FROM session")})
         SELECT id FROM session
     """
 

@@ -2,16 +2,16 @@
 
 from pydantic_core import from_json
 
-import memory_app.learning
+import memory_app.operations.learning
 from engine.vectors import NamedVector
-from katoproject import logs
-from katoproject.postgresql.statements import execute, execute_one
+from foundation import logs
+from foundation.postgresql.statements import execute, execute_one
 from memory_app.vectors import NodeVectors
 from sessions_app import cache
 from sessions_app.config import effective
 from sessions_app.errors import SessionNotFound
 from sessions_app.expiry import ALIVE, TOUCHED_DEADLINE
-from sessions_app.models import Stream
+from sessions_app.models.sessions import Stream
 from sessions_app.operations.sql import CACHED_VERSION, NEXT_VERSION, json_text, trim_if_due
 from sessions_app.operations.state import SessionState, Window
 
@@ -121,7 +121,7 @@ class LockedSession(SessionState):
                 "seen_emotives_end": self.seen[3],
             },
         )
-        memory_app.learning.learn(
+        memory_app.operations.learning.learn(
             node_id=self.node_id,
             lessons=self.lessons,
             persistence=self.config["persistence"],

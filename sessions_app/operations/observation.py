@@ -6,11 +6,11 @@ from django.db import DatabaseError, transaction
 
 from engine.observation import make_event
 from engine.stm import STM_LIMIT
-from katoproject import logs
-from katoproject.postgresql.statements import Parameters, execute_one
+from foundation import logs
+from foundation.postgresql.statements import Parameters, execute_one
 from sessions_app import cache, config
 from sessions_app.expiry import ALIVE, TOUCHED_DEADLINE
-from sessions_app.models import Stream
+from sessions_app.models.sessions import Stream
 from sessions_app.observations import Observation, Observed, percept_text
 from sessions_app.operations.locked import LockedSession
 from sessions_app.operations.sql import CACHED_VERSION, NEXT_VERSION, json_text, trim_if_due

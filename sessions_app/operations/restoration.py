@@ -8,12 +8,12 @@ from django.db import transaction
 from pydantic_core import to_json
 
 from engine.vectors import NamedVector
-from katoproject.postgresql.statements import execute
-from sessions_app import events
+from foundation.postgresql.statements import execute
 from sessions_app.expiry import ALIVE, FIRST_DEADLINE
-from sessions_app.models import Stream
+from sessions_app.models.sessions import Stream
 from sessions_app.operations.deletion import delete_if_expired
 from sessions_app.operations.sql import FIRST_VERSION, json_text
+from sessions_app.reads import event_feed
 
 # ON CONFLICT waits for whoever is inserting the same id, so there is no moment in which two could win. `json` takes
 # the text of metadata over as it is.
@@ -35,7 +35,7 @@ _RESTORE = f"""
             stm_start, stm_end, seen_start, stm_end, emotives_start, emotives_end, seen_emotives_start,
             emotives_end, metadata_end, vectors_end
         FROM given ORDER BY id ON CONFLICT (id) DO NOTHING RETURNING id, node_id, created_at
-    ), announced AS ({events.record(events.Kind.CREATED, "id, node_id, created_at FROM session")})
+    ), announced AS ({event_feed.record(event_feed.Kind.CREATED, "id, node_id, created_at FROM session")})
     SELECT id FROM session
 """
 _APPEND = """

@@ -4,9 +4,9 @@ from typing import Any
 
 from pydantic_core import to_json
 
-from katoproject.postgresql.statements import execute
+from foundation.postgresql.statements import execute
 from sessions_app import cache
-from sessions_app.models import Stream
+from sessions_app.models.sessions import Stream
 
 # A version counts up, and jumps to the clock's microseconds: after a restore from a back-up, a new write cannot reuse a
 # version under which Redis may still hold content that the restore undid.

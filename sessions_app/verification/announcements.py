@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator
 
-from katoproject.verification import Check, Connection, Fault, rows
-from sessions_app import events
-from sessions_app.events import Kind
+from foundation.verification import Check, Connection, Fault, rows
+from sessions_app.reads import event_feed
+from sessions_app.reads.event_feed import Kind
 
 _RECENT = "interval '5 minutes'"  # of the ten that events are kept
 _IS_CREATED = f"(kind = {Kind.CREATED})"
@@ -56,12 +56,12 @@ _UNTOLD = f"""
     UNION ALL SELECT event.session_id, 'gone' FROM sessions_app_sessionevent AS event WHERE {_ENDED}
 """
 _LOCK = "SELECT id FROM sessions_app_session WHERE id = ANY(%(ids)s) ORDER BY id FOR UPDATE"
-_TELL_CREATED = events.record(
+_TELL_CREATED = event_feed.record(
     Kind.CREATED,
     "session.id, node_id, created_at FROM sessions_app_session AS session "
     f"WHERE session.id = ANY(%(ids)s) AND {_CREATED}",
 )
-_TELL_ENDED = events.record(
+_TELL_ENDED = event_feed.record(
     Kind.DELETED,
     "event.session_id, NULL, clock_timestamp() FROM sessions_app_sessionevent AS event "
     f"WHERE event.session_id = ANY(%(ids)s) AND {_ENDED}",

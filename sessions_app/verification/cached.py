@@ -9,12 +9,13 @@ from functools import partial
 
 from redis.exceptions import RedisError
 
-from katoproject.postgresql.statements import execute, execute_one
-from katoproject.verification import Check, Connection, Fault, NotChecked
+from foundation.postgresql.statements import execute, execute_one
+from foundation.verification import Check, Connection, Fault, NotChecked
 from memory_app.index import NodeVersion
-from sessions_app import cache, comparing
+from sessions_app import cache
 from sessions_app.cache import PREDICTION_VIEWS, CachedEntry
-from sessions_app.predicting import version_in
+from sessions_app.reads import comparing
+from sessions_app.reads.predicting import version_in
 
 _VERSION = "SELECT version FROM sessions_app_session WHERE id = %(id)s"
 # None for a memory that is no node's any more; of one that was never given out, nothing can be cached.

@@ -6,8 +6,8 @@ import numpy as np
 from pydantic import TypeAdapter, ValidationError
 
 from engine.vectors import NamedVector, vector_name
-from katoproject.verification import OF_NODE, Check, Connection, Fault, rows
-from sessions_app.models import Stream
+from foundation.verification import OF_NODE, Check, Connection, Fault, rows
+from sessions_app.models.sessions import Stream
 
 # Of each stream: what must be stored, (from, until].
 _STREAMS = f"""

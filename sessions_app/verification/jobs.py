@@ -6,8 +6,8 @@ from operator import itemgetter
 
 from pydantic_core import from_json
 
-from katoproject.verification import OF_NODE, Check, Connection, Fault, rows
-from sessions_app.jobs.models import UNFINISHED, Kind, State
+from foundation.verification import OF_NODE, Check, Connection, Fault, rows
+from sessions_app.models.jobs import UNFINISHED, Kind, State
 
 
 def _listed(names: list[str] | tuple[str, ...]) -> str:

@@ -5,10 +5,10 @@ from collections.abc import Iterator
 from pydantic_core import from_json
 
 from engine.stm import STM_LIMIT
-from katoproject.verification import OF_NODE, Check, Connection, Fault, rows
+from foundation.verification import OF_NODE, Check, Connection, Fault, rows
 from sessions_app import config
 from sessions_app.errors import InvalidConfiguration
-from sessions_app.models import Stream
+from sessions_app.models.sessions import Stream
 from sessions_app.operations.sql import NEXT_VERSION
 
 _SEEN = "{seen}_end = {all}_end AND {seen}_start BETWEEN GREATEST(0, {seen}_end - %(limit)s) AND {seen}_end"

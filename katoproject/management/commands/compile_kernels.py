@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from katoproject.kernels import compile_all
-from katoproject.terminal import Command as TerminalCommand
+from foundation.terminal.command import Command as TerminalCommand
+from katoproject.configuration.kernels import compile_all
 
 
 class Command(TerminalCommand):

@@ -8,10 +8,10 @@ from django.core.management.base import CommandParser
 from rich.table import Column, Table
 from rich.text import Text
 
-from katoproject.doctor import address, background, database, machine
-from katoproject.doctor.findings import Examination, Finding, Verdict, examine
-from katoproject.terminal import Command as TerminalCommand
-from katoproject.terminal import Error, add_json_argument, counted, readable
+from foundation.terminal.command import Command as TerminalCommand
+from foundation.terminal.command import Error, add_json_argument, counted, readable
+from katoproject.diagnosis.doctor import address, background, database, machine
+from katoproject.diagnosis.doctor.findings import Examination, Finding, Verdict, examine
 
 PATIENCE = 15.0  # seconds; each question has a shorter limit of its own
 

@@ -7,10 +7,10 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import CommandParser
 
-from katoproject.latency import Distribution, Wrong, measure, two_processes
-from katoproject.remote import BaseUrl
-from katoproject.terminal import Command as TerminalCommand
-from katoproject.terminal import Error, WrongArguments, add_json_argument, at_least, progress
+from foundation.terminal.command import Command as TerminalCommand
+from foundation.terminal.command import Error, WrongArguments, add_json_argument, at_least, progress
+from katoproject.diagnosis.latency import Distribution, Wrong, measure, two_processes
+from katoproject.diagnosis.remote import BaseUrl
 
 
 class Command(TerminalCommand):

@@ -8,10 +8,10 @@ from django.conf import settings
 from django.core.management.base import CommandParser
 from psycopg.pq import Conninfo
 
-from katoproject.embedded.installation import installed
-from katoproject.embedded.locations import postgres_url
-from katoproject.terminal import Command as TerminalCommand
-from katoproject.terminal import WrongArguments
+from foundation.terminal.command import Command as TerminalCommand
+from foundation.terminal.command import WrongArguments
+from katoproject.configuration.locations import postgres_url
+from katoproject.launcher.installation import installed
 
 _HELP = """\
 Run one of PostgreSQL's own tools, such as psql, pg_dump or pg_restore, on the service's database.

@@ -6,10 +6,10 @@ from typing import Any
 
 from django.conf import settings
 
-from katoproject.embedded.locations import data_dir
-from katoproject.monitoring import folder as monitoring
-from katoproject.terminal import Command as TerminalCommand
-from katoproject.web import web_command
+from foundation.metrics import folder as monitoring
+from foundation.terminal.command import Command as TerminalCommand
+from katoproject.configuration.locations import data_dir
+from katoproject.server.web import web_command
 
 
 class Command(TerminalCommand):

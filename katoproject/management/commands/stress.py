@@ -6,10 +6,10 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import CommandParser
 
-from katoproject.remote import BaseUrl
-from katoproject.stress import NobodyAnswers, Report, Stress
-from katoproject.terminal import Command as TerminalCommand
-from katoproject.terminal import Error, WrongArguments, add_json_argument, at_least, progress
+from foundation.terminal.command import Command as TerminalCommand
+from foundation.terminal.command import Error, WrongArguments, add_json_argument, at_least, progress
+from katoproject.diagnosis.remote import BaseUrl
+from katoproject.diagnosis.stress import NobodyAnswers, Report, Stress
 
 
 class Command(TerminalCommand):

@@ -5,10 +5,10 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import CommandParser
 
-from katoproject.processes import CannotStart
-from katoproject.terminal import Command as TerminalCommand
-from katoproject.terminal import Error
-from katoproject.up import up
+from foundation.terminal.command import Command as TerminalCommand
+from foundation.terminal.command import Error
+from katoproject.launcher.processes import CannotStart
+from katoproject.launcher.up import up
 
 
 class Command(TerminalCommand):

@@ -6,9 +6,9 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import CommandParser
 
-from katoproject import upkeep
-from katoproject.terminal import Command as TerminalCommand
-from katoproject.terminal import add_json_argument
+from foundation.terminal.command import Command as TerminalCommand
+from foundation.terminal.command import add_json_argument
+from katoproject.upkeep import chores as upkeep
 
 
 class Command(TerminalCommand):

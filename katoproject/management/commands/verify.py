@@ -7,9 +7,9 @@ from django.core.management.base import CommandParser
 
 import memory_app.verification
 import sessions_app.verification
-from katoproject.terminal import Command as TerminalCommand
-from katoproject.terminal import Error, add_json_argument, node_id, progress
-from katoproject.verification import Result, verify
+from foundation.terminal.command import Command as TerminalCommand
+from foundation.terminal.command import Error, add_json_argument, node_id, progress
+from foundation.verification import Result, verify
 
 CHECKS = [*memory_app.verification.CHECKS, *sessions_app.verification.CHECKS]
 

@@ -7,14 +7,14 @@ from datetime import UTC, datetime
 from django.conf import settings
 from django.db import Error as DatabaseTrouble
 
-from katoproject.asking import Asker, NoAnswer
+from foundation.asking import Asker, NoAnswer
+from foundation.metrics.folder import instance
 from katoproject.monitoring import resources
 from katoproject.monitoring.api import shapes
-from katoproject.monitoring.folder import instance
 from katoproject.monitoring.snapshot import Snapshot, StoreCount
-from memory_app import nodes
 from memory_app.index import indexes
-from sessions_app import reading
+from memory_app.reads import nodes
+from sessions_app.reads import reading
 
 PATIENCE = 0.5  # seconds that a monitoring route waits for the database, where it can answer without
 

@@ -12,15 +12,15 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from pydantic import Field, TypeAdapter
 from pydantic_core import to_json
 
-from katoproject.asking import Asker, NoAnswer
-from katoproject.error_shapes import Error
-from katoproject.errors import unavailable
-from katoproject.http import error_answer, json_answer, parse_query
+from foundation.asking import Asker, NoAnswer
+from foundation.http.bodies import error_answer, json_answer, parse_query
+from foundation.http.error_shapes import Error
+from foundation.http.errors import unavailable
+from foundation.http.views import LeanView
 from katoproject.monitoring import history, latest, series
 from katoproject.monitoring.api import figures, shapes
 from katoproject.monitoring.prometheus import exposition
 from katoproject.monitoring.snapshot import Snapshot
-from katoproject.views import LeanView
 from sessions_app.api.schema import errors
 
 HISTORY_PATIENCE = 4.0  # seconds; the window may be a day

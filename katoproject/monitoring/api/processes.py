@@ -7,13 +7,13 @@ from django.http import HttpRequest, HttpResponse
 from drf_spectacular.utils import extend_schema
 from pydantic_core import to_json
 
-from katoproject import identity
-from katoproject.http import json_answer
+from foundation.http.bodies import json_answer
+from foundation.http.views import LeanView
+from foundation.metrics.folder import instance, started_at
+from katoproject.configuration import identity
 from katoproject.monitoring.api import figures, shapes
-from katoproject.monitoring.folder import instance, started_at
 from katoproject.monitoring.snapshot import live_now
-from katoproject.views import LeanView
-from katoproject.web import BACKLOG
+from katoproject.server.web import BACKLOG
 
 WARNING, CRITICAL = 80, 95  # percent of the capacity
 

@@ -13,15 +13,15 @@ from pydantic import TypeAdapter
 from pydantic_core import to_json
 from redis.exceptions import RedisError
 
-from katoproject.asking import NoAnswer
-from katoproject.error_shapes import Error
-from katoproject.http import error_answer, json_answer, parse_query
+from foundation.asking import NoAnswer
+from foundation.http.bodies import error_answer, json_answer, parse_query
+from foundation.http.error_shapes import Error
+from foundation.http.views import LeanView
+from foundation.metrics.folder import instance
+from foundation.postgresql.statements import execute
 from katoproject.monitoring import latest
 from katoproject.monitoring.api import figures, shapes
-from katoproject.monitoring.folder import instance
 from katoproject.monitoring.snapshot import Snapshot
-from katoproject.postgresql.statements import execute
-from katoproject.views import LeanView
 from sessions_app import cache
 from sessions_app.api.schema import errors
 

@@ -2,7 +2,7 @@
 
 from django.db import migrations, models
 
-import katoproject.postgresql.fields
+import foundation.postgresql.fields
 
 
 class Migration(migrations.Migration):
@@ -21,7 +21,7 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 ("at", models.DateTimeField()),
-                ("instance", katoproject.postgresql.fields.TextFieldInC(db_collation="C")),
+                ("instance", foundation.postgresql.fields.TextFieldInC(db_collation="C")),
                 ("snapshot", models.JSONField()),
             ],
         ),

@@ -10,10 +10,10 @@ from django.conf import settings
 from django.core.management.base import CommandParser
 from django.db import DatabaseError
 
-from katoproject.lines import WrongLine
-from katoproject.postgresql.locks import alone
-from katoproject.terminal import Command as TerminalCommand
-from katoproject.terminal import (
+from foundation.json_lines import WrongLine
+from foundation.postgresql.locks import alone
+from foundation.terminal.command import Command as TerminalCommand
+from foundation.terminal.command import (
     Error,
     Interrupted,
     WrongArguments,
@@ -26,8 +26,10 @@ from katoproject.terminal import (
     rewindable,
     watched,
 )
-from memory_app import importing, nodes, vector_indexes, vectors
+from memory_app import vector_indexes, vectors
+from memory_app.files import node_files
 from memory_app.index import NodeIndex
+from memory_app.reads import nodes
 
 
 class Command(TerminalCommand):
@@ -195,7 +197,12 @@ learn on. Ids are exact: case and blanks count."""
                 )
             with progress("Indexing vectors"):
                 with_vectors = vector_indexes.rebuild(memory)
-        facts = {"node_id": node, "patterns": nodes.count_patterns(node), **rebuilt, "vectors_indexed": with_vectors}
+        facts = {
+            "node_id": node,
+            "patterns": nodes.count_patterns(node),
+            **rebuilt,
+            "vectors_indexed": with_vectors,
+        }
         if json:
             self.print_json(facts)
             return
@@ -244,7 +251,7 @@ learn on. Ids are exact: case and blanks count."""
         with rewindable(file) as lines:
             try:
                 with progress("Looking at every line") as advance:
-                    content = importing.check(watched(lines, advance))
+                    content = node_files.check(watched(lines, advance))
             except WrongLine as error:
                 raise Error(f"{error}. Nothing was imported") from None
             node_id = node if node is not None else content.node_id
@@ -267,13 +274,13 @@ learn on. Ids are exact: case and blanks count."""
         else:
             self.stdout.write(_as_text(result))
 
-    def _add(self, node_id: str, lines: IO[bytes], content: importing.Content, from_line: int) -> None:
+    def _add(self, node_id: str, lines: IO[bytes], content: node_files.Content, from_line: int) -> None:
         window = max(content.window, settings.ENV.persistence)
         done = from_line - 1
         try:
             with progress("Importing lines", total=content.lines) as advance:
                 advance(done)
-                for last in importing.add(node_id=node_id, lines=lines, window=window, from_line=from_line):
+                for last in node_files.add(node_id=node_id, lines=lines, window=window, from_line=from_line):
                     advance(last - done)
                     done = last
         except DatabaseError as error:

@@ -5,12 +5,12 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
-from katoproject.terminal import Command as TerminalCommand
-from katoproject.terminal import Error, add_json_argument, at_least, counted, node_id, utf8
+from foundation.terminal.command import Command as TerminalCommand
+from foundation.terminal.command import Error, add_json_argument, at_least, counted, node_id, utf8
 from sessions_app.api.jobs import described
 from sessions_app.errors import JobFinished, JobNotFound
-from sessions_app.jobs import operations
-from sessions_app.jobs.models import Job, Kind, State
+from sessions_app.jobs import lifecycle
+from sessions_app.models.jobs import Job, Kind, State
 
 
 class Command(TerminalCommand):
@@ -59,7 +59,7 @@ job that is taken up again goes on behind them. Finished jobs are forgotten afte
         json: bool,
         **options: Any,
     ) -> None:
-        page = operations.page(
+        page = lifecycle.page(
             skip=skip,
             limit=limit,
             state=State(state) if state else None,
@@ -89,7 +89,7 @@ job that is taken up again goes on behind them. Finished jobs are forgotten afte
         add_json_argument(parser)
 
     def _show(self, job_id: str, json: bool, **options: Any) -> None:
-        job = operations.find(job_id)
+        job = lifecycle.find(job_id)
         if json:
             self.print_json({**described(job), "result": job.result})
             return
@@ -127,10 +127,10 @@ job that is taken up again goes on behind them. Finished jobs are forgotten afte
             add_json_argument(parser, lines=True)
 
     def _retry(self, job_ids: list[str], json: bool, **options: Any) -> None:
-        self._act(job_ids, operations.retry, json=json)
+        self._act(job_ids, lifecycle.retry, json=json)
 
     def _cancel(self, job_ids: list[str], json: bool, **options: Any) -> None:
-        self._act(job_ids, operations.cancel, json=json)
+        self._act(job_ids, lifecycle.cancel, json=json)
 
     def _act(self, job_ids: list[str], operation: Callable[..., Job], *, json: bool) -> None:
         refused = []

@@ -9,10 +9,10 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 from rich.text import Text
 
-from katoproject.terminal import Command as TerminalCommand
-from katoproject.terminal import WrongArguments, add_json_argument, node_id, readable, utf8
-from sessions_app import predicting
-from sessions_app.command_options import add_config_arguments, given_config, names
+from foundation.terminal.command import Command as TerminalCommand
+from foundation.terminal.command import WrongArguments, add_json_argument, node_id, readable, utf8
+from sessions_app.management.options import add_config_arguments, given_config, names
+from sessions_app.reads import predicting
 
 CONFIG = (
     "recall_threshold",

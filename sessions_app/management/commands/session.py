@@ -9,18 +9,19 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import CommandParser
 
-from katoproject.console.text import duration
-from katoproject.http import as_object
-from katoproject.terminal import Command as TerminalCommand
-from katoproject.terminal import Error, add_json_argument, at_least, counted, json_object, node_id, utf8
+from foundation.console.formatting import duration
+from foundation.http.bodies import as_object
+from foundation.terminal.command import Command as TerminalCommand
+from foundation.terminal.command import Error, add_json_argument, at_least, counted, json_object, node_id, utf8
 from sessions_app import config as session_config
-from sessions_app import inspection, listing, operations
-from sessions_app.api import shapes
+from sessions_app import operations
 from sessions_app.api.sessions import described
 from sessions_app.errors import SessionNotFound
 from sessions_app.management.files import add_export, add_import
 from sessions_app.management.observing import add_observe
 from sessions_app.management.text import some
+from sessions_app.reads import inspection, listing
+from sessions_app.shapes import bodies
 
 
 class Command(TerminalCommand):
@@ -148,7 +149,7 @@ What its node learned stays when it is deleted."""
     def _create(
         self, node: str, ttl: int | None, config: dict[str, Any], metadata: dict[str, Any], json: bool, **options: Any
     ) -> None:
-        given = shapes.CreateSession.model_validate(
+        given = bodies.CreateSession.model_validate(
             as_object({"node_id": node, "ttl_seconds": ttl, "metadata": metadata}, [])
         )
         info = operations.create(

@@ -15,15 +15,23 @@ from typing import IO, Any
 from django.core.management.base import CommandError, CommandParser
 
 from engine.vectors import VectorDimensionError
-from katoproject.errors import STORE_TROUBLE
-from katoproject.lines import WrongLine
-from katoproject.terminal import Command as TerminalCommand
-from katoproject.terminal import Error, Interrupted, WrongArguments, add_json_argument, explained, node_id, progress
+from foundation.http.errors import STORE_TROUBLE
+from foundation.json_lines import WrongLine
+from foundation.terminal.command import Command as TerminalCommand
+from foundation.terminal.command import (
+    Error,
+    Interrupted,
+    WrongArguments,
+    add_json_argument,
+    explained,
+    node_id,
+    progress,
+)
 from memory_app.vectors import VectorsNotAvailable, dimension_of
-from sessions_app import sequence_files
-from sessions_app.command_options import add_config_arguments, count, given_config, names
-from sessions_app.sequence_files import Columns, Sequence, WrongHeader
-from sessions_app.teaching import Taught, batches, looked_at, teach
+from sessions_app.files import sequence_files
+from sessions_app.files.sequence_files import Columns, Sequence, WrongHeader
+from sessions_app.files.training import Taught, batches, looked_at, teach
+from sessions_app.management.options import add_config_arguments, count, given_config, names
 
 CONFIG = ("max_pattern_length", "stm_mode", "sort_symbols", "persistence")
 

@@ -1,0 +1,204 @@
+"""The base of the console's pages: lists that do not count, a page to look at, and acts that are operations.
+
+No row is added, changed or deleted by Django's forms: those would go past the transactions and versions of operations.
+"""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+from urllib.parse import urlencode
+
+from django.contrib import messages
+from django.contrib.admin.models import CHANGE, DELETION, LogEntry
+from django.contrib.admin.utils import quote, unquote
+from django.core.exceptions import PermissionDenied
+from django.db import transaction
+from django.db.models import Model, QuerySet
+from django.forms import Form
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path, reverse
+from unfold.admin import ModelAdmin
+
+from foundation.console.acts import Act
+from foundation.console.lists import KeysetChangeList
+
+# More refusals than this would hide the messages that matter.
+_REFUSALS_SHOWN = 5
+
+
+class ConsoleAdmin(ModelAdmin):
+    """`acts`: what can be done here. `details`: what the page of one object shows, besides the object."""
+
+    acts: tuple[Act, ...] = ()
+    detail_template: str
+    list_per_page = 50
+    list_fullwidth = True
+    list_filter_submit = True
+    list_disable_select_all = True
+    show_full_result_count = False
+    actions_on_top = True
+    show_facets = False
+    sortable_by: tuple[str, ...] = ()
+
+    def details(self, request: HttpRequest, thing: Model) -> dict[str, Any]:
+        raise NotImplementedError
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+    def has_view_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return request.user.has_perm(f"{self.opts.app_label}.view_{self.opts.model_name}")
+
+    def get_changelist(self, request: HttpRequest, **options: Any) -> type[KeysetChangeList]:
+        return KeysetChangeList
+
+    def get_urls(self) -> list[URLPattern]:
+        act = path("act/<slug:name>/", self.admin_site.admin_view(self.act_view), name=self._url_name("act"))
+        return [act, *self.own_urls(), *super().get_urls()]
+
+    def own_urls(self) -> list[URLPattern]:
+        return []
+
+    def _url_name(self, view: str) -> str:
+        return f"{self.opts.app_label}_{self.opts.model_name}_{view}"
+
+    def url_of(self, view: str, *arguments: str) -> str:
+        return reverse(f"admin:{self._url_name(view)}", args=[quote(argument) for argument in arguments])
+
+    # One object ------------------------------------------------------------------------------------------------------
+
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Model | None:
+        # PostgreSQL cannot be asked for a NUL.
+        return None if "\0" in object_id else super().get_object(request, object_id, from_field)
+
+    def changeform_view(
+        self,
+        request: HttpRequest,
+        object_id: str | None = None,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        if object_id is None or not self.has_view_permission(request):
+            raise PermissionDenied
+        thing = self.get_object(request, unquote(object_id))
+        if thing is None:
+            missing: HttpResponse = self._get_obj_does_not_exist_redirect(request, self.opts, unquote(object_id))
+            return missing
+        return self.render(request, self.detail_template, thing, **self.details(request, thing))
+
+    def other_links(self, thing: Model) -> list[dict[str, str]]:
+        """Beside the acts: where else one may go from here; `title`, `icon`, `link`."""
+        return [{"title": "History", "icon": "history", "link": self.url_of("history", thing.pk)}]
+
+    def render(self, request: HttpRequest, template: str, thing: Model, **context: Any) -> TemplateResponse:
+        """A page about one object: its name on top, its acts beside it."""
+        request.current_app = self.admin_site.name
+        base = {
+            **self.admin_site.each_context(request),
+            "opts": self.opts,
+            "thing": thing,
+            "title": str(thing),
+            "actions_detail": self.act_links(request, thing),
+            "other_links": self.other_links(thing),
+        }
+        return TemplateResponse(request, template, {**base, **context})
+
+    def act_links(self, request: HttpRequest, thing: Model) -> list[dict[str, Any]]:
+        return [
+            {
+                "title": act.label,
+                "icon": act.icon,
+                "variant": act.variant,
+                "path": f"{self.url_of('act', act.name)}?{urlencode({'id': thing.pk})}",
+            }
+            for act in self.acts
+            if act.is_allowed(request)
+        ]
+
+    # Acts ------------------------------------------------------------------------------------------------------------
+
+    def get_actions(self, request: HttpRequest) -> dict[str, tuple[Callable[..., Any], str, str]]:
+        """Those of the list: each act on all objects that are ticked, and what `actions` names."""
+        others: dict[str, tuple[Callable[..., Any], str, str]] = super().get_actions(request)
+        acts = {
+            act.name: (partial(_ask_for_selected, act), act.name, act.label)
+            for act in self.acts
+            if act.for_many and act.is_allowed(request)
+        }
+        return {**acts, **others}
+
+    def response_action(self, request: HttpRequest, queryset: QuerySet[Model]) -> HttpResponse | None:
+        # "All of them" is offered nowhere: what is acted on is what was seen.
+        if request.POST.get("select_across", "0") != "0":
+            raise PermissionDenied
+        response: HttpResponse | None = super().response_action(request, queryset)
+        return response
+
+    def act_view(self, request: HttpRequest, name: str) -> HttpResponse:
+        """Ask (GET), then do it (POST). `id` names an object, as often as there are objects."""
+        act = next((act for act in self.acts if act.name == name), None)
+        if act is None:
+            raise Http404
+        if not act.is_allowed(request):
+            raise PermissionDenied
+        given = request.POST if request.method == "POST" else request.GET
+        ids = given.getlist("id")
+        if not ids or any("\0" in one for one in ids):
+            raise Http404
+        form = act.form(request.POST if request.method == "POST" else None)
+        if not form.is_valid():
+            return self.ask(request, act, ids, form)
+        done = self._perform(request, act, ids, form.cleaned_data)
+        if done:
+            messages.success(request, f"{act.done}: {done[0] if len(done) == 1 else f'{len(done)} of {len(ids)}'}")
+        is_one_left = len(ids) == 1 and not act.is_end
+        return HttpResponseRedirect(self.url_of("change", ids[0]) if is_one_left else self.url_of("changelist"))
+
+    def ask(self, request: HttpRequest, act: Act, ids: list[str], form: Form) -> HttpResponse:
+        context = {
+            **self.admin_site.each_context(request),
+            "opts": self.opts,
+            "title": act.label,
+            "act": act,
+            "form": form,
+            "ids": ids,
+            "action": self.url_of("act", act.name),
+            "back": self.url_of("change", ids[0]) if len(ids) == 1 else self.url_of("changelist"),
+        }
+        request.current_app = self.admin_site.name
+        return TemplateResponse(request, "console/ask.html", context)
+
+    def _perform(self, request: HttpRequest, act: Act, ids: list[str], fields: dict[str, Any]) -> list[str]:
+        """The ids it was done to. Each is a transaction of its own, and its line in the history a part of that."""
+        done, refused = [], []
+        for one in ids:
+            try:
+                with transaction.atomic():
+                    act.perform(one, **fields)
+                    self.record(request, one, act.done, is_end=act.is_end)
+            except act.refusals as refusal:
+                refused.append(str(refusal))
+            else:
+                done.append(one)
+        for reason in refused[:_REFUSALS_SHOWN]:
+            messages.warning(request, reason)
+        if len(refused) > _REFUSALS_SHOWN:
+            messages.warning(request, f"And {len(refused) - _REFUSALS_SHOWN} more were refused")
+        return done
+
+    def record(self, request: HttpRequest, object_id: str, what: str, *, is_end: bool = False) -> None:
+        assert request.user.pk is not None
+        LogEntry.objects.log_actions(request.user.pk, [self.model(pk=object_id)], DELETION if is_end else CHANGE, what)
+
+
+def _ask_for_selected(
+    act: Act, model_admin: ConsoleAdmin, request: HttpRequest, queryset: QuerySet[Model]
+) -> HttpResponse:
+    return model_admin.ask(request, act, [str(one.pk) for one in queryset], act.form())

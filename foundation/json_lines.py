@@ -1,0 +1,45 @@
+"""Files of JSON lines, each of a declared shape: as which nodes and sessions are exported (docs/migrating.md)."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from foundation.http.bodies import InvalidRequest
+
+
+class WrongLine(Exception):
+    """`number` counts from 1."""
+
+    def __init__(self, number: int, problem: str) -> None:
+        super().__init__(f"line {number}: {problem}")
+
+
+class Line(BaseModel):
+    model_config = ConfigDict(allow_inf_nan=False, strict=True)
+
+
+def parsed(lines: Iterable[bytes], parse: Callable[[bytes], Line]) -> Iterator[tuple[int, Line]]:
+    """Numbered lines, as `parse` makes them. Raises WrongLine where it raises ValueError or InvalidRequest."""
+    for number, text in enumerate(lines, start=1):
+        try:
+            yield number, parse(text)
+        except ValidationError as error:
+            first = error.errors(include_url=False, include_input=False)[0]
+            raise WrongLine(number, _told(first["loc"], first["msg"].removeprefix("Value error, "))) from None
+        except InvalidRequest as error:
+            raise WrongLine(number, _told(error.problems[0]["loc"][1:], error.problems[0]["msg"])) from None
+        except ValueError as error:
+            raise WrongLine(number, str(error)) from None
+
+
+def of_a_kind(value: Any, kinds: Mapping[str, type[Line]]) -> Line:
+    """`kinds`: by the one key that tells them apart. Raises ValueError."""
+    found = [kind for key, kind in kinds.items() if isinstance(value, dict) and key in value]
+    if len(found) != 1:
+        raise ValueError(f"a line is a JSON object with one of {', '.join(kinds)}")
+    return found[0].model_validate(value)
+
+
+def _told(place: Sequence[str | int], message: str) -> str:
+    return ": ".join(filter(None, [".".join(map(str, place)), message]))

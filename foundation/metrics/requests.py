@@ -1,0 +1,33 @@
+"""Counting a request, at the end of the one middleware that all of them pass."""
+
+import re
+
+from django.http import HttpRequest, HttpResponse
+from prometheus_client import Histogram
+
+from foundation.metrics import counters
+
+# Paths that no route knows, and what was answered before there was a route. One name: anybody can invent paths.
+OTHER = "other"
+
+_METHODS = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"})
+_durations: dict[tuple[str, str | None, int], Histogram] = {}
+
+
+def count(request: HttpRequest, response: HttpResponse, seconds: float) -> None:
+    method = request.method if request.method in _METHODS else OTHER
+    route = request.resolver_match.route if request.resolver_match else None
+    key = (method, route, response.status_code // 100)
+    durations = _durations.get(key)
+    if durations is None:
+        durations = _durations[key] = counters.requests.labels(method, path_of(route), f"{key[2]}xx")
+    durations.observe(seconds)
+    if "Idempotency-Replayed" in response.headers:
+        counters.replays.labels(method, path_of(route)).inc()
+
+
+def path_of(route: str | None) -> str:
+    """The route as it stands in the documentation: `sessions/<str:session_id>` → `/sessions/{session_id}`."""
+    if route is None or "^" in route or "(?" in route:
+        return OTHER
+    return "/" + re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", route)

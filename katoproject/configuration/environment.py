@@ -1,0 +1,151 @@
+"""The environment variables this service reads: names, types, ranges, defaults.
+
+`docs/configuration.md` documents each one; `tests/launcher/test_configuration.py` holds the two lists equal.
+"""
+
+import json
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from urllib.parse import quote
+
+from pydantic import AliasChoices, Field, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from engine.options import RANK_FIELDS
+
+PROJECT_DIR = Path(__file__).resolve().parents[2]
+
+MEBIBYTE = 1024 * 1024
+
+
+def either(*names: str) -> AliasChoices:
+    """The first of several spellings that is set wins: KATO documents some names that its server ignored (D36)."""
+    return AliasChoices(*names)
+
+
+class Environment(BaseSettings):
+    model_config = SettingsConfigDict(case_sensitive=True, extra="ignore", env_ignore_empty=True)
+
+    # Process
+    environment: Literal["development", "testing", "production"] = Field("development", alias="ENVIRONMENT")
+    debug: bool = Field(False, alias="DEBUG")
+    secret_key: str | None = Field(None, alias="KATO_SECRET_KEY")
+    allowed_hosts: Annotated[list[str], NoDecode] = Field(["*"], alias="KATO_ALLOWED_HOSTS")
+    data_dir: Path = Field(PROJECT_DIR / "data", alias="KATO_DATA_DIR")
+    host: str = Field("127.0.0.1", alias="HOST")
+    port: int = Field(8000, ge=1, le=65535, alias="PORT")
+    workers: int = Field(2, ge=1, le=64, validation_alias=either("KATO_WORKERS", "WORKERS"))
+    limit_concurrency: int = Field(8, ge=1, le=64, alias="KATO_LIMIT_CONCURRENCY")
+    service_name: str = Field("kato", min_length=1, alias="SERVICE_NAME")
+    instance_id: str | None = Field(None, alias="KATO_INSTANCE_ID")
+
+    # Stores
+    database_url: str | None = Field(None, alias="DATABASE_URL")
+    redis_url: str | None = Field(None, alias="REDIS_URL")
+    redis_host: str | None = Field(None, alias="REDIS_HOST")
+    redis_port: int = Field(6379, ge=1, le=65535, alias="REDIS_PORT")
+    redis_tls: bool = Field(False, alias="REDIS_TLS")
+    redis_password: str | None = Field(None, alias="REDIS_PASSWORD")
+
+    # Prediction
+    index_memory_mb: int = Field(1024, ge=16, alias="KATO_INDEX_MEMORY_MB")
+
+    # Monitoring
+    metrics_cache_ttl: float = Field(5, ge=0, le=3600, alias="METRICS_CACHE_TTL_SECONDS")
+
+    # Logging
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"] = Field("INFO", alias="LOG_LEVEL")
+    log_format: Literal["human", "json"] = Field("human", alias="LOG_FORMAT")
+    log_output: Literal["stdout", "stderr", "file"] = Field("stdout", alias="LOG_OUTPUT")
+
+    # HTTP
+    cors_enabled: bool = Field(True, alias="CORS_ENABLED")
+    cors_origins: Annotated[list[str], NoDecode] = Field(["*"], alias="CORS_ORIGINS")
+    console_origins: Annotated[list[str], NoDecode] = Field([], alias="KATO_CONSOLE_ORIGINS")
+    docs_enabled: bool = Field(True, alias="DOCS_ENABLED")
+    max_request_size: int = Field(64 * MEBIBYTE, ge=1024, alias="MAX_REQUEST_SIZE")
+
+    # Sessions
+    session_ttl: int = Field(3600, ge=60, le=86400, alias="SESSION_TTL")
+    session_ttl_max: int = Field(31_536_000, ge=60, le=315_360_000, alias="KATO_SESSION_TTL_MAX")
+    session_auto_extend: bool = Field(True, alias="SESSION_AUTO_EXTEND")
+
+    # Defaults of a session's configuration (engine.md 6.3)
+    max_pattern_length: int = Field(0, ge=0, alias="MAX_PATTERN_LENGTH")
+    persistence: int = Field(5, ge=1, le=100, alias="PERSISTENCE")
+    recall_threshold: float = Field(0.1, ge=0, le=1, alias="RECALL_THRESHOLD")
+    stm_mode: Literal["CLEAR", "ROLLING"] = Field("CLEAR", alias="STM_MODE")
+    indexer_type: Literal["VI", "LSH", "ANNOY", "FAISS"] = Field("VI", alias="INDEXER_TYPE")
+    max_predictions: int = Field(100, ge=1, le=10000, alias="MAX_PREDICTIONS")
+    sort_symbols: bool = Field(True, validation_alias=either("SORT_SYMBOLS", "SORT"))
+    process_predictions: bool = Field(True, alias="PROCESS_PREDICTIONS")
+    use_token_matching: bool = Field(True, validation_alias=either("USE_TOKEN_MATCHING", "KATO_USE_TOKEN_MATCHING"))
+    fuzzy_token_threshold: float | None = Field(
+        None, ge=0, le=1, validation_alias=either("FUZZY_TOKEN_THRESHOLD", "KATO_FUZZY_TOKEN_THRESHOLD")
+    )
+    rank_sort_algo: str = Field("potential", pattern=f"^({'|'.join(RANK_FIELDS)})$", alias="RANK_SORT_ALGO")
+    affinity_emotive: str | None = Field(None, alias="AFFINITY_EMOTIVE")
+
+    @field_validator("cors_origins", "allowed_hosts", "console_origins", mode="before")
+    @classmethod
+    def _list_or_commas(cls, value: Any) -> Any:
+        """A JSON list as KATO wants it, or names separated by commas."""
+        if not isinstance(value, str):
+            return value
+        return json.loads(value) if value.lstrip().startswith("[") else [part.strip() for part in value.split(",")]
+
+    @field_validator("console_origins")
+    @classmethod
+    def _with_scheme(cls, value: list[str]) -> list[str]:
+        if not all(origin.startswith(("http://", "https://")) for origin in value):
+            raise ValueError("each origin must begin with http:// or https://")
+        return value
+
+    @field_validator("log_level", mode="before")
+    @classmethod
+    def _upper(cls, value: Any) -> Any:
+        return value.upper() if isinstance(value, str) else value
+
+    @model_validator(mode="after")
+    def _production_needs_a_secret(self) -> "Environment":
+        if self.environment == "production" and not self.secret_key:
+            raise ValueError("KATO_SECRET_KEY must be set when ENVIRONMENT=production")
+        return self
+
+    @property
+    def effective_redis_url(self) -> str | None:
+        """REDIS_URL, or the URL that REDIS_HOST, REDIS_PORT, REDIS_PASSWORD and REDIS_TLS describe, or None."""
+        url = self.redis_url
+        if url is None and self.redis_host:
+            password = f":{quote(self.redis_password, safe='')}@" if self.redis_password else ""
+            url = f"redis://{password}{self.redis_host}:{self.redis_port}/0"
+        if url and self.redis_tls and url.startswith("redis://"):
+            url = f"rediss{url.removeprefix('redis')}"
+        return url
+
+
+def variable_names() -> dict[str, list[str]]:
+    """Field name → the environment variables it is read from, first choice first."""
+    names: dict[str, list[str]] = {}
+    for field_name, field in Environment.model_fields.items():
+        alias = field.validation_alias
+        names[field_name] = [str(c) for c in alias.choices] if isinstance(alias, AliasChoices) else [str(alias)]
+    return names
+
+
+def read_environment() -> Environment:
+    """The validated environment.
+
+    Raises SystemExit naming every variable that is wrong: a service must not start on a guess.
+    """
+    try:
+        return Environment()
+    except ValidationError as error:
+        spellings = variable_names()
+        lines = []
+        for problem in error.errors():
+            location = str(problem["loc"][0]) if problem["loc"] else ""
+            name = " / ".join(spellings.get(location, [location]))
+            given = f" (got {problem['input']!r})" if problem["loc"] else ""
+            lines.append(f"  {name}: {problem['msg']}{given}" if name else f"  {problem['msg']}")
+        raise SystemExit("Invalid environment variables:\n" + "\n".join(lines)) from None

@@ -1,0 +1,125 @@
+"""A service at any URL, asked over connections to one address each, so that it can be told who answered.
+
+A name may have several addresses, and a port may be another program's on one of them. Libraries hide which address a
+request went to; that is how two programs on one port went unnoticed for days (docs/investigation.md).
+"""
+
+import http.client
+import json
+import re
+import socket
+import ssl
+from dataclasses import dataclass
+from typing import Any, Self
+from urllib.parse import urlsplit
+
+from katoproject.configuration.identity import HEADER
+from katoproject.launcher.preflight import LOOPBACK
+
+TIMEOUT = 30.0
+# What has no route for a request says so in these words (FastAPI, and this service); never about a missing session.
+NO_SUCH_ROUTE = {"detail": "Not Found"}
+
+
+@dataclass(frozen=True, slots=True)
+class BaseUrl:
+    scheme: str
+    host: str
+    port: int
+    path: str
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Raises ValueError where this is no address of an HTTP service."""
+        try:
+            parts = urlsplit(text)
+            default_port = {"http": 80, "https": 443}[parts.scheme]
+            if not parts.hostname:
+                raise ValueError("no host")
+            return cls(parts.scheme, parts.hostname, parts.port or default_port, parts.path.rstrip("/"))
+        except (ValueError, KeyError) as error:
+            raise ValueError(f"{text!r} is not a URL such as http://127.0.0.1:8000") from error
+
+    def __str__(self) -> str:
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{self.scheme}://{host}:{self.port}{self.path}"
+
+    def addresses(self) -> list[str]:
+        """The numeric addresses of the host. Raises OSError where the name is not known.
+
+        `localhost` has both loopback addresses, IPv6 first as most systems have it, whatever this machine's own list of
+        hosts says: the clients of a service run on other machines, too.
+        """
+        found = [str(entry[4][0]) for entry in socket.getaddrinfo(self.host, self.port, type=socket.SOCK_STREAM)]
+        if self.host == "localhost":
+            found = [*reversed(LOOPBACK), *found]
+        return list(dict.fromkeys(found))
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """`body` is parsed where it is JSON, else text. `identity`: KATO's header; without one the `Server` header."""
+
+    status: int
+    body: Any
+    address: str
+    identity: str
+    is_kato: bool
+
+    @property
+    def program(self) -> str:
+        """Who answered, whichever of its processes it was: name and version, and its host."""
+        if self.is_kato:
+            return re.sub(r"instance [^;]*; |; pid \d+", "", self.identity)
+        return f"{self.identity or 'nameless'} (without KATO's identity)"
+
+    @property
+    def has_no_such_route(self) -> bool:
+        return self.status == http.HTTPStatus.NOT_FOUND and bool(self.body == NO_SUCH_ROUTE)
+
+
+class Connection:
+    """One connection, to one address, kept open from request to request. Raises OSError where nobody listens."""
+
+    def __init__(self, url: BaseUrl, address: str, *, timeout: float = TIMEOUT) -> None:
+        self.address = address
+        self._prefix = url.path
+        stream = socket.create_connection((address, url.port), timeout)
+        # http.client sends head and body apart: with Nagle's algorithm the body would wait for an acknowledgement.
+        stream.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if url.scheme == "https":
+            stream = ssl.create_default_context().wrap_socket(stream, server_hostname=url.host)
+        self._http = http.client.HTTPConnection(url.host, url.port, timeout=timeout)
+        self._http.sock = stream
+        self._http.auto_open = 0  # a new connection would be to whichever address the library likes
+        self.is_open = True
+
+    def request(self, method: str, path: str, body: Any = None) -> Answer:
+        """Raises OSError or http.client.HTTPException when there is no answer."""
+        content = None if body is None else json.dumps(body).encode()
+        headers = {} if body is None else {"Content-Type": "application/json"}
+        self.is_open = False  # until the answer has been read to its end
+        self._http.request(method, self._prefix + path, content, headers)
+        response = self._http.getresponse()
+        text = response.read()
+        self.is_open = not response.will_close
+        own = response.headers.get(HEADER)
+        return Answer(
+            response.status,
+            _parsed(text, response.headers.get_content_type()),
+            self.address,
+            own or response.headers.get("Server", "").strip(),
+            own is not None,
+        )
+
+    def close(self) -> None:
+        self._http.close()
+
+
+def _parsed(text: bytes, content_type: str) -> Any:
+    if content_type != "application/json":
+        return text.decode(errors="replace")
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text.decode(errors="replace")

@@ -1,0 +1,203 @@
+"""Create, use, delete, many at once, against any server; and which server answered.
+
+This is the scenario of the incident (docs/investigation.md). Connections are kept and lent out as the library of the
+incident does it: who needs one gets the one that has been idle longest, and a new one goes to the next address of the
+name. So a second program behind the same name does not stay hidden.
+"""
+
+import http.client
+import json
+import re
+import threading
+import time
+import uuid
+from collections import Counter, deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from itertools import cycle
+from typing import Any
+
+from katoproject.diagnosis.remote import Answer, BaseUrl, Connection
+
+# A session of a cycle that fails is left behind; it is gone after so many seconds.
+TTL = 60
+SHOWN = 120  # characters of an answer in a report
+
+
+@dataclass
+class Server:
+    """What answered at one address under one name."""
+
+    address: str
+    program: str
+    processes: set[str] = field(default_factory=set)
+    statuses: Counter[int] = field(default_factory=Counter)
+    without_the_route: int = 0
+
+    @property
+    def requests(self) -> int:
+        return self.statuses.total()
+
+
+@dataclass
+class Report:
+    url: BaseUrl
+    cycles: int
+    at_once: int
+    succeeded: int = 0
+    seconds: float = 0.0
+    servers: list[Server] = field(default_factory=list)
+    # Step, what was wrong, at which address → how often.
+    failures: Counter[tuple[str, str, str]] = field(default_factory=Counter)
+    # Addresses of the name at which nobody listens.
+    silent: list[str] = field(default_factory=list)
+
+    @property
+    def success_ratio(self) -> float:
+        return self.succeeded / self.cycles
+
+    @property
+    def warnings(self) -> list[str]:
+        """What is wrong behind this name, whether a cycle failed by it or not."""
+        strangers = [one for one in self.servers if one.without_the_route]
+        said = [
+            f"{one.program} at {one.address} does not know the routes of KATO: it is another program on the same port. "
+            "Stop it, or use an address instead of the name."
+            for one in strangers
+        ]
+        if any("SESSION_NOT_FOUND" in what for _, what, _ in self.failures):
+            said.append(
+                "A session that had just been created was not known. One service never says that: several without a "
+                "common database answer here, or this one loses sessions."
+            )
+        return said
+
+    @property
+    def is_sound(self) -> bool:
+        return self.succeeded == self.cycles and not any(one.without_the_route for one in self.servers)
+
+
+class NobodyAnswers(Exception):
+    """At no address of this name does anybody listen."""
+
+
+class Failed(Exception):
+    """A step of a cycle did not do what it should: the step, what was wrong, and where."""
+
+
+class Connections:
+    def __init__(self, url: BaseUrl, addresses: list[str]) -> None:
+        self._url = url
+        self._lock = threading.Lock()
+        self._next_address = cycle(addresses)
+        self._idle: deque[Connection] = deque()
+
+    @contextmanager
+    def one(self) -> Iterator[Connection]:
+        with self._lock:
+            connection = self._idle.popleft() if self._idle else None
+            address = "" if connection else next(self._next_address)
+        if connection is None:
+            try:
+                connection = Connection(self._url, address)
+            except OSError as error:
+                raise Failed("connect", str(error), address) from error
+        try:
+            yield connection
+        finally:
+            if connection.is_open:
+                with self._lock:
+                    self._idle.append(connection)
+            else:
+                connection.close()
+
+    def close(self) -> None:
+        for connection in self._idle:
+            connection.close()
+
+
+class Stress:
+    def __init__(self, url: BaseUrl, *, cycles: int, at_once: int) -> None:
+        """Raises OSError for an unknown name, NobodyAnswers when nobody listens at any of its addresses."""
+        self.report = Report(url, cycles, at_once)
+        self._node = f"stress-{uuid.uuid4().hex}"
+        self._lock = threading.Lock()
+        self._servers: dict[tuple[str, str], Server] = {}
+        listening = [address for address in url.addresses() if self._somebody_listens(address)]
+        if not listening:
+            raise NobodyAnswers(f"Nobody listens at {url} ({', '.join(self.report.silent)})")
+        self._connections = Connections(url, listening)
+
+    def _somebody_listens(self, address: str) -> bool:
+        try:
+            Connection(self.report.url, address).close()
+        except OSError:
+            self.report.silent.append(address)
+            return False
+        return True
+
+    def run(self, progress: Callable[[int], None]) -> Report:
+        """`progress` is told of every cycle that ends."""
+        begun = time.perf_counter()
+        pool = ThreadPoolExecutor(self.report.at_once)
+        try:
+            for succeeded in pool.map(self._cycle, range(self.report.cycles)):
+                self.report.succeeded += succeeded
+                progress(1)
+        finally:
+            # After Ctrl-C the cycles that run are ended, the others are not begun.
+            pool.shutdown(cancel_futures=True)
+            self._connections.close()
+        self.report.seconds = time.perf_counter() - begun
+        self.report.servers = sorted(self._servers.values(), key=lambda one: (one.address, one.program))
+        return self.report
+
+    def _cycle(self, number: int) -> bool:
+        """Create, observe, read, delete one session. Answers whether all of it was right."""
+        event = [f"stress-{number}"]
+        try:
+            created = self._ask("create", "POST", "/sessions", {"node_id": self._node, "ttl_seconds": TTL})
+            path = f"/sessions/{self._expected('create', created, 'session_id')}"
+            observed = self._ask("observe", "POST", f"{path}/observe", {"strings": event})
+            self._expected("observe", observed, "stm_length", 1)
+            self._expected("read", self._ask("read", "GET", f"{path}/stm"), "stm", [event])
+            self._ask("delete", "DELETE", path)
+        except Failed as failure:
+            with self._lock:
+                self.report.failures[failure.args] += 1
+            return False
+        return True
+
+    def _ask(self, step: str, method: str, path: str, body: Any = None) -> Answer:
+        with self._connections.one() as connection:
+            try:
+                answer = connection.request(method, path, body)
+            except (OSError, http.client.HTTPException) as error:
+                raise Failed(step, f"no answer ({type(error).__name__}: {error})", connection.address) from error
+        self._note(answer)
+        if answer.status != http.HTTPStatus.OK:
+            raise Failed(step, f"{answer.status} {_without_ids(answer.body)}", answer.address)
+        return answer
+
+    def _note(self, answer: Answer) -> None:
+        with self._lock:
+            key = answer.address, answer.program
+            server = self._servers.setdefault(key, Server(*key))
+            server.processes.add(answer.identity)
+            server.statuses[answer.status] += 1
+            server.without_the_route += answer.has_no_such_route
+
+    def _expected(self, step: str, answer: Answer, name: str, wanted: Any = None) -> Any:
+        found = answer.body.get(name) if isinstance(answer.body, dict) else None
+        if found is None or (wanted is not None and found != wanted):
+            raise Failed(step, f"{name} is wrong in {_without_ids(answer.body)}", answer.address)
+        return found
+
+
+def _without_ids(body: Any) -> str:
+    """An answer as text, the same for every session."""
+    text = body if isinstance(body, str) else json.dumps(body, ensure_ascii=False)
+    text = re.sub(r"session-[\w-]+", "session-…", text)
+    return text if len(text) <= SHOWN else f"{text[:SHOWN]}…"

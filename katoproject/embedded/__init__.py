@@ -1,1 +1,0 @@
-"""PostgreSQL and Redis out of Python wheels, for a machine that has neither."""

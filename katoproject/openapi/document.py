@@ -1,0 +1,216 @@
+"""What all operations have in common, added to the OpenAPI document; and an example of every body.
+
+drf-spectacular describes the views one by one. What the middleware and the error handler do to every answer is told
+here, once, and shared by reference.
+"""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from drf_spectacular.openapi import AutoSchema
+
+from foundation.http.error_shapes import Error, Problems
+from katoproject.openapi.examples import add_examples
+from katoproject.server.middleware import ALWAYS_ANSWERED
+
+Schema = dict[str, Any]
+
+DESCRIPTION = """
+The API of KATO 3.10: clients written for it work unchanged. A **session** observes events into its short-term memory
+(STM); its **node** learns them as patterns, and predicts from what it learned.
+
+* An `Idempotency-Key` makes it safe to repeat a POST.
+* As in KATO a number may be given as text (`"60"`), except in settings, and a boolean where a number is wanted. Unknown
+  fields are ignored. NaN, infinities and U+0000 are refused.
+* A missing session is a 404 with an `error` object, whatever else is wrong with the request; a missing route is a 404
+  with `{"detail":"Not Found"}`. Trouble with a store is never a 404: it is a 503 that says when to come back.
+* HEAD is answered where GET is. Any origin may read the answers.
+"""
+
+TAGS = {
+    "sessions": "Create, keep and delete sessions; observe, learn, predict.",
+    "jobs": "Work in the background.",
+    "kato-ops": "What a node knows, whatever the session.",
+    "health": "Is it there, can it work?",
+    "monitoring": "What it is doing.",
+}
+_FAMILIES = {
+    **{name: name for name in ("sessions", "jobs", "health")},
+    **dict.fromkeys(("pattern", "patterns", "symbols", "percept-data", "cognition-data"), "kato-ops"),
+    **dict.fromkeys(("", "status"), "health"),
+}  # the first part of a path → its tag; all others: monitoring
+
+_HEADERS: dict[str, Schema] = {
+    "X-Trace-ID": {
+        "description": "That of the request, or `kato-` and 32 hexadecimal digits.",
+        "required": True,
+        "schema": {"type": "string"},
+    },
+    "X-Kato-Instance": {
+        "description": "Program, version, instance, host and process that answered.",
+        "required": True,
+        "schema": {"type": "string"},
+    },
+    "X-Session-ID": {
+        "description": "The session of the path, which was found.",
+        "required": True,
+        "schema": {"type": "string"},
+    },
+    "Retry-After": {
+        "description": "Seconds to wait before trying again.",
+        "required": True,
+        "schema": {"type": "integer"},
+    },
+    "Allow": {"description": "The methods there are.", "required": True, "schema": {"type": "string"}},
+    "Location": {
+        "description": "Where to ask for the job.",
+        "required": True,
+        "schema": {"type": "string"},
+    },
+    "Idempotency-Replayed": {
+        "description": "This is the answer of an earlier request under the same key; nothing was done now.",
+        "schema": {"type": "string", "const": "true"},
+    },
+}
+
+_PARAMETERS: dict[str, Schema] = {
+    "X-Trace-ID": {
+        "description": "Comes back with the answer, so that the two can be told to belong together.",
+        "schema": {"type": "string"},
+    },
+    "X-Session-ID": {
+        "description": "Outside `/sessions/`: a session to keep alive with this request. Comes back if it lives.",
+        "schema": {"type": "string"},
+    },
+}
+
+
+_BAD_KEY = {
+    "type": "idempotency_key_length",
+    "loc": ["header", "Idempotency-Key"],
+    "msg": "Header should have 1 to 255 characters",
+    "input": "",
+}
+
+# Every answer has these; what a route answers beyond them is told beside its view.
+_SHARED_RESPONSES = {"405": "MethodNotAllowed", "500": "InternalError", "503": "Unavailable"}
+
+
+class OperationSchema(AutoSchema):
+    def get_operation_id(self) -> str:
+        """Method and path, which no other operation has: `get_sessions_session_id_stm`."""
+        return re.sub(r"\W+", "_", f"{self.method.lower()}{self.path}").strip("_")
+
+    def map_parsers(self) -> list[str]:
+        """The views read bodies themselves, without REST framework's parsers."""
+        return ["application/json"]
+
+
+def complete(result: Schema, **_: Any) -> Schema:
+    """drf-spectacular's postprocessing hook."""
+    result["info"]["description"] = DESCRIPTION
+    components = result["components"]
+    for shape in (Error, Problems):
+        schema = shape.model_json_schema(ref_template="#/components/schemas/{model}")
+        components["schemas"] |= {**schema.pop("$defs", {}), shape.__name__: schema}
+    components["headers"] = _HEADERS
+    components["parameters"] = {name: {"name": name, "in": "header", **more} for name, more in _PARAMETERS.items()}
+    components["responses"] = {
+        "MethodNotAllowed": _error("Another method than those of this path.", "Method Not Allowed", "Allow"),
+        "Unavailable": _error(
+            "PostgreSQL does not answer, or the service is overloaded.",
+            "The session store is not available at the moment",
+            "Retry-After",
+        ),
+        "BadKey": _response(
+            "The key is not of 1 to 255 characters, or was used for another request.",
+            "Problems",
+            {"detail": [_BAD_KEY]},
+        ),
+        "InternalError": {
+            "description": "A fault of the service.",
+            "headers": _headers("X-Trace-ID", "X-Kato-Instance"),
+            "content": {"text/plain": {"schema": {"type": "string"}, "example": "Internal Server Error"}},
+        },
+    }
+    for path, item in result["paths"].items():
+        for method, operation in item.items():
+            operation["tags"] = [_FAMILIES.get(path.split("/")[1], "monitoring")]
+            _share_responses(path, operation)
+            for status, response in operation["responses"].items():
+                _complete_response(path, method, operation, status, response)
+            _share_parameters(path, operation)
+            if "requestBody" in operation:
+                operation["requestBody"]["required"] = True
+    for path, status, name in (("/sessions", "200", "session_id"), ("/jobs", "202", "job_id")):
+        result["paths"][path]["post"]["responses"][status]["links"] = dict(_links(result["paths"], name))
+    add_examples(result)
+    result["tags"] = [{"name": name, "description": text} for name, text in TAGS.items()]
+    return result
+
+
+def _share_responses(path: str, operation: Schema) -> None:
+    responses = operation["responses"]
+    for status, name in _SHARED_RESPONSES.items():
+        if not (status == "503" and path in ALWAYS_ANSWERED):
+            responses.setdefault(status, _reference("responses", name))
+    if _takes_key(operation):
+        responses.setdefault("422", _reference("responses", "BadKey"))
+    operation["responses"] = dict(sorted(responses.items()))
+
+
+def _complete_response(path: str, method: str, operation: Schema, status: str, response: Schema) -> None:
+    if "$ref" in response:
+        return
+    names = ["X-Trace-ID", "X-Kato-Instance"]
+    # http-api.md 0.2: where the session is looked up before the route, and was found.
+    looked_up = path.startswith("/sessions/{session_id}/") or (method == "delete" and path == "/sessions/{session_id}")
+    if looked_up and not path.endswith("/exists") and status != "404":
+        names.append("X-Session-ID")
+    if status == "202":
+        names.append("Location")
+    if status == "503":
+        names.append("Retry-After")
+    if status.startswith("2") and _takes_key(operation):
+        names.append("Idempotency-Replayed")
+    response["headers"] = _headers(*names)
+    response["description"] = response["description"] or operation["summary"]
+
+
+def _links(paths: Schema, name: str) -> Iterator[tuple[str, Schema]]:
+    """From an answer that has `name` to the operations that take it in their path."""
+    for path, item in paths.items():
+        if f"{{{name}}}" in path:
+            for operation in item.values():
+                called = operation["operationId"]
+                yield called, {"operationId": called, "parameters": {name: f"$response.body#/{name}"}}
+
+
+def _share_parameters(path: str, operation: Schema) -> None:
+    names = ["X-Trace-ID"] if path.startswith("/sessions/") else ["X-Trace-ID", "X-Session-ID"]
+    operation.setdefault("parameters", []).extend(_reference("parameters", name) for name in names)
+
+
+def _takes_key(operation: Schema) -> bool:
+    return any(parameter.get("name") == "Idempotency-Key" for parameter in operation.get("parameters", []))
+
+
+def _reference(kind: str, name: str) -> Schema:
+    return {"$ref": f"#/components/{kind}/{name}"}
+
+
+def _headers(*names: str) -> Schema:
+    return {name: _reference("headers", name) for name in names}
+
+
+def _response(description: str, schema: str, example: Any, *headers: str) -> Schema:
+    return {
+        "description": description,
+        "headers": _headers("X-Trace-ID", "X-Kato-Instance", *headers),
+        "content": {"application/json": {"schema": _reference("schemas", schema), "example": example}},
+    }
+
+
+def _error(description: str, detail: str, header: str) -> Schema:
+    return _response(description, "Error", {"detail": detail}, header)

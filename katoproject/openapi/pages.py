@@ -1,0 +1,34 @@
+"""`/openapi.json`, `/docs` and `/redoc`: drf-spectacular's views, with the methods and errors of all other routes."""
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from drf_spectacular.views import SpectacularJSONAPIView, SpectacularRedocView, SpectacularSwaggerView
+
+from foundation.http.views import LeanView
+
+_METHODS = ["get", "head"]
+
+
+class OpenApi(SpectacularJSONAPIView):
+    http_method_names = _METHODS
+
+
+class Docs(SpectacularSwaggerView):
+    http_method_names = _METHODS
+    url_name = "openapi"
+
+
+class Redoc(SpectacularRedocView):
+    http_method_names = _METHODS
+    url_name = "openapi"
+    # A template of ours, because the library's loads fonts from elsewhere.
+    template_name = "redoc.html"
+
+
+class OAuthRedirect(LeanView):
+    """The page that Swagger UI comes back to from a login. KATO has it, though it has no login."""
+
+    schema = None
+
+    def get(self, request: HttpRequest) -> HttpResponse:
+        return render(request, "oauth2-redirect.html")

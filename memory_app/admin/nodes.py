@@ -1,0 +1,165 @@
+"""Nodes in the console: what one knows (patterns, symbols), and making it forget."""
+
+import re
+from typing import Any, cast
+from urllib.parse import urlencode
+
+from django.contrib import admin
+from django.contrib.admin.utils import unquote
+from django.core.exceptions import PermissionDenied
+from django.db.models import Model, QuerySet
+from django.http import Http404, HttpRequest, HttpResponse
+from django.urls import URLPattern, path, reverse
+from unfold.decorators import display
+from unfold.enums import ActionVariant
+
+from engine.naming import bare_name
+from foundation.console.acts import Act
+from foundation.console.admin import ConsoleAdmin
+from foundation.console.formatting import id_range, node_url, pretty
+from memory_app import vectors
+from memory_app.admin.event_lists import oldest
+from memory_app.index import indexes
+from memory_app.models import Node
+from memory_app.reads import nodes
+
+_PATTERNS_PER_PAGE = 25
+_MOST_SYMBOLS = 200
+_EVENTS_IN_LIST = 12
+
+
+@admin.register(Node)
+class NodeAdmin(ConsoleAdmin):
+    list_display = ("node_id", "shown_as", "finalized")
+    search_fields = ("node_id",)
+    search_help_text = "Node id or its beginning"
+    ordering = ("node_id",)
+    detail_template = "console/node.html"
+    acts = (
+        Act(
+            name="clear",
+            label="Forget everything",
+            icon="delete_forever",
+            permission="memory_app.delete_node",
+            perform=lambda one: nodes.clear(node_id=one),
+            refusals=(),
+            warning="All its patterns, vectors, affinities and statistics are forgotten. Sessions and their short-term "
+            "memories stay. This cannot be undone.",
+            done="Forgot everything",
+            variant=ActionVariant.DANGER,
+            for_many=False,
+        ),
+    )
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Node]:
+        return Node.objects.defer("finalized_statistics")
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Node], search_term: str
+    ) -> tuple[QuerySet[Node], bool]:
+        term = search_term.strip()
+        return (queryset.filter(**id_range("node_id", term)) if term else queryset), False
+
+    @display(description="Shown to clients as")
+    def shown_as(self, node: Node) -> str:
+        return nodes.display_id(node.node_id)
+
+    @display(description="Training", label={"finalized": "success", "open": "info"})
+    def finalized(self, node: Node) -> str:
+        return "finalized" if node.finalized_snapshot else "open"
+
+    # One node --------------------------------------------------------------------------------------------------------
+
+    def own_urls(self) -> list[URLPattern]:
+        wrapped = self.admin_site.admin_view
+        return [
+            path("<path:object_id>/patterns/", wrapped(self.patterns_view), name=self._url_name("patterns")),
+            path("<path:object_id>/patterns/<str:name>/", wrapped(self.pattern_view), name=self._url_name("pattern")),
+            path("<path:object_id>/symbols/", wrapped(self.symbols_view), name=self._url_name("symbols")),
+        ]
+
+    def links(self, node_id: str) -> dict[str, str]:
+        return {
+            "node_url": node_url(node_id),
+            "patterns_url": self.url_of("patterns", node_id),
+            "symbols_url": self.url_of("symbols", node_id),
+            "sessions_url": f"{reverse('admin:sessions_app_session_changelist')}?{urlencode({'node': node_id})}",
+            "jobs_url": f"{reverse('admin:sessions_app_job_changelist')}?{urlencode({'node': node_id})}",
+        }
+
+    def details(self, request: HttpRequest, thing: Model) -> dict[str, Any]:
+        node_id: str = thing.pk
+        return {
+            "shown_as": nodes.display_id(node_id),
+            "patterns": nodes.count_patterns(node_id),
+            "vectors": vectors.count(cast(Node, thing).memory),
+            "recent": self._listed(node_id, nodes.recent_patterns(node_id, limit=5)),
+            "index": next((one for one in indexes.held() if one.node_id == node_id), None),
+            **self.links(node_id),
+        }
+
+    def patterns_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """The patterns learned last, or the one whose name is asked for."""
+        node = self._node(request, object_id)
+        name = bare_name(request.GET.get("q", "").strip()).lower()
+        found: list[tuple[nodes.StoredPattern, tuple[str, str]]]
+        if name:
+            one = nodes.pattern(node.pk, name) if re.fullmatch("[0-9a-f]{40}", name) else None
+            found = [] if one is None else [(one, ("", ""))]
+        else:
+            before = re.fullmatch(r"(\d{1,19})\.([0-9a-f]{40})", request.GET.get("before", ""))
+            place = {"before": (before[1], before[2])} if before else {}
+            found = nodes.recent_patterns(node.pk, limit=_PATTERNS_PER_PAGE + 1, **place)
+        page = found[:_PATTERNS_PER_PAGE]
+        older = ".".join(page[-1][1]) if len(found) > len(page) else None
+        context = {"patterns": self._listed(node.pk, page), "older": older, "query": name, **self.links(node.pk)}
+        return self.render(request, "console/patterns.html", node, **context)
+
+    def _listed(self, node_id: str, found: list[tuple[nodes.StoredPattern, tuple[str, str]]]) -> list[dict[str, Any]]:
+        return [
+            {
+                "pattern": one,
+                "events": oldest(one.events, _EVENTS_IN_LIST),
+                "url": self.url_of("pattern", node_id, one.name),
+            }
+            for one, _ in found
+        ]
+
+    def pattern_view(self, request: HttpRequest, object_id: str, name: str) -> HttpResponse:
+        node = self._node(request, object_id)
+        pattern = nodes.pattern(node.pk, name) if re.fullmatch("[0-9a-f]{40}", name) else None
+        if pattern is None:
+            raise Http404
+        context = {
+            "pattern": pattern,
+            "events": oldest(pattern.events),
+            "emotives": pretty(pattern.emotives),
+            "metadata": pretty(pattern.metadata),
+            **self.links(node.pk),
+        }
+        return self.render(request, "console/pattern.html", node, **context)
+
+    def symbols_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """The most frequent symbols, or one that is asked for. Builds the node's index where this process has none."""
+        node = self._node(request, object_id)
+        statistics = indexes.follow(node.pk).view.symbol_statistics()
+        query = request.GET.get("q", "")
+        chosen = [query] if query in statistics else []
+        if not query:
+            chosen = sorted(statistics, key=lambda symbol: (-statistics[symbol][0], symbol))[:_MOST_SYMBOLS]
+        context = {
+            "symbols": [(symbol, *statistics[symbol]) for symbol in chosen],
+            "affinity": pretty(nodes.affinity(node.pk, query)) if query else None,
+            "count": len(statistics),
+            "query": query,
+            **self.links(node.pk),
+        }
+        return self.render(request, "console/symbols.html", node, **context)
+
+    def _node(self, request: HttpRequest, object_id: str) -> Model:
+        if not (self.has_view_permission(request) and request.user.has_perm("memory_app.view_pattern")):
+            raise PermissionDenied
+        node = self.get_object(request, unquote(object_id))
+        if node is None:
+            raise Http404
+        return node

@@ -1,0 +1,150 @@
+"""Bringing what another node knows into a node: a file of JSON lines (docs/migrating.md).
+
+{"kato": "node", "version": 1, "node_id": "kitchen"}
+{"name": "…", "events": [["a"], ["b"]], "frequency": 2, "emotives": [{"joy": 1.0}], "metadata": {"by": ["me"]}}
+{"symbol": "a", "affinity": {"joy": 2.0}}
+{"end": true, "patterns": 1, "affinities": 1}
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from decimal import Decimal
+from functools import cached_property
+from itertools import islice
+from typing import Annotated, Literal, Self
+
+from django.db import transaction
+from pydantic import AfterValidator, Field, model_validator
+from pydantic_core import from_json
+
+from engine.learning import Lesson
+from engine.naming import bare_name, pattern_name
+from foundation.json_lines import Line, WrongLine, of_a_kind, parsed
+from memory_app.operations.learning import add_affinities, learn
+
+BATCH = 1000  # lines in one transaction
+MAX_FREQUENCY = 2**53  # what every JSON library reads exactly
+
+
+def _storable(text: str) -> str:
+    if "\0" in text:
+        raise ValueError("U+0000 cannot be stored")
+    return text
+
+
+Text = Annotated[str, AfterValidator(_storable)]
+
+
+class Head(Line):
+    kato: Literal["node"]
+    version: Literal[1]
+    node_id: Annotated[Text, Field(max_length=512)]
+
+
+class Pattern(Line):
+    events: Annotated[list[Annotated[list[Text], Field(min_length=1)]], Field(min_length=1)]
+    name: str | None = None
+    frequency: Annotated[int, Field(ge=1, le=MAX_FREQUENCY)] = 1
+    emotives: list[dict[Text, float]] = []
+    metadata: dict[Text, list[Text]] = {}
+
+    @model_validator(mode="after")
+    def _has_its_name(self) -> Self:
+        if self.lesson.length < 2:
+            raise ValueError("a pattern has at least two symbols")
+        if self.name is not None and bare_name(self.name) != self.lesson.name:
+            raise ValueError(f"the name of these events is {self.lesson.name}, not {bare_name(self.name)}")
+        return self
+
+    @cached_property
+    def lesson(self) -> Lesson:
+        """Without affinities, which have lines of their own."""
+        symbols = Counter(symbol for event in self.events for symbol in event)
+        return Lesson(
+            name=pattern_name(self.events),
+            events=self.events,
+            length=symbols.total(),
+            emotives=self.emotives,
+            metadata=self.metadata,
+            symbol_counts=symbols,
+            affinities={},
+        )
+
+
+class Affinity(Line):
+    symbol: Text
+    affinity: dict[Text, float]
+
+
+class End(Line):
+    end: Literal[True]
+    patterns: int
+    affinities: int
+
+
+_KINDS: dict[str, type[Line]] = {"kato": Head, "events": Pattern, "symbol": Affinity, "end": End}
+
+
+@dataclass(slots=True)
+class Content:
+    """What a file holds. window: the most emotives that a pattern has. complete: the last line says that it is all."""
+
+    node_id: str | None = None
+    lines: int = 0
+    patterns: int = 0
+    affinities: int = 0
+    window: int = 0
+    complete: bool = False
+
+
+def check(lines: Iterable[bytes]) -> Content:
+    """Look at every line of a file. Raises WrongLine."""
+    content = Content()
+    for number, line in parsed(lines, _line):
+        if content.complete:
+            raise WrongLine(number, "there is something after the end")
+        content.lines = number
+        match line:
+            case Head():
+                content.node_id = line.node_id
+            case Pattern():
+                content.patterns += 1
+                content.window = max(content.window, len(line.emotives))
+            case Affinity():
+                content.affinities += 1
+            case End():
+                if (line.patterns, line.affinities) != (content.patterns, content.affinities):
+                    raise WrongLine(
+                        number,
+                        f"{line.patterns} patterns and {line.affinities} affinities were exported, "
+                        f"here are {content.patterns} and {content.affinities}",
+                    )
+                content.complete = True
+    return content
+
+
+def add(*, node_id: str, lines: Iterable[bytes], window: int, from_line: int = 1) -> Iterator[int]:
+    """Add what a checked file holds to a node, a batch at a time; yields the last line of each batch once it is kept.
+
+    Frequencies and affinities add up with those that are there; of a pattern's emotives the last `window` are kept.
+    """
+    numbered = ((number, line) for number, line in parsed(lines, _line) if number >= from_line)
+    while batch := list(islice(numbered, BATCH)):
+        with transaction.atomic():
+            patterns = [line for _, line in batch if isinstance(line, Pattern)]
+            frequencies = Counter[str]()
+            for pattern in patterns:
+                frequencies[pattern.lesson.name] += pattern.frequency
+            lessons = [pattern.lesson for pattern in patterns]
+            learn(node_id=node_id, lessons=lessons, persistence=window, frequencies=frequencies)
+            affinities = defaultdict[tuple[str, str], Decimal](Decimal)
+            for line in (line for _, line in batch if isinstance(line, Affinity)):
+                for emotive, value in line.affinity.items():
+                    affinities[line.symbol, emotive] += Decimal(value)
+            add_affinities(node_id=node_id, affinities=affinities)
+        yield batch[-1][0]
+
+
+def _line(text: bytes) -> Line:
+    return of_a_kind(from_json(text), _KINDS)

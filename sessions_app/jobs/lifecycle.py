@@ -1,0 +1,181 @@
+"""What can be done to a job from outside: accept, find, list, cancel, retry, purge."""
+
+import uuid
+from collections.abc import Iterable
+from dataclasses import dataclass
+from time import time_ns
+from typing import Any
+
+from django.db import transaction
+from django.db.models.functions import Now
+
+from foundation import logs
+from foundation.postgresql.statements import execute
+from sessions_app.errors import JobFinished, JobNotFound
+from sessions_app.jobs.delivery import GRACE, deliver, deliver_on_commit
+from sessions_app.models.jobs import UNFINISHED, Job, JobPart, Kind, State
+from sessions_app.operations.sql import json_text
+
+_ACCEPT = f"""
+    INSERT INTO sessions_app_job
+        (id, kind, node_id, session_id, trace_id, parameters, total, created_at, waiting_since, due_at)
+    VALUES (%(id)s, %(kind)s, %(node_id)s, %(session_id)s, %(trace_id)s, %(parameters)s::json, %(total)s,
+            now(), now(), now() + {GRACE})
+"""
+_AGAIN = f"""
+    UPDATE sessions_app_job SET state = 'waiting', attempts = 0, error = NULL, finished_at = NULL,
+        waiting_since = now(), due_at = now() + {GRACE}
+    WHERE id = %(id)s AND state IN ('failed', 'cancelled') RETURNING id
+"""
+_PURGE = """
+    WITH old AS (
+        SELECT id FROM sessions_app_job WHERE finished_at < now() - interval '7 days'
+        ORDER BY finished_at LIMIT %(limit)s FOR UPDATE SKIP LOCKED
+    ), parts AS (DELETE FROM sessions_app_jobpart WHERE job_id IN (SELECT id FROM old))
+    DELETE FROM sessions_app_job WHERE id IN (SELECT id FROM old) RETURNING id
+"""
+
+# Which earlier jobs a job waits for: those of its own session, so that what was sent in order happens in order; and
+# finalize-training for all of its node, because it is about what those teach.
+_BLOCKED_BY = """
+    earlier.state IN ('waiting', 'running') AND earlier.node_id = job.node_id AND earlier.number < job.number
+    AND (earlier.session_id = job.session_id OR job.kind = 'finalize-training')
+"""
+BLOCKED = f"EXISTS (SELECT FROM sessions_app_job AS earlier WHERE {_BLOCKED_BY})"
+_FREED = f"""
+    SELECT job.id FROM sessions_app_job AS job, sessions_app_job AS finished
+    WHERE finished.id = %(id)s AND job.node_id = finished.node_id AND job.number > finished.number
+      AND job.state = 'waiting' AND (job.session_id = finished.session_id OR job.kind = 'finalize-training')
+      AND NOT {BLOCKED}
+"""
+_BACKLOG = """
+    SELECT count(*), COALESCE(GREATEST(0, extract(epoch FROM now() - min(waiting_since))), 0)::float8
+    FROM sessions_app_job WHERE state = 'waiting'
+"""
+
+
+_COUNT_FAILED = """
+    SELECT count(*) FROM sessions_app_job
+    WHERE finished_at > now() - make_interval(hours => %(hours)s) AND state = 'failed'
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Backlog:
+    """Waiting jobs, and the seconds that the oldest of them has waited."""
+
+    jobs: int
+    lag: float
+
+
+@dataclass(frozen=True, slots=True)
+class JobPage:
+    """`total`: jobs that the filters let through, whatever the page."""
+
+    jobs: list[Job]
+    total: int
+
+
+@transaction.atomic
+def accept(
+    *,
+    kind: Kind,
+    node_id: str,
+    session_id: str | None = None,
+    parameters: dict[str, Any],
+    total: int,
+    parts: Iterable[bytes] = (),
+) -> Job:
+    """Make a job of `total` units, in the transaction of its cause; a worker hears of it when that commits."""
+    job_id = f"job-{uuid.uuid4().hex}-{time_ns() // 1_000_000}"
+    logs.about(job_id=job_id, node_id=node_id)
+    execute(
+        _ACCEPT,
+        {
+            "id": job_id,
+            "kind": kind.value,
+            "node_id": node_id,
+            "session_id": session_id,
+            "trace_id": logs.trace_id(),
+            "parameters": json_text(parameters),
+            "total": total,
+        },
+    )
+    for number, content in enumerate(parts):
+        JobPart.objects.create(job_id=job_id, number=number, content=content)
+    deliver_on_commit(job_id)
+    return find(job_id)
+
+
+def find(job_id: str) -> Job:
+    """Raises JobNotFound."""
+    job = None if "\0" in job_id else Job.objects.filter(id=job_id).first()
+    if job is None:
+        raise JobNotFound(job_id)
+    logs.about(job_id=job_id, node_id=job.node_id)
+    return job
+
+
+def page(
+    *, skip: int, limit: int, state: State | None = None, kind: Kind | None = None, node_id: str | None = None
+) -> JobPage:
+    """Jobs, the last accepted first, without their results: those may be long."""
+    filters = {"state": state, "kind": kind, "node_id": node_id}
+    jobs = Job.objects.filter(**{name: value for name, value in filters.items() if value is not None})
+    return JobPage(list(jobs.defer("result", "parameters").order_by("-number")[skip : skip + limit]), jobs.count())
+
+
+@transaction.atomic
+def cancel(*, job_id: str) -> Job:
+    """End a job that is not finished. What its steps did stays; nothing is done after this was answered.
+
+    A step that is running finds at its end that the job is not, and is rolled back. Cancelling a cancelled job changes
+    nothing. Raises JobNotFound, and JobFinished where the job is done or failed.
+    """
+    unfinished = Job.objects.filter(id=find(job_id).id, state__in=UNFINISHED)
+    if unfinished.update(state=State.CANCELLED, finished_at=Now()):
+        deliver_freed_on_commit(job_id)
+    job = find(job_id)
+    if job.state != State.CANCELLED:
+        raise JobFinished(job_id, job.state)
+    return job
+
+
+@transaction.atomic
+def retry(*, job_id: str) -> Job:
+    """Take up a failed or cancelled job where it stopped.
+
+    Raises JobNotFound, and JobFinished where it is done. A job that is not finished stays as it is.
+    """
+    if execute(_AGAIN, {"id": find(job_id).id}):
+        deliver_on_commit(job_id)
+    job = find(job_id)
+    if job.state == State.DONE:
+        raise JobFinished(job_id, job.state)
+    return job
+
+
+def purge(*, limit: int = 500) -> int:
+    """Forget up to `limit` jobs that finished more than a week ago; answers how many."""
+    return len(execute(_PURGE, {"limit": limit}))
+
+
+def deliver_freed_on_commit(job_id: str) -> None:
+    """Deliver what waits for this job, which the running transaction finishes.
+
+    What waits is looked for after the commit. Before it, a job could be accepted unseen, be taken up by a worker, be
+    put aside because this one is still running, and then nobody would come back to it.
+    """
+    transaction.on_commit(lambda: deliver(row[0] for row in execute(_FREED, {"id": job_id})))
+
+
+def backlog() -> Backlog:
+    """What waits for a worker at this moment."""
+    [(jobs, seconds)] = execute(_BACKLOG, {})
+    return Backlog(jobs, seconds)
+
+
+def count_failed(*, hours: int) -> int:
+    """Jobs that failed within so many hours, and were not taken up again since."""
+    [(number,)] = execute(_COUNT_FAILED, {"hours": hours})
+    return int(number)

@@ -1,0 +1,88 @@
+"""Tables of background work. Rows are written by `operations.py`, `running.py` and `delivery.py`, and nothing else."""
+
+from django.db import models
+from django.db.models import Func, Value
+
+from foundation.postgresql.fields import TextFieldInC, VerbatimJSONField
+
+
+class State(models.TextChoices):
+    WAITING = "waiting"
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+UNFINISHED = (State.WAITING, State.RUNNING)
+
+
+class Kind(models.TextChoices):
+    OBSERVE_SEQUENCE = "observe-sequence"
+    FINALIZE_TRAINING = "finalize-training"
+    TRAIN = "train"
+
+
+class Job(models.Model):
+    """One piece of background work: what is asked for, how far it is, how it ended.
+
+    A worker performs a job in steps. A step's effect and the growth of `done` are one transaction, so however often the
+    job is delivered, and wherever a worker is killed, each step happens once.
+    """
+
+    id = TextFieldInC(primary_key=True)
+    # The order of acceptance. Taken under the session's row lock where the job has a session, so there it is exact.
+    number = models.BigIntegerField(unique=True, db_default=Func(Value("sessions_app_job_number"), function="nextval"))
+    kind = TextFieldInC(choices=Kind.choices)
+    node_id = TextFieldInC()
+    session_id = TextFieldInC(null=True)
+    # Of the request that asked for it: what is logged about the job carries it too.
+    trace_id = models.TextField(null=True)
+    parameters = VerbatimJSONField()
+    state = TextFieldInC(choices=State.choices, db_default=State.WAITING.value)
+    total = models.BigIntegerField()
+    done = models.BigIntegerField(db_default=0)
+    result = VerbatimJSONField(null=True)
+    # Why it failed, or why the last attempt did.
+    error = models.TextField(null=True)
+    # How often the step at hand was begun: 1 unless something went wrong.
+    attempts = models.IntegerField(db_default=0)
+    created_at = models.DateTimeField()
+    # Since when it could be worked on: its creation, or the end of a back-off.
+    waiting_since = models.DateTimeField()
+    # From then on the relay delivers it (again), unless somebody works on it.
+    due_at = models.DateTimeField()
+    started_at = models.DateTimeField(null=True)
+    finished_at = models.DateTimeField(null=True)
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["node_id", "number"], name="job_node"),
+            models.Index(fields=["due_at"], name="job_due", condition=models.Q(state__in=UNFINISHED)),
+            models.Index(
+                fields=["node_id", "session_id", "number"],
+                name="job_unfinished",
+                condition=models.Q(state__in=UNFINISHED),
+            ),
+            models.Index(fields=["finished_at"], name="job_finished_at"),
+        ]
+
+    def __str__(self) -> str:
+        return str(self.id)
+
+    @property
+    def progress(self) -> float:
+        """From 0 to 1."""
+        return self.done / self.total
+
+
+class JobPart(models.Model):
+    """A piece of what a job works on, deleted by the step that has done it: a long list is never rewritten."""
+
+    pk = models.CompositePrimaryKey("job_id", "number")
+    job_id = TextFieldInC()
+    number = models.IntegerField()
+    content = models.BinaryField()
+
+    def __str__(self) -> str:
+        return f"{self.job_id} {self.number}"

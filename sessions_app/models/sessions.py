@@ -1,0 +1,122 @@
+"""Tables of the session store. Rows are written by `operations/` and nothing else."""
+
+from django.db import models
+
+from foundation.postgresql.fields import TextFieldInC, TransactionIdField, VerbatimJSONField
+
+
+class Session(models.Model):
+    """One client's conversation with one node.
+
+    The session owns four streams of entries (events, emotives, metadata, vectors). Positions in a stream start at 1 and
+    are never used twice; the live part is the window (start, end]. Appending moves `end`; clearing, learning and the
+    limit of 1000 move `start`. So nothing that is already stored is ever rewritten, and what lies outside the window is
+    gone whether its row was deleted already or not.
+    """
+
+    id = TextFieldInC(primary_key=True)
+    node_id = TextFieldInC()
+    created_at = models.DateTimeField()
+    ttl_seconds = models.BigIntegerField()
+    # Decides on life and death, by the database's clock. Set a little further than now + ttl_seconds by each touch, so
+    # that not every read has to write (see `expiry.py`).
+    expires_at = models.DateTimeField()
+    extended_until = models.DateTimeField(null=True)
+    # Changes with every change of the content and never names two contents (see `NEXT_VERSION`).
+    version = models.BigIntegerField()
+    config = models.JSONField(default=dict)
+    metadata = VerbatimJSONField()
+    time = models.BigIntegerField(db_default=0)
+    percept = VerbatimJSONField(null=True)
+    stm_start = models.BigIntegerField(db_default=0)
+    stm_end = models.BigIntegerField(db_default=0)
+    emotives_start = models.BigIntegerField(db_default=0)
+    emotives_end = models.BigIntegerField(db_default=0)
+    metadata_start = models.BigIntegerField(db_default=0)
+    metadata_end = models.BigIntegerField(db_default=0)
+    # Vectors that wait to be learned. No limit: learning stores every one.
+    vectors_start = models.BigIntegerField(db_default=0)
+    vectors_end = models.BigIntegerField(db_default=0)
+    # What the last observation saw, before it may have been learned: STM and accumulated emotives. The percept and the
+    # predictions of that observation stay as they were when learning moves the windows above.
+    seen_start = models.BigIntegerField(db_default=0)
+    seen_end = models.BigIntegerField(db_default=0)
+    seen_emotives_start = models.BigIntegerField(db_default=0)
+    seen_emotives_end = models.BigIntegerField(db_default=0)
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["expires_at"], name="session_expires_at"),
+            models.Index(fields=["created_at", "id"], name="session_created_at"),
+            models.Index(fields=["node_id", "created_at", "id"], name="session_node"),
+        ]
+
+    def __str__(self) -> str:
+        return str(self.id)
+
+
+class Stream(models.IntegerChoices):
+    EVENTS = 0
+    EMOTIVES = 1
+    METADATA = 2
+    VECTORS = 3
+
+
+class Entry(models.Model):
+    """One entry of one stream of a session. No foreign key: the session's row lock already orders all writers."""
+
+    pk = models.CompositePrimaryKey("session_id", "stream", "position")
+    session_id = TextFieldInC()
+    stream = models.SmallIntegerField(choices=Stream.choices)
+    position = models.BigIntegerField()
+    value = VerbatimJSONField()
+
+    class Meta:
+        verbose_name_plural = "entries"
+
+    def __str__(self) -> str:
+        return f"{self.session_id} {Stream(self.stream).label} {self.position}"
+
+
+class IdempotencyKey(models.Model):
+    """The first answer to a POST that carried an Idempotency-Key, committed together with its effect."""
+
+    pk = models.CompositePrimaryKey("scope", "key")
+    scope = TextFieldInC()
+    key = TextFieldInC()
+    fingerprint = models.BinaryField()
+    answer = models.BinaryField(null=True)
+    created_at = models.DateTimeField()
+
+    class Meta:
+        indexes = [models.Index(fields=["created_at"], name="idempotencykey_created_at")]
+
+    def __str__(self) -> str:
+        return f"{self.scope} {self.key}"
+
+
+class SessionEvent(models.Model):
+    """What clients of `/ws/events` are told, committed together with what it tells (see `events.py`).
+
+    A session is created once and destroyed once, and both again if a file brings it back. The transaction's id comes
+    first in the key, because that is the order of reading; so new rows are always added at one end of the index.
+    """
+
+    class Kind(models.IntegerChoices):
+        CREATED = 0
+        DELETED = 1
+        EXPIRED = 2
+
+    pk = models.CompositePrimaryKey("changed", "session_id", "kind")
+    changed = TransactionIdField()
+    session_id = TextFieldInC()
+    kind = models.SmallIntegerField(choices=Kind.choices)
+    node_id = TextFieldInC(null=True)  # of the created ones
+    happened_at = models.DateTimeField()
+    recorded_at = models.DateTimeField()
+
+    class Meta:
+        indexes = [models.Index(fields=["recorded_at"], name="sessionevent_recorded_at")]
+
+    def __str__(self) -> str:
+        return f"{self.session_id} {self.Kind(self.kind).label}"

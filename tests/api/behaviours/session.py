@@ -1,0 +1,69 @@
+"""A session as a client program holds it. Whatever is asked of it here has to succeed."""
+
+import uuid
+from dataclasses import dataclass
+from typing import Any
+
+from tests.support.clients import Answer, Client
+
+
+def ok(answer: Answer) -> Any:
+    """The body of an answer that must be a success."""
+    assert answer.status == 200, f"{answer.status}: {answer.body}"
+    return answer.body
+
+
+def new_node() -> str:
+    return f"node-{uuid.uuid4().hex}"
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    client: Client
+    id: str
+
+    @property
+    def path(self) -> str:
+        return f"/sessions/{self.id}"
+
+    def observe(self, *strings: str, **more: Any) -> Any:
+        """One event: `observe("a", "b", emotives={"joy": 0.5})`."""
+        body = {"strings": list(strings), **more}
+        return ok(self.client.request("POST", f"{self.path}/observe", json=body))
+
+    def stm(self) -> Any:
+        return ok(self.client.request("GET", f"{self.path}/stm"))["stm"]
+
+    def percept(self) -> Any:
+        return ok(self.client.request("GET", f"{self.path}/percept-data"))["percept_data"]
+
+    def learn(self) -> str:
+        """The name of the pattern that the STM became."""
+        name: str = ok(self.client.request("POST", f"{self.path}/learn"))["pattern_name"]
+        return name
+
+    def predictions(self) -> Any:
+        return ok(self.client.request("GET", f"{self.path}/predictions"))["predictions"]
+
+    def cognition(self) -> Any:
+        return ok(self.client.request("GET", f"{self.path}/cognition-data"))["cognition_data"]
+
+    def clear_stm(self) -> None:
+        ok(self.client.request("POST", f"{self.path}/clear-stm"))
+
+    def extend(self, seconds: int) -> None:
+        ok(self.client.request("POST", f"{self.path}/extend?ttl_seconds={seconds}"))
+
+    def exists(self) -> bool:
+        """Asking this is no access: it never lengthens the session's life."""
+        exists: bool = ok(self.client.request("GET", f"{self.path}/exists"))["exists"]
+        return exists
+
+    def delete(self) -> None:
+        ok(self.client.request("DELETE", self.path))
+
+
+def create(client: Client, node_id: str | None = None, **body: Any) -> Session:
+    """A new session, of a node of its own unless one is named."""
+    body = {"node_id": new_node() if node_id is None else node_id, **body}
+    return Session(client, ok(client.request("POST", "/sessions", json=body))["session_id"])

@@ -1,0 +1,99 @@
+"""`/openapi.json` describes every route, and by example. That it tells the truth is shown beside every call."""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from django.urls import URLPattern, URLResolver, get_resolver
+from openapi_spec_validator import validate
+
+from foundation.http.views import LeanView
+from katoproject.configuration.environment import PROJECT_DIR
+from tests.api.contract.document import DESCRIBED, DOCUMENT, assert_fits, resolved
+from tests.api.contract.reference import API, OPERATIONS, Operation
+from tests.api.contract.world import World
+
+each_operation = pytest.mark.parametrize("name", DESCRIBED)
+
+
+def examples_of(media: dict[str, Any]) -> list[Any]:
+    return [media["example"]] if "example" in media else [one["value"] for one in media["examples"].values()]
+
+
+def test_it_is_served(world: World) -> None:
+    assert world.client.get("/openapi.json").json() == DOCUMENT
+
+
+def test_it_is_a_valid_document_with_the_title_and_version_of_kato() -> None:
+    validate(DOCUMENT)
+    assert DOCUMENT["openapi"] == "3.1.0"
+    assert (DOCUMENT["info"]["title"], DOCUMENT["info"]["version"]) == ("KATO API", "3.10.1")
+
+
+@pytest.mark.parametrize("operation", API, ids=lambda operation: operation.name)
+def test_it_describes_every_operation_of_kato(operation: Operation) -> None:
+    described = DESCRIBED[operation.name]
+    assert {parameter["name"] for parameter in described["parameters"] if parameter.get("in") == "query"} >= set(
+        operation.query
+    )
+    assert ("requestBody" in described) == (operation.body is not None)
+    assert {str(operation.success), *map(str, operation.errors)} - {"404"} <= set(described["responses"])
+
+
+def test_it_describes_every_route_there_is() -> None:
+    def paths(patterns: list[URLPattern | URLResolver]) -> Iterator[str]:
+        for pattern in patterns:
+            if isinstance(pattern, URLResolver):
+                yield from paths(pattern.url_patterns)
+                continue
+            view = getattr(pattern.callback, "cls", None)
+            if view is not None and issubclass(view, LeanView) and view.schema is not None:
+                yield "/" + str(pattern.pattern)
+
+    described = {path.replace("{", "<str:").replace("}", ">") for path in DOCUMENT["paths"]}
+    assert {path.replace("<path:", "<str:") for path in paths(get_resolver().url_patterns)} == described
+
+
+@each_operation
+def test_an_operation_has_a_summary_a_tag_and_an_example_of_all_that_goes_in(name: str) -> None:
+    operation = DESCRIBED[name]
+    assert operation["summary"]
+    assert "description" not in operation, "a docstring of ours has become part of the documentation"
+    assert operation["tags"][0] in {tag["name"] for tag in DOCUMENT["tags"]}
+    for parameter in map(resolved, operation["parameters"]):
+        if parameter.get("required"):
+            assert_fits(parameter["schema"], parameter["example"])
+        else:
+            assert "example" not in parameter, "Swagger UI would send it unasked"
+    if "requestBody" in operation:
+        for media in operation["requestBody"]["content"].values():
+            for example in examples_of(media):
+                assert_fits(media["schema"], example)
+
+
+@each_operation
+def test_every_answer_has_an_example_and_the_common_headers(name: str) -> None:
+    for status, response in DESCRIBED[name]["responses"].items():
+        answer = resolved(response)
+        assert answer["description"]
+        expected = {"405": {"Allow"}, "503": {"Retry-After"}, "202": {"Location"}}.get(status, set())
+        assert {"X-Trace-ID", "X-Kato-Instance"} | expected <= set(answer["headers"])
+        for media in answer["content"].values():
+            for example in examples_of(media):
+                assert_fits(media["schema"], example)
+
+
+def test_operation_ids_are_unique() -> None:
+    ids = [operation["operationId"] for operation in DESCRIBED.values()]
+    assert len(ids) == len(set(ids))
+
+
+def test_the_table_of_operations_names_each_once() -> None:
+    table = (
+        (PROJECT_DIR / "docs" / "compatibility.md").read_text().partition("## All operations")[2].partition("\n## ")[0]
+    )
+    rows = re.findall(r"^\| (`.*?`) \| (?:same|corrected|new) \|", table, re.MULTILINE)
+    named = [name for row in rows for name in re.findall(r"`([^`]+)`", row)]
+    pages = {operation.name for operation in OPERATIONS if operation.family == "documentation"}
+    assert sorted(named) == sorted({*DESCRIBED, *pages})

@@ -1,0 +1,26 @@
+"""Schemathesis finds no untruth: what the document allows is taken, what it forbids refused, answers are as described.
+
+A few examples of everything here, in one fixed order; `make fuzz` goes on for as long as one likes.
+"""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from benchmarks.stack import WebServer
+from katoproject.configuration.environment import PROJECT_DIR
+from tests.api.contract.document import DESCRIBED
+
+pytestmark = pytest.mark.long
+
+
+def test_nothing_is_answered_otherwise_than_the_document_says(server: WebServer) -> None:
+    program = Path(sys.executable).with_name("schemathesis")
+    config = Path(__file__).with_name("schemathesis.toml")
+    command = [str(program), "--config-file", str(config), "run", f"{server.url}/openapi.json"]
+    few = ["--max-examples=1", "--generation-deterministic"]
+    done = subprocess.run([*command, *few], cwd=PROJECT_DIR, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
+    assert f"{len(DESCRIBED)} selected / {len(DESCRIBED)} total" in done.stdout

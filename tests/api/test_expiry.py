@@ -1,0 +1,179 @@
+"""How long a session lives (http-api.md 2.3–2.5; G6, G10): one deadline, moved by every access, never too early."""
+
+import json
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+
+import httpx
+import psycopg
+import pytest
+
+from benchmarks.stack import WebServer, eventually
+from tests.support.deadlines import deadline, time_left
+
+pytestmark = pytest.mark.long
+
+NewSession = Callable[..., str]
+
+
+def alive(client: httpx.Client, session_id: str) -> bool:
+    exists: bool = client.get(f"/sessions/{session_id}/exists").json()["exists"]
+    return exists
+
+
+def test_every_request_that_names_the_session_keeps_it_alive(client: httpx.Client, new_session: NewSession) -> None:
+    """G6, R10: reads as well as writes, whatever they are answered. All lives go on at the same time."""
+    ttl = 2.0
+    expected = {"/stm": 200, "": 200, "/config": 200, "/percept-data": 200, "/unknown": 404, "/observe": 405}
+    sessions = {path: new_session(ttl_seconds=int(ttl)) for path in expected}
+    silent = new_session(ttl_seconds=int(ttl))
+    end = time.monotonic() + 1.5 * ttl
+    while time.monotonic() < end:
+        for path, session_id in sessions.items():
+            assert client.get(f"/sessions/{session_id}{path}").status_code == expected[path], path
+        time.sleep(0.1 * ttl)
+    assert {path: alive(client, session_id) for path, session_id in sessions.items()} == dict.fromkeys(expected, True)
+    assert not alive(client, silent)
+
+
+@pytest.mark.parametrize(("method", "path"), [("GET", "/stm"), ("GET", ""), ("POST", "/observe"), ("PUT", "/config")])
+def test_after_every_access_at_least_the_whole_life_is_ahead(
+    client: httpx.Client, new_session: NewSession, method: str, path: str
+) -> None:
+    """G6: not every read moves the deadline, but the slack that allows for it comes on top of the promise."""
+    life = timedelta(seconds=8)
+    slack = life * 0.05
+    node_id = f"whole life {method} {path}"
+    session_id = new_session(node_id=node_id, ttl_seconds=8)
+    end = time.monotonic() + 2.5 * slack.total_seconds()  # so that the deadline has to be moved at least once
+    while time.monotonic() < end:
+        asked = datetime.now(UTC)
+        client.request(method, f"/sessions/{session_id}{path}", json={} if method == "POST" else None)
+        dies = deadline(client, session_id, node_id=node_id)
+        assert asked + life <= dies <= datetime.now(UTC) + life + slack
+
+
+def test_silence_ends_it_and_asking_whether_it_exists_does_not_keep_it(
+    client: httpx.Client, new_session: NewSession
+) -> None:
+    session_id = new_session(ttl_seconds=1)
+    begun = time.monotonic()
+    eventually(lambda: not alive(client, session_id), "the session expires")
+    assert time.monotonic() - begun >= 1.0
+    for path in ("", "/stm", "/config"):
+        assert client.get(f"/sessions/{session_id}{path}").status_code == 404
+    assert client.post(f"/sessions/{session_id}/observe", json={"strings": ["late"]}).status_code == 404
+
+
+def test_an_expired_session_says_so_until_its_row_is_deleted(client: httpx.Client, new_session: NewSession) -> None:
+    session_id = new_session(ttl_seconds=1)
+    eventually(lambda: not alive(client, session_id), "the session expires")
+    assert client.get(f"/sessions/{session_id}/exists").json() == {
+        "exists": False,
+        "expired": True,
+        "session_id": session_id,
+    }
+
+
+def test_a_touch_never_shortens_an_extension(client: httpx.Client, new_session: NewSession) -> None:
+    """R07: neither what the session says nor what it does."""
+    session_id = new_session(node_id="extended", ttl_seconds=10)
+    assert client.post(f"/sessions/{session_id}/extend", params={"ttl_seconds": 100}).status_code == 200
+    for method, path, body in (
+        ("GET", "/stm", None),
+        ("GET", "/config", None),
+        ("GET", "", None),
+        ("GET", "/unknown", None),
+        ("POST", "/observe", {"strings": ["a"]}),
+        ("POST", "/observe-sequence", {"observations": [{"strings": ["a"]}]}),
+        ("POST", "/config", {"persistence": 3}),
+        ("POST", "/clear-stm", None),
+    ):
+        client.request(method, f"/sessions/{session_id}{path}", json=body)
+        assert time_left(client, session_id, node_id="extended") >= timedelta(seconds=95), path
+    assert 95 <= client.get(f"/sessions/{session_id}").json()["ttl_seconds"] <= 100
+
+
+def test_an_extension_replaces_and_may_shorten(client: httpx.Client, new_session: NewSession) -> None:
+    session_id = new_session(ttl_seconds=1000)
+    client.post(f"/sessions/{session_id}/extend", params={"ttl_seconds": 1})
+    eventually(lambda: not alive(client, session_id), "the shortened session expires", seconds=2)
+
+
+def test_the_session_tells_the_time_it_has_left(client: httpx.Client, new_session: NewSession) -> None:
+    session_id = new_session(ttl_seconds=120)
+    assert client.get(f"/sessions/{session_id}").json()["ttl_seconds"] in (119, 120)
+
+
+def test_a_request_that_was_in_time_and_had_to_wait_is_served_and_renews_the_life(
+    client: httpx.Client, new_session: NewSession, database: psycopg.Connection
+) -> None:
+    """R09: the deadline passes while the observe waits for the row lock."""
+    session_id = new_session(ttl_seconds=1)
+    with ThreadPoolExecutor(1) as pool:
+        with database.transaction():
+            database.execute("UPDATE sessions_app_session SET time = time + 1 WHERE id = %s", [session_id])
+            path, body = f"/sessions/{session_id}/observe", {"strings": ["in time"]}
+            waiting = pool.submit(client.post, path, json=body)
+            eventually(lambda: not alive(client, session_id), "the deadline passes")
+            assert not waiting.done()
+        assert waiting.result().status_code == 200
+    assert client.get(f"/sessions/{session_id}/stm").json()["stm"] == [["in time"]]
+
+
+def test_entries_beyond_the_limits_are_deleted_whatever_they_are(
+    client: httpx.Client, new_session: NewSession, database: psycopg.Connection
+) -> None:
+    session_id = new_session()
+    batch = {"observations": [{"emotives": {"e": n}, "metadata": {"n": n}} for n in range(1300)]}
+    client.post(f"/sessions/{session_id}/observe-sequence", json=batch)
+    for n in range(140):
+        client.post(f"/sessions/{session_id}/observe", json={"emotives": {"e": n}})
+    query = "SELECT count(*) FROM sessions_app_entry WHERE session_id = %s"
+    [rows] = database.execute(query, [session_id]).fetchone() or (0,)
+    assert 2000 <= rows <= 2128
+
+
+def test_a_batch_longer_than_the_ttl_neither_loses_nor_hides_the_session(
+    server: WebServer, client: httpx.Client, new_session: NewSession
+) -> None:
+    """G6, R12. Asked by `exists`, which is no access: only the batch itself keeps the session alive."""
+    batch = {"observations": [{"strings": [f"s{n}", "x" * 50], "emotives": {"e": 1.0}} for n in range(120_000)]}
+    body = json.dumps(batch)
+    session_id = new_session(ttl_seconds=1)
+    with ThreadPoolExecutor(1) as pool, httpx.Client(base_url=server.url, timeout=60) as writer:
+        begun = time.monotonic()
+        path, headers = f"/sessions/{session_id}/observe-sequence", {"Content-Type": "application/json"}
+        running = pool.submit(writer.post, path, content=body, headers=headers)
+        seen = set()
+        while not running.done():
+            seen.add(alive(client, session_id))
+        assert running.result().status_code == 200
+        assert time.monotonic() - begun > 1.1, "the batch was too short to show anything"
+    assert seen == {True}
+    assert client.get(f"/sessions/{session_id}/stm").json()["length"] == 1000
+
+
+@pytest.mark.usefixtures("steady_count")
+def test_the_count_is_exact_at_once_in_every_process(
+    server: WebServer, client: httpx.Client, new_session: NewSession
+) -> None:
+    """G10, R21, R22."""
+
+    def counts() -> set[int]:
+        with httpx.Client(base_url=server.url, limits=httpx.Limits(max_keepalive_connections=0)) as anew:
+            return {anew.get("/sessions/count").json()["active_session_count"] for _ in range(12)}
+
+    [before] = counts()
+    lasting = [new_session() for _ in range(5)]
+    passing = [new_session() for _ in range(3)]
+    assert counts() == {before + 8}
+    for session_id in passing:
+        client.post(f"/sessions/{session_id}/extend", params={"ttl_seconds": 1})
+    eventually(lambda: not any(alive(client, one) for one in passing), "the short ones expire")
+    assert counts() == {before + 5}
+    for session_id in lasting:
+        assert client.delete(f"/sessions/{session_id}").status_code == 200
+    assert counts() == {before}

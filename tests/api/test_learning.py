@@ -1,0 +1,282 @@
+"""Learning over HTTP: by request, by itself, in sequences, and many at the same time (engine.md 3 and 4)."""
+
+from collections.abc import Callable
+from fractions import Fraction
+from functools import partial
+from itertools import chain
+from typing import Any
+
+import httpx
+import pytest
+
+from benchmarks.stack import WebServer
+from tests.support.minds import Mind
+from tests.support.races import at_once
+
+
+def test_learning_stores_the_stm_as_a_pattern_and_empties_it(mind: Callable[..., Mind]) -> None:
+    session = mind()
+    for strings in (["b", "a"], ["c"]):
+        session.observe(*strings)
+    answer = session.post("learn")
+    name = "PTRN|e9e43f2309079f2843665ab773996d99489306d6"
+    assert answer == {
+        "status": "learned",
+        "pattern_name": name,
+        "session_id": session.id,
+        "processor_id": None,
+        "message": f"Learned pattern {name} from 2 events",
+    }
+    assert session.stm() == []
+    assert session.pattern(name) == {
+        "name": name,
+        "pattern_data": [["a", "b"], ["c"]],
+        "length": 3,
+        "frequency": 1,
+        "emotives": [],
+        "metadata": {},
+    }
+    assert session.pattern(name.removeprefix("PTRN|")) == session.pattern(name)
+
+
+def test_learning_it_again_counts(mind: Callable[..., Mind]) -> None:
+    session = mind()
+    names = {session.teach("a", "b", "a") for _ in range(3)}
+    [name] = names
+    assert session.pattern(name)["frequency"] == 3
+    assert session.patterns() == 1
+    assert session.of_node("symbols/stats")["symbols"] == {
+        "a": {"name": "a", "frequency": 6, "pattern_member_frequency": 1},
+        "b": {"name": "b", "frequency": 3, "pattern_member_frequency": 1},
+    }
+
+
+def test_an_empty_stm_cannot_be_learned(mind: Callable[..., Mind]) -> None:
+    session = mind()
+    response = session.client.post(f"/sessions/{session.id}/learn")
+    assert (response.status_code, response.json()) == (400, {"detail": "Cannot learn from empty STM"})
+
+
+def test_a_single_symbol_is_not_learned_but_the_stm_emptied(mind: Callable[..., Mind]) -> None:
+    """D11."""
+    session = mind()
+    session.observe("a")
+    answer = session.post("learn")
+    assert (answer["status"], answer["pattern_name"]) == ("learned", "")
+    assert "1 event" in answer["message"]
+    assert (session.stm(), session.patterns()) == ([], 0)
+
+
+def test_emotives_metadata_and_affinity_of_the_worked_example(mind: Callable[..., Mind]) -> None:
+    """engine.md 4.3; learning consumes the accumulators (D09)."""
+    session = mind()
+    first: list[dict[str, Any]] = [{"mood": 1}, {"mood": 2, "risk": 10}, {"mood": 3}, {"mood": 4}]
+    second: list[dict[str, Any]] = [{"mood": -1}, {"risk": -4}, {"mood": 0.5}, {}]
+    metadata: list[dict[str, Any]] = [
+        {"src": "web", "n": 2, "flag": True},
+        {"src": "api", "n": 10, "none": None},
+        {"src": "web", "n": 2.5, "obj": {"k": [1, "z"]}},
+        {},
+    ]
+    for emotives in (first, second):
+        for symbol, felt, noted in zip("ABCD", emotives, metadata, strict=True):
+            session.observe(symbol, emotives=felt, metadata=noted)
+        name = session.learn()
+    pattern = session.pattern(name)
+    assert pattern["emotives"] == [{"mood": 3}, {"mood": 4}, {"mood": -1}, {"risk": -4}, {"mood": 0.5}]
+    assert pattern["metadata"] == {
+        "src": ["api", "web"],
+        "n": ["10", "2", "2.5"],
+        "flag": ["True"],
+        "none": ["None"],
+        "obj": ["{'k': [1, 'z']}"],
+    }
+    assert session.of_node("symbols/A/affinity")["affinity"] == {"mood": 2.25, "risk": 6.0}
+    assert set(session.of_node("symbols/affinity")["affinities"]) == set("ABCD")
+    session.teach("x", "y")
+    assert session.of_node("symbols/x/affinity")["affinity"] == {}
+
+
+def test_the_sessions_persistence_bounds_the_emotives(mind: Callable[..., Mind]) -> None:
+    """D07."""
+    session = mind(config={"persistence": 2})
+    for n in range(4):
+        session.observe("a", emotives={"e": n})
+    assert session.pattern(session.learn())["emotives"] == [{"e": 2}, {"e": 3}]
+
+
+def test_percept_and_time_stay_after_learning(mind: Callable[..., Mind]) -> None:
+    session = mind()
+    session.observe("a", "b", emotives={"joy": 2}, metadata={"k": 1})
+    before = session.get("percept-data")
+    session.learn()
+    assert session.get("percept-data") == before
+    assert session.observe("c")["time"] == 2
+    assert session.get("percept-data")["percept_data"]["emotives"] == {}
+
+
+def test_a_session_learns_by_itself_and_keeps_rolling(mind: Callable[..., Mind]) -> None:
+    """The example of engine.md 3.2."""
+    session = mind(config={"max_pattern_length": 3, "stm_mode": "ROLLING"})
+    learned = [session.observe(*event)["auto_learned_pattern"] for event in ("a", "b", "cd", "e")]
+    assert learned[:2] == [None, None]
+    assert session.pattern(learned[2])["pattern_data"] == [["a"], ["b"], ["c", "d"]]
+    assert session.pattern(learned[3])["pattern_data"] == [["b"], ["c", "d"], ["e"]]
+    assert session.stm() == [["c", "d"], ["e"]]
+
+
+def test_a_session_learns_by_itself_and_starts_anew(mind: Callable[..., Mind]) -> None:
+    """D10: with emotives and metadata, those of the observation that completes the pattern included."""
+    session = mind(config={"max_pattern_length": 2})
+    session.observe("a", emotives={"joy": 1})
+    answer = session.observe("b", emotives={"joy": 0}, metadata={"k": "v"})
+    assert answer["stm_length"] == 0
+    pattern = session.pattern(answer["auto_learned_pattern"])
+    assert (pattern["emotives"], pattern["metadata"]) == ([{"joy": 1}, {"joy": 0}], {"k": ["v"]})
+    assert session.observe("c")["auto_learned_pattern"] is None
+    assert session.stm() == [["c"]]
+
+
+@pytest.mark.parametrize("mode", ["CLEAR", "ROLLING"])
+def test_a_pattern_length_of_one_leaves_nothing(mind: Callable[..., Mind], mode: str) -> None:
+    """D39."""
+    session = mind(config={"max_pattern_length": 1, "stm_mode": mode})
+    assert session.observe("a")["auto_learned_pattern"] is None
+    assert session.observe("b", "c")["auto_learned_pattern"].startswith("PTRN|")
+    assert session.stm() == []
+
+
+def test_a_sequence_names_all_it_learns(mind: Callable[..., Mind]) -> None:
+    session = mind()
+    answer = session.post(
+        "observe-sequence",
+        {"observations": [{"strings": ["a", "b"]}, {"strings": ["c"]}, {"strings": []}], "learn_after_each": True},
+    )
+    [first, second] = answer["auto_learned_patterns"]
+    assert session.pattern(first)["pattern_data"] == [["a", "b"]]
+    assert (second, answer["final_learned_pattern"], answer["final_stm_length"]) == ("", None, 0)
+    assert [item["stm_length"] for item in answer["results"]] == [0, 0, 0]
+
+
+def test_a_sequence_learns_by_itself_as_single_observations_do(mind: Callable[..., Mind]) -> None:
+    config = {"max_pattern_length": 2, "stm_mode": "ROLLING"}
+    single, batch = mind(config=config), mind(config=config)
+    one_by_one = [single.observe(*strings)["auto_learned_pattern"] for strings in ("a", "b", "c")]
+    answer = batch.post("observe-sequence", {"observations": [{"strings": [s]} for s in "abc"], "learn_at_end": True})
+    assert [item["auto_learned_pattern"] for item in answer["results"]] == one_by_one
+    assert answer["auto_learned_patterns"] == [*filter(None, one_by_one), answer["final_learned_pattern"]]
+    assert answer["final_learned_pattern"] == ""  # one event of one symbol was left
+    assert batch.pattern(one_by_one[1])["frequency"] == 2
+
+
+def test_a_sequence_that_fails_has_learned_nothing(mind: Callable[..., Mind]) -> None:
+    session = mind()
+    body = {"observations": [{"strings": ["a", "b"]}, {"strings": [1]}], "learn_after_each": True}
+    assert session.client.post(f"/sessions/{session.id}/observe-sequence", json=body).status_code == 422
+    assert session.patterns() == 0
+
+
+def test_clear_all_empties_the_node_for_everybody_and_only_the_callers_session(mind: Callable[..., Mind]) -> None:
+    caller, other = mind(), mind()
+    name = caller.teach("a", "b", "c")
+    caller.observe("a", emotives={"joy": 1})
+    other.observe("a")
+    other.observe("b")
+    assert other.get("predictions")["count"] == 1
+    assert caller.post("clear-all") == {"status": "cleared", "session_id": caller.id, "scope": "all"}
+    assert (caller.stm(), other.stm()) == ([], [["a"], ["b"]])
+    for _ in range(12):  # whichever process answers
+        assert other.get("predictions")["predictions"] == []
+        assert other.patterns() == 0
+        assert other.of_node("symbols/stats")["symbols"] == {}
+    assert other.of_node(f"pattern/{name}")["pattern"] == {"status": "error", "message": f"Pattern {name} not found"}
+    caller.teach("a", "b", "z")
+    assert other.get("predictions")["predictions"][0]["future"] == [["z"]]
+
+
+def test_learn_and_observe_at_once_put_every_event_in_exactly_one_place(mind: Callable[..., Mind]) -> None:
+    """G2, R04."""
+    outcomes = set()
+    for n in range(100):
+        session = mind()
+        session.observe(f"a{n}")
+        session.observe(f"b{n}")
+        name, _ = at_once([partial(session.learn), partial(_observe_x, session, f"x{n}")])
+        learned = session.pattern(name)["pattern_data"]
+        stm = session.stm()
+        assert learned + stm == [[f"a{n}"], [f"b{n}"], [f"x{n}"]]
+        outcomes.add(len(stm))
+    assert outcomes == {0, 1}, "the two never overlapped: the test shows nothing"
+
+
+def _observe_x(session: Mind, symbol: str) -> str:
+    session.observe(symbol)
+    return symbol
+
+
+def test_learning_one_pattern_from_many_processes_adds_up_exactly(mind: Callable[..., Mind]) -> None:
+    sessions = [mind() for _ in range(8)]
+
+    def work(session: Mind) -> str:
+        for _ in range(10):
+            for symbol in "abc":
+                session.observe(symbol, emotives={"joy": 0.1})
+            name = session.learn()
+        return name
+
+    [name] = set(at_once([partial(work, session) for session in sessions]))
+    assert sessions[0].pattern(name)["frequency"] == 80
+    assert sessions[0].of_node("symbols/a/affinity")["affinity"] == {"joy": float(80 * Fraction((0.1 + 0.1 + 0.1) / 3))}
+
+
+def test_five_sessions_learn_on_one_node_at_once(mind: Callable[..., Mind]) -> None:
+    sessions = [mind() for _ in range(5)]
+    shared = ["abc", "bcd", "cde"]
+
+    def work(number: int) -> list[str]:
+        return [sessions[number].teach(*(f"{n}" if n < 2 else "q", *word)) for n in range(4) for word in shared]
+
+    taught = at_once([partial(work, number) for number in range(5)])
+    names = set(chain.from_iterable(taught))
+    assert sessions[0].patterns() == len(names)
+    assert sum(sessions[0].pattern(name)["frequency"] for name in names) == 5 * 12
+
+
+def test_sequences_that_learn_the_same_patterns_in_opposite_order_do_not_deadlock(mind: Callable[..., Mind]) -> None:
+    words = [f"{a}{b}" for a in "abcdef" for b in "uvwxyz"]
+    there, back = mind(), mind()
+
+    def work(session: Mind, order: list[str]) -> int:
+        for _ in range(5):
+            observations = [{"strings": list(word), "emotives": {"e": 1}} for word in order]
+            session.post("observe-sequence", {"observations": observations, "learn_after_each": True})
+        return len(order)
+
+    at_once([partial(work, there, words), partial(work, back, words[::-1])])
+    assert there.patterns() == len(words)
+    assert there.of_node("symbols/a/affinity")["affinity"] == {"e": 6.0 * 10}
+
+
+def test_clear_all_and_learn_at_once_leave_the_pattern_or_nothing(mind: Callable[..., Mind]) -> None:
+    for n in range(40):
+        clearing, learning = mind(), mind()
+        clearing.teach("o", "l", "d")
+        name, _ = at_once([partial(learning.teach, f"{n % 10}", "n"), partial(_clear_all, clearing)])
+        found = learning.of_node(f"pattern/{name}")["pattern"]["status"] == "okay"
+        assert learning.patterns() == int(found)
+        learning.post("clear-all")
+
+
+def _clear_all(session: Mind) -> str:
+    session.post("clear-all")
+    return ""
+
+
+def test_nodes_do_not_share_memory_however_alike_their_ids(server: WebServer) -> None:
+    """D29."""
+    with httpx.Client(base_url=server.url, timeout=30) as client:
+        minds = [Mind(client, node) for node in ("Robot-1", "Robot.1", "Robot 1", "robot-1")]
+        minds[0].teach("a", "b")
+        assert [one.patterns() for one in minds] == [1, 0, 0, 0]
+        shown = {one.of_node("patterns/count")["node_id"] for one in minds[:3]}
+        assert shown == {"Robot_1_kato"}

@@ -1,0 +1,274 @@
+"""Predictions over HTTP: equal to the worked cases, fresh in every process, the same to the byte (P5, P6, G7)."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from itertools import chain
+from typing import Any
+
+import httpx
+import pytest
+from django.db import connection, transaction
+from django_redis import get_redis_connection
+from pytest_django import DjangoDbBlocker
+
+from benchmarks.stack import WebServer
+from engine.learning import prepare_lesson
+from memory_app.operations.learning import learn
+from tests.engine.replay import CASES
+from tests.engine.test_cases import EXCEPTIONS, as_decided, assert_same
+from tests.support.minds import Mind
+from tests.support.races import at_once
+
+SHOWN = [case for case in CASES if case["name"] not in EXCEPTIONS]
+MANY = 12  # requests on new connections, enough to reach all four processes
+
+
+@pytest.mark.parametrize("case", SHOWN, ids=lambda case: str(case["name"]))
+def test_a_worked_case_through_the_whole_service(server: WebServer, case: dict[str, Any]) -> None:
+    """Taught, observed and asked as a client does; the cases' engine side is in tests/engine/test_cases.py."""
+    with httpx.Client(base_url=server.url, timeout=30) as client:
+        asked = partial(Mind, client, f"case {case['name']}")
+        service = case.get("service_settings", {})
+        _teach(case, lambda: asked(config=service))
+        session = asked(config={**service, **case["config"]})
+        if case.get("finalize_training"):
+            session.post("finalize-training")
+        for observation in case["observed"]:
+            session.post("observe", observation)
+        answer = session.get("predictions")
+        expected = case["expected"]
+        assert_same(answer["predictions"], [as_decided(one) for one in expected["predictions"]])
+        assert_same(answer["future_potentials"] or [], expected["future_potentials"] or [])
+        assert answer["count"] == len(expected["predictions"])
+        assert session.stm() == expected["stm"]
+
+
+def _teach(case: dict[str, Any], new_session: Callable[[], Mind]) -> None:
+    """Each repetition in a fresh session, but those of one label share theirs (engine.md 7)."""
+    labelled: dict[str, Mind] = {}
+    for lesson in case["learned"]:
+        for _ in range(lesson.get("times", 1)):
+            label = lesson.get("session")
+            session = labelled.setdefault(label, new_session()) if label else new_session()
+            session.post("observe-sequence", {"observations": lesson["events"], "learn_at_end": True})
+
+
+def test_what_was_learned_is_predicted_at_once_in_every_process(mind: Callable[..., Mind]) -> None:
+    """P5, each learn answered by whichever process, each prediction by another."""
+    teacher, asker = mind(), mind()
+    asker.observe("a")
+    asker.observe("b")
+    for n in range(40):
+        teacher.teach("a", "b", f"{n % 10}", f"{n // 10}")
+        futures = [one["future"] for one in asker.get("predictions")["predictions"]]
+        assert [[str(n % 10)], [str(n // 10)]] in futures
+        assert len(futures) == n + 1
+
+
+@contextmanager
+def _held_open(blocker: DjangoDbBlocker, node: str, *events: str) -> Iterator[None]:
+    """A learn in a transaction that commits when the block ends."""
+    lesson = prepare_lesson([list(event) for event in events])
+    assert lesson is not None
+    with blocker.unblock():
+        try:
+            with transaction.atomic():
+                learn(node_id=node, lessons=[lesson], persistence=5)
+                yield
+        finally:
+            connection.close()
+
+
+def test_a_learn_that_commits_late_is_not_skipped(
+    mind: Callable[..., Mind], django_db_blocker: DjangoDbBlocker
+) -> None:
+    """P5: it got its transaction id before learns that every index has already followed."""
+    teacher, asker = mind(), mind()
+    teacher.teach("a", "b", "0")
+    asker.observe("a")
+    asker.observe("b")
+
+    def futures() -> set[str]:
+        return {one["future"][0][0] for one in asker.get("predictions")["predictions"]}
+
+    with _held_open(django_db_blocker, asker.node, "a", "b", "late"):
+        for n in range(1, 4):
+            teacher.teach("a", "b", str(n))
+            for _ in range(MANY):
+                assert futures() == {str(k) for k in range(n + 1)}
+    for _ in range(MANY):
+        assert futures() == {"0", "1", "2", "3", "l"}
+
+
+def test_ten_sessions_of_one_node_do_everything_at_once_and_keep_to_themselves(mind: Callable[..., Mind]) -> None:
+    """G7: R15, R16, R35."""
+    mind().teach("c", "o", "m", "m", "o", "n")
+    slowest = 0.0
+
+    def work(number: int) -> list[list[str]]:
+        nonlocal slowest
+        threshold = 0.6 if number % 2 else 0.1
+        session = mind(config={"recall_threshold": threshold})
+        expected: list[list[str]] = []
+        for step in range(12):
+            begun = time.monotonic()
+            if step % 6 == 5:
+                session.learn()
+                expected = []
+            else:
+                symbols = "common"[step % 6], f"own{number}"
+                session.observe(*symbols)
+                expected.append(sorted(symbols))
+                for prediction in session.get("predictions")["predictions"]:
+                    assert prediction["similarity"] >= threshold
+                    assert len(prediction["extras"]) == len(expected)
+                    assert {*prediction["matches"], *chain(*prediction["extras"])} <= {*chain(*expected)}
+            slowest = max(slowest, time.monotonic() - begun)
+            assert session.stm() == expected
+        session.observe("last")
+        return session.stm()
+
+    assert at_once([partial(work, number) for number in range(10)]) == [[["last"]]] * 10
+    assert slowest < 5
+
+
+def test_the_same_question_has_the_same_bytes_from_every_process(mind: Callable[..., Mind]) -> None:
+    """P6; asked by twin sessions, so that no answer comes out of the cache of another."""
+    teacher = mind()
+    for n in range(30):
+        teacher.teach("a", "b", f"{n % 7}", f"{n % 3}", "z")
+    answers = set()
+    for _ in range(MANY):
+        twin = mind()
+        twin.post("observe-sequence", {"observations": [{"strings": ["a"]}, {"strings": ["b"]}, {"strings": ["1"]}]})
+        response = twin.client.get(f"/sessions/{twin.id}/predictions")
+        answers.add(response.content.replace(twin.id.encode(), b""))
+    assert len(answers) == 1
+
+
+def test_a_session_change_and_a_node_change_both_change_the_answer(mind: Callable[..., Mind]) -> None:
+    """Predictions are cached under both versions."""
+    teacher, asker = mind(), mind()
+    teacher.teach("a", "b", "c")
+    asker.observe("a")
+    asker.observe("b")
+    for _ in range(3):
+        assert asker.get("predictions")["count"] == 1
+    teacher.teach("a", "b", "c")
+    assert asker.get("predictions")["predictions"][0]["frequency"] == 2
+    asker.post("config", {"max_predictions": 1})
+    teacher.teach("a", "b", "d")
+    assert asker.get("predictions")["count"] == 1
+    asker.observe("q")
+    assert asker.get("predictions")["predictions"][0]["extras"][-1] == ["q"]
+
+
+def test_emotives_of_a_pattern_are_fresh_too(mind: Callable[..., Mind]) -> None:
+    teacher, asker = mind(), mind()
+    asker.observe("a")
+    asker.observe("b")
+    for felt, mean in (({}, {}), ({"joy": 1.0}, {"joy": 1.0}), ({"joy": 3.0}, {"joy": 2.0})):
+        for symbol in "abc":
+            teacher.observe(symbol, emotives=felt if symbol == "c" else {})
+        teacher.learn()
+        for _ in range(MANY):
+            assert asker.get("predictions")["predictions"][0]["emotives"] == mean
+
+
+def test_the_shape_of_the_answer(mind: Callable[..., Mind]) -> None:
+    session = mind()
+    assert session.get("predictions") == {
+        "predictions": [],
+        "future_potentials": [],
+        "count": 0,
+        "session_id": session.id,
+        "processor_id": None,
+        "time": None,
+        "unique_id": None,
+    }
+
+
+def test_cognition_data_shows_the_predictions_of_the_last_observation(mind: Callable[..., Mind]) -> None:
+    """D06, D38: from the state as that observation left it, also after that state was learned."""
+    session = mind()
+    session.teach("a", "b", "c")
+    session.observe("a", emotives={"joy": 1, "calm": 2})
+    session.observe("b", emotives={"joy": 3})
+    cognition = session.get("cognition-data")
+    assert (cognition["session_id"], cognition["node_id"]) == (session.id, session.node)
+    data = cognition["cognition_data"]
+    predictions = data.pop("predictions")
+    assert predictions == session.get("predictions")["predictions"]
+    assert data == {
+        "emotives": {"joy": 3.0},
+        "symbols": ["a", "b"],
+        "command": "",
+        "metadata": {},
+        "path": [],
+        "strings": [],
+        "vectors": [],
+        "short_term_memory": [["a"], ["b"]],
+        "time": 5,
+    }
+    session.learn()
+    data = session.get("cognition-data")["cognition_data"]
+    assert (data["short_term_memory"], data["symbols"], data["time"]) == ([], [], 5)
+    assert [c["future"] for c in data["predictions"] if c["future"]] == [[["c"]]]
+    session.post("clear-stm")
+    data = session.get("cognition-data")["cognition_data"]
+    assert (data["predictions"], data["emotives"], data["time"]) == ([], {}, 0)
+
+
+def test_an_observation_that_predicts_nothing_leaves_cognition_without_predictions(mind: Callable[..., Mind]) -> None:
+    session = mind()
+    session.teach("a", "b", "c")
+    session.observe("a")
+    session.observe("b")
+    session.observe(emotives={"joy": 1})
+    assert session.get("cognition-data")["cognition_data"]["predictions"] == []
+    quiet = mind(config={"process_predictions": False})
+    quiet.observe("a")
+    quiet.observe("b")
+    assert quiet.get("cognition-data")["cognition_data"]["predictions"] == []
+    assert quiet.get("predictions")["count"] == 1
+
+
+def test_finalized_statistics_stay_while_the_node_learns_on(mind: Callable[..., Mind]) -> None:
+    """D24: entropies of patterns that existed then are those of that moment; of later patterns, of now."""
+    session = mind()
+    session.teach("a", "b", "c")
+    session.teach("a", "x", "y")
+    assert session.post("finalize-training")["patterns_processed"] == 2
+    session.observe("a")
+    session.observe("b")
+
+    def entropies() -> dict[str, float]:
+        predictions = session.get("predictions")["predictions"]
+        return {"".join(chain(*one["sequence"])): one["global_normalized_entropy"] for one in predictions}
+
+    before = entropies()
+    mind().teach("a", "b", "q", "r")
+    after = entropies()
+    assert {word: after[word] for word in before} == before
+    assert "abqr" in after
+    session.post("finalize-training")
+    assert entropies()["abc"] != before["abc"]
+
+
+def test_asking_again_is_answered_from_redis(mind: Callable[..., Mind]) -> None:
+    """Under both versions; and what Redis holds is checked like everything from there."""
+    teacher, session = mind(), mind()
+    teacher.teach("a", "b", "c")
+    session.observe("a")
+    session.observe("b")
+    first = session.get("predictions")
+    store = get_redis_connection("default")
+    [name] = list(store.scan_iter(f"kato:session:{session.id}:*:predictions:*"))
+    assert session.get("predictions") == first
+    store.set(name, b"garbage")
+    assert session.get("predictions") == first
+    teacher.teach("a", "b", "d")
+    assert session.get("predictions")["count"] == 2
+    assert len(list(store.scan_iter(f"kato:session:{session.id}:*:predictions:*"))) == 2

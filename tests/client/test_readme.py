@@ -1,0 +1,33 @@
+"""The examples of the client's README, run as written: every `# comment` after a print is what it prints."""
+
+import ast
+import contextlib
+import io
+import re
+
+from benchmarks.stack import WebServer
+from katoproject.configuration.environment import PROJECT_DIR
+
+README = PROJECT_DIR / "clients" / "python" / "README.md"
+
+
+def test_every_example_prints_what_it_says(server: WebServer) -> None:
+    text = README.read_text()
+    blocks = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    assert len(blocks) == 6
+    names: dict[str, object] = {}
+    for block in blocks:
+        promised = re.findall(r"print\(.*\)\s+# (.*)", block)
+        assert promised
+        printed = io.StringIO()
+        with contextlib.redirect_stdout(printed):
+            exec(compile(block.replace("http://127.0.0.1:8000", server.url), str(README), "exec"), names)
+        lines = [line for line in printed.getvalue().splitlines() if not line.startswith("Recovered(")]
+        assert [as_value(line) for line in lines] == [as_value(line) for line in promised]
+
+
+def as_value(text: str) -> object:
+    try:
+        return ast.literal_eval(text)
+    except (ValueError, SyntaxError):
+        return text

@@ -1,0 +1,330 @@
+"""`manage.py doctor`: each part down by itself, everything down, and the second program on the port."""
+
+import http.server
+import json
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+import psycopg
+import pytest
+import redis
+from django.conf import settings
+from django.db import connection
+
+from benchmarks.stack import free_port
+from katoproject.diagnosis.doctor import address, background, machine
+from katoproject.diagnosis.doctor.database import database as look_at_database
+from katoproject.diagnosis.doctor.findings import Finding, Verdict, examine, ok
+from tests.support.commands import command, process
+
+pytestmark = pytest.mark.usefixtures("same_database")
+
+ONE, OTHER = (f"kato-django/0.1.0 (instance {name}; host h; pid 1)" for name in ("abc", "def"))
+
+
+def by_check(findings: Iterator[Finding]) -> dict[str, Finding]:
+    return {finding.check: finding for finding in findings}
+
+
+# Who answers on the port ---------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def listening(
+    address: str, port: int, *, identity: str | None = None, shared: bool = False, exists: bool = True
+) -> Iterator[None]:
+    """A program that answers HTTP requests, as this service does where it has an identity."""
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            if identity:
+                self.send_header("X-Kato-Instance", identity)
+            self.send_header("Content-Type", "application/json")
+            self.end_headers()
+            self.wfile.write(json.dumps({"exists": exists}).encode())
+
+        def version_string(self) -> str:
+            return "stranger/1"
+
+        def log_message(self, format: str, *arguments: object) -> None: ...
+
+    class Server(http.server.ThreadingHTTPServer):
+        address_family = socket.AF_INET6 if ":" in address else socket.AF_INET
+        allow_reuse_port = shared
+
+    with Server((address, port), Handler) as listener:
+        thread = threading.Thread(target=listener.serve_forever, args=(0.02,))
+        thread.start()
+        try:
+            yield
+        finally:
+            listener.shutdown()
+            thread.join()
+
+
+@pytest.fixture
+def port(monkeypatch: pytest.MonkeyPatch) -> int:
+    """Where the service is expected in this test."""
+    number = free_port()
+    monkeypatch.setattr(settings.ENV, "port", number)
+    return number
+
+
+def the_port() -> list[Finding]:
+    return [finding for finding in address.address() if finding.check == "port"]
+
+
+def test_one_service_on_both_addresses_is_well(port: int) -> None:
+    with listening("127.0.0.1", port, identity=ONE), listening("::1", port, identity=ONE):
+        [finding] = the_port()
+    assert finding == ok("port", f"kato-django/0.1.0 (host h) on 127.0.0.1:{port} and [::1]:{port}")
+
+
+@pytest.mark.parametrize(("ours", "theirs"), [("127.0.0.1", "::1"), ("::1", "127.0.0.1")])
+def test_a_stranger_on_the_other_address_is_found(port: int, ours: str, theirs: str) -> None:
+    with listening(ours, port, identity=ONE), listening(theirs, port):
+        [finding] = the_port()
+    assert finding.verdict == Verdict.PROBLEM
+    where = f"[::1]:{port}" if theirs == "::1" else f"127.0.0.1:{port}"
+    assert finding.found.startswith(
+        f"stranger/1 (without KATO's identity) answers on {where}: clients that say localhost"
+    )
+    assert finding.fix is not None
+    assert "listening there: pid " in finding.fix
+
+
+def test_a_second_service_on_the_other_address_is_found(port: int) -> None:
+    with listening("127.0.0.1", port, identity=ONE), listening("::1", port, identity=OTHER):
+        [finding] = the_port()
+    assert finding.verdict == Verdict.PROBLEM
+    assert f"2 services share this port (127.0.0.1:{port}: abc; [::1]:{port}: def)" in finding.found
+
+
+def test_a_second_service_on_the_very_same_address_is_found(port: int) -> None:
+    with (
+        listening("127.0.0.1", port, identity=ONE, shared=True),
+        listening("127.0.0.1", port, identity=OTHER, shared=True),
+    ):
+        # The kernel divides connections at random: eight may all reach one of them, once in a hundred times.
+        found = [finding for _ in range(4) for finding in the_port()]
+    assert any(f"2 services share this port (127.0.0.1:{port}: abc, def)" in finding.found for finding in found)
+
+
+def test_something_that_speaks_no_http_is_found(port: int) -> None:
+    with (
+        listening("127.0.0.1", port, identity=ONE),
+        socket.create_server(("::1", port), family=socket.AF_INET6) as mute,
+    ):
+
+        def talk() -> None:
+            with mute.accept()[0] as caller:
+                caller.sendall(b"220 mail.example ESMTP\r\n")
+
+        thread = threading.Thread(target=talk)
+        thread.start()
+        [finding] = the_port()
+        thread.join()
+    assert finding.verdict == Verdict.PROBLEM
+    assert f"something takes connections on [::1]:{port}" in finding.found
+
+
+def test_a_silent_listener_costs_a_bounded_time(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(address, "PATIENCE", 0.1)
+    with listening("127.0.0.1", port, identity=ONE), socket.create_server(("::1", port), family=socket.AF_INET6):
+        [finding] = the_port()
+    assert f"something takes connections on [::1]:{port}" in finding.found
+
+
+def test_an_address_that_nobody_has_is_a_warning(port: int) -> None:
+    with listening("127.0.0.1", port, identity=ONE):
+        [finding] = the_port()
+    assert finding.verdict == Verdict.WARNING
+    assert "nobody on ::1: whoever takes that gets requests of clients that say localhost" in finding.found
+
+
+def test_nobody_at_all_is_a_problem(port: int) -> None:
+    [finding] = the_port()
+    assert finding.verdict == Verdict.PROBLEM
+    assert finding.found == f"nobody answers on 127.0.0.1:{port} and [::1]:{port}"
+
+
+@pytest.mark.parametrize(("knows_it", "verdict"), [(True, Verdict.OK), (False, Verdict.PROBLEM)])
+def test_a_service_on_another_database_is_found(
+    new_session: Callable[..., str], port: int, knows_it: bool, verdict: Verdict
+) -> None:
+    new_session()
+    with listening("127.0.0.1", port, identity=ONE, exists=knows_it), listening("::1", port, identity=ONE):
+        assert by_check(address.address())["same database"].verdict == verdict
+
+
+# What it stands on ---------------------------------------------------------------------------------------------------
+
+
+def test_a_database_as_it_should_be_is_well() -> None:
+    found = by_check(look_at_database())
+    assert list(found) == ["database", "durability", "connections", "clock", "migrations", "pgvector"]
+    assert {finding.verdict for finding in found.values()} == {Verdict.OK}
+    assert found["database"].found.startswith("PostgreSQL 18.")
+
+
+def test_a_setting_that_loses_what_was_acknowledged_is_found(database: psycopg.Connection) -> None:
+    database.execute("ALTER DATABASE kato SET synchronous_commit = off")
+    connection.close()
+    try:
+        finding = by_check(look_at_database())["durability"]
+    finally:
+        database.execute("ALTER DATABASE kato RESET synchronous_commit")
+        connection.close()
+    assert finding.verdict == Verdict.PROBLEM
+    assert "synchronous_commit off: after a power cut, what was acknowledged may be lost" in finding.found
+
+
+def test_a_migration_that_is_not_applied_is_found(database: psycopg.Connection) -> None:
+    last = ["memory_app", "0004_node_rebuilt"]
+    database.execute("DELETE FROM django_migrations WHERE app = %s AND name = %s", last)
+    database.execute("INSERT INTO django_migrations (app, name, applied) VALUES ('memory_app', '9999_later', now())")
+    try:
+        missing = by_check(look_at_database())["migrations"]
+        database.execute("INSERT INTO django_migrations (app, name, applied) VALUES (%s, %s, now())", last)
+        newer = by_check(look_at_database())["migrations"]
+    finally:
+        database.execute("DELETE FROM django_migrations WHERE name = '9999_later'")
+    assert (missing.verdict, missing.fix) == (Verdict.PROBLEM, "run `manage.py migrate`")
+    assert missing.found == "not applied: memory_app.0004_node_rebuilt"
+    assert newer.verdict == Verdict.WARNING
+    assert "newer version than this program (memory_app.9999_later)" in newer.found
+
+
+def test_clocks_that_differ_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    real = time.time
+    monkeypatch.setattr(time, "time", lambda: real() + 60)
+    found = by_check(look_at_database())["clock"]
+    assert found.verdict == Verdict.WARNING
+    assert found.found.startswith("this machine is 60.0 s ahead of PostgreSQL")
+    assert "60.0 s off" in by_check(background.redis())["redis clock"].found
+
+
+def test_a_disk_that_is_full_and_few_files_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert {one.verdict for one in (*machine.data_folder(), *machine.file_descriptors())} <= {
+        Verdict.OK,
+        Verdict.WARNING,
+    }
+    monkeypatch.setattr(machine, "LEAST_ROOM", 2**60)
+    monkeypatch.setattr(machine, "COMFORTABLE_FILES", 2**40)
+    assert [one.verdict for one in machine.data_folder()] == [Verdict.PROBLEM]
+    assert [one.verdict for one in machine.file_descriptors()] == [Verdict.WARNING]
+
+
+# Redis and what it carries -------------------------------------------------------------------------------------------
+
+
+def test_redis_as_it_should_be_is_well() -> None:
+    [finding] = background.redis()
+    assert finding.verdict == Verdict.OK
+    assert "volatile-lru" in finding.found
+
+
+@pytest.mark.parametrize(
+    ("policy", "limit", "verdict"),
+    [("allkeys-lru", "100mb", "problem"), ("noeviction", "100mb", "warning"), ("volatile-lru", "0", "warning")],
+)
+def test_a_redis_that_drops_or_refuses_background_work_is_found(policy: str, limit: str, verdict: str) -> None:
+    with redis.Redis.from_url(settings.REDIS_URL) as client:
+        before = client.config_get("maxmemory*")
+        client.config_set("maxmemory-policy", policy)
+        client.config_set("maxmemory", limit)
+        try:
+            [finding] = background.redis()
+        finally:
+            for name in ("maxmemory-policy", "maxmemory"):
+                client.config_set(name, before[name])
+    assert finding.verdict == verdict
+    assert policy in finding.found
+
+
+def test_nobody_who_works_in_the_background_is_a_problem() -> None:
+    [finding] = background.workers()
+    assert (finding.check, finding.verdict) == ("worker", Verdict.PROBLEM)
+
+
+def test_jobs_that_wait_or_failed_are_told(database: psycopg.Connection) -> None:
+    # What tests that are over have left, with nobody to work on it.
+    database.execute("DELETE FROM sessions_app_job WHERE state IN ('waiting', 'running')")
+    database.execute(
+        "INSERT INTO sessions_app_job (id, kind, node_id, parameters, total, created_at, waiting_since, due_at, "
+        "state, finished_at) VALUES ('doctor', 'train', 'n', '{}', 1, now(), now(), now() + interval '1 day', "
+        "'failed', now())"
+    )
+    try:
+        [failed] = background.jobs()
+        database.execute(
+            "UPDATE sessions_app_job SET state = 'waiting', waiting_since = now() - interval '5 minutes' "
+            "WHERE id = 'doctor'"
+        )
+        [waiting] = background.jobs()
+    finally:
+        database.execute("DELETE FROM sessions_app_job WHERE id = 'doctor'")
+    assert (failed.verdict, waiting.verdict) == (Verdict.WARNING, Verdict.WARNING)
+    assert "failed within a day" in failed.found
+    assert "the oldest for 300 s" in waiting.found
+
+
+# As a whole ----------------------------------------------------------------------------------------------------------
+
+
+def test_everything_down_is_told_in_a_bounded_time(tmp_path: Any) -> None:
+    nowhere = {"DATABASE_URL": f"postgresql://kato@/kato?host={tmp_path}", "REDIS_URL": f"unix://{tmp_path}/no.sock"}
+    told = process("doctor", "--json", PORT=str(free_port()), **nowhere)
+    assert told.status == 1
+    assert told.json["verdict"] == "problem"
+    verdicts = {one["check"]: one["verdict"] for one in told.json["findings"]}
+    assert {"database", "redis", "worker", "port"} <= {name for name, one in verdicts.items() if one == "problem"}
+    assert all(one["fix"] for one in told.json["findings"] if one["verdict"] != "ok")
+    assert told.err == "Error: 4 problems\n"
+
+
+def test_everything_that_hangs_is_told_in_a_bounded_time() -> None:
+    with ExitStack() as silence:
+        database, redis, web = (silence.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(3))
+        ports = [one.getsockname()[1] for one in (database, redis, web)]
+        told = process(
+            "doctor",
+            DATABASE_URL=f"postgresql://kato@127.0.0.1:{ports[0]}/kato",
+            REDIS_URL=f"redis://127.0.0.1:{ports[1]}/0",
+            PORT=str(ports[2]),
+        )
+    assert told.status == 1
+    for check in ("database", "redis", "worker", "port"):
+        assert f"\nproblem  {check} " in told.out
+    assert "ok       data folder" in told.out
+    assert f"something takes connections on 127.0.0.1:{ports[2]}" in told.out
+
+
+def test_an_examination_that_hangs_or_fails_keeps_no_other_from_its_end() -> None:
+    hang = threading.Event()
+
+    def hangs() -> Iterator[Finding]:
+        yield ok("first", "done")
+        hang.wait(60)
+
+    def fails() -> list[Finding]:
+        raise KeyError("x")
+
+    found = list(examine({"hangs": hangs, "fails": fails, "works": lambda: [ok("works", "well")]}, patience=0.2))
+    hang.set()
+    assert [(one.check, one.verdict) for one in found] == [
+        ("first", "ok"),
+        ("hangs", "problem"),
+        ("fails", "problem"),
+        ("works", "ok"),
+    ]
+    assert found[2].found == "this examination itself failed: KeyError: 'x'"
+
+
+def test_it_has_no_other_arguments() -> None:
+    assert command("doctor", "all").status == 2

@@ -1,0 +1,498 @@
+"""`manage.py session …`: what clients do over HTTP, from the command line; and sessions as files, and back."""
+
+import json
+import re
+import signal
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import httpx
+import psycopg
+import pytest
+from django.db import connection
+from pytest_django import DjangoDbBlocker
+
+from engine.stm import STM_LIMIT
+from katoproject.configuration.environment import PROJECT_DIR
+from sessions_app import operations
+from sessions_app.files import session_files
+from tests.support.commands import Told, command, process, start_process
+from tests.support.listeners import listening
+from tests.support.minds import Mind
+from tests.support.races import at_once
+
+pytestmark = pytest.mark.usefixtures("same_database")
+
+NewSession = Callable[..., str]
+HEAD: dict[str, Any] = {"kato": "sessions", "version": 1}
+
+
+@pytest.fixture
+def node() -> str:
+    return f"node-{uuid4().hex}"
+
+
+@pytest.fixture
+def import_lines(tmp_path: Path) -> Callable[..., Told]:
+    """Imports lines, objects or text, of which the last says how many sessions there are."""
+
+    def run(*lines: Any, options: tuple[str, ...] = ()) -> Told:
+        file = tmp_path / "sessions"
+        given = [HEAD, *lines, {"end": True, "sessions": len(lines)}]
+        file.write_text("".join(f"{one if isinstance(one, str) else json.dumps(one)}\n" for one in given))
+        return command("session", "import", str(file), *options)
+
+    return run
+
+
+def line(session_id: str, **parts: Any) -> dict[str, Any]:
+    return {"session_id": session_id, "node_id": "restored", "ttl_seconds": 600, **parts}
+
+
+# Looking -------------------------------------------------------------------------------------------------------------
+
+
+def test_sessions_are_listed_page_after_page(new_session: NewSession, node: str) -> None:
+    ids = [new_session(node_id=node) for _ in range(5)]
+    found: list[str] = []
+    after: tuple[str, ...] = ()
+    for _ in range(3):
+        told = command("session", "list", "--node", node, "--limit", "2", "--json", *after)
+        found += [one["session_id"] for one in told.lines]
+        after = ("--after", told.lines[-1]["place"])
+        if len(found) < 5:
+            assert told.err == f"There are more: --after {told.lines[-1]['place']}\n"
+    assert found == ids[::-1]
+    assert told.err == ""
+
+
+def test_a_list_tells_those_that_live_from_those_that_do_not(new_session: NewSession, node: str) -> None:
+    living, expired = new_session(node_id=node), new_session(node_id=node)
+    # Far from being deleted: the upkeep of other tests takes those that expired first.
+    operations.expire(session_id=expired)
+    listed = {
+        state: [one["session_id"] for one in command("session", "list", "--node", node, "--json", *state).lines]
+        for state in ((), ("--state", "active"), ("--state", "expired"))
+    }
+    assert listed[("--state", "active")] == [living]
+    assert listed[("--state", "expired")] in ([expired], [])
+    assert living in listed[()]
+
+
+def test_a_list_for_people_says_the_same(new_session: NewSession, node: str) -> None:
+    session_id = new_session(node_id=node, ttl_seconds=7200)
+    header, _, row = command("session", "list", "--node", node).out.splitlines()
+    assert header.split() == ["session", "node", "state", "created", "left", "events", "observations"]
+    assert row.split()[:3] == [session_id, node, "active"]
+    assert row.split()[-2:] == ["0", "0"]
+
+
+def test_there_is_nothing_to_list_of_an_unknown_node(node: str) -> None:
+    assert command("session", "list", "--node", node, "--json") == Told(0, "", "")
+
+
+def test_whoever_has_seen_enough_of_a_list_may_go(new_session: NewSession, node: str) -> None:
+    for _ in range(3):
+        new_session(node_id=node, metadata={"long": "x" * 100_000})
+    running = start_process("session", "export", "--node", node)
+    assert running.stdout is not None
+    assert running.stdout.readline() == '{"kato":"sessions","version":1}\n'
+    running.stdout.close()
+    assert running.wait(60) == 141
+    assert running.stderr is not None
+    assert running.stderr.read() == ""
+    running.stderr.close()
+
+
+def test_nothing_in_a_session_confuses_a_terminal(new_session: NewSession) -> None:
+    name = f"\x1b[31m[bold]red\n{uuid4().hex}"
+    new_session(node_id=name)
+    told = command("session", "list", "--node", name)
+    assert "\\x1b[31m[bold]red\\n" in told.out
+    assert len(told.out.splitlines()) == 3
+
+
+def test_a_session_is_shown_with_all_it_holds(client: httpx.Client, new_session: NewSession) -> None:
+    session_id = new_session(metadata={"by": "me"})
+    client.post(f"/sessions/{session_id}/observe", json={"strings": ["b", "a"], "emotives": {"joy": 1}})
+    shown = command("session", "show", session_id, "--json").json
+    assert shown["stm"] == [["a", "b"]]
+    assert shown["percept"]["emotives"] == {"joy": 1.0}
+    assert (shown["metadata"], shown["state"]) == ({"by": "me"}, "active")
+    assert '[["a","b"]]' in command("session", "show", session_id).out
+
+
+def test_a_session_that_is_not_there_is_named() -> None:
+    assert command("session", "show", "nobody") == Told(1, "", "Error: Session nobody not found or expired\n")
+
+
+# Doing what clients do -----------------------------------------------------------------------------------------------
+
+
+def test_a_created_session_is_one_as_clients_create(client: httpx.Client, node: str) -> None:
+    arguments = ("--node", node, "--ttl", "600", "--config", '{"recall_threshold": 0.4}', "--metadata", '{"n": 1}')
+    with listening(str(client.base_url)) as listener:
+        session_id = command("session", "create", *arguments).out.strip()
+        assert listener.next()["data"]["session_id"] == session_id
+    answer = client.get(f"/sessions/{session_id}").json()
+    assert answer["node_id"] == node
+    assert answer["metadata"] == {"n": 1}
+    assert answer["session_config"]["recall_threshold"] == 0.4
+    as_json = command("session", "create", *arguments, "--json").json
+    assert {**as_json, "session_id": "", "created_at": "", "expires_at": "", "ttl_seconds": 0} == {
+        **answer,
+        "session_id": "",
+        "created_at": "",
+        "expires_at": "",
+        "ttl_seconds": 0,
+    }
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        ((), "the following arguments are required: --node"),
+        (("--node", "n", "--ttl", "0"), "ttl_seconds: Input should be greater than or equal to 1"),
+        (("--node", "n", "--config", "[]"), "argument --config: not a JSON object"),
+        (("--node", "n", "--config", "{"), "argument --config: not JSON: EOF while parsing"),
+        (("--node", "n", "--config", '{"persistence": 0}'), "config.persistence: Must be an integer between 1 and 100"),
+        (("--node", "n", "--metadata", r'{"a": "\u0000"}'), "metadata.a: Input should not contain the character"),
+        (("--node", "n" * 513), "argument --node: String should have at most 512 characters"),
+        (("--node", "\udce4"), "argument --node: it is not UTF-8"),
+    ],
+)
+def test_wrong_arguments_are_named(arguments: tuple[str, ...], reason: str) -> None:
+    told = command("session", "create", *arguments)
+    assert (told.status, told.out) == (2, "")
+    assert reason in told.err
+    assert "Traceback" not in told.err
+
+
+def test_observations_are_seen_by_everybody(client: httpx.Client, new_session: NewSession) -> None:
+    session_id = new_session()
+    told = command("session", "observe", session_id, "kettle", "boil", "--emotive", "joy=0.5")
+    assert told.out == "1 observed, 1 event in the STM, 0 patterns learned\n"
+    assert client.get(f"/sessions/{session_id}/stm").json()["stm"] == [["boil", "kettle"]]
+    assert client.get(f"/sessions/{session_id}/percept-data").json()["percept_data"]["emotives"] == {"joy": 0.5}
+
+
+def test_a_file_of_observations_is_observed_and_learned(mind: Callable[..., Mind]) -> None:
+    session = mind()
+    lines = b'["b", "a"]\n{"strings": ["c"], "metadata": {"by": "me"}}\n' * 120
+    told = command("session", "observe", session.id, "--file", "-", "--learn", "--json", stdin=lines).json
+    assert (told["observations"], told["patterns_learned"]) == (240, 1)
+    pattern = session.pattern(told["final_learned_pattern"])
+    assert pattern["pattern_data"] == [["a", "b"], ["c"]] * 120
+    assert pattern["metadata"] == {"by": ["me"]}
+
+
+@pytest.mark.parametrize(
+    ("wrong", "problem"),
+    [
+        (b"{", "line 2: EOF while parsing"),
+        (b'["a", 1]', "line 2: symbols.1: Input should be a valid string"),
+        (b'{"strings": "a"}', "line 2: observation.strings: Input should be a valid list"),
+        (b'["\\u0000"]', "line 2: observation.0: Input should not contain the character U+0000"),
+        (b'{"vectors": [[1, 2], [1, 2, 3]]}', "line 2: Vector dimension mismatch: expected 2, got 3"),
+    ],
+)
+def test_a_wrong_line_of_observations_changes_nothing(
+    client: httpx.Client, new_session: NewSession, wrong: bytes, problem: str
+) -> None:
+    session_id = new_session()
+    told = command("session", "observe", session_id, "--file", "-", stdin=b'["a"]\n' + wrong + b"\n")
+    assert told.status == 1
+    assert told.err.startswith(f"Error: {problem}")
+    assert client.get(f"/sessions/{session_id}/stm").json()["stm"] == []
+
+
+def test_an_observation_needs_something_to_observe(new_session: NewSession) -> None:
+    told = command("session", "observe", new_session())
+    assert told.status == 2
+    assert "Say what to observe" in told.err
+
+
+@pytest.mark.parametrize("name", ["delete", "expire"])
+def test_sessions_are_ended_and_those_that_are_not_there_are_named(
+    client: httpx.Client, new_session: NewSession, name: str
+) -> None:
+    ids = [new_session() for _ in range(2)]
+    told = command("session", name, ids[0], "nobody", ids[1], "--json")
+    assert [one["status"] for one in told.lines] == [f"{name}d", "not found", f"{name}d"]
+    assert (told.status, told.err) == (1, "Error: Not found or expired: nobody\n")
+    assert {client.get(f"/sessions/{one}").status_code for one in ids} == {404}
+
+
+# Files ---------------------------------------------------------------------------------------------------------------
+
+
+def answers(client: httpx.Client, session_id: str) -> dict[str, Any]:
+    """What clients are told of a session, but for the time it has left."""
+    told = {
+        path: client.get(f"/sessions/{session_id}{path}").json()
+        for path in ("", "/stm", "/percept-data", "/cognition-data", "/config", "/predictions")
+    }
+    return {**told, "": {**told[""], "expires_at": None, "ttl_seconds": None}}
+
+
+def eventful(mind: Callable[..., Mind], **config: Any) -> Mind:
+    """A session of which every part holds something."""
+    session = mind(ttl_seconds=5000, metadata={"z": 1e20, "a": [1.0, {"b": None}]}, config=config)
+    session.observe("x", vectors=[[1.5, 2.0]], emotives={"joy": 0.1, "fear": -1}, metadata={"by": "me", "n": 1.0})
+    session.observe("z", "y", emotives={"joy": 0.7})
+    session.observe("q", "p", metadata={"by": ["you", 1e20]}, vectors=[[0.1, -3e-7]])
+    return session
+
+
+@pytest.mark.parametrize(
+    "config",
+    [{}, {"sort_symbols": False, "use_token_matching": False}, {"max_pattern_length": 3, "stm_mode": "ROLLING"},
+     {"max_pattern_length": 2}, {"process_predictions": False}],
+    ids=["plain", "unsorted", "rolling", "learned", "without predictions"],
+)  # fmt: skip
+def test_a_session_that_was_deleted_comes_back_from_its_file(
+    client: httpx.Client, mind: Callable[..., Mind], tmp_path: Path, config: dict[str, Any]
+) -> None:
+    session = eventful(mind, **config)
+    before, file = answers(client, session.id), tmp_path / "session.ndjson"
+    assert command("session", "export", session.id, "--output", str(file)).status == 0
+    operations.delete(session_id=session.id)
+    assert command("session", "import", str(file)) == Told(0, "1 session imported\n", "")
+    assert answers(client, session.id) == before
+    # What waits to be learned is there as well: the same is learned as would have been.
+    [_, again, _] = command("session", "export", session.id).lines
+    assert again == json.loads(file.read_text().splitlines()[1])
+    learned = session.observe("and", "more")["auto_learned_pattern"] or session.learn()
+    assert learned.startswith("PTRN|")
+
+
+def test_the_documented_file_can_be_imported(client: httpx.Client) -> None:
+    text = (PROJECT_DIR / "docs" / "migrating.md").read_text().partition("## Sessions")[2]
+    block = re.search(r"```json\n(.*?)```", text, re.DOTALL)
+    assert block is not None
+    assert command("session", "import", "-", stdin=block[1].encode()) == Told(0, "1 session imported\n", "")
+    documented = json.loads(block[1].splitlines()[1])
+    assert client.get("/sessions/session-42/percept-data").json()["percept_data"] == documented["percept"]
+    assert command("session", "export", "session-42").lines[1] == documented
+    operations.delete(session_id="session-42")
+
+
+def test_an_extension_is_kept(client: httpx.Client, new_session: NewSession, tmp_path: Path) -> None:
+    session_id, file = new_session(ttl_seconds=60), tmp_path / "session.ndjson"
+    client.post(f"/sessions/{session_id}/extend", params={"ttl_seconds": 5000})
+    before = client.get(f"/sessions/{session_id}").json()["expires_at"]
+    command("session", "export", session_id, "--output", str(file))
+    operations.delete(session_id=session_id)
+    command("session", "import", str(file))
+    assert client.get(f"/sessions/{session_id}").json()["expires_at"] == before
+
+
+def test_all_of_a_node_are_exported_and_told_to_listeners_when_they_come_back(
+    client: httpx.Client, new_session: NewSession, node: str, tmp_path: Path
+) -> None:
+    ids = [new_session(node_id=node) for _ in range(120)]
+    expired = new_session(node_id=node)
+    operations.expire(session_id=expired)
+    told = command("session", "export", "--node", node)
+    assert [one["session_id"] for one in told.lines[1:-1]] == ids
+    assert (told.lines[-1], told.err) == ({"end": True, "sessions": 120}, "120 sessions exported\n")
+    command("session", "delete", *ids)
+    with listening(str(client.base_url)) as listener:
+        assert command("session", "import", "-", "--json", stdin=told.out.encode()).json == {
+            "imported": 120, "living": 0, "expired": 0
+        }  # fmt: skip
+        created = {listener.next()["data"]["session_id"] for _ in range(120)}
+    assert created == set(ids)
+
+
+def test_a_session_that_lives_is_never_overwritten(
+    client: httpx.Client, new_session: NewSession, import_lines: Callable[..., Told]
+) -> None:
+    session_id, other = new_session(metadata={"mine": 1}), f"session-{uuid4().hex}"
+    lines = (line(session_id, stm=[["evil"]]), line(other, stm=[["good"]]), line(other, stm=[["second"]]))
+    before = answers(client, session_id)
+    told = import_lines(*lines, options=("--json",))
+    assert told.status == 1
+    assert told.lines == [
+        {"session_id": session_id, "imported": False, "reason": "it lives here already"},
+        {"session_id": other, "imported": False, "reason": "it lives here already"},
+        {"imported": 1, "living": 2, "expired": 0},
+    ]
+    assert answers(client, session_id) == before
+    assert client.get(f"/sessions/{other}/stm").json()["stm"] == [["good"]]
+
+
+def test_two_who_bring_back_the_same_sessions_bring_each_back_once(
+    client: httpx.Client, node: str, django_db_blocker: DjangoDbBlocker
+) -> None:
+    ids = [f"session-{uuid4().hex}" for _ in range(50)]
+    # Each in an order of its own.
+    orders = [ids, ids[::-1], ids]
+
+    def bring_back(order: list[str]) -> list[operations.Restored]:
+        lines = [json.dumps(line(one, node_id=node, stm=[["a"], ["b"]])).encode() for one in order]
+        try:
+            return list(session_files.add(lines=lines, renew=False))
+        finally:
+            connection.close()  # this thread's
+
+    results = at_once([partial(bring_back, order) for order in orders])
+    restored = [one for result in results for batch in result for one in batch.restored]
+    assert sorted(restored) == sorted(ids)
+    for session_id in ids[:5]:
+        assert client.get(f"/sessions/{session_id}/stm").json()["stm"] == [["a"], ["b"]]
+
+
+def test_whose_time_has_run_out_comes_back_only_on_demand(
+    client: httpx.Client, new_session: NewSession, import_lines: Callable[..., Told]
+) -> None:
+    session_id = new_session(ttl_seconds=600)
+    [_, exported, _] = command("session", "export", session_id).lines
+    operations.expire(session_id=session_id)  # its row may or may not be deleted by now
+    gone = {**exported, "expires_at": "2020-01-01T00:00:00Z"}
+    told = import_lines(gone)
+    assert (told.status, told.out) == (1, "0 sessions imported\n")
+    assert f"1 because their time has run out (--renew revives those): {session_id}" in told.err
+    assert import_lines(gone, options=("--renew",)).status == 0
+    answer = client.get(f"/sessions/{session_id}").json()
+    assert answer["created_at"] == exported["created_at"].replace("Z", "").ljust(26, "0") + "Z"
+    assert 590 <= answer["ttl_seconds"] <= 600
+
+
+def test_listeners_hear_of_each_life_in_order(client: httpx.Client, import_lines: Callable[..., Told]) -> None:
+    session_id = f"session-{uuid4().hex}"
+    with listening(str(client.base_url)) as listener:
+        for _ in range(3):
+            assert import_lines(line(session_id)).status == 0
+            operations.expire(session_id=session_id)
+        told = [listener.next() for _ in range(5)]
+    assert {one["data"]["session_id"] for one in told} == {session_id}
+    assert [one["event_type"] for one in told] == [
+        "session.created", "session.destroyed", "session.created", "session.destroyed", "session.created"
+    ]  # fmt: skip
+
+
+def test_an_import_that_is_interrupted_goes_on_when_it_is_repeated(
+    import_lines: Callable[..., Told], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lines = [line(f"session-{uuid4().hex}") for _ in range(5)]
+    calls = iter([True, True, False])
+
+    def until_ctrl_c(*, sessions: list[operations.SavedSession]) -> operations.Restored:
+        if not next(calls):
+            raise KeyboardInterrupt
+        return restore(sessions=sessions)
+
+    restore = operations.restore
+    monkeypatch.setattr(session_files, "BATCH", 2)
+    with monkeypatch.context() as trouble:
+        trouble.setattr(operations, "restore", until_ctrl_c)
+        told = import_lines(*lines)
+    assert (told.status, told.out) == (130, "")
+    assert told.err == "Interrupted: 4 sessions imported; the same again goes on\n"
+    again = import_lines(*lines, options=("--json",))
+    assert again.lines[-1] == {"imported": 1, "living": 4, "expired": 0}
+
+
+@pytest.mark.parametrize(
+    ("wrong", "problem"),
+    [
+        ("{", "EOF while parsing"),
+        ("[]", "Input should be a valid dictionary"),
+        ({"strings": ["a"]}, "a line is a JSON object with one of kato, node_id, error, end"),
+        (line(""), "session_id: String should have at least 1 character"),
+        (line("s", ttl_seconds=0), "ttl_seconds: Input should be greater than or equal to 1"),
+        (line("s", ttl_seconds="5"), "ttl_seconds: Input should be a valid integer"),
+        (line("s", node_id="n" * 513), "node_id: String should have at most 512 characters"),
+        (line("s", stm=[[]]), "stm.0: List should have at least 1 item"),
+        (line("s", stm=[["a"]] * (STM_LIMIT + 1)), "stm: List should have at most 1000 items"),
+        (line("s", stm=[["\0"]]), "stm.0.0: Input should not contain the character U+0000"),
+        (line("s", config={"persistence": 0}), "config.persistence: Must be an integer between 1 and 100"),
+        (line("s", stm=[["a"]], percept_stm=[["b"]]), "percept_stm must end as what the session holds"),
+        (line("s", created_at="2020-01-01T00:00:00"), "created_at: Input should have timezone info"),
+        (line("s", waiting_vectors=[[1e39]]), "waiting_vectors.0.0: Input should be less than or equal to 3402823466"),
+        (line("s", metadata="x"), "metadata: Input should be a valid dictionary"),
+        (line("s", time=3), "percept must be there where time counts observations, and only there"),
+        (line("s", stm=[["a"]], percept={}), "percept must be there where time counts observations, and only there"),
+        ({"end": True, "sessions": 7}, "7 sessions were exported, here are 1"),
+    ],
+)  # fmt: skip
+def test_a_wrong_line_is_named_and_nothing_is_imported(
+    client: httpx.Client, import_lines: Callable[..., Told], wrong: Any, problem: str
+) -> None:
+    first = f"session-{uuid4().hex}"
+    told = import_lines(line(first), wrong)
+    assert told.status == 1
+    assert told.err.startswith(f"Error: line 3: {problem}")
+    assert told.err.endswith("Nothing was imported\n")
+    assert client.get(f"/sessions/{first}").status_code == 404
+
+
+def test_a_file_that_was_cut_short_needs_to_be_wanted(client: httpx.Client, tmp_path: Path) -> None:
+    session_id, file = f"session-{uuid4().hex}", tmp_path / "sessions"
+    file.write_text(f"{json.dumps(line(session_id, stm=[['a']]))}\n")
+    told = command("session", "import", str(file))
+    assert told.err == "Error: The file has no last line, so its export was cut short; --partial imports it\n"
+    assert command("session", "import", str(file), "--partial").status == 0
+    assert client.get(f"/sessions/{session_id}/stm").json()["stm"] == [["a"]]
+
+
+def test_an_export_that_is_interrupted_says_how_far_it_came(new_session: NewSession, node: str) -> None:
+    for _ in range(8):
+        new_session(node_id=node, metadata={"long": "x" * 100_000})
+    running = start_process("session", "export", "--node", node)
+    assert running.stdout is not None
+    running.stdout.readline()
+    running.stdout.read(1000)  # it is at work now, and stands still as nobody reads on
+    running.send_signal(signal.SIGINT)
+    out, err = running.communicate(timeout=60)
+    assert running.returncode == 130
+    assert err.startswith("Interrupted: ")
+    assert err.endswith("sessions written, the last line is missing\n")
+    assert '"end"' not in out
+
+
+def test_an_export_overwrites_nothing(new_session: NewSession, tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.write_text("mine")
+    told = command("session", "export", new_session(), "--output", str(file))
+    assert (told.status, told.err) == (1, f"Error: {file} is there already; nothing was exported\n")
+    assert file.read_text() == "mine"
+
+
+@pytest.mark.parametrize("arguments", [(), ("--all", "--node", "n"), ("s", "--all")])
+def test_an_export_is_of_one_kind_of_sessions(arguments: tuple[str, ...]) -> None:
+    told = command("session", "export", *arguments)
+    assert (told.status, told.out) == (2, "")
+    assert "Say which sessions" in told.err
+
+
+# Where nothing runs --------------------------------------------------------------------------------------------------
+
+
+def test_it_says_what_to_do_where_no_service_runs(folder: Path) -> None:
+    told = process("session", "list", KATO_DATA_DIR=str(folder), DATABASE_URL="")
+    assert (told.status, told.out) == (1, "")
+    [message] = told.err.splitlines()
+    assert message.startswith("Error: PostgreSQL does not answer (")
+    assert "Start the service (`make run`), or set DATABASE_URL or KATO_DATA_DIR (now " in message
+
+
+def test_an_empty_database_is_told_from_one_without_tables(database: psycopg.Connection) -> None:
+    database.execute("CREATE DATABASE nothing_yet")
+    info = database.info
+    url = f"postgresql://{info.user}@/nothing_yet?host={info.host}&port={info.port}"
+    try:
+        without_tables = process("session", "list", DATABASE_URL=url)
+        process("migrate", "--verbosity=0", DATABASE_URL=url)
+        empty = process("node", "list", "--json", DATABASE_URL=url)
+        export = process("session", "export", "--all", DATABASE_URL=url)
+    finally:
+        database.execute("DROP DATABASE nothing_yet WITH (FORCE)")
+    assert (without_tables.status, without_tables.out) == (1, "")
+    assert without_tables.err.endswith("does not exist): run `manage.py migrate`\n")
+    assert empty == Told(0, "", "")
+    assert export.lines == [HEAD, {"end": True, "sessions": 0}]

@@ -1,0 +1,170 @@
+"""The console in a real browser, as an operator works with it: Chromium, light and dark, on a desk and on a phone.
+
+What a page says is tested without a browser (test_admin.py); here is what needs one: scripts, charts, layout.
+"""
+
+import json
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Literal
+from uuid import uuid4
+
+import httpx
+import pytest
+from django.contrib.auth.models import Group, User
+from django.db import connection
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+from pytest_django.plugin import DjangoDbBlocker
+
+from benchmarks.stack import WebServer
+from tests.support.minds import Mind
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+Scheme = Literal["light", "dark"]
+
+PATIENCE = 20_000  # milliseconds
+
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="No Chromium on this machine: apt-get install chromium")
+
+
+@pytest.fixture(scope="module")
+def operator(server: WebServer, django_db_blocker: DjangoDbBlocker) -> str:
+    """The name of one, which is the password, too."""
+    name = f"operator-{uuid4().hex[:8]}"
+    with django_db_blocker.unblock():
+        User.objects.create_user(name, password=name, is_staff=True).groups.add(Group.objects.get(name="operator"))
+        connection.close()
+    return name
+
+
+@pytest.fixture(scope="module")
+def chromium(operator: str) -> Iterator[Browser]:
+    """After the operator: beside Playwright's event loop, Django refuses to ask the database in this thread."""
+    with sync_playwright() as playwright:
+        # Root has no sandbox; /dev/shm is small in containers.
+        arguments = ["--no-sandbox", "--disable-dev-shm-usage"]
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=arguments)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def console(server: WebServer, chromium: Browser, operator: str) -> Iterator[Callable[..., Page]]:
+    """Opens a window, logged in. Whatever a page fetches elsewhere, does not find or complains of, fails the test."""
+    complaints: list[str] = []
+    contexts = []
+
+    def open_window(width: int = 1440, scheme: Scheme = "light") -> Page:
+        context = chromium.new_context(
+            base_url=server.url, viewport={"width": width, "height": 900}, color_scheme=scheme
+        )
+        context.set_default_timeout(PATIENCE)
+        contexts.append(context)
+        page = context.new_page()
+        page.on("console", lambda said: complaints.append(said.text) if said.type in ("error", "warning") else None)
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on("response", lambda got: complaints.append(f"{got.status} {got.url}") if got.status >= 400 else None)
+        page.on("request", lambda sent: None if sent.url.startswith(server.url) else complaints.append(sent.url))
+        page.goto("/admin/")
+        page.get_by_label("Username").fill(operator)
+        page.get_by_label("Password").fill(operator)
+        page.get_by_role("button", name="Log in").click()
+        expect(page).to_have_url(f"{server.url}/admin/")
+        return page
+
+    yield open_window
+    for context in contexts:
+        context.close()
+    assert complaints == []
+
+
+def test_an_operator_finds_a_session_sees_what_it_predicts_and_ends_it(
+    console: Callable[..., Page], mind: Callable[..., Mind], client: httpx.Client
+) -> None:
+    mind().teach("w", "k", "ct", "m")
+    asking = mind()
+    for event in ("k", "tp"):
+        asking.observe(*event)
+    page = console()
+    page.locator("#nav-sidebar").get_by_text("Sessions", exact=True).click()
+    page.keyboard.press("/")
+    page.keyboard.type(asking.id[:30])
+    page.keyboard.press("Enter")
+    page.get_by_role("link", name=asking.id).click()
+    timeline = page.locator(".prediction .events")
+    expect(timeline.locator(".match")).to_have_text(["k", "t"])
+    expect(timeline.locator(".missing")).to_have_text(["c"])
+    expect(page.locator(".prediction .extra")).to_have_text(["p"])
+    page.get_by_role("link", name="Expire now").click()
+    expect(page.get_by_text("This cannot be undone")).to_be_visible()
+    page.get_by_role("button", name="Expire now").click()
+    expect(page.get_by_text(f"Expired: {asking.id}")).to_be_visible()
+    assert client.get(f"/sessions/{asking.id}").status_code == 404
+
+
+def test_ticked_sessions_are_extended_together_and_exported(
+    console: Callable[..., Page], new_session: Callable[..., str], client: httpx.Client, tmp_path: Path
+) -> None:
+    node = f"ticked-{uuid4().hex}"
+    ids = [new_session(node_id=node) for _ in range(3)]
+    page = console()
+    page.goto(f"/admin/sessions_app/session/?node={node}")
+    for session_id in ids[:2]:
+        page.locator(f"input.action-select[value='{session_id}']").check()
+    page.get_by_label("Select action to run").select_option("extend")
+    page.get_by_role("button", name="Run").click()
+    page.get_by_label("Seconds from now").fill("90000")
+    page.get_by_role("button", name="Extend").click()
+    expect(page.get_by_text("Extended: 2 of 2")).to_be_visible()
+    lives = [client.get(f"/sessions/{one}").json()["ttl_seconds"] > 80_000 for one in ids]
+    assert lives == [True, True, False]
+    page.goto(f"/admin/sessions_app/session/{ids[0]}/change/")
+    with page.expect_download() as download:
+        page.get_by_role("link", name="Export").click()
+    file = tmp_path / "session.json"
+    download.value.save_as(file)
+    assert json.loads(file.read_text())["node_id"] == node
+
+
+def test_the_first_page_draws_its_charts_in_the_theme_that_is_chosen(console: Callable[..., Page]) -> None:
+    page = console()
+    expect(page.locator(".parts .up")).to_have_count(3)
+    drawn = (
+        "[...document.querySelectorAll('canvas')].map(one => one.toDataURL().length > 1000 && one.clientHeight > 100)"
+    )
+    page.wait_for_function(f"{drawn}.every(Boolean)")
+    assert page.evaluate(drawn) == [True] * 6
+    for theme in ("light", "dark"):
+        page.keyboard.press("Control+e")
+        expect(page.locator("html")).to_have_class(theme)
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(1440, "dark"), (390, "light")])
+def test_pages_fit_desk_and_phone(
+    width: int, scheme: Scheme, console: Callable[..., Page], mind: Callable[..., Mind]
+) -> None:
+    """Nothing is wider than the window, however long a symbol is."""
+    teacher = mind()
+    long = "x" * 300
+    teacher.post("observe-sequence", {"observations": [{"strings": [long]}, {"strings": ["a"]}], "learn_at_end": True})
+    asking = mind()
+    asking.observe(long)
+    asking.observe("a")
+    page = console(width, scheme)
+    for path in (
+        "/admin/",
+        "/admin/sessions_app/session/",
+        f"/admin/sessions_app/session/{asking.id}/change/",
+        f"/admin/sessions_app/session/act/extend/?id={asking.id}",
+        "/admin/memory_app/node/",
+        "/admin/sessions_app/job/",
+    ):
+        page.goto(path)
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), path
+    page.goto(f"/admin/sessions_app/session/{asking.id}/change/")
+    expect(page.locator(".prediction").first).to_be_visible()
+    page.locator(".prediction a").first.click()
+    expect(page.get_by_role("heading", name="Pattern of")).to_be_visible()
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    assert (page.locator("html").get_attribute("class") == "dark") is (scheme == "dark")

@@ -1,0 +1,305 @@
+"""`manage.py up` as an operator meets it: a real start, real signals, kill -9 wherever it may hit."""
+
+import http.client
+import http.server
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import httpx
+import psutil
+import psycopg
+import pytest
+
+from benchmarks.stack import START_LIMIT, eventually, free_port, manage
+from katoproject.configuration.environment import PROJECT_DIR
+from katoproject.configuration.locations import postgres_url
+from katoproject.launcher import orphans
+from tests.support import commands
+from tests.support.listeners import listening
+
+STOP_LIMIT = 10.0
+
+
+pytestmark = pytest.mark.long
+
+
+class Service:
+    """One data folder and port, and the `manage.py up` that runs on it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.data = folder / "data"
+        self.port = free_port()
+        self._log = folder / "up.log"
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def process(self) -> subprocess.Popen[bytes]:
+        assert self._process is not None
+        return self._process
+
+    @property
+    def is_running(self) -> bool:
+        return self._process is not None and self._process.poll() is None
+
+    @property
+    def output(self) -> str:
+        """What the latest start has printed so far."""
+        return self._log.read_text(errors="replace")
+
+    def launch(self, **environment: str) -> None:
+        with self._log.open("wb") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, "manage.py", "up"],
+                cwd=PROJECT_DIR,
+                env=self.environment(**environment),
+                stdout=log,
+                stderr=subprocess.STDOUT,
+            )
+
+    def environment(self, **changes: str) -> dict[str, str]:
+        kept = {name: value for name, value in os.environ.items() if name not in ("DATABASE_URL", "REDIS_URL")}
+        return {**kept, "KATO_DATA_DIR": str(self.data), "PORT": str(self.port), **changes}
+
+    def start(self) -> None:
+        self.launch()
+        eventually(lambda: "KATO is up" in self.output or not self.is_running, "start", seconds=START_LIMIT)
+        assert self.is_running, self.output
+
+    def refused(self, **environment: str) -> str:
+        """Start a second time, which must fail; what that says."""
+        done = subprocess.run(
+            [sys.executable, "manage.py", "up"],
+            cwd=PROJECT_DIR,
+            env=self.environment(**environment),
+            capture_output=True,
+            text=True,
+            timeout=START_LIMIT,
+            check=False,
+        )
+        assert done.returncode == 1
+        assert "Starting" not in done.stdout
+        return done.stderr
+
+    def pids(self) -> dict[str, int]:
+        """Of the programs, as the latest start announced them."""
+        [line] = re.findall(r"Processes +(.*)", self.output)
+        return {name: int(pid) for name, pid in (part.split() for part in line.split(", "))}
+
+    def everyone(self) -> list[psutil.Process]:
+        """All living processes that work for this service, the supervisor not included."""
+        return [
+            *orphans.children_of_up(self.data),
+            *orphans.servers_in(self.data / "postgres", "postgres"),
+            *orphans.servers_in(self.data / "redis", "valkey-server"),
+        ]
+
+    def url(self, address: str = "127.0.0.1") -> str:
+        return f"http://{address}:{self.port}"
+
+    def create_session(self) -> str:
+        response = httpx.post(f"{self.url()}/sessions", json={"node_id": "node"}, timeout=10)
+        assert response.status_code == 200, response.text
+        return str(response.json()["session_id"])
+
+    def has_session(self, session_id: str) -> bool:
+        return httpx.get(f"{self.url()}/sessions/{session_id}", timeout=10).status_code == 200
+
+    def works(self) -> bool:
+        try:
+            return httpx.post(f"{self.url()}/sessions", json={"node_id": "node"}, timeout=10).status_code == 200
+        except httpx.TransportError:
+            return False
+
+    def stop(self) -> None:
+        self.process.terminate()
+        self.process.wait(STOP_LIMIT)
+
+
+class Stranger(http.server.BaseHTTPRequestHandler):
+    def version_string(self) -> str:
+        return "stranger/1"
+
+    def log_message(self, format: str, *arguments: object) -> None: ...
+
+
+class IPv6Server(http.server.ThreadingHTTPServer):
+    address_family = socket.AF_INET6
+
+
+@pytest.fixture(scope="module")
+def own_service() -> Iterator[Service]:
+    folder = Path(tempfile.mkdtemp(prefix="kato-up-"))
+    folder.chmod(0o755)
+    service = Service(folder)
+    manage("compile_kernels")  # may take longer than a start is given
+    yield service
+    if service.is_running:
+        service.stop()
+    shutil.rmtree(folder)
+
+
+@pytest.fixture
+def service(own_service: Service) -> Service:
+    """A running service. Tests share it, and may leave it stopped or killed."""
+    if not own_service.is_running:
+        own_service.start()
+    return own_service
+
+
+def test_it_answers_on_both_loopback_families(service: Service) -> None:
+    for address in ("127.0.0.1", "[::1]"):
+        response = httpx.get(f"{service.url(address)}/health", timeout=10)
+        assert response.status_code == 200
+        assert "x-kato-instance" in response.headers
+
+
+def test_events_are_served_on_both_loopback_families(service: Service) -> None:
+    with listening(service.url()) as one, listening(service.url("[::1]")) as other:
+        session_id = service.create_session()
+        for listener in (one, other):
+            assert listener.next()["data"]["session_id"] == session_id
+
+
+def test_requests_are_seen_in_its_output(service: Service) -> None:
+    assert httpx.get(f"{service.url()}/health", headers={"X-Trace-ID": "seen-by-me"}).status_code == 200
+    eventually(lambda: "trace_id=seen-by-me method=GET path=/health status=200" in service.output, "the line is there")
+
+
+def test_it_says_where_everything_is(service: Service) -> None:
+    summary = service.output[service.output.index("KATO is up") :]
+    for what in (service.url(), f"{service.url()}/docs", str(service.data), "postgres.log", "redis.log", "Ctrl-C"):
+        assert what in summary
+    assert set(service.pids()) == {"PostgreSQL", "Redis", "web", "worker", "beat"}
+
+
+def test_the_doctor_finds_nothing_to_mend(service: Service) -> None:
+    def examined() -> commands.Told:
+        told.append(commands.process("doctor", "--json", **service.environment()))
+        return told[-1]
+
+    told: list[commands.Told] = []
+    # The scheduler has something to do after its first five seconds.
+    eventually(lambda: examined().status == 0, f"all is well: {told}", seconds=START_LIMIT)
+    findings = {one["check"]: one["found"] for one in told[-1].json["findings"] if one["verdict"] == "ok"}
+    assert {"database", "durability", "migrations", "redis", "worker", "beat", "port"} <= set(findings)
+    assert findings["port"].endswith(f" on 127.0.0.1:{service.port} and [::1]:{service.port}")
+
+
+def test_a_second_start_on_the_same_folder_is_refused(service: Service) -> None:
+    message = service.refused(PORT=str(free_port()))
+    assert f"already running on {service.data} (pid {service.process.pid})" in message
+    assert service.works()
+
+
+def test_a_port_that_another_kato_has_is_reported(service: Service) -> None:
+    other = service.data.parent / "other"
+    message = service.refused(KATO_DATA_DIR=str(other))
+    assert f"Port {service.port} is already taken on 127.0.0.1, by another KATO" in message
+    assert not (other / "postgres").exists()
+
+
+def test_a_stranger_on_the_other_loopback_family_is_reported(service: Service) -> None:
+    other = service.data.parent / "other"
+    with IPv6Server(("::1", 0), Stranger) as stranger:
+        port = stranger.server_address[1]
+        thread = threading.Thread(target=stranger.serve_forever)
+        thread.start()
+        message = service.refused(KATO_DATA_DIR=str(other), PORT=str(port))
+        stranger.shutdown()
+        thread.join()
+    assert f"Port {port} is already taken on ::1, by something that is not KATO" in message
+    assert "'stranger/1'" in message
+    assert not (other / "postgres").exists()
+
+
+@pytest.mark.parametrize("name", ["PostgreSQL", "Redis", "web", "worker", "beat"])
+def test_a_killed_program_comes_back(service: Service, name: str) -> None:
+    session_id = service.create_session()
+    os.kill(service.pids()[name], signal.SIGKILL)
+    eventually(lambda: f"{name} is back" in service.output, f"{name} comes back")
+    eventually(service.works, f"the service works again after {name} was killed")
+    assert service.has_session(session_id)
+
+
+def test_a_stopped_relay_connection_does_not_leak(service: Service) -> None:
+    supervisor = psutil.Process(service.process.pid)
+    for _ in range(20):
+        connection = http.client.HTTPConnection("::1", service.port, timeout=5)
+        connection.request("GET", "/health")
+        connection.close()  # without reading the answer
+    eventually(lambda: all(c.status == "LISTEN" for c in supervisor.net_connections("tcp")), "the relay lets go")
+
+
+def test_sigterm_stops_everything_and_the_next_start_finds_the_data(service: Service) -> None:
+    session_id = service.create_session()
+    with listening(service.url()) as listener:
+        service.process.terminate()
+        assert listener.close_code() == 1001
+    assert service.process.wait(STOP_LIMIT) == 0
+    assert service.everyone() == []
+
+    service.start()
+    assert service.has_session(session_id)
+
+
+def test_a_request_under_way_is_answered_before_the_end(service: Service) -> None:
+    """It waits for a session that somebody else has locked."""
+    session_id = service.create_session()
+    url = f"{service.url()}/sessions/{session_id}/observe"
+    waiting = "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%%sessions_app_session%%'"
+    with psycopg.connect(postgres_url(service.data)) as holder, ThreadPoolExecutor(1) as pool:
+        holder.execute("SELECT 1 FROM sessions_app_session WHERE id = %s FOR UPDATE", [session_id])
+        answer = pool.submit(httpx.post, url, json={"strings": ["a"]}, timeout=20)
+        with psycopg.connect(postgres_url(service.data), autocommit=True) as watcher:
+            eventually(lambda: watcher.execute(waiting).fetchone() is not None, "the request waits")
+        service.process.terminate()
+        eventually(lambda: "Stopping" in service.output, "the end begins")
+        holder.commit()
+        assert answer.result().status_code == 200
+    assert service.process.wait(STOP_LIMIT) == 0
+    service.start()
+    assert httpx.get(f"{service.url()}/sessions/{session_id}/stm").json()["stm"] == [["a"]]
+
+
+@pytest.mark.parametrize("survivors", ["nobody", "the children of the programs"])
+def test_kill_9_of_everything_is_recovered_from(service: Service, survivors: str) -> None:
+    session_id = service.create_session()
+    programs = [psutil.Process(pid) for pid in service.pids().values()]
+    victims = programs if survivors == "the children of the programs" else service.everyone()
+    # Standing still, nobody can react to the death of another.
+    for process in (psutil.Process(service.process.pid), *victims):
+        process.suspend()
+    for process in (psutil.Process(service.process.pid), *victims):
+        process.kill()
+    service.process.wait()
+
+    service.start()
+    assert service.has_session(session_id)
+
+
+def test_kill_9_of_the_supervisor_takes_the_rest_with_it(service: Service) -> None:
+    service.process.kill()
+    service.process.wait()
+    eventually(lambda: service.everyone() == [], "everything ends")
+
+
+def test_a_program_that_cannot_run_ends_the_start_with_its_reason() -> None:
+    folder = Path(tempfile.mkdtemp(prefix="kato-up-"))
+    folder.chmod(0o755)
+    broken = Service(folder)
+    (broken.data / "postgres").mkdir(parents=True)
+    broken.launch()
+    assert broken.process.wait(START_LIMIT) == 1
+    assert "PostgreSQL failed 5 times in a row" in broken.output
+    assert "The last lines of" in broken.output
+    shutil.rmtree(folder)

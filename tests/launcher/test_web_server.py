@@ -1,0 +1,118 @@
+"""What the web server makes of HTTP, whatever application it serves (katoproject/server/)."""
+
+import re
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import httpx
+import pytest
+
+from benchmarks.stack import eventually, free_port
+from katoproject.configuration.environment import PROJECT_DIR
+from katoproject.server.requests import READ_AHEAD
+
+SIZES = [0, 1, READ_AHEAD - 1, READ_AHEAD, READ_AHEAD + 1, 5_000_000]
+SERVE = (
+    "from katoproject.server.__main__ import serve; "
+    "serve('tests.support.mirror:application', host='127.0.0.1', port={port}, workers=1)"
+)
+
+
+@pytest.fixture(scope="module")
+def address() -> Iterator[tuple[str, int]]:
+    port = free_port()
+    process = subprocess.Popen([sys.executable, "-c", SERVE.format(port=port)], cwd=PROJECT_DIR)
+
+    def answers() -> bool:
+        try:
+            return httpx.get(f"http://127.0.0.1:{port}/").status_code == 201
+        except httpx.TransportError:
+            return False
+
+    eventually(answers, "the server comes up")
+    yield "127.0.0.1", port
+    process.terminate()
+    assert process.wait(15) == 0
+
+
+@pytest.fixture
+def mirrored(address: tuple[str, int]) -> Iterator[httpx.Client]:
+    with httpx.Client(base_url=f"http://{address[0]}:{address[1]}") as client:
+        yield client
+
+
+def test_the_application_gets_the_request_as_wsgi_says(mirrored: httpx.Client) -> None:
+    headers = [(b"X-Two", b"a"), (b"X-Two", b"b"), (b"X-Latin", b"gr\xfc\xdf"), (b"Content-Type", b"text/x")]
+    response = mirrored.put("/a%20b%2Fc%FF/ü?q=%C3%BC&r", headers=headers, content=b"body")
+    assert (response.status_code, response.headers.get_list("X-One")) == (201, ["1", "2"])
+    told = response.json()
+    assert told["REQUEST_METHOD"] == "PUT"
+    assert told["PATH_INFO"] == b"/a b/c\xff/\xc3\xbc".decode("latin-1")
+    assert told["QUERY_STRING"] == "q=%C3%BC&r"
+    assert (told["CONTENT_TYPE"], told["CONTENT_LENGTH"]) == ("text/x", "4")
+    assert (told["HTTP_X_TWO"], told["HTTP_X_LATIN"]) == ("a,b", "gr\xfc\xdf")
+    assert (told["SERVER_PROTOCOL"], told["REMOTE_ADDR"]) == ("HTTP/1.1", "127.0.0.1")
+    assert told["HTTP_HOST"] == f"127.0.0.1:{told['SERVER_PORT']}"
+    assert told["length"] == 4
+
+
+@pytest.mark.parametrize("announced", [True, False])
+def test_a_body_of_any_size_arrives_whole(mirrored: httpx.Client, announced: bool) -> None:
+    for size in SIZES:
+        content = b"x" * size
+        response = mirrored.post("/", content=content if announced else iter([content[:1], content[1:]]))
+        assert (response.json()["length"], response.json()["same"]) == (size, True)
+
+
+def test_a_body_may_come_in_pieces(address: tuple[str, int]) -> None:
+    with socket.create_connection(address, timeout=10) as connection:
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        connection.sendall(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 6\r\n\r\n")
+        for piece in (b"x", b"xx", b"xxx"):
+            # An answer to another request in between: the pieces are on their way one by one.
+            httpx.get(f"http://{address[0]}:{address[1]}/")
+            connection.sendall(piece)
+        assert b'"length": 6' in connection.recv(10_000)
+
+
+@pytest.mark.parametrize("announced", [100, READ_AHEAD + 100])
+def test_a_client_that_leaves_in_the_middle_of_its_body_hurts_nobody(
+    mirrored: httpx.Client, address: tuple[str, int], announced: int
+) -> None:
+    for _ in range(30):
+        with socket.create_connection(address) as connection:
+            connection.sendall(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\nbegun" % announced)
+    assert mirrored.get("/").status_code == 201
+
+
+@pytest.mark.parametrize("number", [0, 1, 500])
+def test_an_answer_may_come_in_pieces(mirrored: httpx.Client, number: int) -> None:
+    response = mirrored.get(f"/stream?{number}")
+    assert response.content == b"".join(b"%d" % one * 1000 for one in range(number))
+    assert mirrored.get("/").status_code == 201, "on the same connection"
+
+
+def test_what_nobody_reads_any_more_is_not_sent_to_the_end(mirrored: httpx.Client, address: tuple[str, int]) -> None:
+    before = mirrored.get("/").json()["streaming"]["sent"]
+    for _ in range(20):
+        with socket.create_connection(address) as connection:
+            connection.sendall(b"GET /stream?1000000 HTTP/1.1\r\nHost: x\r\n\r\n")
+            connection.recv(10)
+    eventually(lambda: mirrored.get("/").json()["streaming"]["now"] == 0, "all streams end")
+    assert mirrored.get("/").json()["streaming"]["sent"] - before < 20 * 1_000_000
+
+
+def test_an_application_that_fails_is_a_500_and_the_next_request_is_served(mirrored: httpx.Client) -> None:
+    assert mirrored.get("/broken").status_code == 500
+    assert mirrored.get("/").status_code == 201
+
+
+def test_requests_on_one_connection_are_answered_in_order(address: tuple[str, int]) -> None:
+    with socket.create_connection(address, timeout=10) as connection:
+        connection.sendall(b"".join(b"GET /%d HTTP/1.1\r\nHost: x\r\n\r\n" % number for number in range(20)))
+        received = b""
+        while received.count(b'"PATH_INFO"') < 20:
+            received += connection.recv(100_000)
+        assert re.findall(rb'"PATH_INFO": "/(\d+)"', received) == [b"%d" % number for number in range(20)]

@@ -1,0 +1,132 @@
+"""The indexes of one process stay within their budget, and come back when they are needed (`memory_app/index.py`)."""
+
+import uuid
+from collections.abc import Callable, Iterator
+
+import pytest
+from django.db import connection, transaction
+from pytest_django import DjangoDbBlocker
+
+from engine.learning import prepare_lesson
+from memory_app.index import Indexes, NodeIndex
+from memory_app.operations.finalizing import finalize
+from memory_app.operations.learning import learn
+from memory_app.reads import nodes
+from memory_app.reads.recall import Memory, recall
+
+PATTERNS = 200
+
+
+@pytest.fixture
+def node(django_db_blocker: DjangoDbBlocker) -> Iterator[Callable[[], str]]:
+    """Makes nodes that know 200 patterns each, in the database of the running service."""
+
+    def make() -> str:
+        node_id = f"node-{uuid.uuid4().hex}"
+        teach(node_id, *(f"symbol {n}" for n in range(PATTERNS)))
+        return node_id
+
+    with django_db_blocker.unblock():
+        yield make
+        connection.close()
+
+
+def itself(memory: Memory) -> Memory:
+    return memory
+
+
+def teach(node_id: str, *symbols: str) -> None:
+    lessons = [lesson for symbol in symbols if (lesson := prepare_lesson([["first"], [symbol]]))]
+    with transaction.atomic():
+        learn(node_id=node_id, lessons=lessons, persistence=5)
+
+
+@pytest.mark.usefixtures("server")
+def test_the_node_used_longest_ago_is_dropped_and_rebuilt_on_demand(node: Callable[[], str]) -> None:
+    first, second, third = node(), node(), node()
+    whole = NodeIndex(first)
+    whole.follow()
+    size = whole.memory_bytes()
+    indexes = Indexes(budget_bytes=int(2.5 * size))
+    for node_id in (first, second, first, third):
+        assert len(indexes.follow(node_id).view) == PATTERNS
+    assert set(indexes) == {first, third}
+    assert len(indexes.follow(second).view) == PATTERNS
+    assert set(indexes) == {third, second}
+
+
+@pytest.mark.usefixtures("server")
+def test_a_node_beyond_the_whole_budget_is_served_all_the_same(node: Callable[[], str]) -> None:
+    first, second = node(), node()
+    indexes = Indexes(budget_bytes=1)
+    for node_id in (first, second, first):
+        assert len(indexes.follow(node_id).view) == PATTERNS
+        assert list(indexes) == [node_id]
+
+
+@pytest.mark.usefixtures("server")
+def test_an_index_follows_by_what_changed_and_starts_anew_after_clear_all(node: Callable[[], str]) -> None:
+    node_id = node()
+    indexes = Indexes(budget_bytes=10**9)
+    before = indexes.follow(node_id)
+    teach(node_id, "one more", "symbol 0")
+    after = indexes.follow(node_id)
+    assert len(after.view) == PATTERNS + 1
+    assert after.version.learned > before.version.learned
+    assert after.view.symbol_statistics()["symbol 0"] == (2, 1)
+    nodes.clear(node_id=node_id)
+    assert len(indexes.follow(node_id).view) == 0
+    assert indexes.follow(node_id).version.memory != after.version.memory
+    teach(node_id, "again")
+    assert len(indexes.follow(node_id).view) == 1
+
+
+@pytest.mark.usefixtures("server")
+def test_a_memory_predicts_what_its_version_knows_whatever_another_thread_follows(node: Callable[[], str]) -> None:
+    """Or a later answer would be cached under the earlier version."""
+    node_id = node()
+    asked: list[list[str]] = [["first"], ["second"]]
+    memory = recall(node_id, itself)
+    teach(node_id, "one more")
+    later = recall(node_id, itself)  # brings the very index up to date that `memory` was recalled from
+    assert memory.version.learned + 2 == later.version.learned
+    assert memory.predict(asked, {"max_predictions": 1000}).count == PATTERNS
+    assert later.predict(asked, {"max_predictions": 1000}).count == PATTERNS + 1
+
+
+@pytest.mark.usefixtures("server")
+def test_a_memory_predicts_by_the_finalization_of_its_version(node: Callable[[], str]) -> None:
+    """D24: entropies are those of the last finalize-training that the memory was recalled after."""
+    node_id = node()
+    asked: list[list[str]] = [["first"], ["symbol 0"]]
+    finalize(node_id=node_id)
+    memory = recall(node_id, itself)
+    before = memory.predict(asked, {})
+    teach(node_id, "one more")
+    finalize(node_id=node_id)
+    later = recall(node_id, itself)
+    assert later.version.finalized == memory.version.finalized + 1
+    assert memory.predict(asked, {}) == before
+    assert later.predict(asked, {}).predictions != before.predictions
+
+
+@pytest.mark.usefixtures("server")
+def test_a_cleared_memory_is_deleted_in_small_batches(node: Callable[[], str]) -> None:
+    while nodes.delete_cleared():
+        pass  # what other tests left: each batch is of one memory
+    nodes.clear(node_id=node())
+
+    def left() -> int:
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT count(*) FROM memory_app_pattern WHERE memory IN (SELECT memory FROM memory_app_clearedmemory)"
+            )
+            return int(cursor.fetchone()[0])
+
+    begun = left()
+    assert begun >= PATTERNS
+    assert nodes.delete_cleared(limit=50)
+    assert left() == begun - 50
+    while nodes.delete_cleared():
+        pass
+    assert left() == 0

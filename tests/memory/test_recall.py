@@ -1,0 +1,114 @@
+"""A prediction shows one moment of its node, though part of it is read after the index."""
+
+import json
+import threading
+import uuid
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import psycopg
+import pytest
+from django.db import connection, transaction
+from pytest_django import DjangoDbBlocker
+
+from benchmarks.stack import eventually
+from engine.learning import prepare_lesson
+from memory_app.index import Followed, indexes
+from memory_app.operations.learning import learn
+from memory_app.reads.recall import TRIES, recall
+
+EVENTS = [["kettle"], ["tea"]]
+
+
+@pytest.fixture
+def node(server: object, django_db_blocker: DjangoDbBlocker) -> Iterator[str]:
+    """One that has learned the pattern once."""
+    node_id = f"node-{uuid.uuid4().hex}"
+    with django_db_blocker.unblock():
+        teach(node_id, 1)
+        yield node_id
+        connection.close()
+
+
+def teach(node_id: str, joy: float) -> None:
+    lesson = prepare_lesson(EVENTS, emotives=[{"joy": joy}])
+    assert lesson is not None
+    with transaction.atomic():
+        learn(node_id=node_id, lessons=[lesson], persistence=100)
+
+
+def predicted(node_id: str, **config: Any) -> dict[str, Any]:
+    made = recall(node_id, lambda memory: memory.predict(EVENTS, config))
+    [prediction] = json.loads(made.predictions)
+    return dict(prediction)
+
+
+@pytest.fixture
+def after_following(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[int], None]], None]:
+    """Lets something happen after the index was followed, before the prediction is made; it is told how often yet."""
+
+    def arrange(happen: Callable[[int], None]) -> None:
+        follow, times = indexes.follow, iter(range(1000))
+
+        def followed(node_id: str) -> Followed:
+            result = follow(node_id)
+            happen(next(times))
+            return result
+
+        monkeypatch.setattr(indexes, "follow", followed)
+
+    return arrange
+
+
+@pytest.mark.parametrize("config", [{}, {"affinity_emotive": "joy"}])
+def test_what_is_learned_meanwhile_shows_wholly(
+    node: str, after_following: Callable[..., None], config: dict[str, Any]
+) -> None:
+    after_following(lambda times: teach(node, 3) if times == 0 else None)
+    prediction = predicted(node, **config)
+    assert (prediction["frequency"], prediction["emotives"]) == (2, {"joy": 2.0})
+    assert predicted(node, **config) == prediction
+
+
+def test_affinity_that_is_learned_meanwhile_shows_wholly(node: str, after_following: Callable[..., None]) -> None:
+    """By another pattern with the same symbols, whose emotives the prediction does not need."""
+    other = prepare_lesson([["tea"], ["kettle"], ["x"], ["y"]], emotives=[{"joy": 100}])
+    assert other is not None
+
+    def learn_other(times: int) -> None:
+        if times == 0:
+            with transaction.atomic():
+                learn(node_id=node, lessons=[other], persistence=100)
+
+    config = {"affinity_emotive": "joy", "recall_threshold": 0.9}
+    after_following(learn_other)
+    assert predicted(node, **config) == predicted(node, **config)
+
+
+def test_a_node_that_learns_all_the_time_has_to_wait_in_the_end(
+    node: str, after_following: Callable[..., None], database: psycopg.Connection
+) -> None:
+    teachers: list[threading.Thread] = []
+
+    def teach_it() -> None:
+        teach(node, 1 + len(teachers))
+        connection.close()
+
+    def start_teacher(times: int) -> None:
+        teachers.append(threading.Thread(target=teach_it))
+        teachers[-1].start()
+        if times < TRIES:
+            teachers[-1].join()
+        else:
+            eventually(is_waiting, "the teacher waits for the node")
+
+    def is_waiting() -> bool:
+        return database.execute("SELECT FROM pg_locks WHERE NOT granted").rowcount > 0
+
+    after_following(start_teacher)
+    prediction = predicted(node)
+    for teacher in teachers:
+        teacher.join()
+    assert len(teachers) == TRIES + 1
+    assert prediction["frequency"] == 1 + TRIES
+    assert prediction["emotives"] == {"joy": (1 + sum(range(2, 2 + TRIES))) / (1 + TRIES)}

@@ -1,0 +1,107 @@
+"""The HNSW indexes of nodes with very many vectors; here "very many" is less, so that the test is quick."""
+
+import random
+from collections.abc import Callable, Iterator
+
+import psycopg
+import pytest
+from django.db import connection, transaction
+from pytest_django import DjangoDbBlocker
+
+from engine.vectors import NEIGHBOURS, named, sum_vectors
+from foundation.postgresql.statements import execute
+from memory_app import vector_indexes
+from memory_app.vectors import NodeVectors, indexed_expression
+from tests.support.minds import Mind
+
+LARGE = 300
+Maintain = Callable[[], int]
+
+
+@pytest.fixture
+def maintain(django_db_blocker: DjangoDbBlocker) -> Iterator[Maintain]:
+    with django_db_blocker.unblock():
+        while vector_indexes.maintain(index_from=LARGE):  # what earlier tests left
+            pass
+        yield lambda: vector_indexes.maintain(index_from=LARGE)
+        connection.close()
+
+
+def _vectors(count: int, *, seed: int) -> list[list[float]]:
+    rng = random.Random(seed)
+    return [[rng.gauss(0, 1) for _ in range(6)] for _ in range(count)]
+
+
+def _teach(session: Mind, vectors: list[list[float]]) -> None:
+    session.post("observe-sequence", {"observations": [{"vectors": [one]} for one in vectors], "learn_at_end": True})
+
+
+def _memory(database: psycopg.Connection, session: Mind) -> int:
+    [memory] = (
+        database.execute("SELECT memory FROM memory_app_node WHERE node_id = %s", [session.node]).fetchone() or ()
+    )
+    return int(memory)
+
+
+def _indexes(database: psycopg.Connection) -> set[str]:
+    rows = database.execute("SELECT indexname FROM pg_indexes WHERE tablename = 'memory_app_vector'")
+    return {row[0] for row in rows} - {"memory_app_vector_pkey"}
+
+
+def test_a_node_is_indexed_when_it_has_become_large_and_answers_as_before(
+    mind: Callable[..., Mind], database: psycopg.Connection, maintain: Maintain
+) -> None:
+    session = mind()
+    queries = [named(sum_vectors([one])) for one in _vectors(20, seed=2)]
+    _teach(session, _vectors(LARGE - 1, seed=1))
+    assert maintain() == 0
+    _teach(session, [[100.0] * 6])
+    before = [NodeVectors(session.node).nearest(query) for query in queries]
+    assert (maintain(), maintain()) == (1, 0)
+    _teach(session, [[50.0] * 6])
+    index = f"memory_app_vector_of_{_memory(database, session)}"
+    with transaction.atomic():
+        execute("SET LOCAL enable_sort = off", {})  # so few are sorted faster than found by an index
+        assert index in _plan(_memory(database, session))
+        assert [NodeVectors(session.node).nearest(query) for query in queries] == before
+        after = NodeVectors(session.node).nearest(named(sum_vectors([[49.0] * 6])))
+        assert after[0] == named(sum_vectors([[50.0] * 6])).name, "learned after the index was built"
+    session.observe(vectors=[[49.0] * 6])
+    assert session.stm() == [sorted([named(sum_vectors([[49.0] * 6])).name, *after])]
+
+
+def _plan(memory: int) -> str:
+    """Of a search as `_search` does it."""
+    query = (
+        f"EXPLAIN SELECT {indexed_expression(6)} <-> '[1,2,3,4,5,6]'::vector AS distance, encode(name, 'hex') "
+        f"FROM memory_app_vector WHERE memory = {memory} "
+        f"AND EXISTS (SELECT FROM memory_app_node WHERE memory = {memory}) "
+        f"ORDER BY distance, memory_app_vector.name LIMIT {NEIGHBOURS}"
+    )
+    return "\n".join(line for (line,) in execute(query, {}))
+
+
+def test_an_index_goes_with_its_memory_and_an_interrupted_one_is_built_anew(
+    mind: Callable[..., Mind], database: psycopg.Connection, maintain: Maintain
+) -> None:
+    session = mind()
+    _teach(session, _vectors(LARGE, seed=3))
+    old = f"memory_app_vector_of_{_memory(database, session)}"
+    database.execute(f"CREATE INDEX {old} ON memory_app_vector (memory)")  # what an interrupted build may leave
+    assert maintain() == 1
+    [definition] = database.execute("SELECT indexdef FROM pg_indexes WHERE indexname = %s", [old]).fetchone() or ()
+    assert "hnsw" in definition
+    session.post("clear-all")
+    assert maintain() == 1
+    assert old not in _indexes(database)
+
+
+def test_vectors_too_long_for_an_index_are_searched_without_one(
+    mind: Callable[..., Mind], database: psycopg.Connection, maintain: Maintain
+) -> None:
+    session = mind()
+    _teach(session, [[float(n)] * 2001 for n in range(LARGE)])
+    assert maintain() == 0
+    session.observe(vectors=[[7.2] * 2001])
+    expected = [named(sum_vectors([[value] * 2001])).name for value in (7.2, 7.0, 8.0, 6.0)]
+    assert session.stm() == [sorted(expected)]

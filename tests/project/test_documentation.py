@@ -1,0 +1,62 @@
+"""The shell sessions of the documents, run as pasted, against the real service."""
+
+import json
+import re
+import subprocess
+from typing import Any
+
+import httpx
+import pytest
+
+from benchmarks.stack import WebServer
+from katoproject.configuration.environment import PROJECT_DIR
+
+
+def run_pasted(document: str, server: WebServer) -> list[Any]:
+    """Run the first bash block of a document; answers the JSON objects that it prints."""
+    text = (PROJECT_DIR / document).read_text()
+    block = re.search(r"```bash\n(.*?)```", text, re.DOTALL)
+    assert block is not None
+    script = block[1].replace("http://127.0.0.1:8000", server.url)
+    result = subprocess.run(["bash", "-euo", "pipefail", "-c", script], capture_output=True, text=True, check=True)
+    decoder = json.JSONDecoder()
+    answers: list[Any] = []
+    rest = result.stdout.strip()
+    while rest:
+        answer, end = decoder.raw_decode(rest)
+        answers.append(answer)
+        rest = rest[end:].strip()
+    return answers
+
+
+def test_the_readme_session_ends_in_the_prediction_it_names(server: WebServer) -> None:
+    # Other tests teach kitchens as well.
+    session_id = httpx.post(f"{server.url}/sessions", json={"node_id": "kitchen"}).json()["session_id"]
+    httpx.post(f"{server.url}/sessions/{session_id}/clear-all").raise_for_status()
+    *_, last = run_pasted("README.md", server)
+    [prediction] = last["predictions"]
+    assert prediction["present"] == [["kettle"], ["boil"]]
+    assert prediction["future"] == [["cup", "tea"], ["milk"]]
+
+
+@pytest.mark.usefixtures("worker")
+def test_the_training_run_of_the_documentation(server: WebServer) -> None:
+    accepted, *_, last = run_pasted("docs/jobs.md", server)
+    assert accepted["kind"] == "train"
+    assert (last["state"], last["progress"]) == ("done", 1.0)
+    assert last["result"] == {"sequences": 2, "patterns_learned": 2}
+
+
+def test_the_worked_example_of_a_prediction(server: WebServer) -> None:
+    *_, last = run_pasted("docs/predictions.md", server)
+    [first, second] = last["predictions"]
+    text = (PROJECT_DIR / "docs" / "predictions.md").read_text()
+    fields = set(re.findall(r"`(\w+)`", " ".join(re.findall(r"^\| (`[^|]*) \|", text, re.MULTILINE))))
+    assert fields == set(first), "every field is explained"
+    for field in ("past", "present", "future", "matches", "missing", "extras"):
+        row = re.search(rf"^\| `{field}` \| `(.*?)` \|", text, re.MULTILINE)
+        assert row is not None
+        assert json.loads(row[1]) == first[field]
+    for field, value in (("similarity", 0.6), ("evidence", 0.5), ("confidence", 0.75), ("snr", 5 / 7)):
+        assert first[field] == value
+    assert second["future"] == [["biscuit"]]

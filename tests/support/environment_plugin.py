@@ -1,0 +1,47 @@
+"""Loaded by pytest before anything else (`-p` in pyproject.toml): real servers of this run's own.
+
+Django's settings read the environment when they are imported, so it must be right before that. Where the tests are
+divided among several processes, each loads this and has servers of its own; the process that divides them has none.
+"""
+
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+import pytest
+from xdist import is_xdist_controller, is_xdist_worker
+
+from benchmarks.stack import Stores
+from katoproject.configuration.environment import variable_names
+from katoproject.configuration.kernels import compile_all, keep_kernels_in
+
+# A developer's own settings must not change what the tests see, except where the stores are.
+for _names in variable_names().values():
+    for _name in _names:
+        if _name not in ("DATABASE_URL", "REDIS_URL"):
+            os.environ.pop(_name, None)
+
+# Kept from run to run, unlike this run's data folder: compiling takes a minute.
+keep_kernels_in(Path(tempfile.gettempdir()) / "kato-test-kernels")
+
+DATA = Path(tempfile.mkdtemp(prefix="kato-"))
+DATA.chmod(0o755)  # the servers of a root user run as nobody
+os.environ["KATO_DATA_DIR"] = str(DATA / "data")
+_stores = Stores(DATA / "data")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionstart(session: pytest.Session) -> None:
+    if not is_xdist_worker(session):
+        # Once and with both processors, instead of in each process that comes to need them.
+        compile_all()
+    if not is_xdist_controller(session):
+        _stores.start()
+    elif not _stores.are_own:
+        raise pytest.UsageError("Several processes need stores of their own: unset DATABASE_URL and REDIS_URL, or -n 0")
+
+
+def pytest_unconfigure() -> None:
+    _stores.stop()
+    shutil.rmtree(DATA)

@@ -1,0 +1,36 @@
+"""A WSGI application that tells what it was given."""
+
+import json
+from collections.abc import Iterable
+from typing import Any
+
+# Streams that somebody is still reading, and how many numbers were ever sent.
+streaming = {"now": 0, "sent": 0}
+
+
+def numbers(how_many: int) -> Iterable[bytes]:
+    streaming["now"] += 1
+    try:
+        for number in range(how_many):
+            streaming["sent"] += 1
+            yield b"%d" % number * 1000
+    finally:
+        streaming["now"] -= 1
+
+
+def application(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+    if environ["PATH_INFO"] == "/broken":
+        raise ValueError("broken on purpose")
+    if environ["PATH_INFO"] == "/stream":
+        start_response("200 OK", [("Content-Type", "text/plain")])
+        return numbers(int(environ["QUERY_STRING"]))
+    body = environ["wsgi.input"].read()
+    told = {name: value for name, value in environ.items() if not name.startswith("wsgi.")}
+    told |= {
+        "streaming": streaming,
+        "length": len(body),
+        "same": len(set(body)) <= 1,
+        "threads": environ["wsgi.multithread"],
+    }
+    start_response("201 Created", [("X-One", "1"), ("X-One", "2"), ("Content-Type", "application/json")])
+    return [json.dumps(told).encode()]
