@@ -31,21 +31,13 @@ class NamedVector:
         return len(self.values)
 
 
-class VectorDimensionError(ValueError):
-    """A vector has not as many elements as those that it has to go with: in its observation, or in its node.
+class DimensionMismatch(ValueError):
+    """The vectors of one observation differ in length, and neither has length 1."""
 
-    `observation_index`: which observation of a sequence it belongs to, where that is known.
-    """
-
-    def __init__(self, vector: NamedVector, *, expected: int, observation_index: int | None = None) -> None:
-        super().__init__(
-            f"Vector dimension mismatch: expected {expected}, got {vector.dimension} ({vector.name}); "
-            "nothing was changed"
-        )
-        self.vector_name = vector.name
+    def __init__(self, vector: NamedVector, *, expected: int) -> None:
+        super().__init__(f"expected {expected}, got {vector.dimension} ({vector.name})")
+        self.vector = vector
         self.expected = expected
-        self.actual = vector.dimension
-        self.observation_index = observation_index
 
 
 def named(vector: Vector) -> NamedVector:
@@ -55,7 +47,7 @@ def named(vector: Vector) -> NamedVector:
 def sum_vectors(vectors: Sequence[Sequence[float]]) -> Vector:
     """The one vector that an observation of `vectors` (at least one) stands for: added element by element.
 
-    One of length 1 is broadcast over the other length. Raises VectorDimensionError for other differences of length.
+    One of length 1 is broadcast over the other length. Raises DimensionMismatch for other differences of length.
     """
     with np.errstate(over="ignore"):  # a sum that is not finite is the caller's to refuse
         return reduce(_add, (np.asarray(vector, dtype=np.float64) for vector in vectors))
@@ -63,7 +55,7 @@ def sum_vectors(vectors: Sequence[Sequence[float]]) -> Vector:
 
 def _add(total: Vector, vector: Vector) -> Vector:
     if len(total) != len(vector) and 1 not in (len(total), len(vector)):
-        raise VectorDimensionError(named(vector), expected=len(total))
+        raise DimensionMismatch(named(vector), expected=len(total))
     return total + vector
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from foundation.http.bodies import InvalidRequest
+from foundation.errors import InvalidRequest
 
 
 class WrongLine(Exception):

@@ -60,6 +60,7 @@ TEMPLATES = [
     }
 ]
 
+DATA_DIR = data_dir()
 STATIC_URL = "/static/"
 STATICFILES_DIRS = [PROJECT_DIR / "katoproject" / "console" / "static"]
 STATIC_ROOT = data_dir() / "static"

@@ -12,8 +12,9 @@ from django.db import ProgrammingError, transaction
 from psycopg.errors import InsufficientPrivilege
 from pydantic_core import to_json
 
-from engine.vectors import NEIGHBOURS, VECTOR_PREFIX, NamedVector, VectorDimensionError
+from engine.vectors import NEIGHBOURS, VECTOR_PREFIX, NamedVector
 from foundation.postgresql.statements import execute
+from memory_app.errors import VectorDimensionError, VectorsNotAvailable
 
 log = logging.getLogger(__name__)
 
@@ -68,16 +69,6 @@ _DELETE_SPACE = "DELETE FROM memory_app_vectorspace WHERE memory = %(memory)s"
 _BATCH = 500  # vectors that one statement inserts
 
 _Found = set[tuple[float, str]]  # distance and hexadecimal name
-
-
-class VectorsNotAvailable(Exception):
-    """PostgreSQL has no pgvector, or had none when `migrate` was last run. Nothing was changed."""
-
-    def __init__(self) -> None:
-        super().__init__(
-            "Vectors need PostgreSQL's extension pgvector: install it, then run `manage.py migrate`. "
-            "Everything but vectors works without it; nothing was changed"
-        )
 
 
 def prepare() -> None:

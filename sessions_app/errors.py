@@ -1,46 +1,79 @@
-"""What can go wrong with a session. `foundation/http/errors.py` turns these into HTTP answers, in one place."""
+"""What can go wrong with a session or a job."""
+
+from typing import Any
+
+from foundation.errors import Refusal
 
 
-class SessionNotFound(Exception):
+class SessionNotFound(Refusal):
     """No such session: never created, deleted, or expired."""
+
+    status = 404
 
     def __init__(self, session_id: str) -> None:
         super().__init__(f"Session {session_id} not found or expired")
         self.session_id = session_id
 
+    def body(self) -> dict[str, Any]:
+        return {"error": {"code": "SESSION_NOT_FOUND", "message": str(self), "session_id": self.session_id}}
 
-class InvalidConfiguration(Exception):
+
+class InvalidConfiguration(Refusal):
     """`problems`: configuration key → what it must be."""
+
+    status = 400
+    exit_status = 2
 
     def __init__(self, problems: dict[str, str]) -> None:
         super().__init__("Configuration validation failed")
         self.problems = problems
 
+    @property
+    def detail(self) -> dict[str, Any]:
+        return {"error": str(self), "validation_errors": self.problems}
 
-class EmptyStm(Exception):
+    @property
+    def explanation(self) -> str:
+        return "; ".join(f"config.{key}: {problem}" for key, problem in self.problems.items())
+
+
+class EmptyStm(Refusal):
     """There is nothing to learn."""
+
+    status = 400
 
     def __init__(self) -> None:
         super().__init__("Cannot learn from empty STM")
 
 
-class IdempotencyKeyReused(Exception):
+class IdempotencyKeyReused(Refusal):
     """The key was used before for another request."""
+
+    status = 422
 
     def __init__(self, key: str) -> None:
         super().__init__(f"Idempotency-Key {key!r} was used before for a different request")
         self.key = key
 
+    @property
+    def detail(self) -> list[dict[str, Any]]:
+        location = ["header", "Idempotency-Key"]
+        return [{"type": "idempotency_key_reused", "loc": location, "msg": str(self), "input": self.key}]
 
-class JobNotFound(Exception):
+
+class JobNotFound(Refusal):
     """No such job: never accepted, or purged a week after it finished."""
+
+    status = 404
 
     def __init__(self, job_id: str) -> None:
         super().__init__(f"Job {job_id} not found")
 
 
-class JobFinished(Exception):
-    """What was asked for is not possible any more."""
+class JobFinished(Refusal):
+    """The job is finished, so there is nothing to cancel or retry."""
+
+    status = 409
 
     def __init__(self, job_id: str, state: str) -> None:
         super().__init__(f"Job {job_id} is {state} already")

@@ -13,7 +13,7 @@ from unfold.enums import ActionVariant
 class Act:
     """One thing that can be done to one object, or to many.
 
-    `perform(id, **fields of the form)` is an operation: a transaction that raises one of `refusals` where it cannot.
+    `perform(id, **fields of the form)` is an operation: a transaction that raises a Refusal where it cannot.
     `warning` says on the page that asks what will happen, `done` in the history of the object what has happened.
     """
 
@@ -22,7 +22,6 @@ class Act:
     icon: str
     permission: str
     perform: Callable[..., Any]
-    refusals: tuple[type[Exception], ...]
     warning: str
     done: str
     form: type[forms.Form] = forms.Form

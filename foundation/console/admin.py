@@ -22,6 +22,7 @@ from unfold.admin import ModelAdmin
 
 from foundation.console.acts import Act
 from foundation.console.lists import KeysetChangeList
+from foundation.errors import Refusal
 
 # More refusals than this would hide the messages that matter.
 _REFUSALS_SHOWN = 5
@@ -183,7 +184,7 @@ class ConsoleAdmin(ModelAdmin):
                 with transaction.atomic():
                     act.perform(one, **fields)
                     self.record(request, one, act.done, is_end=act.is_end)
-            except act.refusals as refusal:
+            except Refusal as refusal:
                 refused.append(str(refusal))
             else:
                 done.append(one)

@@ -7,40 +7,19 @@ from typing import Any, TypeVar
 
 from django.conf import settings
 from django.core.exceptions import RequestDataTooBig
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest
 from pydantic import BaseModel, TypeAdapter, ValidationError
 from pydantic_core import from_json, to_json
 
-Shape = TypeVar("Shape", bound=BaseModel)
-Problem = dict[str, Any]
+from foundation.errors import BodyTooLarge, InvalidRequest, Problem
+from foundation.http.answers import JSON_TYPE
 
-JSON_TYPE = "application/json"
+Shape = TypeVar("Shape", bound=BaseModel)
 MAX_REQUEST_SIZE: int = settings.ENV.max_request_size
 
 # What no field may hold but JSON can spell: U+0000 (PostgreSQL cannot store it) and numbers that are not finite. Cheap
 # to exclude for almost every body; what matches is looked at properly.
 _SUSPICIOUS = re.compile(rb"\\u0000|NaN|Infinity|\d[eE]\+?\d\d|\d{200}")
-
-
-class InvalidRequest(Exception):
-    """A 422: `problems` are entries of type, loc, msg, input and sometimes ctx."""
-
-    def __init__(self, problems: list[Problem]) -> None:
-        super().__init__(f"{len(problems)} problem(s) in the request")
-        self.problems = problems
-
-
-class BodyTooLarge(Exception):
-    """A 413."""
-
-
-def json_answer(content: bytes, status: int = 200) -> HttpResponse:
-    return HttpResponse(content, status=status, content_type=JSON_TYPE)
-
-
-def error_answer(detail: Any, status: int) -> HttpResponse:
-    """E1 with a text, E2 with an object, E4 with a list of problems."""
-    return json_answer(to_json({"detail": detail}, inf_nan_mode="null"), status)
 
 
 def read_raw_body(request: HttpRequest) -> bytes:

@@ -15,7 +15,7 @@ from pydantic_core import to_json
 from redis.exceptions import RedisError
 
 from foundation.asking import Asker, NoAnswer
-from foundation.http.bodies import json_answer
+from foundation.http.answers import json_answer
 from foundation.http.views import LeanView
 from foundation.postgresql.statements import execute
 from katoproject.celery import app

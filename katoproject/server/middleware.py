@@ -9,11 +9,12 @@ from django.http import HttpRequest, HttpResponse
 
 from foundation import logs
 from foundation.http import cors
-from foundation.http.bodies import MAX_REQUEST_SIZE, error_answer
-from foundation.http.errors import STORE_TROUBLE, unavailable
+from foundation.http.answers import error_answer, unavailable
+from foundation.http.bodies import MAX_REQUEST_SIZE
 from foundation.http.slots import Slots
 from foundation.metrics import requests
 from foundation.metrics.board import board
+from foundation.postgresql.trouble import STORE_TROUBLE
 from katoproject.configuration import identity
 from katoproject.console.middleware import console, is_for_console
 from katoproject.monitoring import sampling

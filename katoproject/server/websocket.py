@@ -13,7 +13,7 @@ from typing import Any
 from django.db import close_old_connections
 
 from foundation import logs
-from foundation.http.errors import STORE_TROUBLE
+from foundation.postgresql.trouble import STORE_TROUBLE
 from katoproject.upkeep import chores
 from sessions_app.reads import event_feed
 

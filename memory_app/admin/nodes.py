@@ -21,6 +21,7 @@ from memory_app import vectors
 from memory_app.admin.event_lists import oldest
 from memory_app.index import indexes
 from memory_app.models import Node
+from memory_app.node_ids import display_id
 from memory_app.reads import nodes
 
 _PATTERNS_PER_PAGE = 25
@@ -42,7 +43,6 @@ class NodeAdmin(ConsoleAdmin):
             icon="delete_forever",
             permission="memory_app.delete_node",
             perform=lambda one: nodes.clear(node_id=one),
-            refusals=(),
             warning="All its patterns, vectors, affinities and statistics are forgotten. Sessions and their short-term "
             "memories stay. This cannot be undone.",
             done="Forgot everything",
@@ -62,7 +62,7 @@ class NodeAdmin(ConsoleAdmin):
 
     @display(description="Shown to clients as")
     def shown_as(self, node: Node) -> str:
-        return nodes.display_id(node.node_id)
+        return display_id(node.node_id)
 
     @display(description="Training", label={"finalized": "success", "open": "info"})
     def finalized(self, node: Node) -> str:
@@ -90,7 +90,7 @@ class NodeAdmin(ConsoleAdmin):
     def details(self, request: HttpRequest, thing: Model) -> dict[str, Any]:
         node_id: str = thing.pk
         return {
-            "shown_as": nodes.display_id(node_id),
+            "shown_as": display_id(node_id),
             "patterns": nodes.count_patterns(node_id),
             "vectors": vectors.count(cast(Node, thing).memory),
             "recent": self._listed(node_id, nodes.recent_patterns(node_id, limit=5)),

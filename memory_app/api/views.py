@@ -9,10 +9,11 @@ from pydantic_core import to_json
 
 from engine.naming import PATTERN_PREFIX, bare_name
 from foundation import logs
-from foundation.http.bodies import json_answer
+from foundation.http.answers import json_answer
 from foundation.http.views import LeanView
 from memory_app.api import shapes
 from memory_app.index import indexes
+from memory_app.node_ids import display_id
 from memory_app.reads import nodes
 
 _NODE = [
@@ -39,7 +40,7 @@ def _named_node(request: HttpRequest) -> str:
 
 
 def _answer(node_id: str, **content: Any) -> HttpResponse:
-    return json_answer(to_json({**content, "node_id": nodes.display_id(node_id)}))
+    return json_answer(to_json({**content, "node_id": display_id(node_id)}))
 
 
 class Pattern(LeanView):
@@ -93,7 +94,7 @@ class Affinity(LeanView):
     def get(self, request: HttpRequest, symbol: str) -> HttpResponse:
         node_id = node_of(request)
         affinity = nodes.affinity(node_id, symbol)
-        return json_answer(to_json({"symbol": symbol, "affinity": affinity, "node_id": nodes.display_id(node_id)}))
+        return json_answer(to_json({"symbol": symbol, "affinity": affinity, "node_id": display_id(node_id)}))
 
 
 def _use_instead(route: str) -> str:

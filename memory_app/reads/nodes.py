@@ -1,16 +1,15 @@
 """Whole nodes: what is known about one, forgetting all of it, and the name it is shown under."""
 
-import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from django.conf import settings
 from django.db import transaction
 from pydantic_core import from_json
 
 from foundation.postgresql.statements import execute, execute_one
 from memory_app import vectors
+from memory_app.errors import NodeUnknown
 from memory_app.operations.learning import key_of
 
 _AT_ONCE = 500  # nodes
@@ -74,9 +73,6 @@ _DELETE_AFFINITIES = """
 """
 _DELETED = "DELETE FROM memory_app_clearedmemory WHERE memory = %(memory)s"
 
-_REPLACED = str.maketrans(dict.fromkeys('/\\."$*<>:|?- ', "_"))
-_DISPLAY_LENGTH = 60
-
 
 @dataclass(frozen=True, slots=True)
 class StoredPattern:
@@ -88,13 +84,6 @@ class StoredPattern:
     metadata: dict[str, list[str]]
 
 
-class NodeUnknown(Exception):
-    """No node of this id has ever learned anything here."""
-
-    def __init__(self, node_id: str) -> None:
-        super().__init__(f"Node {node_id!r} has learned nothing here; ids are exact")
-
-
 @dataclass(frozen=True, slots=True)
 class NodeInfo:
     """`memory`: the number of what it knows now; `dimension`: of its vectors, None where it has none."""
@@ -104,17 +93,6 @@ class NodeInfo:
     finalized: bool
     dimension: int | None
     vectors_indexed: bool
-
-
-def display_id(node_id: str) -> str:
-    """The storage key that the reference derives from a node id (engine.md 1). Shown, never used as a key (D29)."""
-    base = settings.ENV.service_name.replace("-", "_")
-    sanitised = node_id.translate(_REPLACED)
-    candidate = f"{sanitised}_{base}"
-    if len(candidate) <= _DISPLAY_LENGTH:
-        return candidate
-    digest = hashlib.md5(sanitised.encode(), usedforsecurity=False).hexdigest()[:8]
-    return f"{sanitised[: _DISPLAY_LENGTH - len(base) - 10]}_{digest}_{base}"
 
 
 def clear(*, node_id: str) -> None:

@@ -16,7 +16,6 @@ from foundation.console.acts import Act
 from foundation.console.admin import ConsoleAdmin
 from foundation.console.filters import NodeFilter
 from foundation.console.formatting import NO_BREAK, duration, id_range, node_filter_link, node_url, pretty
-from sessions_app.errors import JobFinished, JobNotFound
 from sessions_app.jobs import lifecycle
 from sessions_app.models.jobs import Job, Kind, State
 
@@ -64,7 +63,6 @@ class JobAdmin(ConsoleAdmin):
             icon="replay",
             permission="sessions_app.change_job",
             perform=lambda one: lifecycle.retry(job_id=one),
-            refusals=(JobNotFound, JobFinished),
             warning="What failed or was cancelled is taken up where it stopped; nothing that is done is done again.",
             done="Retried",
         ),
@@ -74,7 +72,6 @@ class JobAdmin(ConsoleAdmin):
             icon="cancel",
             permission="sessions_app.change_job",
             perform=lambda one: lifecycle.cancel(job_id=one),
-            refusals=(JobNotFound, JobFinished),
             warning="What it did so far stays; nothing more is done.",
             done="Cancelled",
             variant=ActionVariant.WARNING,

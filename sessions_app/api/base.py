@@ -10,15 +10,17 @@ from django.http import HttpRequest, HttpResponse
 from rest_framework.request import Request
 
 from foundation import logs
-from foundation.http.bodies import InvalidRequest, json_answer
+from foundation.errors import InvalidRequest
+from foundation.http.answers import json_answer
 from foundation.http.views import LeanView
 from foundation.metrics import counters
+from foundation.postgresql.trouble import STORE_TROUBLE
 from sessions_app import operations
 from sessions_app.errors import SessionNotFound
 from sessions_app.operations import idempotency
+from sessions_app.shapes.bodies import MAX_ID_LENGTH
 
 MAX_KEY_LENGTH = 255
-MAX_ID_LENGTH = 255
 
 
 def moment(value: datetime) -> str:
@@ -27,13 +29,24 @@ def moment(value: datetime) -> str:
 
 # A view below `/sessions/{session_id}/`: its answers carry X-Session-ID once the session was found.
 class SessionView(LeanView):
-    session_found = True  # the error handler knows better
+    session_found = True  # `handle_exception` knows better
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         # What no session is called: PostgreSQL cannot be asked for a NUL, an index entry cannot hold any length.
         if "\0" in kwargs["session_id"] or len(kwargs["session_id"]) > MAX_ID_LENGTH:
             raise SessionNotFound(kwargs["session_id"])
         logs.about(session_id=kwargs["session_id"])
+
+    def handle_exception(self, error: Exception) -> Any:
+        """A session that is not there wins over anything else that is wrong with a request to it."""
+        if not isinstance(error, (SessionNotFound, *STORE_TROUBLE)):
+            try:
+                operations.touch(session_id=self.kwargs["session_id"])
+            except (SessionNotFound, *STORE_TROUBLE) as worse:
+                error = worse
+        if isinstance(error, (SessionNotFound, *STORE_TROUBLE)):
+            self.session_found = False
+        return super().handle_exception(error)
 
     def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:
         response = super().finalize_response(request, response, *args, **kwargs)

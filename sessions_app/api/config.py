@@ -4,7 +4,8 @@ from django.http import HttpRequest, HttpResponse
 from drf_spectacular.utils import extend_schema
 from pydantic_core import to_json
 
-from foundation.http.bodies import as_object, json_answer, parse_object, read_raw_body
+from foundation.http.answers import json_answer
+from foundation.http.bodies import as_object, parse_object, read_raw_body
 from sessions_app import config as session_config
 from sessions_app import operations
 from sessions_app.api.base import SessionView, answer_once_for_session

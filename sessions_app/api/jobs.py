@@ -9,8 +9,10 @@ from drf_spectacular.utils import extend_schema
 from pydantic import Field, TypeAdapter
 from pydantic_core import from_json, to_json
 
-from foundation.http.bodies import json_answer, parse_body, parse_query, read_raw_body
+from foundation.http.answers import json_answer
+from foundation.http.bodies import parse_body, parse_query, read_raw_body
 from foundation.http.views import LeanView
+from memory_app.node_ids import NodeId
 from sessions_app import config as session_config
 from sessions_app.api.base import answer_once, answer_once_for_session, moment, scope_of_node
 from sessions_app.api.schema import IDEMPOTENCY_KEY, JOB_FILTERS, JOB_FINISHED, JOB_NOT_FOUND, JOB_REFUSED, errors
@@ -22,7 +24,7 @@ from sessions_app.shapes.observations import make_observation
 
 _SKIP = TypeAdapter(Annotated[int, Field(ge=0, le=2**31)])
 _LIMIT = TypeAdapter(Annotated[int, Field(ge=1, le=1000)])
-_NODE = TypeAdapter(bodies.NodeId)
+_NODE = TypeAdapter(NodeId)
 _STATE = TypeAdapter(State)
 _KIND = TypeAdapter(Kind)
 _MODE = TypeAdapter(Literal["sync", "async"])

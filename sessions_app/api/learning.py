@@ -8,7 +8,7 @@ from drf_spectacular.utils import extend_schema
 from pydantic_core import to_json
 
 import memory_app.operations.finalizing
-from foundation.http.bodies import json_answer
+from foundation.http.answers import json_answer
 from sessions_app import operations
 from sessions_app.api.base import SessionView, answer_once_for_session, count_on_commit
 from sessions_app.api.jobs import answer_with_job, parse_mode

@@ -6,7 +6,8 @@ from django.http import HttpRequest, HttpResponse
 from drf_spectacular.utils import extend_schema
 from pydantic_core import to_json
 
-from foundation.http.bodies import json_answer, parse_body, read_raw_body
+from foundation.http.answers import json_answer
+from foundation.http.bodies import parse_body, read_raw_body
 from sessions_app import operations
 from sessions_app.api.base import SessionView, answer_once_for_session, count_on_commit
 from sessions_app.api.jobs import answer_with_job, parse_mode

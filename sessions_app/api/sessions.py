@@ -10,8 +10,10 @@ from pydantic_core import from_json, to_json
 from rest_framework.request import Request
 
 from foundation import logs
-from foundation.http.bodies import error_answer, json_answer, parse_body, parse_query, read_raw_body
+from foundation.http.answers import error_answer, json_answer
+from foundation.http.bodies import parse_body, parse_query, read_raw_body
 from foundation.http.views import LeanView
+from memory_app.node_ids import NodeId
 from sessions_app import config as session_config
 from sessions_app import operations
 from sessions_app.api.base import SessionView, answer_once, answer_once_for_session, moment, scope_of_node
@@ -22,7 +24,7 @@ from sessions_app.shapes import bodies
 
 _SKIP = TypeAdapter(Annotated[int, Field(ge=0, le=2**31)])
 _LIMIT = TypeAdapter(Annotated[int, Field(ge=1, le=1000)])
-_NODE = TypeAdapter(bodies.NodeId)
+_NODE = TypeAdapter(NodeId)
 _TTL = TypeAdapter(Annotated[int, Field(ge=1, le=bodies.MAX_TTL)])
 
 

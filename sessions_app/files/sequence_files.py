@@ -20,9 +20,10 @@ from django.conf import settings
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import from_json, to_json
 
-from engine.vectors import VectorDimensionError
-from foundation.http.bodies import InvalidRequest, check_storable
+from foundation.errors import InvalidRequest
+from foundation.http.bodies import check_storable
 from foundation.json_lines import WrongLine
+from memory_app.errors import VectorDimensionError
 from sessions_app.observations import Observation
 from sessions_app.shapes import bodies
 from sessions_app.shapes.observations import make_untold_observation

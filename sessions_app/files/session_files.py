@@ -18,12 +18,12 @@ from engine.stm import STM_LIMIT
 from engine.vectors import named
 from foundation.http.bodies import as_object
 from foundation.json_lines import Line, WrongLine, of_a_kind, parsed
+from memory_app.node_ids import NodeId
 from memory_app.vectors import LARGEST_NUMBER, MAX_DIMENSION
 from sessions_app import config, operations
-from sessions_app.api.base import MAX_ID_LENGTH
 from sessions_app.errors import InvalidConfiguration
 from sessions_app.operations import Restored, SavedSession
-from sessions_app.shapes.bodies import MAX_TTL, NodeId
+from sessions_app.shapes.bodies import MAX_ID_LENGTH, MAX_TTL
 
 BATCH = 100  # sessions in one transaction
 

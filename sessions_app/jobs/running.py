@@ -11,12 +11,10 @@ import time
 from django.db import transaction
 from pydantic import ValidationError
 
-from engine.vectors import VectorDimensionError
 from foundation import logs
+from foundation.errors import Refusal
 from foundation.postgresql.locks import alone
 from foundation.postgresql.statements import execute, execute_one
-from memory_app.vectors import VectorsNotAvailable
-from sessions_app.errors import InvalidConfiguration, SessionNotFound
 from sessions_app.jobs.delivery import GRACE, deliver, lock_name
 from sessions_app.jobs.kinds import STEPS
 from sessions_app.jobs.lifecycle import BLOCKED, deliver_freed_on_commit, find
@@ -67,15 +65,8 @@ class Stopped(Exception):
     """The job is not running any more, or somebody else did this step: the step must leave no trace."""
 
 
-# What no further attempt can mend.
-REFUSALS = (
-    SessionNotFound,
-    InvalidConfiguration,
-    VectorDimensionError,
-    VectorsNotAvailable,
-    ValidationError,
-    WorkersEnded,
-)
+# What no further attempt can change.
+FINAL = (Refusal, ValidationError, WorkersEnded)
 
 
 def run(job_id: str) -> None:
@@ -108,7 +99,7 @@ def _do_steps(job: Job) -> bool:
             job = find(job.id)
     except Stopped:
         pass  # somebody else knows how it ends
-    except REFUSALS as error:
+    except FINAL as error:
         _fail(job, str(error))
     except Exception as error:
         log.exception("Attempt %d of a job failed", job.attempts)

@@ -9,19 +9,12 @@ from typing import Any
 from pydantic_core import to_json
 
 from foundation.json_lines import WrongLine
-from foundation.terminal.command import (
-    Command,
-    Error,
-    Interrupted,
-    WrongArguments,
-    add_json_argument,
-    counted,
-    node_id,
-    progress,
-    rewindable,
-    utf8,
-    watched,
-)
+from foundation.terminal.arguments import add_json_argument, utf8
+from foundation.terminal.command import Command
+from foundation.terminal.errors import Error, Interrupted, WrongArguments
+from foundation.terminal.progress import progress, rewindable, watched
+from foundation.terminal.tables import counted
+from memory_app.management.arguments import node_id
 from sessions_app.errors import SessionNotFound
 from sessions_app.files import session_files
 from sessions_app.management.text import MOST_NAMED, some

@@ -9,22 +9,14 @@ from typing import IO, Any
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import from_json
 
-from engine.vectors import VectorDimensionError
-from foundation.http.bodies import InvalidRequest, as_object
-from foundation.http.errors import STORE_TROUBLE
-from foundation.terminal.command import (
-    REFUSALS,
-    Command,
-    Error,
-    Interrupted,
-    WrongArguments,
-    add_json_argument,
-    counted,
-    explained,
-    progress,
-    rewindable,
-    utf8,
-)
+from foundation.errors import Refusal
+from foundation.http.bodies import as_object
+from foundation.postgresql.trouble import STORE_TROUBLE
+from foundation.terminal.arguments import add_json_argument, utf8
+from foundation.terminal.command import Command
+from foundation.terminal.errors import Error, Interrupted, WrongArguments, explained
+from foundation.terminal.progress import progress, rewindable
+from foundation.terminal.tables import counted
 from sessions_app import operations
 from sessions_app.observations import Observation
 from sessions_app.shapes import bodies
@@ -111,7 +103,7 @@ def _observe_all(session_id: str, observations: Iterator[Observation], total: in
                 advance(len(batch))
     except KeyboardInterrupt:
         raise Interrupted(f"{report['observations']} of {total} observations were made; they stay") from None
-    except (*REFUSALS, *STORE_TROUBLE) as error:
+    except (Refusal, *STORE_TROUBLE) as error:
         if not report["observations"]:
             raise
         told = f"{report['observations']} of {total} observations were made and stay. Then: {explained(error)}"
@@ -134,7 +126,7 @@ def _observations(lines: IO[bytes]) -> Iterator[Observation]:
             given = _EVENT.validate_python(as_object({"observation": from_json(text)}, [])["observation"])
             one = given if isinstance(given, bodies.ObservationInput) else bodies.ObservationInput(strings=given)
             yield make_observation(one, "obs-", "observation")
-        except (InvalidRequest, ValidationError, VectorDimensionError) as error:
+        except (Refusal, ValidationError) as error:
             raise Error(f"line {number}: {explained(error)}. Nothing was observed") from None
         except ValueError as error:
             raise Error(f"line {number}: {error}. Nothing was observed") from None

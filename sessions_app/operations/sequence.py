@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from django.db import transaction
 
-from engine.vectors import VectorDimensionError
+from memory_app.errors import VectorDimensionError
 from sessions_app.observations import Observation, Observed
 from sessions_app.operations.locked import LockedSession
 

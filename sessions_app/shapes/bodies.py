@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 from django.conf import settings
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, WithJsonSchema
 
+from memory_app.node_ids import NodeId
 from memory_app.vectors import LARGEST_NUMBER, MAX_DIMENSION
 from sessions_app import config
 
@@ -13,9 +14,8 @@ Events = list[list[str]]
 SettingsInForce = Annotated[dict[str, Any], WithJsonSchema(config.schema_in_force())]
 SettingsChanges = Annotated[dict[str, Any], WithJsonSchema(config.schema_of_changes())]
 
+MAX_ID_LENGTH = 255
 MAX_TTL: int = settings.ENV.session_ttl_max
-# Long enough for any name, short enough for an index entry.
-NodeId = Annotated[str, Field(max_length=512)]
 # Their sum is what has to be within these bounds.
 _Element = Annotated[float, WithJsonSchema({"type": "number", "minimum": -LARGEST_NUMBER, "maximum": LARGEST_NUMBER})]
 GivenVector = Annotated[list[_Element], Field(min_length=1, max_length=MAX_DIMENSION)]

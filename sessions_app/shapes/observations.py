@@ -4,8 +4,9 @@ import uuid
 
 import numpy as np
 
-from engine.vectors import NamedVector, VectorDimensionError, named, sum_vectors
-from foundation.http.bodies import InvalidRequest
+from engine.vectors import DimensionMismatch, NamedVector, named, sum_vectors
+from foundation.errors import InvalidRequest
+from memory_app.errors import VectorDimensionError
 from memory_app.vectors import LARGEST_NUMBER
 from sessions_app.observations import Observation
 from sessions_app.shapes import bodies
@@ -45,7 +46,10 @@ def make_observations(given: list[bodies.ObservationInput]) -> list[Observation]
 
 
 def _vector(given: list[list[float]], location: tuple[str | int, ...]) -> NamedVector:
-    total = sum_vectors(given)
+    try:
+        total = sum_vectors(given)
+    except DimensionMismatch as error:
+        raise VectorDimensionError(error.vector, expected=error.expected) from None
     if np.abs(total).max() > LARGEST_NUMBER:
         problem = {
             "type": "vector_out_of_range",

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.vector_text import printed
-from engine.vectors import VectorDimensionError, sum_vectors, vector_name, vector_symbols
+from engine.vectors import DimensionMismatch, sum_vectors, vector_name, vector_symbols
 
 TABLE = [
     ([1, 0, 0], "9d58821e286eae6a77923d694a12ede7cbeabfbd"),
@@ -52,7 +52,7 @@ def test_d30_long_vectors_are_named_after_all_their_values() -> None:
 def test_the_vectors_of_one_observation_are_added() -> None:
     assert sum_vectors([[1, 0], [0, 2]]).tolist() == [1.0, 2.0]
     assert sum_vectors([[1, 2, 3], [10], [1, 1, 1]]).tolist() == [12.0, 13.0, 14.0]
-    with pytest.raises(VectorDimensionError, match="expected 2, got 3"):
+    with pytest.raises(DimensionMismatch, match="expected 2, got 3"):
         sum_vectors([[1, 2], [1, 2, 3]])
 
 

@@ -10,7 +10,8 @@ from django.db import DatabaseError, InterfaceError
 from kombu.exceptions import OperationalError as BrokerError
 from redis.exceptions import RedisError
 
-from foundation.terminal.command import counted, first_line
+from foundation.postgresql.trouble import first_line
+from foundation.terminal.tables import counted
 from katoproject.celery import app
 from katoproject.diagnosis.doctor.database import SKEW
 from katoproject.diagnosis.doctor.findings import Finding, ok, problem, warning

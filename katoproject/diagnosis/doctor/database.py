@@ -8,9 +8,9 @@ from datetime import datetime
 from django.db import DEFAULT_DB_ALIAS, DatabaseError, InterfaceError, connections
 from django.db.migrations.executor import MigrationExecutor
 
-from foundation.http.errors import STORE_TROUBLE
 from foundation.postgresql.statements import execute
-from foundation.terminal.command import first_line, how_to_reach_the_database
+from foundation.postgresql.trouble import STORE_TROUBLE, first_line
+from foundation.terminal.errors import how_to_reach_the_database
 from katoproject.diagnosis.doctor.findings import Finding, ok, problem, warning
 from memory_app.vectors import AVAILABLE
 

@@ -9,7 +9,7 @@ from django.core.management.base import CommandParser
 from psycopg.pq import Conninfo
 
 from foundation.terminal.command import Command as TerminalCommand
-from foundation.terminal.command import WrongArguments
+from foundation.terminal.errors import WrongArguments
 from katoproject.configuration.locations import postgres_url
 from katoproject.launcher.installation import installed
 

@@ -6,8 +6,10 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import CommandParser
 
+from foundation.terminal.arguments import add_json_argument, at_least
 from foundation.terminal.command import Command as TerminalCommand
-from foundation.terminal.command import Error, WrongArguments, add_json_argument, at_least, progress
+from foundation.terminal.errors import Error, WrongArguments
+from foundation.terminal.progress import progress
 from katoproject.diagnosis.remote import BaseUrl
 from katoproject.diagnosis.stress import NobodyAnswers, Report, Stress
 

@@ -6,7 +6,7 @@ from django.conf import settings
 from django.core.management.base import CommandParser
 
 from foundation.terminal.command import Command as TerminalCommand
-from foundation.terminal.command import Error
+from foundation.terminal.errors import Error
 from katoproject.launcher.processes import CannotStart
 from katoproject.launcher.up import up
 

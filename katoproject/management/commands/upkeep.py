@@ -6,8 +6,8 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import CommandParser
 
+from foundation.terminal.arguments import add_json_argument
 from foundation.terminal.command import Command as TerminalCommand
-from foundation.terminal.command import add_json_argument
 from katoproject.upkeep import chores as upkeep
 
 

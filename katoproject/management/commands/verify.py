@@ -7,9 +7,12 @@ from django.core.management.base import CommandParser
 
 import memory_app.verification
 import sessions_app.verification
+from foundation.terminal.arguments import add_json_argument
 from foundation.terminal.command import Command as TerminalCommand
-from foundation.terminal.command import Error, add_json_argument, node_id, progress
+from foundation.terminal.errors import Error
+from foundation.terminal.progress import progress
 from foundation.verification import Result, verify
+from memory_app.management.arguments import node_id
 
 CHECKS = [*memory_app.verification.CHECKS, *sessions_app.verification.CHECKS]
 

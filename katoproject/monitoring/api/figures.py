@@ -13,7 +13,7 @@ from katoproject.monitoring import resources
 from katoproject.monitoring.api import shapes
 from katoproject.monitoring.snapshot import Snapshot, StoreCount
 from memory_app.index import indexes
-from memory_app.reads import nodes
+from memory_app.node_ids import display_id
 from sessions_app.reads import reading
 
 PATIENCE = 0.5  # seconds that a monitoring route waits for the database, where it can answer without
@@ -47,7 +47,7 @@ def processors() -> shapes.Processors:
         memory_limit_bytes=settings.ENV.index_memory_mb * 1024 * 1024,
         processors=[
             shapes.Processor(
-                processor_id=nodes.display_id(node.node_id),
+                processor_id=display_id(node.node_id),
                 node_id=node.node_id,
                 created_at=_moment(node.created_at),
                 last_accessed=_moment(node.last_used),

@@ -13,9 +13,9 @@ from pydantic import Field, TypeAdapter
 from pydantic_core import to_json
 
 from foundation.asking import Asker, NoAnswer
-from foundation.http.bodies import error_answer, json_answer, parse_query
+from foundation.http.answers import error_answer, json_answer, unavailable
+from foundation.http.bodies import parse_query
 from foundation.http.error_shapes import Error
-from foundation.http.errors import unavailable
 from foundation.http.views import LeanView
 from katoproject.monitoring import history, latest, series
 from katoproject.monitoring.api import figures, shapes

@@ -7,7 +7,7 @@ from django.http import HttpRequest, HttpResponse
 from drf_spectacular.utils import extend_schema
 from pydantic_core import to_json
 
-from foundation.http.bodies import json_answer
+from foundation.http.answers import json_answer
 from foundation.http.views import LeanView
 from foundation.metrics.folder import instance, started_at
 from katoproject.configuration import identity

@@ -14,7 +14,8 @@ from pydantic_core import to_json
 from redis.exceptions import RedisError
 
 from foundation.asking import NoAnswer
-from foundation.http.bodies import error_answer, json_answer, parse_query
+from foundation.http.answers import error_answer, json_answer
+from foundation.http.bodies import parse_query
 from foundation.http.error_shapes import Error
 from foundation.http.views import LeanView
 from foundation.metrics.folder import instance

@@ -12,23 +12,16 @@ from django.db import DatabaseError
 
 from foundation.json_lines import WrongLine
 from foundation.postgresql.locks import alone
+from foundation.terminal.arguments import add_json_argument, at_least
 from foundation.terminal.command import Command as TerminalCommand
-from foundation.terminal.command import (
-    Error,
-    Interrupted,
-    WrongArguments,
-    add_json_argument,
-    at_least,
-    counted,
-    node_id,
-    progress,
-    readable,
-    rewindable,
-    watched,
-)
+from foundation.terminal.errors import Error, Interrupted, WrongArguments
+from foundation.terminal.progress import progress, rewindable, watched
+from foundation.terminal.tables import counted, readable
 from memory_app import vector_indexes, vectors
 from memory_app.files import node_files
 from memory_app.index import NodeIndex
+from memory_app.management.arguments import node_id
+from memory_app.node_ids import display_id
 from memory_app.reads import nodes
 
 
@@ -105,7 +98,7 @@ learn on. Ids are exact: case and blanks count."""
         vector_count, dimension = vectors.count(found.memory)
         facts = {
             "node_id": found.node_id,
-            "shown_as": nodes.display_id(found.node_id),
+            "shown_as": display_id(found.node_id),
             "memory": found.memory,
             "patterns": nodes.count_patterns(node),
             "affinities": nodes.count_affinities(found.memory),

@@ -5,8 +5,11 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
+from foundation.terminal.arguments import add_json_argument, at_least, utf8
 from foundation.terminal.command import Command as TerminalCommand
-from foundation.terminal.command import Error, add_json_argument, at_least, counted, node_id, utf8
+from foundation.terminal.errors import Error
+from foundation.terminal.tables import counted
+from memory_app.management.arguments import node_id
 from sessions_app.api.jobs import described
 from sessions_app.errors import JobFinished, JobNotFound
 from sessions_app.jobs import lifecycle

@@ -9,8 +9,11 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 from rich.text import Text
 
+from foundation.terminal.arguments import add_json_argument, utf8
 from foundation.terminal.command import Command as TerminalCommand
-from foundation.terminal.command import WrongArguments, add_json_argument, node_id, readable, utf8
+from foundation.terminal.errors import WrongArguments
+from foundation.terminal.tables import readable
+from memory_app.management.arguments import node_id
 from sessions_app.management.options import add_config_arguments, given_config, names
 from sessions_app.reads import predicting
 

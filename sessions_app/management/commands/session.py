@@ -11,8 +11,11 @@ from django.core.management.base import CommandParser
 
 from foundation.console.formatting import duration
 from foundation.http.bodies import as_object
+from foundation.terminal.arguments import add_json_argument, at_least, json_object, utf8
 from foundation.terminal.command import Command as TerminalCommand
-from foundation.terminal.command import Error, add_json_argument, at_least, counted, json_object, node_id, utf8
+from foundation.terminal.errors import Error
+from foundation.terminal.tables import counted
+from memory_app.management.arguments import node_id
 from sessions_app import config as session_config
 from sessions_app import operations
 from sessions_app.api.sessions import described

@@ -14,20 +14,15 @@ from typing import IO, Any
 
 from django.core.management.base import CommandError, CommandParser
 
-from engine.vectors import VectorDimensionError
-from foundation.http.errors import STORE_TROUBLE
+from foundation.errors import Refusal
 from foundation.json_lines import WrongLine
+from foundation.postgresql.trouble import STORE_TROUBLE
+from foundation.terminal.arguments import add_json_argument
 from foundation.terminal.command import Command as TerminalCommand
-from foundation.terminal.command import (
-    Error,
-    Interrupted,
-    WrongArguments,
-    add_json_argument,
-    explained,
-    node_id,
-    progress,
-)
-from memory_app.vectors import VectorsNotAvailable, dimension_of
+from foundation.terminal.errors import Error, Interrupted, WrongArguments, explained
+from foundation.terminal.progress import progress
+from memory_app.management.arguments import node_id
+from memory_app.vectors import dimension_of
 from sessions_app.files import sequence_files
 from sessions_app.files.sequence_files import Columns, Sequence, WrongHeader
 from sessions_app.files.training import Taught, batches, looked_at, teach
@@ -100,7 +95,7 @@ class Command(TerminalCommand):
                 trouble = Interrupted(_stopped("Interrupted", taught, skip, dry_run))
             except (WrongLine, OSError, sqlite3.Error) as error:
                 trouble = Error(_stopped(str(error), taught, skip, dry_run))
-            except (VectorDimensionError, VectorsNotAvailable, *STORE_TROUBLE) as error:
+            except (Refusal, *STORE_TROUBLE) as error:
                 trouble = Error(_stopped(str(explained(error)), taught, skip, dry_run))
         self._report(node, taught, time.monotonic() - began, dry_run, trouble, **options)
         if trouble:

@@ -1,0 +1,34 @@
+"""Answers in JSON."""
+
+from typing import Any
+
+from django.http import HttpResponse
+from pydantic_core import to_json
+
+from foundation.errors import Refusal
+
+JSON_TYPE = "application/json"
+
+
+def json_answer(content: bytes, status: int = 200) -> HttpResponse:
+    return HttpResponse(content, status=status, content_type=JSON_TYPE)
+
+
+def error_answer(detail: Any, status: int) -> HttpResponse:
+    """E1 with a text, E2 with an object, E4 with a list of problems."""
+    return _error({"detail": detail}, status)
+
+
+def refusal_answer(refusal: Refusal) -> HttpResponse:
+    return _error(refusal.body(), refusal.status)
+
+
+def unavailable(reason: str) -> HttpResponse:
+    """503, which asks the client to try again in a second."""
+    response = error_answer(reason, 503)
+    response["Retry-After"] = "1"
+    return response
+
+
+def _error(body: dict[str, Any], status: int) -> HttpResponse:
+    return json_answer(to_json(body, inf_nan_mode="null"), status)

@@ -1,0 +1,56 @@
+"""How a command ends that cannot do what was asked, and its exit status."""
+
+from django.conf import settings
+from django.core.management.base import CommandError
+from django.db import ProgrammingError
+from psycopg.errors import UndefinedColumn, UndefinedTable
+from pydantic import ValidationError
+
+from foundation.errors import Refusal, explain_problems
+from foundation.postgresql.trouble import STORE_TROUBLE, first_line, is_reply
+
+WRONG_ARGUMENTS = 2
+INTERRUPTED = 130
+
+# What a command may meet that is not a fault of the program.
+EXPECTED = (Refusal, ValidationError, ProgrammingError, *STORE_TROUBLE)
+
+
+class Error(CommandError):
+    """Why what was asked for is not done. Django prints the name of the class before it: `Error: …`. Exit status 1."""
+
+
+class WrongArguments(CommandError):
+    """Exit status 2, as for what the parser refuses."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, returncode=WRONG_ARGUMENTS)
+
+
+class Interrupted(CommandError):
+    """Ctrl-C, where there is something to say about what was done until then. Exit status 130."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, returncode=INTERRUPTED)
+
+
+def explained(error: Exception) -> CommandError:
+    """What the operator is told about one of `EXPECTED`, on one line."""
+    match error:
+        case Refusal():
+            kind = WrongArguments if error.exit_status == WRONG_ARGUMENTS else Error
+            return kind(error.explanation)
+        case ValidationError():
+            return WrongArguments(explain_problems(error.errors()))
+        case ProgrammingError():
+            if isinstance(error.__cause__, UndefinedTable | UndefinedColumn):
+                return Error(f"The database is not up to date ({first_line(error)}): run `manage.py migrate`")
+            raise error
+    if is_reply(error):
+        return Error(f"PostgreSQL refuses: {first_line(error)}")
+    return Error(f"PostgreSQL does not answer ({first_line(error)}). {how_to_reach_the_database()}")
+
+
+def how_to_reach_the_database() -> str:
+    data_dir = settings.DATA_DIR
+    return f"Start the service (`make run`), or set DATABASE_URL or KATO_DATA_DIR (now {data_dir}) as it has them"

@@ -1,0 +1,61 @@
+"""What can go wrong with the memory of a node."""
+
+from typing import Any
+
+from engine.vectors import NamedVector
+from foundation.errors import Refusal
+
+
+class NodeUnknown(Refusal):
+    """No node of this id has ever learned anything here."""
+
+    status = 404
+
+    def __init__(self, node_id: str) -> None:
+        super().__init__(f"Node {node_id!r} has learned nothing here; ids are exact")
+
+
+class VectorsNotAvailable(Refusal):
+    """PostgreSQL has no pgvector, or had none when `migrate` was last run."""
+
+    status = 501
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Vectors need PostgreSQL's extension pgvector: install it, then run `manage.py migrate`. "
+            "Everything but vectors works without it; nothing was changed"
+        )
+
+    @property
+    def detail(self) -> dict[str, Any]:
+        return {"error": "VectorsNotAvailable", "message": str(self)}
+
+
+class VectorDimensionError(Refusal):
+    """A vector has a different dimension than the vectors it must match: those of its observation, or of its node.
+
+    `observation_index`: which observation of a sequence it belongs to, where that is known.
+    """
+
+    status = 400
+
+    def __init__(self, vector: NamedVector, *, expected: int, observation_index: int | None = None) -> None:
+        super().__init__(
+            f"Vector dimension mismatch: expected {expected}, got {vector.dimension} ({vector.name}); "
+            "nothing was changed"
+        )
+        self.vector_name = vector.name
+        self.expected = expected
+        self.actual = vector.dimension
+        self.observation_index = observation_index
+
+    @property
+    def detail(self) -> dict[str, Any]:
+        detail = {
+            "error": "VectorDimensionError",
+            "message": str(self),
+            "expected_dimension": self.expected,
+            "actual_dimension": self.actual,
+            "vector_name": self.vector_name,
+        }
+        return detail if self.observation_index is None else {**detail, "observation_index": self.observation_index}
