@@ -27,7 +27,7 @@ from benchmarks.scenarios import SCENARIOS, Scenario
 from benchmarks.services import Ours, tree_cpu
 from benchmarks.stack import Stores
 from katoproject.configuration.locations import postgres_url
-from katoproject.server.web import web_command
+from katoproject.launcher.web_program import web_command
 
 MEASURED = ("create", "observe, 32 sessions", "stm of 10 events", "delete")
 LISTENERS = 20
@@ -144,12 +144,11 @@ def _print_line(scenario: str, name: str, one: Round, cpu: float, speed: float) 
 def compare_announcements(stores: Stores, rounds: int) -> None:
     os.environ |= {"DJANGO_SETTINGS_MODULE": "katoproject.settings"}
     django.setup()
-    from sessions_app.operations import creation
-    from sessions_app.reads import event_feed
+    from sessions_app.operations import announcements, creation
 
     announcement = creation._CREATE.partition(", announced AS (")[2].partition(")\n    SELECT created_at")[0]
     whole = creation._CREATE
-    assert event_feed.record(event_feed.Kind.CREATED, "id, node_id, created_at FROM session") == announcement
+    assert announcements.record(announcements.Kind.CREATED, "id, node_id, created_at FROM session") == announcement
     silent = whole.replace(f", announced AS ({announcement})", "")
     notifying = whole.replace("promised FROM session", "promised, pg_notify('events', '') FROM session")
     statements = {"without": silent, "with its event": whole, "and a NOTIFY": notifying}

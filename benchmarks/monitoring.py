@@ -103,9 +103,10 @@ def unlogged() -> Iterator[None]:
 @contextmanager
 def uncounted() -> Iterator[None]:
     """Everything that counts does nothing, and nothing is logged."""
-    from foundation.metrics import counters, requests
-    from foundation.postgresql import statements
+    from foundation.metrics import requests
+    from foundation.postgresql.statements import Store
     from katoproject.server import middleware
+    from sessions_app import counters
 
     class Nothing:
         def observe(self, amount: float) -> None: ...
@@ -119,8 +120,9 @@ def uncounted() -> Iterator[None]:
         for target, name, instead in (
             (middleware, "board", nothing),
             (requests, "count", lambda *_: None),
-            (statements, "statement_counters", lambda _, pair=(nothing, nothing): pair),
-            (counters, "observations", nothing),
+            (Store, "_durations", nothing),
+            (Store, "_errors", nothing),
+            (counters, "_observations", nothing),
         ):
             patches.enter_context(patch.object(target, name, instead))
         yield

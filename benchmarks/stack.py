@@ -19,7 +19,7 @@ import psutil
 from foundation.metrics import folder as monitoring
 from katoproject.configuration.environment import PROJECT_DIR
 from katoproject.launcher import postgres, processes, redis
-from katoproject.server.web import web_command
+from katoproject.launcher.web_program import web_command
 
 DEADLINE = 20.0
 START_LIMIT = 60.0  # seconds; each worker process loads a compiler's runtime, on a machine that may be busy

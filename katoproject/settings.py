@@ -4,11 +4,11 @@ from typing import Any
 
 from psycopg.conninfo import conninfo_to_dict
 
+from katoproject.configuration.console_theme import unfold
 from katoproject.configuration.environment import PROJECT_DIR, read_environment
 from katoproject.configuration.kernels import keep_kernels_in
 from katoproject.configuration.locations import data_dir, postgres_url, redis_url
 from katoproject.configuration.secret import kept_secret
-from katoproject.console.theme import unfold
 
 ENV = read_environment()
 keep_kernels_in(data_dir())
@@ -145,7 +145,7 @@ CHORES = {
     "expire-sessions": ("sessions_app.operations.delete_expired", 10.0),
     "forget-cleared-memories": ("memory_app.reads.nodes.delete_cleared", 30.0),
     "index-vectors": ("memory_app.vector_indexes.maintain", 60.0),
-    "forget-events": ("sessions_app.reads.event_feed.delete_old", 60.0),
+    "forget-events": ("sessions_app.operations.announcements.delete_old", 60.0),
     "forget-idempotency-keys": ("sessions_app.operations.idempotency.delete_old", 600.0),
     "relay-jobs": ("sessions_app.jobs.delivery.relay", 5.0),
     "purge-jobs": ("sessions_app.jobs.lifecycle.purge", 600.0),

@@ -19,9 +19,9 @@ from pydantic_core import from_json
 
 from engine.index import Index
 from engine.view import View
-from foundation.postgresql.statements import execute, fetch_in_batches
 from memory_app import moments
 from memory_app.moments import Moment
+from memory_app.stores import PATTERNS
 
 # Ids at or above the next one to be given out are left over from another life of the database (a restored back-up):
 # a building index reads such rows, a following one would read them again and again.
@@ -102,7 +102,7 @@ class NodeIndex:
         return self.index.memory_bytes() + (self.moment.statistics.membership.nbytes if self.moment else 0)
 
     def _look(self) -> list[tuple[Any, ...]]:
-        return execute(_CHANGES, {"node_id": self.node_id, "memory": self.memory, "horizon": self.horizon})
+        return PATTERNS.execute(_CHANGES, {"node_id": self.node_id, "memory": self.memory, "horizon": self.horizon})
 
     def _apply(self, rows: list[tuple[Any, ...]]) -> None:
         changed = [row[4:] for row in rows if row[4] is not None]
@@ -113,7 +113,7 @@ class NodeIndex:
     def _build(self, memory: int, rebuilt: int, snapshot: str) -> None:
         """Read the whole memory. `snapshot` is that of the look before, so that nothing in between can be missed."""
         self._start_anew(memory, rebuilt, snapshot)
-        for batch in fetch_in_batches(_EVERYTHING, {"memory": memory}):
+        for batch in PATTERNS.fetch_in_batches(_EVERYTHING, {"memory": memory}):
             self._upsert(batch)
 
     def _upsert(self, fetched: list[tuple[Any, ...]]) -> None:

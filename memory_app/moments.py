@@ -7,7 +7,7 @@ from pydantic_core import from_json
 from engine.finalize import Finalized, statistics_of
 from engine.kernels.domain import Statistics
 from engine.view import View
-from foundation.postgresql.statements import execute
+from memory_app.stores import PATTERNS
 
 _KEPT = """
     SELECT finalized_version, finalized_statistics::text, finalized_snapshot FROM memory_app_node
@@ -41,13 +41,13 @@ class Moment:
         return Finalized(statistics=self.statistics, existed=self._existed)
 
     def _existed(self, names: list[str]) -> set[str]:
-        rows = execute(_EXISTED, {"memory": self.memory, "names": names, "snapshot": self.snapshot})
+        rows = PATTERNS.execute(_EXISTED, {"memory": self.memory, "names": names, "snapshot": self.snapshot})
         return {name for (name,) in rows}
 
 
 def kept(memory: int) -> Kept | None:
     """What is kept for this memory now; None if no node has it any more."""
-    rows = execute(_KEPT, {"memory": memory})
+    rows = PATTERNS.execute(_KEPT, {"memory": memory})
     return Kept(*rows[0]) if rows else None
 
 

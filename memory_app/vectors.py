@@ -13,8 +13,8 @@ from psycopg.errors import InsufficientPrivilege
 from pydantic_core import to_json
 
 from engine.vectors import NEIGHBOURS, VECTOR_PREFIX, NamedVector
-from foundation.postgresql.statements import execute
 from memory_app.errors import VectorDimensionError, VectorsNotAvailable
+from memory_app.stores import VECTORS
 
 log = logging.getLogger(__name__)
 
@@ -73,7 +73,7 @@ _Found = set[tuple[float, str]]  # distance and hexadecimal name
 
 def prepare() -> None:
     """Make the table of vectors, where pgvector can be had and there is none. Repeating it does no harm."""
-    [(done, installed)] = execute(_INSTALLED, {})
+    [(done, installed)] = VECTORS.execute(_INSTALLED, {})
     if done:
         return
     if not installed:
@@ -82,7 +82,7 @@ def prepare() -> None:
     try:
         with transaction.atomic():
             for statement in _PREPARE:
-                execute(statement, {})
+                VECTORS.execute(statement, {})
     except ProgrammingError as error:
         if not isinstance(error.__cause__, InsufficientPrivilege):
             raise
@@ -129,7 +129,9 @@ class NodeVectors:
 
         Raises VectorDimensionError, VectorsNotAvailable.
         """
-        [(available, memory, self._dimension_of_node, indexed)] = execute(_SPACE_OF_NODE, {"node_id": self.node_id})
+        [(available, memory, self._dimension_of_node, indexed)] = VECTORS.execute(
+            _SPACE_OF_NODE, {"node_id": self.node_id}
+        )
         if not available:
             raise VectorsNotAvailable
         for one in (*islice(self._learned.values(), 1), vector):
@@ -141,7 +143,7 @@ class NodeVectors:
 
     def _put_on_stage(self) -> int:
         if self._stage is None:
-            [(self._stage,)] = execute("SELECT nextval('memory_app_memory')", {})
+            [(self._stage,)] = VECTORS.execute("SELECT nextval('memory_app_memory')", {})
         _insert(self._stage, list(self._learned.values())[self._on_stage :])
         self._on_stage = len(self._learned)
         return self._stage
@@ -156,7 +158,7 @@ class NodeVectors:
             self._check(vector)
         _insert(memory, list(self._learned.values()))
         if self._stage is not None:
-            execute(_DELETE_STAGE, {"memory": self._stage})
+            VECTORS.execute(_DELETE_STAGE, {"memory": self._stage})
 
     def _check(self, vector: NamedVector) -> None:
         expected = self.dimension
@@ -166,7 +168,7 @@ class NodeVectors:
 
 def dimension_of(node_id: str) -> int | None:
     """Of the node's vectors; None if it has none. Raises VectorsNotAvailable."""
-    [(available, _, dimension, _)] = execute(_SPACE_OF_NODE, {"node_id": node_id})
+    [(available, _, dimension, _)] = VECTORS.execute(_SPACE_OF_NODE, {"node_id": node_id})
     if not available:
         raise VectorsNotAvailable
     return None if dimension is None else int(dimension)
@@ -191,7 +193,7 @@ def _search(memory: int, vector: NamedVector, *, indexed: bool = False, of_a_nod
         FROM memory_app_vector WHERE memory = {memory} AND {still_there}
         ORDER BY distance, memory_app_vector.name LIMIT {NEIGHBOURS}
     """
-    return {(distance, name) for distance, name in execute(nearest, {"vector": _text(vector)}, prepare=False)}
+    return {(distance, name) for distance, name in VECTORS.execute(nearest, {"vector": _text(vector)}, prepare=False)}
 
 
 def _text(vector: NamedVector) -> str:
@@ -200,12 +202,12 @@ def _text(vector: NamedVector) -> str:
 
 def _dimension(memory: int, *, claim: int | None) -> int:
     """The dimension of a memory's vectors, from now on `claim` if it had none. Raises VectorsNotAvailable."""
-    [(available, dimension)] = execute(_DIMENSION, {"memory": memory})
+    [(available, dimension)] = VECTORS.execute(_DIMENSION, {"memory": memory})
     if not available:
         raise VectorsNotAvailable
     if dimension is None:
-        execute(_CLAIM_DIMENSION, {"memory": memory, "dimension": claim})
-        [(_, dimension)] = execute(_DIMENSION, {"memory": memory})
+        VECTORS.execute(_CLAIM_DIMENSION, {"memory": memory, "dimension": claim})
+        [(_, dimension)] = VECTORS.execute(_DIMENSION, {"memory": memory})
     return int(dimension)
 
 
@@ -214,24 +216,24 @@ def _insert(memory: int, vectors: list[NamedVector]) -> None:
     for begin in range(0, len(vectors), _BATCH):
         batch = vectors[begin : begin + _BATCH]
         names = [vector.name.removeprefix(VECTOR_PREFIX) for vector in batch]
-        execute(_INSERT, {"memory": memory, "names": names, "embeddings": [_text(vector) for vector in batch]})
+        VECTORS.execute(_INSERT, {"memory": memory, "names": names, "embeddings": [_text(vector) for vector in batch]})
 
 
 def count(memory: int) -> tuple[int, int | None]:
     """How many vectors a memory has, and their dimension: None where it has none, or pgvector is not there."""
-    [(available, dimension)] = execute(_DIMENSION, {"memory": memory})
+    [(available, dimension)] = VECTORS.execute(_DIMENSION, {"memory": memory})
     if not available or dimension is None:
         return 0, None
-    [(number,)] = execute(_COUNT, {"memory": memory})
+    [(number,)] = VECTORS.execute(_COUNT, {"memory": memory})
     return int(number), int(dimension)
 
 
 def delete(memory: int, *, limit: int) -> bool:
     """Delete up to `limit` vectors of a memory that no node has any more; answers whether there were any."""
-    [(available, dimension)] = execute(_DIMENSION, {"memory": memory})
+    [(available, dimension)] = VECTORS.execute(_DIMENSION, {"memory": memory})
     if dimension is None:
         return False
-    if available and execute(_DELETE, {"memory": memory, "limit": limit}):
+    if available and VECTORS.execute(_DELETE, {"memory": memory, "limit": limit}):
         return True
-    execute(_DELETE_SPACE, {"memory": memory})
+    VECTORS.execute(_DELETE_SPACE, {"memory": memory})
     return False

@@ -24,7 +24,8 @@ from django_redis import get_redis_connection
 from redis import Redis
 from redis.exceptions import RedisError
 
-from foundation.metrics import counters
+from foundation.breaker import Breaker
+from sessions_app import counters
 
 Result = TypeVar("Result")
 
@@ -46,37 +47,6 @@ PREDICTION_VIEWS = ("predictions", "cognition")
 log = logging.getLogger(__name__)
 _replaced: list[str] = []
 _forgetting = threading.Lock()
-
-
-class Breaker:
-    """Stops calling a service that keeps failing; lets one call through per pause to see whether it is back."""
-
-    def __init__(self, *, failures: int, pause: float) -> None:
-        self._allowed = failures
-        self._pause = pause
-        self._failed = 0
-        self._retry_at = 0.0
-        self._lock = threading.Lock()
-
-    def admits(self) -> bool:
-        if self._failed < self._allowed:
-            return True
-        with self._lock:
-            now = time.monotonic()
-            if now < self._retry_at:
-                return False
-            self._retry_at = now + self._pause  # this caller tries, the others wait for what it finds
-            return True
-
-    def succeeded(self) -> None:
-        if self._failed:
-            with self._lock:
-                self._failed = 0
-
-    def failed(self) -> None:
-        with self._lock:
-            self._failed += 1
-            self._retry_at = time.monotonic() + self._pause
 
 
 breaker = Breaker(failures=3, pause=1.0)

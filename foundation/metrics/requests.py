@@ -3,9 +3,25 @@
 import re
 
 from django.http import HttpRequest, HttpResponse
-from prometheus_client import Histogram
+from prometheus_client import Counter, Histogram
 
-from foundation.metrics import counters
+from foundation.metrics.registry import registry
+
+BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+
+_requests = Histogram(
+    "kato_request_duration_seconds",
+    "Time from the first line of our code to the last, by route and class of status",
+    ["method", "path", "status"],
+    buckets=BUCKETS,
+    registry=registry,
+)
+_replays = Counter(
+    "kato_idempotent_replays",
+    "Requests answered with the kept answer to an earlier one under the same Idempotency-Key",
+    ["method", "path"],
+    registry=registry,
+)
 
 # Paths that no route knows, and what was answered before there was a route. One name: anybody can invent paths.
 OTHER = "other"
@@ -20,10 +36,10 @@ def count(request: HttpRequest, response: HttpResponse, seconds: float) -> None:
     key = (method, route, response.status_code // 100)
     durations = _durations.get(key)
     if durations is None:
-        durations = _durations[key] = counters.requests.labels(method, path_of(route), f"{key[2]}xx")
+        durations = _durations[key] = _requests.labels(method, path_of(route), f"{key[2]}xx")
     durations.observe(seconds)
     if "Idempotency-Replayed" in response.headers:
-        counters.replays.labels(method, path_of(route)).inc()
+        _replays.labels(method, path_of(route)).inc()
 
 
 def path_of(route: str | None) -> str:

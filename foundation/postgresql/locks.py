@@ -5,10 +5,16 @@ from contextlib import contextmanager, suppress
 
 from django.db import InterfaceError, OperationalError
 
-from foundation.postgresql.statements import execute
+from foundation.postgresql.statements import OTHER
 
-# The number that stands for a lock's name, in SQL.
-LOCK_NUMBER = "hashtextextended(%(name)s, 0)"
+
+def lock_number(name: str) -> str:
+    """SQL for the number that stands for the lock's name, which is itself an expression in SQL."""
+    return f"hashtextextended({name}, 0)"
+
+
+_TRY_LOCK = f"SELECT pg_try_advisory_lock({lock_number('%(name)s')})"
+_UNLOCK = f"SELECT pg_advisory_unlock({lock_number('%(name)s')})"
 
 
 @contextmanager
@@ -18,11 +24,11 @@ def alone(name: str) -> Iterator[bool]:
     PostgreSQL holds the lock for this thread's connection, so it ends with the process, however that ends. A connection
     that breaks inside the block loses it: who must not act twice has to see that from his rows.
     """
-    [(taken,)] = execute(f"SELECT pg_try_advisory_lock({LOCK_NUMBER})", {"name": name})
+    [(taken,)] = OTHER.execute(_TRY_LOCK, {"name": name})
     try:
         yield taken
     finally:
         # Where the connection is gone, the lock is.
         with suppress(OperationalError, InterfaceError):
             if taken:
-                execute(f"SELECT pg_advisory_unlock({LOCK_NUMBER})", {"name": name})
+                OTHER.execute(_UNLOCK, {"name": name})

@@ -17,6 +17,9 @@ PROJECT_DIR = Path(__file__).resolve().parents[2]
 
 MEBIBYTE = 1024 * 1024
 
+# Connections that the kernel keeps until a web process accepts them.
+BACKLOG = 2048
+
 
 def either(*names: str) -> AliasChoices:
     """The first of several spellings that is set wins: KATO documents some names that its server ignored (D36)."""

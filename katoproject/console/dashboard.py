@@ -15,7 +15,7 @@ from django.urls import reverse
 from pydantic_core import to_json
 
 from foundation.console.formatting import duration
-from foundation.postgresql.statements import execute
+from foundation.postgresql.statements import OTHER
 from katoproject.monitoring import history
 from katoproject.monitoring.history import Step
 from katoproject.monitoring.snapshot import Snapshot
@@ -174,7 +174,8 @@ def context(request: HttpRequest) -> dict[str, Any]:
         "cards": _cards(newest),
         "wrong": sum(one.cache_disagreements for one in newest),
         "failed": [
-            (row[0], reverse("admin:sessions_app_job_change", args=[quote(row[0])])) for row in execute(_FAILED, {})
+            (row[0], reverse("admin:sessions_app_job_change", args=[quote(row[0])]))
+            for row in OTHER.execute(_FAILED, {})
         ],
         "windows": [(name, name == chosen) for name in WINDOWS],
         "options": _OPTIONS,

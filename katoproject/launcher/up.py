@@ -19,7 +19,7 @@ from katoproject.launcher.loopback import relay
 from katoproject.launcher.preflight import check_port, sole_owner_of
 from katoproject.launcher.processes import CannotStart, Program
 from katoproject.launcher.supervisor import Supervisor
-from katoproject.server.web import is_healthy, web_command
+from katoproject.launcher.web_program import is_healthy, web_command
 
 # Background jobs are few and short; each process costs about 60 MB.
 WORKER_PROCESSES = 2

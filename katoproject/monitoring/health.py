@@ -5,6 +5,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
+from celery import current_app
 from django.db import Error as DatabaseTrouble
 from django.http import HttpRequest, HttpResponse
 from django_redis import get_redis_connection
@@ -17,8 +18,7 @@ from redis.exceptions import RedisError
 from foundation.asking import Asker, NoAnswer
 from foundation.http.answers import json_answer
 from foundation.http.views import LeanView
-from foundation.postgresql.statements import execute
-from katoproject.celery import app
+from foundation.postgresql.statements import OTHER
 from katoproject.configuration import identity
 from katoproject.monitoring import latest, resources, snapshot
 from katoproject.monitoring.series import SERIES
@@ -146,7 +146,7 @@ class Health(LeanView):
 
 
 def _ask_database() -> None:
-    execute("SELECT 1", {})
+    OTHER.execute("SELECT 1", {})
 
 
 def _ask_redis() -> None:
@@ -154,12 +154,12 @@ def _ask_redis() -> None:
 
 
 def _ask_broker() -> None:
-    with app.connection_for_read(connect_timeout=READY_PATIENCE) as broker:
+    with current_app.connection_for_read(connect_timeout=READY_PATIENCE) as broker:
         broker.ensure_connection(max_retries=1, timeout=2)
 
 
 def _ask_worker() -> None:
-    if not app.control.ping(timeout=READY_PATIENCE / 2, limit=1):
+    if not current_app.control.ping(timeout=READY_PATIENCE / 2, limit=1):
         raise BrokerError("no worker answered")
 
 

@@ -4,10 +4,10 @@ from dataclasses import dataclass
 from itertools import groupby, pairwise
 from operator import attrgetter
 
-from foundation.postgresql.statements import execute
 from katoproject.monitoring.rolling import DAY, HOUR
 from katoproject.monitoring.sampling import EVERY
 from katoproject.monitoring.snapshot import Snapshot
+from katoproject.monitoring.stores import MONITORING
 
 # However long the window, an answer has about so many points a series: samples are left out evenly. Totals stay right.
 _MOST_POINTS = 120
@@ -38,7 +38,7 @@ def steps(*, minutes: int, now: float) -> list[Step]:
     window = minutes * 60.0
     step = max(EVERY, window / _MOST_POINTS)
     distance = max(step, HOUR) if window > DAY else step
-    rows = execute(_WINDOW, {"window": window, "step": step, "before": 1.5 * distance})
+    rows = MONITORING.execute(_WINDOW, {"window": window, "step": step, "before": 1.5 * distance})
     samples = [Snapshot.model_validate_json(row[0]) for row in rows]
     found: list[Step] = []
     for _, of_instance in groupby(samples, key=attrgetter("instance")):

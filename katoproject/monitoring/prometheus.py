@@ -6,9 +6,9 @@ from prometheus_client import CollectorRegistry, Metric
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoMetricFamily
 from prometheus_client.registry import Collector
 
-from foundation.metrics import counters
 from foundation.metrics.board import board
 from foundation.metrics.folder import instance, started_at
+from foundation.metrics.registry import collected
 from katoproject.configuration import identity
 from katoproject.monitoring import latest
 from katoproject.monitoring.snapshot import Snapshot, take
@@ -24,7 +24,7 @@ def exposition() -> CollectorRegistry:
 
 class _Counters(Collector):
     def collect(self) -> Iterable[Metric]:
-        return counters.collected()
+        return collected()
 
 
 class _Derived(Collector):

@@ -4,7 +4,7 @@ Samples are totals, so the last of an hour tells all that was counted in it. Wha
 lags) is not: of that the highest of the hour is written into the sample that stays.
 """
 
-from foundation.postgresql.statements import execute
+from katoproject.monitoring.stores import MONITORING
 
 KEPT_DAYS = 365
 HOUR, DAY = 3600.0, 86_400.0  # seconds
@@ -44,9 +44,9 @@ _FORGET = """
 
 def roll_up() -> int:
     """Roll up the oldest hour that is over for a day; answers how many samples that deleted."""
-    return len(execute(_ROLL_UP, {}))
+    return len(MONITORING.execute(_ROLL_UP, {}))
 
 
 def forget() -> int:
     """Delete samples that are older than a year; answers how many."""
-    return len(execute(_FORGET, {"days": KEPT_DAYS}))
+    return len(MONITORING.execute(_FORGET, {"days": KEPT_DAYS}))

@@ -18,10 +18,10 @@ from redis.exceptions import RedisError
 
 from foundation.metrics.board import board
 from foundation.metrics.folder import folder
-from foundation.postgresql.statements import execute
 from katoproject.monitoring import latest, resources, snapshot
 from katoproject.monitoring.latest import Latest, Point
 from katoproject.monitoring.snapshot import Shared, Snapshot
+from katoproject.monitoring.stores import MONITORING
 from memory_app.index import indexes
 
 EVERY = 10.0  # seconds
@@ -100,13 +100,13 @@ class Sampler:
 
     def _keep(self, taken: Snapshot) -> list[Snapshot]:
         """Store the sample; answers what the other instances said last."""
-        execute(_INSERT, {"at": taken.at, "instance": taken.instance, "snapshot": taken.model_dump_json()})
-        rows = execute(_OTHERS, {"seconds": latest.FRESH, "instance": taken.instance})
+        MONITORING.execute(_INSERT, {"at": taken.at, "instance": taken.instance, "snapshot": taken.model_dump_json()})
+        rows = MONITORING.execute(_OTHERS, {"seconds": latest.FRESH, "instance": taken.instance})
         return [Snapshot.model_validate_json(row[0]) for row in rows]
 
 
 def _ask_database(shared: Shared) -> None:
-    [row] = execute(_SHARED, {})
+    [row] = MONITORING.execute(_SHARED, {})
     shared.sessions_active, shared.sessions_expired, shared.cleanup_lag_seconds = row[:3]
     shared.jobs_waiting, shared.jobs_running, shared.job_lag_seconds = row[3:]
 

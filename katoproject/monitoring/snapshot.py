@@ -5,9 +5,9 @@ from collections import Counter, defaultdict
 
 from pydantic import BaseModel
 
-from foundation.metrics import counters
 from foundation.metrics.board import board
 from foundation.metrics.folder import instance, started_at
+from foundation.metrics.registry import collected
 from katoproject.monitoring.resources import Resources
 
 # What a request to a route is, once it was answered with a 2xx.
@@ -147,7 +147,7 @@ def take() -> Snapshot:
     upkeep: dict[str, int] = {}
     cache: defaultdict[str, dict[str, int]] = defaultdict(dict)
     stores: defaultdict[str, StoreCount] = defaultdict(StoreCount)
-    for metric in counters.collected():
+    for metric in collected():
         for sample in metric.samples:
             labels, value = sample.labels, sample.value
             match sample.name:

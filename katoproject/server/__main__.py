@@ -7,10 +7,9 @@ from granian import Granian
 from granian.constants import HTTPModes, Interfaces, Loops
 from granian.log import LogLevels
 
-from katoproject.configuration.environment import read_environment
+from katoproject.configuration.environment import BACKLOG, read_environment
 from katoproject.configuration.locations import data_dir
 from katoproject.server import loop
-from katoproject.server.web import BACKLOG
 from katoproject.server.worker import run_worker
 
 

@@ -12,9 +12,12 @@ from typing import cast
 from django.conf import settings
 from django.utils.module_loading import import_string
 from django_redis import get_redis_connection
+from prometheus_client import Counter
 
-from foundation.metrics import counters
+from foundation.metrics.registry import registry
 from foundation.postgresql.locks import alone
+
+_counter = Counter("kato_upkeep", "Pieces of scheduled work that were done", ["chore"], registry=registry)
 
 _MARK = "kato:scheduled"
 _MARK_LASTS = 3600  # seconds
@@ -52,7 +55,7 @@ def perform(name: str, *, seconds: float = inf) -> int | None:
             return None
         done = 0
         while did := batch():
-            counters.upkeep.labels(name).inc(did)
+            _counter.labels(name).inc(did)
             done += did
             if time.monotonic() > deadline:
                 break

@@ -6,8 +6,8 @@ pattern (see `moments.py` and `engine/finalize.py`).
 
 from pydantic_core import to_json
 
-from foundation.postgresql.statements import execute
 from memory_app.index import indexes
+from memory_app.stores import PATTERNS
 
 _KEEP = """
     UPDATE memory_app_node SET finalized_statistics = %(statistics)s::json, finalized_snapshot = %(snapshot)s,
@@ -21,7 +21,7 @@ def finalize(*, node_id: str) -> int:
     followed = indexes.follow(node_id)
     members = {symbol: pmf for symbol, (_, pmf) in followed.view.symbol_statistics().items()}
     statistics = to_json({"patterns": len(followed.view), "members": members}).decode()
-    execute(
+    PATTERNS.execute(
         _KEEP,
         {
             "statistics": statistics,

@@ -14,7 +14,7 @@ from typing import Any
 from pydantic_core import from_json, to_json
 
 from engine.learning import EmotivesWindow, Lesson, merge_emotives, merge_metadata
-from foundation.postgresql.statements import execute, execute_one
+from memory_app.stores import PATTERNS
 from memory_app.vectors import NodeVectors
 
 _NEW_NODE = """
@@ -95,10 +95,10 @@ def _json(value: Any) -> str:
 def _lock(node_id: str) -> int:
     """The node's memory, which stays the node's until this transaction ends."""
     parameters = {"node_id": node_id}
-    row = execute_one(_LOCK_NODE, parameters)
+    row = PATTERNS.execute_one(_LOCK_NODE, parameters)
     if row is None:
-        execute(_NEW_NODE, parameters)
-        [row] = execute(_LOCK_NODE, parameters)
+        PATTERNS.execute(_NEW_NODE, parameters)
+        [row] = PATTERNS.execute(_LOCK_NODE, parameters)
     return int(row[0])
 
 
@@ -112,10 +112,10 @@ def _learn_patterns(node_id: str, lessons: list[Lesson], frequencies: Counter[st
         "lengths": [lesson.length for lesson in by_name.values()],
         "frequencies": [frequencies[name] for name in by_name],
     }
-    row = execute_one(_LEARN, parameters)
+    row = PATTERNS.execute_one(_LEARN, parameters)
     if row is None:
-        execute(_NEW_NODE, {"node_id": node_id})
-        [row] = execute(_LEARN, parameters)
+        PATTERNS.execute(_NEW_NODE, {"node_id": node_id})
+        [row] = PATTERNS.execute(_LEARN, parameters)
     return int(row[0])
 
 
@@ -126,7 +126,7 @@ def _merge_experience(memory: int, lessons: list[Lesson], persistence: int) -> N
     names = list({lesson.name for lesson in lessons})
     known: dict[str, tuple[EmotivesWindow, dict[str, list[str]]]] = {
         name: (from_json(emotives), from_json(metadata))
-        for name, emotives, metadata in execute(_EXPERIENCE, {"memory": memory, "names": names})
+        for name, emotives, metadata in PATTERNS.execute(_EXPERIENCE, {"memory": memory, "names": names})
     }
     for lesson in lessons:
         emotives, metadata = known[lesson.name]
@@ -134,7 +134,7 @@ def _merge_experience(memory: int, lessons: list[Lesson], persistence: int) -> N
             merge_emotives(emotives, lesson.emotives, persistence=persistence),
             merge_metadata(metadata, lesson.metadata),
         )
-    execute(
+    PATTERNS.execute(
         _SET_EXPERIENCE,
         {
             "memory": memory,
@@ -161,7 +161,7 @@ def _add_affinities(memory: int, lessons: list[Lesson]) -> None:
 
 
 def _feel(memory: int, sums: Mapping[tuple[str, str], Decimal]) -> None:
-    execute(
+    PATTERNS.execute(
         _FEEL,
         {
             "memory": memory,

@@ -7,10 +7,10 @@ from typing import Any
 from django.db import transaction
 from pydantic_core import from_json
 
-from foundation.postgresql.statements import execute, execute_one
 from memory_app import vectors
 from memory_app.errors import NodeUnknown
 from memory_app.operations.learning import key_of
+from memory_app.stores import PATTERNS
 
 _AT_ONCE = 500  # nodes
 _CLEAR = """
@@ -97,12 +97,12 @@ class NodeInfo:
 
 def clear(*, node_id: str) -> None:
     """Forget everything the node learned. Waits for learns that are under way; later ones start from nothing."""
-    execute(_CLEAR, {"node_id": node_id})
+    PATTERNS.execute(_CLEAR, {"node_id": node_id})
 
 
 def find(node_id: str) -> NodeInfo:
     """Raises NodeUnknown."""
-    row = execute_one(_FIND, {"node_id": node_id})
+    row = PATTERNS.execute_one(_FIND, {"node_id": node_id})
     if row is None:
         raise NodeUnknown(node_id)
     return NodeInfo(*row)
@@ -110,7 +110,7 @@ def find(node_id: str) -> NodeInfo:
 
 def all_nodes(*, after: str = "") -> Iterator[NodeInfo]:
     """By id, those beyond `after`, in bounded memory."""
-    while rows := execute(_PAGE, {"after": after}):
+    while rows := PATTERNS.execute(_PAGE, {"after": after}):
         for row in rows:
             yield NodeInfo(*row)
         after = rows[-1][0]
@@ -122,7 +122,7 @@ def reindex(*, node_id: str) -> int:
     Indexes follow what is learned by themselves. This is for rows that were changed past the service: by hand, or by a
     back-up that was restored while processes ran. Answers the node's memory. Raises NodeUnknown.
     """
-    row = execute_one(_REINDEX, {"node_id": node_id})
+    row = PATTERNS.execute_one(_REINDEX, {"node_id": node_id})
     if row is None:
         raise NodeUnknown(node_id)
     return int(row[0])
@@ -130,14 +130,14 @@ def reindex(*, node_id: str) -> int:
 
 def rows_to_delete() -> int:
     """Rows of all memories that were cleared: nobody sees them, the background deletes them."""
-    memories = [memory for (memory,) in execute(_ALL_FORGOTTEN, {})]
-    [(rows,)] = execute(_LEFT_OVER, {"memories": memories})
+    memories = [memory for (memory,) in PATTERNS.execute(_ALL_FORGOTTEN, {})]
+    [(rows,)] = PATTERNS.execute(_LEFT_OVER, {"memories": memories})
     return int(rows) + sum(vectors.count(memory)[0] for memory in memories)
 
 
 def pattern(node_id: str, name: str) -> StoredPattern | None:
     """The pattern with this name, 40 hexadecimal digits, or None."""
-    row = execute_one(_PATTERN, {"node_id": node_id, "name": name})
+    row = PATTERNS.execute_one(_PATTERN, {"node_id": node_id, "name": name})
     return None if row is None else _stored(row)
 
 
@@ -146,7 +146,7 @@ def recent_patterns(
 ) -> list[tuple[StoredPattern, tuple[str, str]]]:
     """The patterns that were learned last, each with its place in time: `before` of the page that begins after it."""
     changed, name = before
-    rows = execute(_RECENT, {"node_id": node_id, "changed": changed, "name": name, "limit": limit})
+    rows = PATTERNS.execute(_RECENT, {"node_id": node_id, "changed": changed, "name": name, "limit": limit})
     return [(_stored(row[:6]), (row[6], row[0])) for row in rows]
 
 
@@ -156,41 +156,41 @@ def _stored(row: tuple[Any, ...]) -> StoredPattern:
 
 
 def count_patterns(node_id: str) -> int:
-    [(number,)] = execute(_COUNT, {"node_id": node_id})
+    [(number,)] = PATTERNS.execute(_COUNT, {"node_id": node_id})
     return int(number)
 
 
 def count_affinities(memory: int) -> int:
     """Pairs of a symbol and an emotive."""
-    [(number,)] = execute(_COUNT_AFFINITIES, {"memory": memory})
+    [(number,)] = PATTERNS.execute(_COUNT_AFFINITIES, {"memory": memory})
     return int(number)
 
 
 def affinities(node_id: str) -> dict[str, dict[str, float]]:
     """aff(x, e) of all symbols, sorted by symbol and emotive."""
     result: dict[str, dict[str, float]] = {}
-    for symbol, emotive, value in execute(_AFFINITIES, {"node_id": node_id}):
+    for symbol, emotive, value in PATTERNS.execute(_AFFINITIES, {"node_id": node_id}):
         result.setdefault(symbol, {})[emotive] = float(value)
     return result
 
 
 def affinity(node_id: str, symbol: str) -> dict[str, float]:
     """aff(x, e) of one symbol; empty for an unknown one."""
-    rows: list[tuple[Any, ...]] = execute(_AFFINITY, {"node_id": node_id, "symbol_key": key_of(symbol)})
+    rows: list[tuple[Any, ...]] = PATTERNS.execute(_AFFINITY, {"node_id": node_id, "symbol_key": key_of(symbol)})
     return {emotive: float(value) for emotive, value in rows}
 
 
 @transaction.atomic
 def delete_cleared(*, limit: int = 10_000) -> bool:
     """Delete up to `limit` rows that belong to a memory that was cleared; answers whether there may be more."""
-    row = execute_one(_FORGOTTEN, {})
+    row = PATTERNS.execute_one(_FORGOTTEN, {})
     if row is None:
         return False
     parameters = {"memory": row[0], "limit": limit}
     if (
-        not execute(_DELETE_PATTERNS, parameters)
-        and not execute(_DELETE_AFFINITIES, parameters)
+        not PATTERNS.execute(_DELETE_PATTERNS, parameters)
+        and not PATTERNS.execute(_DELETE_AFFINITIES, parameters)
         and not vectors.delete(row[0], limit=limit)
     ):
-        execute(_DELETED, parameters)
+        PATTERNS.execute(_DELETED, parameters)
     return True

@@ -16,9 +16,9 @@ from pydantic_core import from_json
 
 from engine.predict import Prediction, predict
 from engine.stm import state
-from foundation.postgresql.statements import execute
 from memory_app.index import Followed, NodeVersion, indexes
 from memory_app.operations.learning import key_of
+from memory_app.stores import PATTERNS
 
 # As in the index's change feed: ids that are still to be given out are left over from another life of the database.
 _NEWER = """(changed < pg_snapshot_xmax(pg_current_snapshot())
@@ -88,7 +88,9 @@ class Memory:
 
     def _read(self, statement: str, **parameters: Any) -> list[tuple[Any, ...]]:
         """Rows of this memory without their last column, which tells whether they are newer than it."""
-        rows = execute(statement, {**parameters, "memory": self.version.memory, "snapshot": self.followed.snapshot})
+        rows = PATTERNS.execute(
+            statement, {**parameters, "memory": self.version.memory, "snapshot": self.followed.snapshot}
+        )
         if any(row[-1] for row in rows):
             raise LearnedMeanwhile
         return [row[:-1] for row in rows]
@@ -100,5 +102,5 @@ def recall(node_id: str, use: Callable[[Memory], Answer]) -> Answer:
         with suppress(LearnedMeanwhile):
             return use(Memory(indexes.follow(node_id)))
     with transaction.atomic():
-        execute(_HOLD, {"node_id": node_id})
+        PATTERNS.execute(_HOLD, {"node_id": node_id})
         return use(Memory(indexes.follow(node_id)))

@@ -2,10 +2,8 @@
 
 import hashlib
 from collections.abc import Callable
-from datetime import datetime
 from typing import Any
 
-from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from rest_framework.request import Request
 
@@ -13,7 +11,6 @@ from foundation import logs
 from foundation.errors import InvalidRequest
 from foundation.http.answers import json_answer
 from foundation.http.views import LeanView
-from foundation.metrics import counters
 from foundation.postgresql.trouble import STORE_TROUBLE
 from sessions_app import operations
 from sessions_app.errors import SessionNotFound
@@ -21,10 +18,6 @@ from sessions_app.operations import idempotency
 from sessions_app.shapes.bodies import MAX_ID_LENGTH
 
 MAX_KEY_LENGTH = 255
-
-
-def moment(value: datetime) -> str:
-    return value.isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
 # A view below `/sessions/{session_id}/`: its answers carry X-Session-ID once the session was found.
@@ -96,11 +89,3 @@ def answer_once_for_session(
     if "Idempotency-Replayed" in response:
         operations.touch(session_id=session_id)
     return response
-
-
-def count_on_commit(*, observations: int = 0, patterns: int = 0) -> None:
-    """Count what the running transaction, if there is one, has stored: once it is stored."""
-    if observations:
-        transaction.on_commit(lambda: counters.observations.inc(observations))
-    if patterns:
-        transaction.on_commit(lambda: counters.patterns_learned.inc(patterns))

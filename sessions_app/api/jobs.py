@@ -1,7 +1,6 @@
 """`/jobs` and `/jobs/{id}`: list, look at, cancel and retry background work."""
 
-from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
@@ -14,12 +13,13 @@ from foundation.http.bodies import parse_body, parse_query, read_raw_body
 from foundation.http.views import LeanView
 from memory_app.node_ids import NodeId
 from sessions_app import config as session_config
-from sessions_app.api.base import answer_once, answer_once_for_session, moment, scope_of_node
+from sessions_app.api.base import answer_once, answer_once_for_session, scope_of_node
 from sessions_app.api.schema import IDEMPOTENCY_KEY, JOB_FILTERS, JOB_FINISHED, JOB_NOT_FOUND, JOB_REFUSED, errors
 from sessions_app.jobs import lifecycle
-from sessions_app.models.jobs import Job, Kind, State
+from sessions_app.models.jobs import Kind, State
 from sessions_app.operations import touch
 from sessions_app.shapes import bodies
+from sessions_app.shapes.answers import describe_job, job_answer
 from sessions_app.shapes.observations import make_observation
 
 _SKIP = TypeAdapter(Annotated[int, Field(ge=0, le=2**31)])
@@ -33,37 +33,10 @@ _PIECE = 1024 * 1024  # bytes of a body in one row
 _BATCH = 500  # sequences that are learned in one transaction
 
 
-def _moment(value: datetime | None) -> str | None:
-    return None if value is None else moment(value)
-
-
 def parse_mode(request: HttpRequest) -> str:
     """`sync` or `async`. Raises InvalidRequest."""
     mode: str = parse_query(request, "mode", _MODE, "sync")
     return mode
-
-
-def described(job: Job) -> dict[str, Any]:
-    """What a client is told about a job, but for its result."""
-    return {
-        "job_id": job.id,
-        "kind": job.kind,
-        "state": job.state,
-        "progress": job.progress,
-        "done": job.done,
-        "total": job.total,
-        "node_id": job.node_id,
-        "session_id": job.session_id,
-        "error": job.error,
-        "attempts": job.attempts,
-        "created_at": _moment(job.created_at),
-        "started_at": _moment(job.started_at),
-        "finished_at": _moment(job.finished_at),
-    }
-
-
-def job_text(job: Job) -> bytes:
-    return to_json({**described(job), "result": job.result})
 
 
 def answer_with_job(
@@ -79,7 +52,7 @@ def answer_with_job(
         job = lifecycle.accept(
             kind=kind, node_id=node_id, session_id=session_id, parameters={}, total=total, parts=parts
         )
-        return job_text(job)
+        return job_answer(job)
 
     return accepted(answer_once_for_session(request, session_id, accept, body=body))
 
@@ -107,7 +80,7 @@ class Jobs(LeanView):
             kind=parse_query(request, "kind", _KIND, None),
             node_id=parse_query(request, "node_id", _NODE, None),
         )
-        jobs = [described(job) for job in page.jobs]
+        jobs = [describe_job(job) for job in page.jobs]
         return json_answer(to_json({"jobs": jobs, "total": page.total, "skip": skip, "limit": limit}))
 
     @extend_schema(
@@ -131,7 +104,7 @@ class Jobs(LeanView):
                 total=len(sequences),
                 parts=(to_json(sequences[start : start + _BATCH]) for start in range(0, len(sequences), _BATCH)),
             )
-            return job_text(job)
+            return job_answer(job)
 
         return accepted(answer_once(request, scope_of_node(given.node_id), accept, body=body))
 
@@ -150,14 +123,14 @@ class OneJob(LeanView):
         responses={200: bodies.JobAnswer, 404: JOB_NOT_FOUND, **errors()},
     )
     def get(self, request: HttpRequest, job_id: str) -> HttpResponse:
-        return json_answer(job_text(lifecycle.find(job_id)))
+        return json_answer(job_answer(lifecycle.find(job_id)))
 
     @extend_schema(
         summary="Cancel a job that is not finished; what it did stays, and nothing more is done",
         responses={200: bodies.JobAnswer, 404: JOB_NOT_FOUND, 409: JOB_FINISHED, **errors()},
     )
     def delete(self, request: HttpRequest, job_id: str) -> HttpResponse:
-        return json_answer(job_text(lifecycle.cancel(job_id=job_id)))
+        return json_answer(job_answer(lifecycle.cancel(job_id=job_id)))
 
 
 class Retry(LeanView):
@@ -167,4 +140,4 @@ class Retry(LeanView):
         responses={200: bodies.JobAnswer, 404: JOB_NOT_FOUND, 409: JOB_FINISHED, **errors()},
     )
     def post(self, request: HttpRequest, job_id: str) -> HttpResponse:
-        return json_answer(job_text(lifecycle.retry(job_id=job_id)))
+        return json_answer(job_answer(lifecycle.retry(job_id=job_id)))

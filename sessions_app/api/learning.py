@@ -1,21 +1,19 @@
-"""`/sessions/{id}/learn`, `predictions`, `cognition-data`, `clear-all`, `finalize-training`."""
+"""`/sessions/{id}/learn`, `finalize-training` and `clear-all`."""
 
-import time
 from functools import partial
 
 from django.http import HttpRequest, HttpResponse
 from drf_spectacular.utils import extend_schema
 from pydantic_core import to_json
 
-import memory_app.operations.finalizing
-from foundation.http.answers import json_answer
 from sessions_app import operations
-from sessions_app.api.base import SessionView, answer_once_for_session, count_on_commit
+from sessions_app.api.base import SessionView, answer_once_for_session
 from sessions_app.api.jobs import answer_with_job, parse_mode
 from sessions_app.api.schema import IDEMPOTENCY_KEY, MODE, NOTHING_LEARNED, errors
+from sessions_app.counters import count_on_commit
+from sessions_app.jobs.deferrable import finalize_training
 from sessions_app.models.jobs import Kind
-from sessions_app.reads import predicting, reading
-from sessions_app.shapes import bodies, predictions
+from sessions_app.shapes import bodies
 
 
 class Learn(SessionView):
@@ -61,23 +59,6 @@ class FinalizeTraining(SessionView):
         return answer_once_for_session(request, session_id, partial(finalize_training, session_id))
 
 
-def finalize_training(session_id: str) -> bytes:
-    """Finalize the session's node, in a request or in a job, and tell how it went. Raises SessionNotFound."""
-    begun = time.perf_counter()
-    node_id = reading.session(session_id).node_id
-    patterns = memory_app.operations.finalizing.finalize(node_id=node_id)
-    return to_json(
-        {
-            "status": "completed",
-            "patterns_processed": patterns,
-            "time_ms": round((time.perf_counter() - begun) * 1000, 3),
-            "session_id": session_id,
-            "node_id": node_id,
-            "message": f"Finalized {patterns} pattern{'' if patterns == 1 else 's'}",
-        }
-    )
-
-
 class ClearAll(SessionView):
     @extend_schema(
         summary="Empty the session and let its node forget everything it learned",
@@ -91,38 +72,3 @@ class ClearAll(SessionView):
             return to_json({"status": "cleared", "session_id": session_id, "scope": "all"})
 
         return answer_once_for_session(request, session_id, perform)
-
-
-class Predictions(SessionView):
-    @extend_schema(
-        summary="What the node predicts for the STM as it is",
-        responses={200: predictions.PredictionsAnswer, **errors(404)},
-    )
-    def get(self, request: HttpRequest, session_id: str) -> HttpResponse:
-        return json_answer(predicting.answer(session_id, predicting.predictions(session_id)))
-
-
-class CognitionData(SessionView):
-    @extend_schema(
-        summary="STM, and the predictions of the last observation",
-        responses={200: predictions.CognitionAnswer, **errors(404)},
-    )
-    def get(self, request: HttpRequest, session_id: str) -> HttpResponse:
-        cognition = predicting.cognition(session_id)
-        rest = to_json(
-            {
-                "emotives": cognition.emotives,
-                "symbols": cognition.symbols,
-                "command": "",
-                "metadata": {},
-                "path": [],
-                "strings": [],
-                "vectors": [],
-                "short_term_memory": cognition.stm,
-                "time": cognition.time,
-            }
-        )
-        return json_answer(
-            b'{"cognition_data":{"predictions":%b,%b,"session_id":%b,"node_id":%b}'
-            % (cognition.predictions, rest.removeprefix(b"{"), to_json(session_id), to_json(cognition.node_id))
-        )

@@ -9,9 +9,11 @@ from pydantic_core import to_json
 from foundation.http.answers import json_answer
 from foundation.http.bodies import parse_body, read_raw_body
 from sessions_app import operations
-from sessions_app.api.base import SessionView, answer_once_for_session, count_on_commit
+from sessions_app.api.base import SessionView, answer_once_for_session
 from sessions_app.api.jobs import answer_with_job, parse_mode
 from sessions_app.api.schema import IDEMPOTENCY_KEY, MODE, VECTOR_OF_WRONG_DIMENSION, errors
+from sessions_app.counters import count_on_commit
+from sessions_app.jobs.deferrable import observe_sequence
 from sessions_app.models.jobs import Kind
 from sessions_app.reads import reading
 from sessions_app.shapes import bodies, predictions
@@ -74,44 +76,6 @@ class ObserveSequence(SessionView):
             units = max(1, len(given.observations))
             return answer_with_job(request, session_id, Kind.OBSERVE_SEQUENCE, total=units, body=body)
         return answer_once_for_session(request, session_id, partial(observe_sequence, session_id, given), body=body)
-
-
-def observe_sequence(session_id: str, given: bodies.ObserveSequence) -> bytes:
-    """Observe a sequence, in a request or in a job, and tell how it went. Raises what the operation raises."""
-    observed = operations.observe_sequence(
-        session_id=session_id,
-        observations=make_observations(given.observations),
-        clear_stm_between=given.clear_stm_between,
-        learn_after_each=given.learn_after_each,
-        learn_at_end=given.learn_at_end,
-    )
-    patterns = sum(map(bool, observed.auto_learned_patterns))
-    count_on_commit(observations=len(observed.results), patterns=patterns)
-    return to_json(_sequence_answer(observed, isolated=given.clear_stm_between))
-
-
-def _sequence_answer(observed: operations.SequenceObserved, *, isolated: bool) -> dict[str, object]:
-    return {
-        "status": "completed",
-        "processor_id": observed.node_id,
-        "observations_processed": len(observed.results),
-        "initial_stm_length": observed.initial_stm_length,
-        "final_stm_length": observed.final_stm_length,
-        "results": [
-            {
-                "status": "okay",
-                "sequence_position": position,
-                "stm_length": item.stm_length,
-                "time": item.time,
-                "unique_id": item.unique_id,
-                "auto_learned_pattern": item.auto_learned_pattern,
-            }
-            for position, item in enumerate(observed.results)
-        ],
-        "auto_learned_patterns": observed.auto_learned_patterns,
-        "final_learned_pattern": observed.final_learned_pattern,
-        "isolated": isolated,
-    }
 
 
 class Stm(SessionView):

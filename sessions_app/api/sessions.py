@@ -6,7 +6,7 @@ from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse
 from drf_spectacular.utils import extend_schema
 from pydantic import Field, TypeAdapter
-from pydantic_core import from_json, to_json
+from pydantic_core import to_json
 from rest_framework.request import Request
 
 from foundation import logs
@@ -16,29 +16,17 @@ from foundation.http.views import LeanView
 from memory_app.node_ids import NodeId
 from sessions_app import config as session_config
 from sessions_app import operations
-from sessions_app.api.base import SessionView, answer_once, answer_once_for_session, moment, scope_of_node
+from sessions_app.api.base import SessionView, answer_once, answer_once_for_session, scope_of_node
 from sessions_app.api.schema import E1_NOT_FOUND, IDEMPOTENCY_KEY, PAGE, TTL_SECONDS, errors
 from sessions_app.errors import SessionNotFound
 from sessions_app.reads import reading
 from sessions_app.shapes import bodies
+from sessions_app.shapes.answers import describe_session
 
 _SKIP = TypeAdapter(Annotated[int, Field(ge=0, le=2**31)])
 _LIMIT = TypeAdapter(Annotated[int, Field(ge=1, le=1000)])
 _NODE = TypeAdapter(NodeId)
 _TTL = TypeAdapter(Annotated[int, Field(ge=1, le=bodies.MAX_TTL)])
-
-
-def described(info: operations.SessionInfo) -> dict[str, Any]:
-    """What a client is told about a session."""
-    return {
-        "session_id": info.session_id,
-        "node_id": info.node_id,
-        "created_at": moment(info.created_at),
-        "expires_at": moment(info.expires_at),
-        "ttl_seconds": info.ttl_seconds,
-        "metadata": from_json(info.metadata),
-        "session_config": session_config.effective(info.config),
-    }
 
 
 class Sessions(LeanView):
@@ -60,7 +48,7 @@ class Sessions(LeanView):
                 config=config,
                 metadata=given.metadata or {},
             )
-            return to_json(described(info))
+            return to_json(describe_session(info))
 
         return answer_once(request, scope_of_node(given.node_id), perform, body=body)
 
@@ -74,7 +62,7 @@ class Sessions(LeanView):
         limit = parse_query(request, "limit", _LIMIT, 100)
         node_id = parse_query(request, "node_id", _NODE, None)
         page = reading.page(skip=skip, limit=limit, node_id=node_id)
-        sessions = [described(info) for info in page.sessions]
+        sessions = [describe_session(info) for info in page.sessions]
         return json_answer(to_json({"sessions": sessions, "total": page.total, "skip": skip, "limit": limit}))
 
 
@@ -101,7 +89,7 @@ class OneSession(SessionView):
             info = reading.session(session_id)
         except SessionNotFound as error:
             return error_answer(str(error), 404)  # E1 here, E3 everywhere else (Q15)
-        return json_answer(to_json(described(info)))
+        return json_answer(to_json(describe_session(info)))
 
     @extend_schema(summary="Delete a session", responses={200: bodies.DeletedAnswer, **errors(404)})
     def delete(self, request: HttpRequest, session_id: str) -> HttpResponse:

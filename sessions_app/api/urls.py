@@ -2,7 +2,7 @@
 
 from django.urls import path, re_path
 
-from sessions_app.api import config, jobs, learning, observing, sessions
+from sessions_app.api import config, jobs, learning, observing, predictions, sessions
 
 _ID = "sessions/<str:session_id>"
 
@@ -18,8 +18,8 @@ urlpatterns = [
     path(f"{_ID}/extend", sessions.Extend.as_view()),
     path(f"{_ID}/observe-sequence", observing.ObserveSequence.as_view()),
     path(f"{_ID}/learn", learning.Learn.as_view()),
-    path(f"{_ID}/predictions", learning.Predictions.as_view()),
-    path(f"{_ID}/cognition-data", learning.CognitionData.as_view()),
+    path(f"{_ID}/predictions", predictions.Predictions.as_view()),
+    path(f"{_ID}/cognition-data", predictions.CognitionData.as_view()),
     path(f"{_ID}/finalize-training", learning.FinalizeTraining.as_view()),
     path(f"{_ID}/clear-all", learning.ClearAll.as_view()),
     path(f"{_ID}/clear-stm", observing.ClearStm.as_view()),

@@ -9,9 +9,9 @@ from django.db import InterfaceError, OperationalError, connection, transaction
 
 from engine.stm import STM_LIMIT
 from foundation.json_lines import WrongLine
-from foundation.postgresql.statements import execute
 from sessions_app import operations
 from sessions_app.files.sequence_files import Sequence
+from sessions_app.stores import SESSIONS
 
 BATCH = 500  # sequences
 BATCH_SIZE = 4 * 1024 * 1024  # bytes of the file, about
@@ -86,7 +86,7 @@ def teach(node_id: str, config: Mapping[str, Any], batch: list[Sequence]) -> Tau
     try:
         with transaction.atomic():
             patterns = operations.train(node_id=node_id, config=config, sequences=(one.observations for one in batch))
-            [(own_id, new)] = execute(_MADE, {"node_id": node_id})
+            [(own_id, new)] = SESSIONS.execute(_MADE, {"node_id": node_id})
     except (OperationalError, InterfaceError):
         if own_id is None or not _committed(own_id):
             raise
@@ -99,7 +99,7 @@ def _committed(transaction_id: str) -> bool:
     while True:
         connection.close()
         try:
-            [(status,)] = execute(_OUTCOME, {"transaction": transaction_id})
+            [(status,)] = SESSIONS.execute(_OUTCOME, {"transaction": transaction_id})
         except OperationalError:
             status = None
         if status in ("committed", "aborted"):

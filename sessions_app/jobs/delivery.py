@@ -13,11 +13,13 @@ from celery import current_app
 from django.db import transaction
 from kombu.exceptions import OperationalError as BrokerError
 
-from foundation.postgresql.statements import execute
-from sessions_app.cache import Breaker
+from foundation.breaker import Breaker
+from foundation.postgresql.locks import lock_number
+from sessions_app.stores import SESSIONS
 
 log = logging.getLogger(__name__)
 
+_LOCK_PREFIX = "job:"
 TASK = "sessions_app.jobs.tasks.run_job"
 
 # How long the relay leaves a job to the message that was sent when the job was accepted.
@@ -25,12 +27,12 @@ GRACE = "interval '10 seconds'"
 
 # For each job that is due, its advisory lock tells whether somebody works on it: the worker's connection holds it, and
 # a worker that was killed holds nothing. A message that only waits in a long queue is sent again at growing distances.
-_RELAY = """
+_RELAY = f"""
     WITH due AS MATERIALIZED (
         SELECT id FROM sessions_app_job WHERE state IN ('waiting', 'running') AND due_at <= now()
         ORDER BY due_at LIMIT %(limit)s FOR UPDATE SKIP LOCKED
     ), examined AS MATERIALIZED (
-        SELECT id, pg_try_advisory_xact_lock(hashtextextended('job:' || id, 0)) AS abandoned FROM due
+        SELECT id, pg_try_advisory_xact_lock({lock_number(f"'{_LOCK_PREFIX}' || id")}) AS abandoned FROM due
     )
     UPDATE sessions_app_job AS job SET due_at = now() + CASE
         WHEN abandoned THEN LEAST(GREATEST(now() - waiting_since, interval '30 seconds'), interval '5 minutes')
@@ -43,7 +45,7 @@ _breaker = Breaker(failures=1, pause=1.0)
 
 def lock_name(job_id: str) -> str:
     """Of the advisory lock that is held by whoever works on the job."""
-    return f"job:{job_id}"
+    return f"{_LOCK_PREFIX}{job_id}"
 
 
 def deliver_on_commit(*job_ids: str) -> None:
@@ -71,7 +73,7 @@ def relay(*, limit: int = 500) -> int:
     Two at once share the work: each takes the rows that the other has not locked.
     """
     with transaction.atomic():
-        examined = execute(_RELAY, {"limit": limit})
+        examined = SESSIONS.execute(_RELAY, {"limit": limit})
     # After the commit: as long as this transaction holds the locks, a worker would think that somebody is at work.
     abandoned = [job_id for job_id, is_abandoned in examined if is_abandoned]
     deliver(abandoned)

@@ -6,9 +6,8 @@ from pydantic import TypeAdapter
 from pydantic_core import to_json
 
 from sessions_app import operations
-from sessions_app.api.base import count_on_commit
-from sessions_app.api.learning import finalize_training
-from sessions_app.api.observing import observe_sequence
+from sessions_app.counters import count_on_commit
+from sessions_app.jobs.deferrable import finalize_training, observe_sequence
 from sessions_app.models.jobs import Job, JobPart, Kind
 from sessions_app.shapes import bodies
 from sessions_app.shapes.observations import make_untold_observation

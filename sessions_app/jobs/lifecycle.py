@@ -10,11 +10,11 @@ from django.db import transaction
 from django.db.models.functions import Now
 
 from foundation import logs
-from foundation.postgresql.statements import execute
 from sessions_app.errors import JobFinished, JobNotFound
 from sessions_app.jobs.delivery import GRACE, deliver, deliver_on_commit
 from sessions_app.models.jobs import UNFINISHED, Job, JobPart, Kind, State
 from sessions_app.operations.sql import json_text
+from sessions_app.stores import SESSIONS
 
 _ACCEPT = f"""
     INSERT INTO sessions_app_job
@@ -89,7 +89,7 @@ def accept(
     """Make a job of `total` units, in the transaction of its cause; a worker hears of it when that commits."""
     job_id = f"job-{uuid.uuid4().hex}-{time_ns() // 1_000_000}"
     logs.about(job_id=job_id, node_id=node_id)
-    execute(
+    SESSIONS.execute(
         _ACCEPT,
         {
             "id": job_id,
@@ -147,7 +147,7 @@ def retry(*, job_id: str) -> Job:
 
     Raises JobNotFound, and JobFinished where it is done. A job that is not finished stays as it is.
     """
-    if execute(_AGAIN, {"id": find(job_id).id}):
+    if SESSIONS.execute(_AGAIN, {"id": find(job_id).id}):
         deliver_on_commit(job_id)
     job = find(job_id)
     if job.state == State.DONE:
@@ -157,7 +157,7 @@ def retry(*, job_id: str) -> Job:
 
 def purge(*, limit: int = 500) -> int:
     """Forget up to `limit` jobs that finished more than a week ago; answers how many."""
-    return len(execute(_PURGE, {"limit": limit}))
+    return len(SESSIONS.execute(_PURGE, {"limit": limit}))
 
 
 def deliver_freed_on_commit(job_id: str) -> None:
@@ -166,16 +166,16 @@ def deliver_freed_on_commit(job_id: str) -> None:
     What waits is looked for after the commit. Before it, a job could be accepted unseen, be taken up by a worker, be
     put aside because this one is still running, and then nobody would come back to it.
     """
-    transaction.on_commit(lambda: deliver(row[0] for row in execute(_FREED, {"id": job_id})))
+    transaction.on_commit(lambda: deliver(row[0] for row in SESSIONS.execute(_FREED, {"id": job_id})))
 
 
 def backlog() -> Backlog:
     """What waits for a worker at this moment."""
-    [(jobs, seconds)] = execute(_BACKLOG, {})
+    [(jobs, seconds)] = SESSIONS.execute(_BACKLOG, {})
     return Backlog(jobs, seconds)
 
 
 def count_failed(*, hours: int) -> int:
     """Jobs that failed within so many hours, and were not taken up again since."""
-    [(number,)] = execute(_COUNT_FAILED, {"hours": hours})
+    [(number,)] = SESSIONS.execute(_COUNT_FAILED, {"hours": hours})
     return int(number)

@@ -14,11 +14,11 @@ from pydantic import ValidationError
 from foundation import logs
 from foundation.errors import Refusal
 from foundation.postgresql.locks import alone
-from foundation.postgresql.statements import execute, execute_one
 from sessions_app.jobs.delivery import GRACE, deliver, lock_name
 from sessions_app.jobs.kinds import STEPS
 from sessions_app.jobs.lifecycle import BLOCKED, deliver_freed_on_commit, find
 from sessions_app.models.jobs import UNFINISHED, Job, State
+from sessions_app.stores import SESSIONS
 
 log = logging.getLogger(__name__)
 
@@ -72,7 +72,7 @@ FINAL = (Refusal, ValidationError, WorkersEnded)
 def run(job_id: str) -> None:
     """Work on a job for a slice of time, unless it is finished, has to wait, or somebody else works on it."""
     with alone(lock_name(job_id)) as nobody_else:
-        goes_on = nobody_else and execute_one(_CLAIM, {"id": job_id}) is not None and _work_on(job_id)
+        goes_on = nobody_else and SESSIONS.execute_one(_CLAIM, {"id": job_id}) is not None and _work_on(job_id)
     # Not before the lock is given back: the next worker would find it taken, and leave.
     if goes_on:
         deliver([job_id])
@@ -95,7 +95,7 @@ def _do_steps(job: Job) -> bool:
             raise WorkersEnded
         while not _step(job):
             if time.monotonic() > end_of_slice:
-                return bool(execute(_GIVE_TURN, {"id": job.id}))
+                return bool(SESSIONS.execute(_GIVE_TURN, {"id": job.id}))
             job = find(job.id)
     except Stopped:
         pass  # somebody else knows how it ends
@@ -107,7 +107,7 @@ def _do_steps(job: Job) -> bool:
         if job.attempts >= MAX_ATTEMPTS:
             _fail(job, reason)
         else:
-            execute(_BACK_OFF, {"id": job.id, "error": reason})
+            SESSIONS.execute(_BACK_OFF, {"id": job.id, "error": reason})
     return False
 
 
@@ -132,7 +132,7 @@ def _log_end(job_id: str) -> None:
 def _step(job: Job) -> bool:
     """Do one step, effect and progress together; whether that was the last. Raises Stopped."""
     done, result = STEPS[job.kind](job)
-    row = execute_one(_ADVANCE, {"id": job.id, "before": job.done, "done": done, "result": result.decode()})
+    row = SESSIONS.execute_one(_ADVANCE, {"id": job.id, "before": job.done, "done": done, "result": result.decode()})
     if row is None:
         raise Stopped
     [state] = row
@@ -143,5 +143,5 @@ def _step(job: Job) -> bool:
 
 @transaction.atomic
 def _fail(job: Job, reason: str) -> None:
-    if execute(_FAIL, {"id": job.id, "error": reason}):
+    if SESSIONS.execute(_FAIL, {"id": job.id, "error": reason}):
         deliver_freed_on_commit(job.id)

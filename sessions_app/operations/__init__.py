@@ -6,7 +6,7 @@ lock that PostgreSQL takes there puts concurrent operations in order, and after 
 """
 
 from sessions_app.operations.changes import clear_all, clear_stm, expire, extend, hold, touch, update_config
-from sessions_app.operations.creation import SessionInfo, create
+from sessions_app.operations.creation import create
 from sessions_app.operations.deletion import delete, delete_expired
 from sessions_app.operations.learning import Learned, learn
 from sessions_app.operations.observation import observe
@@ -19,7 +19,6 @@ __all__ = [
     "Restored",
     "SavedSession",
     "SequenceObserved",
-    "SessionInfo",
     "clear_all",
     "clear_stm",
     "create",

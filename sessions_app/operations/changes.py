@@ -6,11 +6,12 @@ from django.db import transaction
 
 import memory_app.reads.nodes
 from foundation import logs
-from foundation.postgresql.statements import Parameters, execute_one
+from foundation.postgresql.statements import Parameters
 from sessions_app import cache
 from sessions_app.errors import SessionNotFound
 from sessions_app.expiry import ALIVE, HELD_DEADLINE, TOUCHED_DEADLINE
 from sessions_app.operations.sql import CACHED_VERSION, NEXT_VERSION, json_text
+from sessions_app.stores import SESSIONS
 
 _TOUCH = f"""
     UPDATE sessions_app_session SET expires_at = {TOUCHED_DEADLINE} WHERE id = %(id)s AND {ALIVE} RETURNING node_id
@@ -52,7 +53,7 @@ _CLEAR = f"""
 
 def _change(statement: str, parameters: Parameters) -> list[Any]:
     """What the statement returns, the node first. Raises SessionNotFound where it found no session that lives."""
-    row = execute_one(statement, parameters)
+    row = SESSIONS.execute_one(statement, parameters)
     if row is None:
         raise SessionNotFound(parameters["id"])
     logs.about(node_id=row[0])

@@ -1,16 +1,15 @@
 """Creating a session."""
 
 import uuid
-from dataclasses import dataclass
-from datetime import datetime
 from time import time_ns
 from typing import Any
 
 from foundation import logs
-from foundation.postgresql.statements import execute
 from sessions_app.expiry import FIRST_DEADLINE
+from sessions_app.operations import announcements
 from sessions_app.operations.sql import FIRST_VERSION, json_text
-from sessions_app.reads import event_feed
+from sessions_app.shapes.info import SessionInfo
+from sessions_app.stores import SESSIONS
 
 _CREATE = f"""
     WITH session AS (
@@ -20,22 +19,9 @@ _CREATE = f"""
                %(config)s::jsonb, %(metadata)s::json
         FROM (VALUES (%(ttl)s::bigint)) AS given (ttl_seconds)
         RETURNING id, node_id, created_at, now() + make_interval(secs => ttl_seconds) AS promised
-    ), announced AS ({event_feed.record(event_feed.Kind.CREATED, "id, node_id, created_at FROM session")})
+    ), announced AS ({announcements.record(announcements.Kind.CREATED, "id, node_id, created_at FROM session")})
     SELECT created_at, promised FROM session
 """
-
-
-@dataclass(frozen=True, slots=True)
-class SessionInfo:
-    """What a client is told about a session. `metadata` is JSON as the client wrote it, `config` the session's own."""
-
-    session_id: str
-    node_id: str
-    created_at: datetime
-    expires_at: datetime
-    ttl_seconds: int
-    metadata: bytes
-    config: dict[str, Any]
 
 
 def new_session_id() -> str:
@@ -49,7 +35,7 @@ def create(*, node_id: str, ttl_seconds: int, config: dict[str, Any], metadata: 
     logs.about(session_id=session_id, node_id=node_id)
     own = {key: value for key, value in config.items() if value is not None}
     given = json_text(metadata)
-    [(created_at, expires_at)] = execute(
+    [(created_at, expires_at)] = SESSIONS.execute(
         _CREATE,
         {"id": session_id, "node_id": node_id, "ttl": ttl_seconds, "config": json_text(own), "metadata": given},
     )

@@ -3,15 +3,16 @@
 from django.db import transaction
 
 from foundation import logs
-from foundation.postgresql.statements import Parameters, execute, execute_one
+from foundation.postgresql.statements import Parameters
 from sessions_app import cache
 from sessions_app.errors import SessionNotFound
 from sessions_app.expiry import ALIVE
-from sessions_app.reads import event_feed
+from sessions_app.operations import announcements
+from sessions_app.stores import SESSIONS
 
 _DELETE = f"""
     WITH session AS (DELETE FROM sessions_app_session WHERE id = %(id)s AND {ALIVE} RETURNING id, node_id, version),
-    announced AS ({event_feed.record(event_feed.Kind.DELETED, "id, NULL, clock_timestamp() FROM session")})
+    announced AS ({announcements.record(announcements.Kind.DELETED, "id, NULL, clock_timestamp() FROM session")})
     SELECT version, node_id FROM session
 """
 _DELETE_ENTRIES = "DELETE FROM sessions_app_entry WHERE session_id = ANY(%(ids)s)"
@@ -21,7 +22,7 @@ def _delete_those(condition: str) -> str:
     """Of sessions whose time has run out."""
     return f"""
         WITH session AS (DELETE FROM sessions_app_session WHERE {condition} RETURNING id, expires_at),
-        announced AS ({event_feed.record(event_feed.Kind.EXPIRED, "id, NULL, expires_at FROM session")})
+        announced AS ({announcements.record(announcements.Kind.EXPIRED, "id, NULL, expires_at FROM session")})
         SELECT id FROM session
     """
 
@@ -40,13 +41,13 @@ _DELETE_EXPIRED = _delete_those("""
 @transaction.atomic
 def delete(*, session_id: str) -> None:
     """Delete a session with all it holds; what its node learned stays. Raises SessionNotFound."""
-    row = execute_one(_DELETE, {"id": session_id})
+    row = SESSIONS.execute_one(_DELETE, {"id": session_id})
     if row is None:
         raise SessionNotFound(session_id)
     version, node_id = row
     logs.about(node_id=node_id)
     # A statement of its own, because it must see what was committed while the first one waited for the row lock.
-    execute(_DELETE_ENTRIES, {"ids": [session_id]})
+    SESSIONS.execute(_DELETE_ENTRIES, {"ids": [session_id]})
     cache.forget_on_commit(session_id, version)
 
 
@@ -62,7 +63,7 @@ def delete_if_expired(*, ids: list[str]) -> int:
 
 
 def _delete_expired(sql: str, parameters: Parameters) -> int:
-    ids = [row[0] for row in execute(sql, parameters)]
+    ids = [row[0] for row in SESSIONS.execute(sql, parameters)]
     if ids:
-        execute(_DELETE_ENTRIES, {"ids": ids})
+        SESSIONS.execute(_DELETE_ENTRIES, {"ids": ids})
     return len(ids)

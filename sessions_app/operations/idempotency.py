@@ -5,8 +5,8 @@ from collections.abc import Callable
 
 from django.db import transaction
 
-from foundation.postgresql.statements import execute, execute_one
 from sessions_app.errors import IdempotencyKeyReused
+from sessions_app.stores import SESSIONS
 
 _CLAIM = """
     INSERT INTO sessions_app_idempotencykey (scope, key, fingerprint, created_at)
@@ -39,17 +39,17 @@ def once(*, scope: str, key: str, fingerprint: bytes, perform: Callable[[], byte
     claim until the first has committed (and then repeats its answer) or rolled back (and then does the work itself). So
     a request that failed leaves nothing behind. Raises IdempotencyKeyReused for another request under the same key.
     """
-    claimed = execute_one(_CLAIM, {"scope": scope, "key": key, "fingerprint": fingerprint})
+    claimed = SESSIONS.execute_one(_CLAIM, {"scope": scope, "key": key, "fingerprint": fingerprint})
     if claimed is None:
-        [(known_fingerprint, answer)] = execute(_FIRST, {"scope": scope, "key": key})
+        [(known_fingerprint, answer)] = SESSIONS.execute(_FIRST, {"scope": scope, "key": key})
         if known_fingerprint != fingerprint:
             raise IdempotencyKeyReused(key)
         return bytes(answer), True
     answer = perform()
-    execute(_REMEMBER, {"scope": scope, "key": key, "answer": answer})
+    SESSIONS.execute(_REMEMBER, {"scope": scope, "key": key, "answer": answer})
     return answer, False
 
 
 def delete_old(*, limit: int = 5000) -> int:
     """Forget up to `limit` keys that are older than a day; answers how many."""
-    return len(execute(_DELETE_OLD, {"limit": limit}))
+    return len(SESSIONS.execute(_DELETE_OLD, {"limit": limit}))

@@ -5,7 +5,6 @@ from pydantic_core import from_json
 import memory_app.operations.learning
 from engine.vectors import NamedVector
 from foundation import logs
-from foundation.postgresql.statements import execute, execute_one
 from memory_app.vectors import NodeVectors
 from sessions_app import cache
 from sessions_app.config import effective
@@ -14,6 +13,7 @@ from sessions_app.expiry import ALIVE, TOUCHED_DEADLINE
 from sessions_app.models.sessions import Stream
 from sessions_app.operations.sql import CACHED_VERSION, NEXT_VERSION, json_text, trim_if_due
 from sessions_app.operations.state import SessionState, Window
+from sessions_app.stores import SESSIONS
 
 _LOCK = f"""
     SELECT node_id, config, time, percept::text, stm_start, stm_end, emotives_start, emotives_end,
@@ -64,7 +64,7 @@ class LockedSession(SessionState):
     """
 
     def __init__(self, session_id: str) -> None:
-        row = execute_one(_LOCK, {"id": session_id})
+        row = SESSIONS.execute_one(_LOCK, {"id": session_id})
         if row is None:
             raise SessionNotFound(session_id)
         node_id: str = row[0]
@@ -79,7 +79,7 @@ class LockedSession(SessionState):
 
     def last_waiting(self) -> NamedVector | None:
         if len(self.waiting) and not self.waiting.knows_last():
-            [(value,)] = execute(_LAST_WAITING, {"id": self.id, "position": self.waiting.end})
+            [(value,)] = SESSIONS.execute(_LAST_WAITING, {"id": self.id, "position": self.waiting.end})
             self.waiting.load(self.waiting.end, NamedVector(**from_json(value)))
         return super().last_waiting()
 
@@ -94,14 +94,14 @@ class LockedSession(SessionState):
             Stream.VECTORS: self.waiting,
         }
         starts = {stream.name.lower(): window.start for stream, window in windows.items()}
-        for stream, position, value in execute(_ENTRIES, {"id": self.id, **starts}):
+        for stream, position, value in SESSIONS.execute(_ENTRIES, {"id": self.id, **starts}):
             content = from_json(value)
             windows[stream].load(position, NamedVector(**content) if stream == Stream.VECTORS else content)
 
     def save(self) -> None:
         """Write what was appended and changed, and teach the node what was learned."""
         self._append_entries()
-        [(cached_version,)] = execute(
+        [(cached_version,)] = SESSIONS.execute(
             _SAVE,
             {
                 "id": self.id,
@@ -145,4 +145,4 @@ class LockedSession(SessionState):
         ]
         if entries:
             streams, positions, values = (list(column) for column in zip(*entries, strict=True))
-            execute(_APPEND, {"id": self.id, "streams": streams, "positions": positions, "values": values})
+            SESSIONS.execute(_APPEND, {"id": self.id, "streams": streams, "positions": positions, "values": values})

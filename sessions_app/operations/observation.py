@@ -7,13 +7,14 @@ from django.db import DatabaseError, transaction
 from engine.observation import make_event
 from engine.stm import STM_LIMIT
 from foundation import logs
-from foundation.postgresql.statements import Parameters, execute_one
+from foundation.postgresql.statements import Parameters
 from sessions_app import cache, config
 from sessions_app.expiry import ALIVE, TOUCHED_DEADLINE
 from sessions_app.models.sessions import Stream
 from sessions_app.observations import Observation, Observed, percept_text
 from sessions_app.operations.locked import LockedSession
 from sessions_app.operations.sql import CACHED_VERSION, NEXT_VERSION, json_text, trim_if_due
+from sessions_app.stores import SESSIONS
 
 log = logging.getLogger(__name__)
 
@@ -73,7 +74,7 @@ def observe(*, session_id: str, observation: Observation) -> tuple[str, Observed
     if observation.vector:
         return _observe_in_steps(session_id, observation)
     parameters = _parameters(session_id, observation)
-    row = execute_one(_OBSERVE, parameters)
+    row = SESSIONS.execute_one(_OBSERVE, parameters)
     if row is None:
         return _observe_in_steps(session_id, observation)
     node_id, time, stm_length, appended, cached_version = row

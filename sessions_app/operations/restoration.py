@@ -8,12 +8,12 @@ from django.db import transaction
 from pydantic_core import to_json
 
 from engine.vectors import NamedVector
-from foundation.postgresql.statements import execute
 from sessions_app.expiry import ALIVE, FIRST_DEADLINE
 from sessions_app.models.sessions import Stream
+from sessions_app.operations import announcements
 from sessions_app.operations.deletion import delete_if_expired
 from sessions_app.operations.sql import FIRST_VERSION, json_text
-from sessions_app.reads import event_feed
+from sessions_app.stores import SESSIONS
 
 # ON CONFLICT waits for whoever is inserting the same id, so there is no moment in which two could win. `json` takes
 # the text of metadata over as it is.
@@ -35,7 +35,7 @@ _RESTORE = f"""
             stm_start, stm_end, seen_start, stm_end, emotives_start, emotives_end, seen_emotives_start,
             emotives_end, metadata_end, vectors_end
         FROM given ORDER BY id ON CONFLICT (id) DO NOTHING RETURNING id, node_id, created_at
-    ), announced AS ({event_feed.record(event_feed.Kind.CREATED, "id, node_id, created_at FROM session")})
+    ), announced AS ({announcements.record(announcements.Kind.CREATED, "id, node_id, created_at FROM session")})
     SELECT id FROM session
 """
 _APPEND = """
@@ -128,10 +128,10 @@ def restore(*, sessions: list[SavedSession]) -> Restored:
 def _restore(sessions: list[SavedSession]) -> Restored:
     ids = [session.session_id for session in sessions]
     rows = to_json([session.row() for session in sessions]).decode()
-    restored = {row[0] for row in execute(_RESTORE, {"sessions": rows})}
+    restored = {row[0] for row in SESSIONS.execute(_RESTORE, {"sessions": rows})}
     _append([session for session in sessions if session.session_id in restored])
     others = [one for one in ids if one not in restored]
-    living = {row[0] for row in execute(_LIVING, {"ids": others})} if others else set()
+    living = {row[0] for row in SESSIONS.execute(_LIVING, {"ids": others})} if others else set()
     return Restored(
         restored=[one for one in ids if one in restored],
         living=[one for one in others if one in living],
@@ -148,4 +148,4 @@ def _append(sessions: list[SavedSession]) -> None:
     ]
     if entries:
         ids, streams, positions, values = (list(column) for column in zip(*entries, strict=True))
-        execute(_APPEND, {"ids": ids, "streams": streams, "positions": positions, "values": values})
+        SESSIONS.execute(_APPEND, {"ids": ids, "streams": streams, "positions": positions, "values": values})

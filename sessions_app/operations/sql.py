@@ -4,9 +4,9 @@ from typing import Any
 
 from pydantic_core import to_json
 
-from foundation.postgresql.statements import execute
 from sessions_app import cache
 from sessions_app.models.sessions import Stream
+from sessions_app.stores import SESSIONS
 
 # A version counts up, and jumps to the clock's microseconds: after a restore from a back-up, a new write cannot reuse a
 # version under which Redis may still hold content that the restore undid.
@@ -41,4 +41,4 @@ _TRIM = f"""
 def trim_if_due(session_id: str, appended_before: int, appended_now: int) -> None:
     """Delete entries that fell out of their windows, once per so many entries appended to all streams together."""
     if appended_before // _TRIM_EVERY != appended_now // _TRIM_EVERY:
-        execute(_TRIM, {"id": session_id})
+        SESSIONS.execute(_TRIM, {"id": session_id})

@@ -7,14 +7,13 @@ reasoning, or in the code, would be seen: `kato_cache_disagreements_total`.
 import logging
 import random
 
-from foundation.metrics import counters
-from foundation.postgresql.statements import execute_one
 from memory_app.reads.recall import Memory, recall
-from sessions_app import cache
+from sessions_app import cache, counters
 from sessions_app.cache import PREDICTION_VIEWS, CachedEntry
 from sessions_app.models.sessions import Stream
 from sessions_app.reads.predicting import predicted, version_in, view_name
 from sessions_app.reads.reading import current_percept, window
+from sessions_app.stores import SESSIONS
 
 log = logging.getLogger(__name__)
 
@@ -55,7 +54,7 @@ def compare() -> int:
 
 def expected(entry: CachedEntry) -> bytes | None:
     """What the entry should hold; None where nobody asks for it any more, or it cannot be told cheaply."""
-    row = execute_one(_ROW, {"id": entry.session_id})
+    row = SESSIONS.execute_one(_ROW, {"id": entry.session_id})
     if row is None or row[0] != entry.version:
         return None
     _, node_id, config, percept, stm, seen, emotives = row

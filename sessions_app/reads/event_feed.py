@@ -14,9 +14,9 @@ from typing import Any, NamedTuple
 
 from pydantic_core import to_json
 
-from foundation.postgresql.statements import execute
 from sessions_app.expiry import ALIVE
 from sessions_app.models.sessions import SessionEvent
+from sessions_app.stores import SESSIONS
 
 Kind = SessionEvent.Kind
 
@@ -39,22 +39,6 @@ _LOOK = f"""
 """
 # The id of no transaction: nothing is at or above it.
 _NEVER = str(2**63)
-
-_KEPT = "10 minutes"
-_DELETE_OLD = f"""
-    DELETE FROM sessions_app_sessionevent WHERE ctid = ANY(ARRAY(
-        SELECT ctid FROM sessions_app_sessionevent
-        WHERE recorded_at < now() - interval '{_KEPT}' LIMIT %(limit)s FOR UPDATE SKIP LOCKED
-    )) RETURNING 1
-"""
-
-
-def record(kind: Kind, changed: str) -> str:
-    """SQL that records an event of each session of a query: `id, node id or NULL, time of the change FROM …`."""
-    return f"""
-        INSERT INTO sessions_app_sessionevent (changed, kind, recorded_at, session_id, node_id, happened_at)
-        SELECT pg_current_xact_id(), {kind}, clock_timestamp(), {changed}
-    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,15 +97,10 @@ def look(*, since: Position | None, counting: bool) -> Look:
     Of one session, created comes before destroyed: whoever deleted it saw it, so his transaction has the higher id.
     """
     upper, running = (since.upper, since.running) if since else (_NEVER, [])
-    rows = execute(_LOOK, {"upper": upper, "running": running, "counting": counting})
+    rows = SESSIONS.execute(_LOOK, {"upper": upper, "running": running, "counting": counting})
     snapshot, at, active_sessions = rows[0][:3]
     events = [Event(Kind(row[3]), *row[4:]) for row in rows if row[3] is not None]
     return Look(Position(snapshot), at, active_sessions, events)
-
-
-def delete_old(*, limit: int = 5000) -> int:
-    """Forget up to `limit` events that are older than ten minutes; answers how many."""
-    return len(execute(_DELETE_OLD, {"limit": limit}))
 
 
 def _message(event_type: str, at: datetime, data: dict[str, Any]) -> str:

@@ -7,11 +7,11 @@ from typing import Any
 
 from pydantic_core import from_json
 
-from foundation.postgresql.statements import execute_in_order, execute_one
 from sessions_app.errors import SessionNotFound
 from sessions_app.expiry import AGE, ALIVE, LEFT, UNUSED_FOR
 from sessions_app.models.sessions import Stream
 from sessions_app.reads.reading import current_percept, window
+from sessions_app.stores import SESSIONS
 
 _COLUMNS = f"""
     id, node_id, version, created_at, expires_at, extended_until, ttl_seconds, {ALIVE}, {AGE}, {LEFT}, {UNUSED_FOR},
@@ -75,7 +75,7 @@ class Inspection:
 
 def inspect(session_id: str) -> Inspection:
     """Raises SessionNotFound where there is no row any more."""
-    row = execute_one(_INSPECT, {"id": session_id})
+    row = SESSIONS.execute_one(_INSPECT, {"id": session_id})
     if row is None:
         raise SessionNotFound(session_id)
     return _inspection(row)
@@ -88,7 +88,7 @@ def living(*, node_id: str | None = None) -> Iterator[Inspection]:
     """
     created_at, session_id = _BEFORE_ALL
     while True:
-        rows = execute_in_order(
+        rows = SESSIONS.execute_in_order(
             _LIVING if node_id is None else _LIVING_OF_NODE,
             {"node_id": node_id, "created_at": created_at, "id": session_id},
         )

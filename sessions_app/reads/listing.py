@@ -7,8 +7,8 @@ from itertools import islice
 
 from django.db.models import TextChoices
 
-from foundation.postgresql.statements import execute_in_order
 from sessions_app.expiry import ALIVE, LEFT
+from sessions_app.stores import SESSIONS
 
 _AT_ONCE = 500
 
@@ -74,7 +74,7 @@ def sessions(
 
 def _all(sql: str, node_id: str | None, lives: Lives | None, after: Place) -> Iterator[Listed]:
     while True:
-        rows = execute_in_order(sql, {"node_id": node_id, "moment": after.moment, "id": after.session_id})
+        rows = SESSIONS.execute_in_order(sql, {"node_id": node_id, "moment": after.moment, "id": after.session_id})
         for row in rows:
             yield Listed(*row)
         if len(rows) < _AT_ONCE:

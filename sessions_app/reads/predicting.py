@@ -14,7 +14,6 @@ from pydantic_core import from_json, to_json
 from engine.observation import make_event
 from engine.predict import Prediction
 from engine.stm import STM_LIMIT, state
-from foundation.postgresql.statements import execute_one
 from memory_app.index import NodeVersion
 from memory_app.reads.recall import Memory, recall
 from sessions_app import cache
@@ -23,6 +22,7 @@ from sessions_app.errors import SessionNotFound
 from sessions_app.expiry import ALIVE
 from sessions_app.models.sessions import Stream
 from sessions_app.reads.reading import ADMISSION, admitted, window
+from sessions_app.stores import SESSIONS
 
 _STATE = f"""
     SELECT {ADMISSION}, version, config, {window(Stream.EVENTS, "stm_start", "stm_end")}
@@ -59,7 +59,7 @@ class Cognition:
 
 def predictions(session_id: str) -> bytes:
     """JSON of `predictions`, `future_potentials` and `count` for the STM as it is. Raises SessionNotFound."""
-    node_id, version, config, events = admitted(session_id, execute_one(_STATE, {"id": session_id}))
+    node_id, version, config, events = admitted(session_id, SESSIONS.execute_one(_STATE, {"id": session_id}))
     return _predict(session_id, version, node_id, config, events, view="predictions")
 
 
@@ -68,7 +68,7 @@ def preview(session_id: str, changes: Mapping[str, Any] | None = None) -> bytes:
 
     `changes`: settings (from `config.validate`) as if the session had them. Raises SessionNotFound.
     """
-    row = execute_one(_STATE_OF_ANY, {"id": session_id})
+    row = SESSIONS.execute_one(_STATE_OF_ANY, {"id": session_id})
     if row is None:
         raise SessionNotFound(session_id)
     version, node_id, config, events = row
@@ -96,7 +96,7 @@ def answer(session_id: str, predictions: bytes) -> bytes:
 def cognition(session_id: str) -> Cognition:
     """Raises SessionNotFound."""
     node_id, version, config, time, events, seen, emotives = admitted(
-        session_id, execute_one(_COGNITION, {"id": session_id})
+        session_id, SESSIONS.execute_one(_COGNITION, {"id": session_id})
     )
     made = _predict(session_id, version, node_id, config, seen, view="cognition")
     return Cognition(node_id, made, from_json(emotives) if emotives else {}, from_json(f"[{events}]"), time)

@@ -11,12 +11,13 @@ from pydantic_core import from_json, to_json
 
 from engine.observation import mean_emotives
 from foundation import logs
-from foundation.postgresql.statements import execute, execute_one
 from sessions_app import cache
 from sessions_app.errors import SessionNotFound
 from sessions_app.expiry import ALIVE, PROMISED_DEADLINE, TOUCH_DUE
 from sessions_app.models.sessions import Stream
-from sessions_app.operations import SessionInfo, touch
+from sessions_app.operations import touch
+from sessions_app.shapes.info import SessionInfo
+from sessions_app.stores import SESSIONS
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,19 +139,19 @@ def _info(row: tuple[Any, ...]) -> SessionInfo:
 
 def session(session_id: str) -> SessionInfo:
     """The session, with the seconds it has left as `ttl_seconds`. Raises SessionNotFound."""
-    return _info(admitted(session_id, execute_one(_SESSION, {"id": session_id})))
+    return _info(admitted(session_id, SESSIONS.execute_one(_SESSION, {"id": session_id})))
 
 
 def own_config(session_id: str) -> dict[str, Any]:
     """What the session itself sets. Raises SessionNotFound."""
-    _, config = admitted(session_id, execute_one(_CONFIG, {"id": session_id}))
+    _, config = admitted(session_id, SESSIONS.execute_one(_CONFIG, {"id": session_id}))
     own: dict[str, Any] = from_json(config)
     return own
 
 
 def existence(session_id: str) -> Existence:
     """Would a request be admitted now? Touches nothing; knows an expired session until its row is deleted."""
-    row = None if "\0" in session_id else execute_one(_EXISTS, {"id": session_id})
+    row = None if "\0" in session_id else SESSIONS.execute_one(_EXISTS, {"id": session_id})
     if row is None:
         return Existence(exists=False, expired=False)
     node_id, alive = row
@@ -160,31 +161,31 @@ def existence(session_id: str) -> Existence:
 
 def count(*, node_id: str | None = None) -> int:
     """Sessions alive at this moment, of one node or of all, exactly (R22)."""
-    [(number,)] = execute(_COUNT if node_id is None else _COUNT_OF_NODE, {"node_id": node_id})
+    [(number,)] = SESSIONS.execute(_COUNT if node_id is None else _COUNT_OF_NODE, {"node_id": node_id})
     return int(number)
 
 
 def population() -> Population:
-    [(active, expired)] = execute(_POPULATION, {})
+    [(active, expired)] = SESSIONS.execute(_POPULATION, {})
     return Population(active, expired)
 
 
 def page(*, skip: int, limit: int, node_id: str | None) -> SessionPage:
     """Sessions alive, newest first, of one node or of all; none of them is touched."""
     page = _PAGE if node_id is None else _PAGE_OF_NODE
-    rows = execute(page, {"skip": skip, "limit": limit, "node_id": node_id})
+    rows = SESSIONS.execute(page, {"skip": skip, "limit": limit, "node_id": node_id})
     return SessionPage([_info(row) for row in rows], count(node_id=node_id))
 
 
 def short_term_memory(session_id: str) -> ShortTermMemory:
     """Raises SessionNotFound."""
-    _, version, length, events = admitted(session_id, execute_one(_STM, {"id": session_id}))
+    _, version, length, events = admitted(session_id, SESSIONS.execute_one(_STM, {"id": session_id}))
     if events is not None:
         return ShortTermMemory(b"[%b]" % events.encode(), length)
     cached = cache.get(session_id, version, "stm")
     if cached is not None:
         return ShortTermMemory(cached, length)
-    row = execute_one(_WHOLE_STM, {"id": session_id})
+    row = SESSIONS.execute_one(_WHOLE_STM, {"id": session_id})
     if row is None:
         raise SessionNotFound(session_id)
     version, length, events = row
@@ -195,13 +196,13 @@ def short_term_memory(session_id: str) -> ShortTermMemory:
 
 def percept(session_id: str) -> Percept:
     """The last observation, with the mean of all accumulated emotives (engine.md 2.5). Raises SessionNotFound."""
-    node_id, version, stored, emotives = admitted(session_id, execute_one(_PERCEPT, {"id": session_id}))
+    node_id, version, stored, emotives = admitted(session_id, SESSIONS.execute_one(_PERCEPT, {"id": session_id}))
     if emotives is not None:
         return Percept(current_percept(stored, emotives), node_id)
     cached = cache.get(session_id, version, "percept")
     if cached is not None:
         return Percept(cached, node_id)
-    row = execute_one(_WHOLE_PERCEPT, {"id": session_id})
+    row = SESSIONS.execute_one(_WHOLE_PERCEPT, {"id": session_id})
     if row is None:
         raise SessionNotFound(session_id)
     version, stored, emotives = row

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from foundation.verification import Check, Connection, Fault, rows
-from sessions_app.reads import event_feed
+from sessions_app.operations import announcements
 from sessions_app.reads.event_feed import Kind
 
 _RECENT = "interval '5 minutes'"  # of the ten that events are kept
@@ -56,12 +56,12 @@ _UNTOLD = f"""
     UNION ALL SELECT event.session_id, 'gone' FROM sessions_app_sessionevent AS event WHERE {_ENDED}
 """
 _LOCK = "SELECT id FROM sessions_app_session WHERE id = ANY(%(ids)s) ORDER BY id FOR UPDATE"
-_TELL_CREATED = event_feed.record(
+_TELL_CREATED = announcements.record(
     Kind.CREATED,
     "session.id, node_id, created_at FROM sessions_app_session AS session "
     f"WHERE session.id = ANY(%(ids)s) AND {_CREATED}",
 )
-_TELL_ENDED = event_feed.record(
+_TELL_ENDED = announcements.record(
     Kind.DELETED,
     "event.session_id, NULL, clock_timestamp() FROM sessions_app_sessionevent AS event "
     f"WHERE event.session_id = ANY(%(ids)s) AND {_ENDED}",

@@ -9,13 +9,13 @@ from functools import partial
 
 from redis.exceptions import RedisError
 
-from foundation.postgresql.statements import execute, execute_one
 from foundation.verification import Check, Connection, Fault, NotChecked
 from memory_app.index import NodeVersion
 from sessions_app import cache
 from sessions_app.cache import PREDICTION_VIEWS, CachedEntry
 from sessions_app.reads import comparing
 from sessions_app.reads.predicting import version_in
+from sessions_app.stores import SESSIONS
 
 _VERSION = "SELECT version FROM sessions_app_session WHERE id = %(id)s"
 # None for a memory that is no node's any more; of one that was never given out, nothing can be cached.
@@ -45,14 +45,14 @@ def _entries(snapshot: Connection, node_id: str | None) -> Iterator[Fault]:
 
 def _is_ahead(entry: CachedEntry, known: dict[int, NodeVersion]) -> bool:
     """`known`: the versions of memories when they were last looked at."""
-    row = execute_one(_VERSION, {"id": entry.session_id})
+    row = SESSIONS.execute_one(_VERSION, {"id": entry.session_id})
     if row is not None and entry.version > row[0]:
         return True
     if entry.kind not in PREDICTION_VIEWS:
         return False
     cached = version_in(entry.view)
     if cached.memory not in known or _is_later(cached, known[cached.memory]):
-        [(memory, finalized, rebuilt, highest, learned)] = execute(_OF_NODE, {"memory": cached.memory})
+        [(memory, finalized, rebuilt, highest, learned)] = SESSIONS.execute(_OF_NODE, {"memory": cached.memory})
         if memory is None:
             return cached.memory > int(highest)
         known[memory] = NodeVersion(memory=memory, learned=int(learned), finalized=finalized, rebuilt=rebuilt)

@@ -16,7 +16,7 @@ from pytest_django import DjangoDbBlocker
 import memory_app.operations.learning
 from benchmarks.stack import eventually
 from engine.vectors import named, sum_vectors
-from foundation.postgresql.statements import execute
+from foundation.postgresql.statements import OTHER
 from memory_app.reads import nodes
 from memory_app.vectors import NodeVectors
 from tests.support.jobs import end_of, start
@@ -281,7 +281,7 @@ class Other:
         memory_app.operations.learning.learn(node_id=self.node, lessons=[], persistence=5, vectors=vectors)
 
     def wait_until_somebody_waits_for_it(self) -> None:
-        [(pid,)] = execute("SELECT pg_backend_pid()", {})
+        [(pid,)] = OTHER.execute("SELECT pg_backend_pid()", {})
         waiting = "SELECT count(*) FROM pg_stat_activity WHERE %s = ANY(pg_blocking_pids(pid))"
         eventually(lambda: self._database.execute(waiting, [pid]).fetchone() != (0,), "a request waits for it")
 

@@ -9,7 +9,7 @@ from django.db import connection, transaction
 from pytest_django import DjangoDbBlocker
 
 from engine.vectors import NEIGHBOURS, named, sum_vectors
-from foundation.postgresql.statements import execute
+from foundation.postgresql.statements import OTHER
 from memory_app import vector_indexes
 from memory_app.vectors import NodeVectors, indexed_expression
 from tests.support.minds import Mind
@@ -61,7 +61,7 @@ def test_a_node_is_indexed_when_it_has_become_large_and_answers_as_before(
     _teach(session, [[50.0] * 6])
     index = f"memory_app_vector_of_{_memory(database, session)}"
     with transaction.atomic():
-        execute("SET LOCAL enable_sort = off", {})  # so few are sorted faster than found by an index
+        OTHER.execute("SET LOCAL enable_sort = off", {})  # so few are sorted faster than found by an index
         assert index in _plan(_memory(database, session))
         assert [NodeVectors(session.node).nearest(query) for query in queries] == before
         after = NodeVectors(session.node).nearest(named(sum_vectors([[49.0] * 6])))
@@ -78,7 +78,7 @@ def _plan(memory: int) -> str:
         f"AND EXISTS (SELECT FROM memory_app_node WHERE memory = {memory}) "
         f"ORDER BY distance, memory_app_vector.name LIMIT {NEIGHBOURS}"
     )
-    return "\n".join(line for (line,) in execute(query, {}))
+    return "\n".join(line for (line,) in OTHER.execute(query, {}))
 
 
 def test_an_index_goes_with_its_memory_and_an_interrupted_one_is_built_anew(

@@ -8,7 +8,6 @@ from prometheus_client import Metric
 from prometheus_client.parser import text_string_to_metric_families
 
 from benchmarks.stack import WebServer
-from foundation.metrics.counters import statement_counters
 from foundation.metrics.requests import path_of
 from katoproject.configuration.environment import PROJECT_DIR
 
@@ -103,15 +102,25 @@ def test_the_name_of_a_route(route: str | None, path: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("sql", "store"),
+    ("method", "path", "stores"),
     [
-        ("SELECT 1", "other"),
-        ("UPDATE sessions_app_session SET time = time + 1", "sessions"),
-        ("INSERT INTO memory_app_pattern (memory) SELECT memory FROM memory_app_node", "patterns"),
-        ("SELECT memory FROM memory_app_vector JOIN memory_app_node USING (memory)", "vectors"),
-        ("DELETE FROM monitoring_sample", "monitoring"),
+        ("GET", "/sessions/count", {"sessions"}),
+        ("GET", "/patterns/count", {"patterns"}),
+        ("GET", "/jobs", set()),
     ],
 )
-def test_statements_are_counted_for_the_store_they_are_about(sql: str, store: str) -> None:
-    durations, errors = statement_counters(sql)
-    assert durations._labelvalues == errors._labelvalues == (store,)
+def test_statements_are_counted_for_the_store_they_are_about(
+    server: WebServer, method: str, path: str, stores: set[str]
+) -> None:
+    name = "kato_postgresql_duration_seconds_count"
+    before = scrape(server.url)
+    for _ in range(50):
+        httpx.request(method, f"{server.url}{path}").raise_for_status()
+    after = scrape(server.url)
+    # The sampler asks now and then, too.
+    asked = {
+        one
+        for one in ("sessions", "patterns", "vectors")
+        if value(after, name, store=one) - value(before, name, store=one) >= 50
+    }
+    assert asked == stores

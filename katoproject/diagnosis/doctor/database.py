@@ -8,7 +8,7 @@ from datetime import datetime
 from django.db import DEFAULT_DB_ALIAS, DatabaseError, InterfaceError, connections
 from django.db.migrations.executor import MigrationExecutor
 
-from foundation.postgresql.statements import execute
+from foundation.postgresql.statements import OTHER
 from foundation.postgresql.trouble import STORE_TROUBLE, first_line
 from foundation.terminal.errors import how_to_reach_the_database
 from katoproject.diagnosis.doctor.findings import Finding, ok, problem, warning
@@ -48,7 +48,7 @@ class _Facts:
 
 def database() -> Iterator[Finding]:
     try:
-        facts = _Facts(*execute(_FACTS, {})[0])
+        facts = _Facts(*OTHER.execute(_FACTS, {})[0])
         seconds, skew = _clock()
     except STORE_TROUBLE as error:
         yield problem(
@@ -69,7 +69,7 @@ def database() -> Iterator[Finding]:
 def _clock() -> tuple[float, float]:
     """Seconds that a question takes, and by how many this machine's clock is ahead of the database's."""
     begun = time.time()
-    [(there,)] = execute("SELECT clock_timestamp()", {})
+    [(there,)] = OTHER.execute("SELECT clock_timestamp()", {})
     ended = time.time()
     assert isinstance(there, datetime)
     return ended - begun, (begun + ended) / 2 - there.timestamp()
@@ -150,7 +150,7 @@ def _migrations() -> Iterator[Finding]:
 
 
 def _vectors() -> Iterator[Finding]:
-    [(installed, available, ready)] = execute(_VECTORS, {})
+    [(installed, available, ready)] = OTHER.execute(_VECTORS, {})
     if ready and [int(part) for part in installed.split(".")[:2]] < OLDEST_PGVECTOR:
         yield warning("pgvector", f"version {installed}: too old to index vectors", "ALTER EXTENSION vector UPDATE")
     elif ready:

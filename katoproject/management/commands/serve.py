@@ -9,7 +9,7 @@ from django.conf import settings
 from foundation.metrics import folder as monitoring
 from foundation.terminal.command import Command as TerminalCommand
 from katoproject.configuration.locations import data_dir
-from katoproject.server.web import web_command
+from katoproject.launcher.web_program import web_command
 
 
 class Command(TerminalCommand):

@@ -11,9 +11,9 @@ from foundation.http.answers import json_answer
 from foundation.http.views import LeanView
 from foundation.metrics.folder import instance, started_at
 from katoproject.configuration import identity
+from katoproject.configuration.environment import BACKLOG
 from katoproject.monitoring.api import figures, shapes
 from katoproject.monitoring.snapshot import live_now
-from katoproject.server.web import BACKLOG
 
 WARNING, CRITICAL = 80, 95  # percent of the capacity
 

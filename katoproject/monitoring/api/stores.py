@@ -19,7 +19,7 @@ from foundation.http.bodies import parse_query
 from foundation.http.error_shapes import Error
 from foundation.http.views import LeanView
 from foundation.metrics.folder import instance
-from foundation.postgresql.statements import execute
+from foundation.postgresql.statements import OTHER
 from katoproject.monitoring import latest
 from katoproject.monitoring.api import figures, shapes
 from katoproject.monitoring.snapshot import Snapshot
@@ -196,7 +196,7 @@ def _checked(store: str, errors: int, ask: Callable[[], Figures]) -> tuple[Figur
 
 def _ask_postgresql() -> Figures:
     """Of the whole service, all its machines."""
-    [row] = figures.database.ask(lambda: execute(_CONNECTIONS, {}), patience=figures.PATIENCE)[0]
+    [row] = figures.database.ask(lambda: OTHER.execute(_CONNECTIONS, {}), patience=figures.PATIENCE)[0]
     names = ("connections", "active", "idle", "idle_in_transaction", "waiting_for_locks", "max_connections")
     return dict(zip(names, row, strict=True))
 

@@ -10,10 +10,10 @@ from foundation.terminal.command import Command as TerminalCommand
 from foundation.terminal.errors import Error
 from foundation.terminal.tables import counted
 from memory_app.management.arguments import node_id
-from sessions_app.api.jobs import described
 from sessions_app.errors import JobFinished, JobNotFound
 from sessions_app.jobs import lifecycle
 from sessions_app.models.jobs import Job, Kind, State
+from sessions_app.shapes.answers import describe_job
 
 
 class Command(TerminalCommand):
@@ -71,7 +71,7 @@ job that is taken up again goes on behind them. Finished jobs are forgotten afte
         )
         if json:
             for job in page.jobs:
-                self.print_json(described(job))
+                self.print_json(describe_job(job))
         else:
             self.print_table(("job", "kind", "state", "progress", "node", "accepted", "error"), map(_row, page.jobs))
         if rest := max(0, page.total - skip - len(page.jobs)):
@@ -94,7 +94,7 @@ job that is taken up again goes on behind them. Finished jobs are forgotten afte
     def _show(self, job_id: str, json: bool, **options: Any) -> None:
         job = lifecycle.find(job_id)
         if json:
-            self.print_json({**described(job), "result": job.result})
+            self.print_json({**describe_job(job), "result": job.result})
             return
         self.print_fields(
             {
@@ -146,7 +146,7 @@ job that is taken up again goes on behind them. Finished jobs are forgotten afte
                     self.print_json({"job_id": job_id, "error": str(error)})
                 continue
             if json:
-                self.print_json(described(job))
+                self.print_json(describe_job(job))
             else:
                 self.stdout.write(f"{job_id} is {job.state}")
         if refused:

@@ -18,13 +18,13 @@ from foundation.terminal.tables import counted
 from memory_app.management.arguments import node_id
 from sessions_app import config as session_config
 from sessions_app import operations
-from sessions_app.api.sessions import described
 from sessions_app.errors import SessionNotFound
 from sessions_app.management.files import add_export, add_import
 from sessions_app.management.observing import add_observe
 from sessions_app.management.text import some
 from sessions_app.reads import inspection, listing
 from sessions_app.shapes import bodies
+from sessions_app.shapes.answers import describe_session
 
 
 class Command(TerminalCommand):
@@ -162,7 +162,7 @@ What its node learned stays when it is deleted."""
             metadata=metadata,
         )
         if json:
-            self.print_json(described(info))
+            self.print_json(describe_session(info))
         else:
             self.stdout.write(info.session_id)
 

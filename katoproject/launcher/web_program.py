@@ -3,9 +3,6 @@
 import http.client
 import sys
 
-# Connections that the kernel keeps while nobody has accepted them yet.
-BACKLOG = 2048
-
 
 def web_command(host: str, port: int, workers: int) -> list[str]:
     return [sys.executable, "-m", "katoproject.server", host, str(port), str(workers)]

@@ -1,0 +1,67 @@
+"""What a request does at once or a job does later: the same work, the same answer."""
+
+import time
+
+from pydantic_core import to_json
+
+import memory_app.operations.finalizing
+from sessions_app import operations
+from sessions_app.counters import count_on_commit
+from sessions_app.reads import reading
+from sessions_app.shapes import bodies
+from sessions_app.shapes.observations import make_observations
+
+
+def observe_sequence(session_id: str, given: bodies.ObserveSequence) -> bytes:
+    """Observe a sequence, in a request or in a job, and tell how it went. Raises what the operation raises."""
+    observed = operations.observe_sequence(
+        session_id=session_id,
+        observations=make_observations(given.observations),
+        clear_stm_between=given.clear_stm_between,
+        learn_after_each=given.learn_after_each,
+        learn_at_end=given.learn_at_end,
+    )
+    patterns = sum(map(bool, observed.auto_learned_patterns))
+    count_on_commit(observations=len(observed.results), patterns=patterns)
+    return to_json(_sequence_answer(observed, isolated=given.clear_stm_between))
+
+
+def _sequence_answer(observed: operations.SequenceObserved, *, isolated: bool) -> dict[str, object]:
+    return {
+        "status": "completed",
+        "processor_id": observed.node_id,
+        "observations_processed": len(observed.results),
+        "initial_stm_length": observed.initial_stm_length,
+        "final_stm_length": observed.final_stm_length,
+        "results": [
+            {
+                "status": "okay",
+                "sequence_position": position,
+                "stm_length": item.stm_length,
+                "time": item.time,
+                "unique_id": item.unique_id,
+                "auto_learned_pattern": item.auto_learned_pattern,
+            }
+            for position, item in enumerate(observed.results)
+        ],
+        "auto_learned_patterns": observed.auto_learned_patterns,
+        "final_learned_pattern": observed.final_learned_pattern,
+        "isolated": isolated,
+    }
+
+
+def finalize_training(session_id: str) -> bytes:
+    """Finalize the session's node, in a request or in a job, and tell how it went. Raises SessionNotFound."""
+    begun = time.perf_counter()
+    node_id = reading.session(session_id).node_id
+    patterns = memory_app.operations.finalizing.finalize(node_id=node_id)
+    return to_json(
+        {
+            "status": "completed",
+            "patterns_processed": patterns,
+            "time_ms": round((time.perf_counter() - begun) * 1000, 3),
+            "session_id": session_id,
+            "node_id": node_id,
+            "message": f"Finalized {patterns} pattern{'' if patterns == 1 else 's'}",
+        }
+    )
