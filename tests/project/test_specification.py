@@ -27,6 +27,7 @@ _CODES = re.compile(rf"{_BEFORE}({_ONE})(?:\s*[–-]\s*({_ONE}))?{_AFTER}")
 # A table whose first column is headed `code` defines codes.
 _TABLE_OF_CODES = re.compile(r"^\| *code *\|.*\n\|[-| :]+\n((?:\|.*(?:\n|\Z))*)", re.MULTILINE)
 _DEFINITION = re.compile(rf"^\|\s*({_ONE})\s*\|", re.MULTILINE)
+_CODE_OF_DOCUMENT = re.compile(rf"\b((?:engine|http|decisions)\.md)(?:\]\([^)]*\))?,?\s+({_ONE}){_AFTER}")
 
 # A document and the sections after it: `engine.md 5.3, 5.4 and appendix A`.
 _SECTION = r"(?:\d+(?:\.\d+)*|[Aa]ppendix [A-Z])(?!\w|\.\d)"
@@ -89,6 +90,22 @@ def wrong_codes(files: dict[str, str]) -> list[str]:
         f"{place}: {code} is defined {defined[code]} times in {SPECIFICATION}"
         for code, place in sorted(cited.items())
         if defined[code] != 1
+    ]
+
+
+def misplaced_codes(files: dict[str, str]) -> list[str]:
+    """Codes that are cited by a document other than the one that defines them."""
+    defined = {
+        (document, code)
+        for document, text in specification(files).items()
+        for table in _TABLE_OF_CODES.findall(text)
+        for code in _DEFINITION.findall(table)
+    }
+    return [
+        f"{path}:{text.count(chr(10), 0, found.start()) + 1}: {found[1]} does not define {found[2]}"
+        for path, text in files.items()
+        for found in _CODE_OF_DOCUMENT.finditer(text)
+        if (found[1], found[2]) not in defined
     ]
 
 
@@ -162,6 +179,10 @@ def test_every_code_that_is_cited_is_defined_once(ours: dict[str, str]) -> None:
     assert wrong_codes(ours) == []
 
 
+def test_every_code_is_cited_by_the_document_that_defines_it(ours: dict[str, str]) -> None:
+    assert misplaced_codes(ours) == []
+
+
 def test_every_section_that_is_cited_exists(ours: dict[str, str]) -> None:
     assert wrong_sections(ours) == []
 
@@ -204,7 +225,8 @@ def problems(root: Path, name: str, text: str) -> list[str]:
     """What the checks say of a repository with this further file."""
     (root / name).write_text(text)
     files = texts(root)
-    return [*wrong_codes(files), *wrong_sections(files), *wrong_links(root, files), *old_names(files)]
+    wrong = [*wrong_codes(files), *misplaced_codes(files), *wrong_sections(files)]
+    return [*wrong, *wrong_links(root, files), *old_names(files)]
 
 
 @pytest.mark.parametrize(
@@ -219,6 +241,7 @@ def problems(root: Path, name: str, text: str) -> list[str]:
         "p99 P50 R2D2 E408 0xE9 D3FEND G1000 R09X P9.5 -R99 &E9; D99_9",
         "engine.md 5.3. It (engine.md 5.3.1).",
         "| R09 | a row of another table |",
+        "decisions.md R09–R10",
     ],
 )
 def test_what_is_cited_well_is_no_problem(repository: Path, text: str) -> None:
@@ -235,6 +258,7 @@ def test_what_is_cited_well_is_no_problem(repository: Path, text: str) -> None:
         ("engine.md 5.3, 5.4 and 6", "code.py:1: engine.md has no section 6"),
         ("engine.md, appendix B", "code.py:1: engine.md has no section appendix B"),
         ("engine.md (sections 5.3 and 5.3.2)", "code.py:1: engine.md has no section 5.3.2"),
+        ("engine.md R09", "code.py:1: engine.md does not define R09"),
         ("http.md 1.1", "code.py:1: http.md has no section 1.1"),
         ("# (http-api.md 1.1)", "code.py:1: # (http-api.md 1.1)"),
     ],
