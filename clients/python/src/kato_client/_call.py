@@ -1,4 +1,4 @@
-"""Operations, described once for both clients: what is sent, and what comes back."""
+"""Operations, described once for both clients: what to send, and the type of the result."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call(Generic[T]):
-    """What one call of an operation adds to its method and path; T is what the answer is read as.
+    """What one call of an operation adds to its method and path; T is the type of the result.
 
-    remember: what a recovering session notes down of the answer. text: the answer is no JSON.
-    also_fine: error statuses that are answers all the same.
+    remember: how a session that recovers records the result. text: the response is not JSON.
+    also_fine: error statuses that count as results.
     """
 
     path: Mapping[str, str] = field(default_factory=dict)
@@ -33,21 +33,21 @@ class Call(Generic[T]):
 
 
 class Sync(ABC):
-    """Whoever performs calls and answers when they are done."""
+    """Performs calls and returns their results."""
 
     @abstractmethod
     def _perform(self, operation: operation[..., T], call: Call[T]) -> T: ...
 
 
 class Async(ABC):
-    """Whoever performs calls and answers with something to wait for."""
+    """Performs calls and returns awaitables of their results."""
 
     @abstractmethod
     async def _perform(self, operation: operation[..., T], call: Call[T]) -> T: ...
 
 
 class operation(Generic[P, T]):  # noqa: N801 - a decorator
-    """One route as a method of both kinds of client: it waits on a `Sync`, and is awaited on an `Async`."""
+    """One route as a method of both kinds of client: it blocks on a `Sync` and is awaited on an `Async`."""
 
     def __init__(self, method: str, path: str, build: Callable[Concatenate[Any, P], Call[T]]) -> None:
         self.method = method
@@ -76,17 +76,17 @@ class operation(Generic[P, T]):  # noqa: N801 - a decorator
 
 
 def route(method: str, path: str) -> Callable[[Callable[Concatenate[Any, P], Call[T]]], operation[P, T]]:
-    """Make an operation of a method that builds its call."""
+    """Turn a method that builds a call into an operation."""
     return functools.partial(operation, method, path)
 
 
 def _segment(value: str) -> str:
-    """A value as one segment of a path: `PTRN|…`, `a/b` and even `..` stay what they are."""
+    """Quote a value as one segment of a path, so that `PTRN|…`, `a/b` and even `..` arrive unchanged."""
     if not value:
-        raise ValueError("An empty name cannot be a part of a URL")
+        raise ValueError("An id or name in the path of a request must not be empty")
     return quote(value, safe="").replace(".", "%2E") if set(value) == {"."} else quote(value, safe="")
 
 
 def given(**values: Any) -> dict[str, Any]:
-    """Those that are not None: the API distinguishes what is left out from null."""
+    """Return the values that are not None: to the API, a missing field is not the same as null."""
     return {name: value for name, value in values.items() if value is not None}

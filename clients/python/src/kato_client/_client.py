@@ -1,4 +1,4 @@
-"""The two clients. What they can be asked is in `_operations.py`, how they repeat in `_exchange.py`."""
+"""The two clients. `_operations.py` holds their operations, `_exchange.py` how they retry."""
 
 from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
@@ -21,11 +21,11 @@ EventsKind = TypeVar("EventsKind", Events, AsyncEvents)
 
 DELAYS = (0.5, 1.0, 2.0)
 FINISHED = ("done", "failed", "cancelled")
-TIMEOUT = 120.0  # seconds; learning and predicting on a large node may take a while
+TIMEOUT = 120.0  # seconds; learning and predicting on a large node can take a while
 
 
 class Service(ServiceOperations, Generic[SessionKind, EventsKind]):
-    """What both clients have in common: everything but waiting."""
+    """What both clients share: everything except waiting."""
 
     base_url: str
     _policy: Policy
@@ -35,7 +35,7 @@ class Service(ServiceOperations, Generic[SessionKind, EventsKind]):
 
     @abstractmethod
     def events(self) -> EventsKind:
-        """Sessions created and destroyed, as it happens; needs the extra `events`."""
+        """Stream the creation and end of sessions as they happen; needs the extra `events`."""
 
     def session(
         self,
@@ -48,11 +48,11 @@ class Service(ServiceOperations, Generic[SessionKind, EventsKind]):
         on_recovery: Callable[[Recovered], object] | None = None,
         keep: bool = False,
     ) -> SessionKind:
-        """A new session on a node, for a `with` block: created on entry, deleted on exit.
+        """Return a new session on a node, for a `with` block: created on entry, deleted on exit.
 
-        keep: leaving the block does not delete it; it lives until its time is over. recover: when the service says that
-        the session is gone, build it again, under another id, from what this client observed since the last learn or
-        clear; `on_recovery` is called with a `Recovered` each time, and the session's `recoveries` lists them.
+        keep: leaving the block does not delete the session; it lives until it expires. recover: when the service says
+        that the session is gone, rebuild it under another id from what this client observed since the last learn or
+        clear. Each time, `on_recovery` is called with a `Recovered`, which is also added to the session's `recoveries`.
         """
         return self._session(
             Terms(
@@ -76,18 +76,18 @@ class Service(ServiceOperations, Generic[SessionKind, EventsKind]):
             yield Wait(poll)
 
     def attach(self, session_id: str) -> SessionKind:
-        """A session that lives already. It needs no block, and leaving one does not delete it."""
+        """Return a session that already exists. You can use it without a block; leaving a block does not delete it."""
         return self._session(session_id)
 
 
 class Kato(Service[Session, Events], Sync):
-    """A service, and the connections to it. Its methods may be called from any number of threads.
+    """A service and the connections to it. You can call its methods from any number of threads.
 
-    base_url: for example `http://127.0.0.1:8000`. timeout: seconds without a sign of life before a request is given up.
-    delays: seconds before each repeat of a request that was not served (502, 503, 504, or no connection). headers: sent
-    with every request. http: a client of your own, for proxies, certificates and the like; you close it.
-    accept_unidentified: answers need no `X-Kato-Instance`, as those of KATO 3.10 have none; then a POST that may have
-    been performed is never repeated, because KATO 3.10 does not know idempotency keys.
+    base_url: for example `http://127.0.0.1:8000`. timeout: seconds without data before a request fails.
+    delays: seconds before each retry of a request that was not served (502, 503, 504, or no connection).
+    headers: sent with every request. http: a client of your own, for proxies or certificates; you close it.
+    accept_unidentified: accept responses without `X-Kato-Instance`, such as those of KATO 3.10. A POST that may have
+    been performed is then never retried, because KATO 3.10 does not know idempotency keys.
     """
 
     def __init__(
@@ -113,11 +113,11 @@ class Kato(Service[Session, Events], Sync):
         return self._driver.do(exchange(self._policy, operation, call, call.path))
 
     def events(self) -> Events:
-        """`with kato.events() as events: for event in events: …`."""
+        """Use it as `with kato.events() as events: for event in events: …`."""
         return Events(self.base_url, self._policy)
 
     def wait_for_job(self, job_id: str, *, poll: float = 0.5) -> types.Job:
-        """The job once it is done, failed or cancelled; asks every `poll` seconds."""
+        """Return the job once it is done, failed or cancelled; asks every `poll` seconds."""
         return self._driver.do(self._waiting(job_id, poll))
 
     def close(self) -> None:
@@ -134,7 +134,7 @@ class Kato(Service[Session, Events], Sync):
 
 
 class AsyncKato(Service[AsyncSession, AsyncEvents], Async):
-    """As `Kato`, for asyncio: the same methods, to be awaited, and `async with` for every `with`."""
+    """Like `Kato`, for asyncio: await the same methods, and write `async with` for `with`."""
 
     def __init__(
         self,
@@ -159,11 +159,11 @@ class AsyncKato(Service[AsyncSession, AsyncEvents], Async):
         return await self._driver.do(exchange(self._policy, operation, call, call.path))
 
     def events(self) -> AsyncEvents:
-        """`async with kato.events() as events: async for event in events: …`."""
+        """Use it as `async with kato.events() as events: async for event in events: …`."""
         return AsyncEvents(self.base_url, self._policy)
 
     async def wait_for_job(self, job_id: str, *, poll: float = 0.5) -> types.Job:
-        """The job once it is done, failed or cancelled; asks every `poll` seconds."""
+        """Return the job once it is done, failed or cancelled; asks every `poll` seconds."""
         return await self._driver.do(self._waiting(job_id, poll))
 
     async def close(self) -> None:

@@ -1,4 +1,4 @@
-"""Doing what an exchange asks for: the only places that send and wait."""
+"""The drivers do what an exchange asks for. Only they send and wait."""
 
 import asyncio
 import time

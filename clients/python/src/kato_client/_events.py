@@ -27,13 +27,13 @@ def _failed(error: Exception) -> ConnectionFailed:
 
 
 class Events:
-    """The events since the block was entered. Ends when the service closes the connection.
+    """The events since you entered the block. The iteration ends when the service closes the connection.
 
-    Entering waits for the snapshot, which says how many sessions there are: everything that happens later is an event.
-    Raises ConnectionFailed when the connection breaks: what happened meanwhile is not sent again.
+    Entering waits for the snapshot, which says how many sessions there are; each later change is an event.
+    Raises ConnectionFailed if the connection breaks. The service does not send missed events again.
     """
 
-    #: How many sessions there were when the events began.
+    #: How many sessions there were when the stream began.
     snapshot: Snapshot
 
     def __init__(self, base_url: str, policy: Policy) -> None:
@@ -47,7 +47,7 @@ class Events:
         from websockets.sync.client import connect
 
         try:
-            # Depending on its release, websockets connects here or in the next line.
+            # Depending on its version, websockets connects here or in the next line.
             connecting = connect(self._address, additional_headers=dict(self._headers), open_timeout=OPEN_TIMEOUT)
             self._connection = self._open.enter_context(connecting)
             self.snapshot = json.loads(self._connection.recv(OPEN_TIMEOUT))
@@ -65,7 +65,7 @@ class Events:
         from websockets.exceptions import WebSocketException
 
         if self._connection is None:
-            raise RuntimeError("Events are received in a `with` block")
+            raise RuntimeError("The stream is not open: iterate over events inside `with kato.events() as events`")
         try:
             for message in self._connection:
                 yield json.loads(message)
@@ -74,7 +74,7 @@ class Events:
 
 
 class AsyncEvents:
-    """As `Events`, in `async with` and `async for`."""
+    """Like `Events`, for `async with` and `async for`."""
 
     snapshot: Snapshot
 
@@ -106,7 +106,9 @@ class AsyncEvents:
         from websockets.exceptions import WebSocketException
 
         if self._connection is None:
-            raise RuntimeError("Events are received in an `async with` block")
+            raise RuntimeError(
+                "The stream is not open: iterate over events inside `async with kato.events() as events`"
+            )
         try:
             async for message in self._connection:
                 yield json.loads(message)

@@ -1,6 +1,6 @@
-"""One request and its answer, repeats included, without any I/O: the two clients do what these generators ask for.
+"""One request and its response, with retries, without I/O: the clients do what these generators ask for.
 
-Written once, so that both clients repeat, wait, recover and complain alike.
+Both clients share this code, so they retry, wait, recover and raise in the same way.
 """
 
 import email.utils
@@ -21,10 +21,10 @@ T = TypeVar("T")
 IDENTITY = "X-Kato-Instance"
 _INSTANCE = re.compile(r"\(instance (\w+)")
 UNAVAILABLE = (502, 503, 504)
-LONGEST_WAIT = 30.0  # seconds that Retry-After may ask for; beyond that the caller decides
+LONGEST_WAIT = 30.0  # seconds; if Retry-After asks for more, the caller decides
 
-# No answer, but the next attempt may have one. Time-outs while waiting for an answer are not among them: each has
-# already taken as long as the caller was ready to wait.
+# No response, but the next attempt may get one. A time-out while waiting for a response is not retried: it has already
+# taken as long as the caller wanted to wait.
 _NOT_CONNECTED = (httpx.ConnectError, httpx.ConnectTimeout)
 _BROKEN = (httpx.NetworkError, httpx.RemoteProtocolError, httpx.ConnectTimeout)
 
@@ -37,7 +37,7 @@ class Lock(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Send:
-    """To do: send this; answer with the response or the transport's exception."""
+    """Asks the client to send this request and to pass in the response or the transport's exception."""
 
     method: str
     path: str
@@ -48,14 +48,14 @@ class Send:
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """To do: let so many seconds pass."""
+    """Asks the client to wait this many seconds."""
 
     seconds: float
 
 
 @dataclass(frozen=True, slots=True)
 class Acquire:
-    """To do: wait for the lock; whoever asked gives it back."""
+    """Asks the client to acquire the lock; the generator releases it."""
 
     lock: Lock
 
@@ -66,9 +66,9 @@ Work = Generator[Send | Wait | Acquire, Outcome, T]
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """delays: seconds before each repeat. accept_unidentified: answers without X-Kato-Instance are fine.
+    """delays: seconds before each retry. accept_unidentified: accept responses without X-Kato-Instance.
 
-    headers: sent with every request. instances: those that have answered so far.
+    headers: sent with every request. instances: those that have responded so far.
     """
 
     delays: Sequence[float]
@@ -78,8 +78,8 @@ class Policy:
 
 
 def exchange(policy: Policy, asked: operation[..., T], call: Call[T], names: Mapping[str, str]) -> Work[T]:
-    """Perform one call; `names` fill the path. Raises KatoError."""
-    # One key for all attempts: whichever of them is performed, it is performed once (R26).
+    """Perform one call; `names` fill in the path. Raises KatoError."""
+    # All attempts share one key, so the service performs the request at most once (R26).
     key = {"Idempotency-Key": uuid.uuid4().hex} if asked.method == "POST" else {}
     headers = {**policy.headers, **key}
     send = Send(asked.method, asked.url(names), call.query, call.body, headers)
@@ -102,9 +102,9 @@ def exchange(policy: Policy, asked: operation[..., T], call: Call[T], names: Map
 def _pause_before_repeat(
     outcome: httpx.Response | httpx.TransportError, delay: float, policy: Policy, method: str, also_fine: Sequence[int]
 ) -> float | None:
-    """How long to wait before the next attempt; None: there is nothing to repeat, or it must not be repeated."""
+    """Return the seconds to wait before a retry; None if there is nothing to retry, or a retry is not safe."""
     if isinstance(outcome, httpx.TransportError):
-        # Only a service that knows idempotency keys recognises a POST that it has already performed.
+        # A service without idempotency keys would perform a POST again that it has already performed.
         harmless = method != "POST" or not policy.accept_unidentified or isinstance(outcome, _NOT_CONNECTED)
         return delay if isinstance(outcome, _BROKEN) and harmless else None
     if outcome.status_code not in UNAVAILABLE or outcome.status_code in also_fine:
@@ -116,7 +116,7 @@ def _pause_before_repeat(
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:
-    """Seconds to wait, from seconds or a date; None where the header is missing or makes no sense."""
+    """Return the seconds to wait, from a number or a date; None if the header is missing or invalid."""
     text = headers.get("Retry-After", "").strip()
     if text.isdigit():
         return float(text)
@@ -145,13 +145,13 @@ def _read(response: httpx.Response, policy: Policy, send: Send, call: Call[T], *
     error = _error(response, body, send)
     if isinstance(error, errors.SessionNotFound):
         if unsure and send.method == "DELETE":
-            # An earlier attempt was performed, but its answer was lost.
+            # An earlier attempt deleted the session, but its response was lost.
             return cast(T, {"status": "deleted", "session_id": body["error"]["session_id"]})
         error.maybe_performed = unsure
         if len(policy.instances) > 1:
             error.add_note(
                 f"Several instances have answered under this address: {', '.join(sorted(policy.instances))}. "
-                "If they do not share a database, a session lives in only one of them"
+                "If they do not share a database, each session exists in only one of them"
             )
     raise error
 
@@ -166,9 +166,9 @@ def _parsed(response: httpx.Response) -> Any:
 
 
 def _check_identity(response: httpx.Response, body: Any, policy: Policy, send: Send, *, text: bool) -> None:
-    """Raise ForeignServer for an answer that the service cannot have written (http-api.md 6).
+    """Raise ForeignServer for a response that cannot come from the service (http-api.md 6).
 
-    5xx without identity may come from a proxy in front of the service.
+    A 5xx without identity may come from a proxy in front of the service.
     """
     if IDENTITY in response.headers:
         policy.instances.update(_INSTANCE.findall(response.headers[IDENTITY]))
@@ -179,9 +179,9 @@ def _check_identity(response: httpx.Response, body: Any, policy: Policy, send: S
     if policy.accept_unidentified and spoken_like_kato:
         return
     raise errors.ForeignServer(
-        f"{send.method} {response.url} was answered {response.status_code} {response.text[:80]!r} "
-        f"without {IDENTITY}, by another program than the service. Do two servers listen under this name and port? "
-        "Write 127.0.0.1 instead of localhost"
+        f"{send.method} {response.url} returned {response.status_code} {response.text[:80]!r} without {IDENTITY}: "
+        "another program responded, not the service. Check whether two servers listen under this name and port, "
+        "and use 127.0.0.1 instead of localhost"
     )
 
 
@@ -225,7 +225,7 @@ def _kind_of_error(response: httpx.Response, body: Any) -> type[errors.ApiError]
 
 
 def _says_session_not_found(body: Any) -> bool:
-    """E3, or for GET of the session itself E1 (Q15). Nothing else means that a session is gone."""
+    """Error shape E3, or E1 for GET of the session itself (Q15). No other 404 means that a session is gone."""
     match body:
         case {"error": {"code": "SESSION_NOT_FOUND"}}:
             return True

@@ -1,4 +1,4 @@
-"""What a client knows of a session's state from the answers it got: enough to build it again in a new session."""
+"""The state of a session as far as its responses tell it: enough to rebuild it in a new session."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ LONGEST_STM = 1000  # events; also the most emotives and metadata that a session
 
 
 class Journal:
-    """The observations whose effects are still in the session: since the last learn or clear.
+    """The observations whose effects are still in the session: those since the last learn or clear.
 
-    `complete` is False where the session holds events of other writers too.
+    `complete` is False if the session also holds events of other writers.
     """
 
     def __init__(self, config: types.Config | None = None) -> None:
@@ -22,7 +22,7 @@ class Journal:
         self._entries: list[types.Observation] = []
 
     def replay(self) -> list[types.Observation]:
-        """What to observe, in order, in an empty session that does not learn by itself."""
+        """Return what to observe, in order, in an empty session that does not learn by itself."""
         return list(self._entries)
 
     def configured(self, changes: types.Config) -> None:
@@ -33,11 +33,11 @@ class Journal:
         self.complete = True
 
     def changed_unseen(self) -> None:
-        """A job will change the session, and its answers do not come here."""
+        """Record that a job will change the session; the journal does not see its results."""
         self.complete = False
 
     def observed(self, observation: types.Observation, answer: types.Observed | types.SequenceItem) -> None:
-        """One more observation. The STM being shorter than it would make it tells that something was learned."""
+        """Record one observation. If the STM is shorter than it would be with all entries, the session has learned."""
         self._entries.append({**observation})
         expected = min(self._events(), LONGEST_STM)
         if answer["auto_learned_pattern"] is not None or answer["stm_length"] < expected:
@@ -68,7 +68,7 @@ class Journal:
         return sum(map(_has_event, self._entries))
 
     def _keep_events(self, length: int) -> None:
-        """Only the last `length` events are still in the STM; emotives and metadata of the others stay."""
+        """Keep the last `length` events, which are still in the STM; of the others keep emotives and metadata."""
         too_many = self._events() - length
         for entry in self._entries:
             if too_many <= 0:
@@ -79,7 +79,7 @@ class Journal:
         self._tidy()
 
     def _forget_feelings(self) -> None:
-        """A pattern took the emotives and metadata with it."""
+        """Drop emotives and metadata: a learned pattern has consumed them."""
         for entry in self._entries:
             entry["emotives"], entry["metadata"] = {}, {}
 

@@ -1,4 +1,4 @@
-"""Sessions as objects: opened, used, left; and, where asked for, built again after they were lost."""
+"""Sessions as objects: open, use and close them; if you ask for it, they are rebuilt after a loss."""
 
 import asyncio
 import threading
@@ -20,11 +20,11 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Recovered:
-    """A session was lost, and built again under another id.
+    """A session was lost and has been rebuilt under another id.
 
-    replayed: observations that the new session was given. complete: False where the lost session held events of other
-    writers too, which this client cannot know. Never restored: `time`, explicit extensions, the percept of an
-    observation that was learned.
+    replayed: how many observations the new session received. complete: False if the lost session also held events of
+    other writers, which this client cannot know. Never restored: `time`, explicit extensions, and the percept of a
+    learned observation.
     """
 
     lost_id: str
@@ -36,7 +36,7 @@ class Recovered:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Terms:
-    """What a session is opened with; `keep`: leaving its block does not delete it."""
+    """The arguments that a session is opened with; `keep`: leaving its block does not delete it."""
 
     node_id: str
     config: types.Config | None = None
@@ -48,7 +48,7 @@ class Terms:
 
 
 class SessionState:
-    """What both kinds of session have in common: everything but waiting."""
+    """What both kinds of session share: everything except waiting."""
 
     def __init__(self, policy: Policy, lock: Lock, opened_with: Terms | str) -> None:
         self._policy = policy
@@ -57,12 +57,12 @@ class SessionState:
         self._id = opened_with if isinstance(opened_with, str) else None
         self._journal = Journal(self._terms.config if self._terms else None)
         self._length_at_creation = 0  # the max_pattern_length in force then
-        #: Every time the session was lost and built again; stays empty without `recover=True`.
+        #: One entry for each time the session was lost and rebuilt; stays empty without `recover=True`.
         self.recoveries: list[Recovered] = []
 
     @property
     def id(self) -> str:
-        """Changes only when the session is recovered."""
+        """The session's id; it changes only when the session is recovered."""
         if self._id is None:
             raise RuntimeError("The session is not open: use it in a `with` block, or call open()")
         return self._id
@@ -90,7 +90,7 @@ class SessionState:
         return exchange(self._policy, asked, call, {"session_id": self.id})
 
     def _asking_in_turn(self, terms: Terms, asked: operation[..., T], call: Call[T]) -> Work[T]:
-        # One call after the other, so that the journal has them in the order in which the service performed them.
+        # One call at a time, so that the journal has the order in which the service performed them.
         yield Acquire(self._lock)
         try:
             try:
@@ -107,10 +107,10 @@ class SessionState:
             self._lock.release()
 
     def _building_again(self, terms: Terms, reason: SessionNotFound) -> Work[None]:
-        """Everything goes into a session that nobody else knows yet; only when that is done does it become ours."""
+        """Replay into a session that nobody else knows yet, and switch to it only when the replay is complete."""
         config, lost_id, observations = self._journal.config, self.id, self._journal.replay()
         length = config.get("max_pattern_length", self._length_at_creation)
-        # While it is replayed it must not learn again what was learned.
+        # During the replay the session must not learn a second time.
         created = yield from self._creating(terms, cast(types.Config, {**config, "max_pattern_length": 0}))
         names = {"session_id": created["session_id"]}
         if observations:
@@ -131,7 +131,7 @@ class SessionState:
         return exchange(self._policy, create, call, {})
 
     def _note_not_deleted(self, error: BaseException, reason: KatoError) -> None:
-        error.add_note(f"Session {self._id} was not deleted either: {reason}")
+        error.add_note(f"In addition, session {self._id} could not be deleted: {reason}")
 
 
 class Session(SessionState, SessionOperations, Sync):
@@ -145,7 +145,7 @@ class Session(SessionState, SessionOperations, Sync):
         return self._driver.do(self._asking(operation, call))
 
     def open(self) -> Self:
-        """Create the session, if that has not been done."""
+        """Create the session unless it is already open."""
         self._driver.do(self._opening())
         return self
 
@@ -160,7 +160,7 @@ class Session(SessionState, SessionOperations, Sync):
         try:
             self.delete()
         except SessionNotFound:
-            pass  # gone is what was wanted
+            pass  # it is gone, as intended
         except KatoError as reason:
             if error is None:
                 raise
@@ -178,7 +178,7 @@ class AsyncSession(SessionState, SessionOperations, Async):
         return await self._driver.do(self._asking(operation, call))
 
     async def open(self) -> Self:
-        """Create the session, if that has not been done."""
+        """Create the session unless it is already open."""
         await self._driver.do(self._opening())
         return self
 
@@ -193,7 +193,7 @@ class AsyncSession(SessionState, SessionOperations, Async):
         try:
             await self.delete()
         except SessionNotFound:
-            pass  # gone is what was wanted
+            pass  # it is gone, as intended
         except KatoError as reason:
             if error is None:
                 raise

@@ -1,17 +1,17 @@
-"""What can go wrong, by what a caller can do about it. All are `KatoError`; none of httpx's exceptions gets out."""
+"""The errors, one for each thing that a caller can do about them. All are `KatoError`; httpx's never get out."""
 
 from collections.abc import Mapping
 from typing import Any
 
 
 class KatoError(Exception):
-    """Anything that this package raises."""
+    """The base of every error that this package raises."""
 
 
 class ConnectionFailed(KatoError):
-    """No answer, also after the repeats.
+    """No response, even after the retries.
 
-    `performed`: False where no attempt can have reached the service, None where nobody knows.
+    `performed`: False if no attempt can have reached the service, None if that is unknown.
     """
 
     def __init__(self, message: str, *, performed: bool | None) -> None:
@@ -20,14 +20,15 @@ class ConnectionFailed(KatoError):
 
 
 class ForeignServer(KatoError):
-    """Something answered that is not this service: another program on the same name and port.
+    """The response came from another program under the same name and port, not from this service.
 
-    The usual cause: `localhost` means `::1` and `127.0.0.1`, and two programs listen, one on each. Use the number.
+    The usual cause: `localhost` means both `::1` and `127.0.0.1`, and a different program listens on each. Use the
+    number.
     """
 
 
 class ApiError(KatoError):
-    """The service answered with an error. `body`: parsed where it is JSON, else text; `program`: who answered."""
+    """The service returned an error. `body`: parsed if it is JSON, else text; `program`: the program that responded."""
 
     def __init__(self, message: str, *, status: int, body: Any, headers: Mapping[str, str]) -> None:
         super().__init__(message)
@@ -38,10 +39,10 @@ class ApiError(KatoError):
 
 
 class SessionNotFound(ApiError):
-    """The service looked, and the session is not there: never created, deleted or expired. Never store trouble.
+    """The service looked for the session and it does not exist: never created, deleted or expired.
 
-    `maybe_performed`: an earlier attempt of this very call went unanswered, so it may have been performed before the
-    session went. Such a call is never repeated in another session.
+    An unavailable store never raises this. `maybe_performed`: an earlier attempt of the same call got no response, so
+    the service may have performed it while the session still existed. Recovery never repeats such a call.
     """
 
     maybe_performed = False
@@ -52,7 +53,7 @@ class RouteNotFound(ApiError):
 
 
 class InvalidRequest(ApiError):
-    """422: `problems` lists every one, with `type`, `loc`, `msg`, `input`. Nothing was changed."""
+    """422: `problems` lists each one, with `type`, `loc`, `msg`, `input`. The request changed nothing."""
 
     @property
     def problems(self) -> list[dict[str, Any]]:
@@ -61,7 +62,7 @@ class InvalidRequest(ApiError):
 
 
 class InvalidConfiguration(ApiError):
-    """400: `problems` maps each setting to what it must be. Nothing was changed."""
+    """400: `problems` maps each wrong setting to what it must be. The request changed nothing."""
 
     @property
     def problems(self) -> dict[str, str]:
@@ -70,7 +71,7 @@ class InvalidConfiguration(ApiError):
 
 
 class WrongDimension(ApiError):
-    """400: a vector with another dimension than the node's. Nothing was changed."""
+    """400: the dimension of a vector differs from that of the node. The request changed nothing."""
 
     @property
     def expected(self) -> int:
@@ -86,7 +87,7 @@ class EmptyStm(ApiError):
 
 
 class Unavailable(ApiError):
-    """502, 503 or 504, also after the repeats. `retry_after`: seconds, where the service named them."""
+    """502, 503 or 504, even after the retries. `retry_after`: seconds, if the service named them."""
 
     retry_after: float | None = None
 

@@ -1,9 +1,9 @@
-"""What a node knows, as lines of JSON, through the API alone: `python -m kato_client.export --url … --node …`.
+"""Export what a node knows as lines of JSON, through the API: `python -m kato_client.export --url … --node …`.
 
-The API has no list of patterns. But to a state of one symbol every pattern that starts with it is a candidate, whatever
-it looks like, and every pattern starts with some symbol; `/symbols/stats` names the symbols. What more than
-`max_predictions` patterns start with is asked for in parts. In the end the symbol statistics tell whether everything
-was found: they count the patterns that hold each symbol.
+The API cannot list patterns. But for a state of one symbol, every pattern that starts with that symbol is a candidate,
+and every pattern starts with some symbol; `/symbols/stats` names the symbols. If more than `max_predictions` patterns
+start with the same symbol, the export asks for them in parts. In the end it compares what it found with the symbol
+statistics, which count the patterns that contain each symbol.
 """
 
 import argparse
@@ -23,11 +23,11 @@ from kato_client import types
 from kato_client._client import AsyncKato
 from kato_client.errors import KatoError
 
-MOST_PREDICTIONS = 10_000  # what one answer may hold
+MOST_PREDICTIONS = 10_000  # the limit of one response
 CONCURRENCY = 8
 INCOMPLETE = 3  # exit status
 
-# Every pattern that is a candidate is answered, whatever the service's defaults; asking changes nothing.
+# Return every candidate, whatever the service's defaults, and change nothing.
 _CONFIG = types.Config(
     recall_threshold=0.0,
     max_pattern_length=0,
@@ -40,7 +40,7 @@ _CONFIG = types.Config(
 
 @dataclass(slots=True)
 class Found:
-    """What was exported: per symbol, how many patterns hold it and how often it was learned."""
+    """What was exported: for each symbol, how many patterns contain it and how often it was learned."""
 
     names: set[str] = field(default_factory=set)
     members: Counter[str] = field(default_factory=Counter)
@@ -54,7 +54,7 @@ class Found:
             self.occurrences[symbol] += count * frequency
 
     def differences(self, statistics: dict[str, types.SymbolStatistics]) -> list[str]:
-        """Where the service counts otherwise; empty where everything was found."""
+        """Return where the service's counts differ; empty if the export has everything."""
         return [
             f"{symbol!r}: {self.members[symbol]} of {told['pattern_member_frequency']} patterns, "
             f"{self.occurrences[symbol]} of {told['frequency']} occurrences"
@@ -66,7 +66,7 @@ class Found:
 class NodeExport:
     """One export; `found` grows as `patterns` is iterated over.
 
-    at_most: patterns that one answer may hold. concurrency: requests at the same time.
+    at_most: the most patterns that one response can contain. concurrency: requests at the same time.
     """
 
     def __init__(
@@ -81,7 +81,7 @@ class NodeExport:
         self.symbols_done = 0
 
     async def patterns(self) -> AsyncIterator[types.Pattern]:
-        """Every pattern of the node that is not in `found` yet, by first symbol."""
+        """Yield every pattern of the node that is not in `found` yet, by first symbol."""
         self.statistics = (await self._kato.symbol_statistics(node_id=self._node_id))["symbols"]
         for symbol in sorted(self.statistics):
             async for names in self._starting_with(symbol):
@@ -93,7 +93,7 @@ class NodeExport:
         return (await self._kato.symbol_affinities(node_id=self._node_id))["affinities"]
 
     async def differences(self) -> list[str]:
-        """What the node counts now and the export does not have, or the other way round."""
+        """Return where the node's counts, as they are now, differ from the export."""
         statistics = (await self._kato.symbol_statistics(node_id=self._node_id))["symbols"]
         return self.found.differences(statistics)
 
@@ -105,11 +105,12 @@ class NodeExport:
                 yield part
 
     async def _holding(self, symbols: list[str]) -> AsyncIterator[list[str]]:
-        """The patterns that hold all these symbols, in parts: first those of no other, then by each further symbol.
+        """Yield the patterns that contain all these symbols, in parts.
 
-        The first symbol is the one at issue, the others are in order; so no combination is asked for twice.
+        First those without any other symbol, then by each further symbol. The first symbol is the one whose patterns
+        exceed the limit; the others are in order, so no combination is requested twice.
         """
-        # Filters apply to states of two symbols and more, also if they are the same.
+        # Filters apply only to states of two or more symbols; the two may be the same.
         yield await self._matching([*symbols, symbols[0]], _same_symbols(symbols))
         for further in self._candidates_beyond(symbols):
             together = [*symbols, further]
@@ -122,7 +123,7 @@ class NodeExport:
     def _candidates_beyond(self, symbols: list[str]) -> Iterable[str]:
         for symbol in sorted(self.statistics):
             if self.found.members[symbols[0]] == self.statistics[symbols[0]]["pattern_member_frequency"]:
-                return  # all that hold the symbol at issue were found
+                return  # all patterns that contain the first symbol are found
             if symbol != symbols[0] and (len(symbols) == 1 or symbol > symbols[-1]):
                 yield symbol
 
@@ -138,18 +139,18 @@ class NodeExport:
         while some := list(islice(new, self._concurrency)):
             for answer in await asyncio.gather(*(self._kato.pattern(name, node_id=self._node_id) for name in some)):
                 pattern = answer["pattern"].get("pattern")
-                if pattern is not None:  # forgotten meanwhile; the statistics will tell
+                if pattern is not None:  # the node forgot it meanwhile; the statistics will show that
                     self.found.add(_bare(pattern["name"]), pattern["pattern_data"], pattern["frequency"])
                     yield pattern
 
 
 def _all_of(symbols: Sequence[str]) -> types.Config:
-    """Only patterns that hold all of these symbols are candidates. (A threshold of 0 would count as not given.)"""
+    """Admit only patterns that contain all of these symbols. (A threshold of 0 would count as not given.)"""
     return {"filter_pipeline": ["jaccard"], "jaccard_min_overlap": len(symbols), "jaccard_threshold": 1e-9}
 
 
 def _same_symbols(symbols: Sequence[str]) -> types.Config:
-    """Only patterns that hold these symbols and no others are candidates."""
+    """Admit only patterns that contain these symbols and no others."""
     return {"filter_pipeline": ["jaccard"], "jaccard_min_overlap": len(symbols), "jaccard_threshold": 1.0}
 
 
@@ -174,7 +175,7 @@ def _pattern_line(pattern: types.Pattern) -> str:
 
 
 async def write(export: NodeExport, node_id: str, out: IO[str], tell: Callable[[], None]) -> list[str]:
-    """Write a whole export, or what is missing of one; answers what does not add up, then without a last line."""
+    """Write an export, or the rest of one. Returns the differences found; if there are any, omits the last line."""
     if not export.found.names:
         out.write(_line({"kato": "node", "version": 1, "node_id": node_id}))
     async for pattern in export.patterns():
@@ -191,7 +192,7 @@ async def write(export: NodeExport, node_id: str, out: IO[str], tell: Callable[[
 
 
 def take_up(found: Found, out: IO[str]) -> None:
-    """Read what an interrupted export has written, and leave the file where the next pattern belongs."""
+    """Read what an interrupted export has written, and position the file where the next pattern belongs."""
     end = 0
     while (text := out.readline()).endswith("\n"):
         line = json.loads(text)
@@ -205,7 +206,7 @@ def take_up(found: Found, out: IO[str]) -> None:
 
 
 class Progress:
-    """A line on standard error now and then: every second for a person, every ten for a log."""
+    """Prints a line to standard error: every second on a terminal, every ten seconds otherwise."""
 
     def __init__(self, export: NodeExport) -> None:
         self._export = export
@@ -238,8 +239,8 @@ async def run(options: argparse.Namespace) -> int:
     if differences:
         shown = "\n  ".join(differences[:20])
         print(
-            f"INCOMPLETE: the node's own statistics differ for {len(differences)} symbols (exported of counted):\n"
-            f"  {shown}\nEither the node learned meanwhile (export again), or patterns could not be reached.",
+            f"INCOMPLETE: the node's statistics differ for {len(differences)} symbols (exported of counted):\n"
+            f"  {shown}\nEither the node learned during the export (export again), or some patterns are out of reach.",
             file=sys.stderr,
         )
         return INCOMPLETE
@@ -250,8 +251,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m kato_client.export", description=__doc__.partition("\n")[0])
     parser.add_argument("--url", required=True, help="for example http://127.0.0.1:8000")
     parser.add_argument("--node", required=True, help="the node_id")
-    parser.add_argument("--output", type=Path, help="a new file; standard output if not given")
-    parser.add_argument("--resume", action="store_true", help="go on with the --output of an interrupted export")
+    parser.add_argument("--output", type=Path, help="a new file; default: standard output")
+    parser.add_argument("--resume", action="store_true", help="continue the --output of an interrupted export")
     parser.add_argument("--concurrency", type=int, default=CONCURRENCY, help="requests at the same time")
     options = parser.parse_args()
     if options.resume and options.output is None:
@@ -263,7 +264,7 @@ def main() -> None:
     except (KatoError, OSError) as error:
         sys.exit(f"{type(error).__name__}: {error}")
     except KeyboardInterrupt:
-        sys.exit("Interrupted. An --output goes on with --resume")
+        sys.exit("Interrupted. To continue an export with --output, repeat the command with --resume")
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
-"""Sessions as lines of JSON, and sessions from them: `python -m kato_client.sessions save|restore --url …`.
+"""Save sessions as lines of JSON and restore them: `python -m kato_client.sessions save|restore --url …`.
 
-A session is its node, configuration, metadata and STM. What the API does not tell is lost: emotives and metadata that
-were observed but not learned yet, and the session's own time to live, of which only what is left can be seen.
+This saves node, configuration, metadata and STM. What the API does not show is lost: emotives and metadata that were
+observed but not learned yet, and the session's full time to live; only the time left is visible.
 """
 
 import argparse
@@ -39,8 +39,8 @@ def save(kato: Kato, session_id: str) -> SavedSession:
 
 
 def restore(kato: Kato, saved: SavedSession, *, ttl_seconds: int | None = None) -> str:
-    """Create a session that is as the saved one was; answers its id. Raises KatoError, and then leaves nothing."""
-    # Events go in as they are, and none of them makes the session learn.
+    """Create a session like the saved one and return its id. Raises KatoError, and then leaves no session behind."""
+    # The events must arrive unsorted and must not make the session learn.
     config = {**saved["config"], "sort_symbols": False, "max_pattern_length": 0}
     session = kato.session(
         saved["node_id"],
@@ -75,7 +75,7 @@ def _restore_all(kato: Kato, lines: IO[str], ttl_seconds: int | None) -> Iterato
     for line in lines:
         saved = json.loads(line)
         if "node_id" not in saved:
-            continue  # the first and the last line, and what could not be saved
+            continue  # the first line, the last line, and sessions that could not be saved
         try:
             yield {"old": saved["session_id"], "new": restore(kato, saved, ttl_seconds=ttl_seconds)}
         except KatoError as error:
@@ -85,12 +85,14 @@ def _restore_all(kato: Kato, lines: IO[str], ttl_seconds: int | None) -> Iterato
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m kato_client.sessions", description=__doc__.partition("\n")[0])
     commands = parser.add_subparsers(dest="command", required=True)
-    saving = commands.add_parser("save", help="print sessions, one line each")
-    saving.add_argument("session_ids", nargs="*", help="read from standard input, one a line, if none are given")
-    restoring = commands.add_parser(
-        "restore", help="create the sessions that standard input holds; print old and new id"
+    saving = commands.add_parser("save", help="print sessions, one per line")
+    saving.add_argument(
+        "session_ids", nargs="*", help="sessions to save; if none are given, read ids from standard input, one per line"
     )
-    restoring.add_argument("--ttl", type=int, help="seconds to live; what the saved session had left if not given")
+    restoring = commands.add_parser(
+        "restore", help="create the sessions that standard input contains; print old and new ids"
+    )
+    restoring.add_argument("--ttl", type=int, help="seconds to live; default: what the saved session had left")
     for command in (saving, restoring):
         command.add_argument("--url", required=True, help="for example http://127.0.0.1:8000")
     options = parser.parse_args()

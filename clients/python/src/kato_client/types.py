@@ -1,7 +1,7 @@
-"""What goes in and what comes out, as the API documents it.
+"""The types of requests and responses, as the API documents them.
 
-Answers are the parsed JSON itself, typed: nothing is renamed, wrapped or left out, and a field that a later release
-adds is there at once. Fields that only some answers have are `NotRequired`.
+A result is the parsed JSON itself, typed: nothing is renamed, wrapped or left out, and you see a field that a later
+version adds at once. Fields that only some responses have are `NotRequired`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -24,7 +24,7 @@ class Observation(TypedDict, total=False):
 
 
 class Config(TypedDict, total=False):
-    """Settings of a session; what is left out follows the service's defaults."""
+    """Settings of a session; a missing one has the service's default."""
 
     max_pattern_length: int
     persistence: int
@@ -53,7 +53,7 @@ class Config(TypedDict, total=False):
 
 
 class SessionInfo(TypedDict):
-    """`ttl_seconds`: at creation the session's TTL, later the whole seconds that are left. Times are ISO 8601, UTC."""
+    """`ttl_seconds`: at creation the session's TTL, later the whole seconds left. Times are ISO 8601, UTC."""
 
     session_id: str
     node_id: str
@@ -109,7 +109,7 @@ class RoutingTest(TypedDict):
 
 
 class Observed(TypedDict):
-    """`stm_length`: events after the observation, and after what it made the session learn."""
+    """`stm_length`: events after the observation, and after any learning that it caused."""
 
     status: str
     session_id: str
@@ -148,7 +148,7 @@ class Stm(TypedDict):
 
 
 class Learned(TypedDict):
-    """`pattern_name`: `PTRN|` and 40 hexadecimal digits; "" where there were fewer than two symbols."""
+    """`pattern_name`: `PTRN|` and 40 hexadecimal digits; "" if there were fewer than two symbols."""
 
     status: str
     pattern_name: str
@@ -219,7 +219,7 @@ class Prediction(TypedDict):
     weighted_evidence: float | None
     weighted_confidence: float | None
     weighted_snr: float | None
-    # Only where the state is a single symbol.
+    # Only if the state is a single symbol.
     pattern_data: NotRequired[Events]
     length: NotRequired[int]
 
@@ -242,7 +242,7 @@ class Predictions(TypedDict):
 
 
 class Percept(TypedDict, total=False):
-    """The last observation; empty before the first and after a clear."""
+    """The last observation; empty before the first one and after a clear."""
 
     strings: list[str]
     vectors: list[list[float]]
@@ -277,7 +277,7 @@ class CognitionData(TypedDict):
 
 
 class Pattern(TypedDict):
-    """`emotives`: the window of maps it was last learned with; `metadata`: per key the texts of all values."""
+    """`emotives`: the last maps it was learned with (a window); `metadata`: for each key the texts of all values."""
 
     name: str
     pattern_data: Events
@@ -288,7 +288,7 @@ class Pattern(TypedDict):
 
 
 class PatternLookup(TypedDict):
-    """`status`: `okay`, or `error` and then a `message` instead of a `pattern`."""
+    """`status`: `okay`, or `error` with a `message` instead of a `pattern`."""
 
     status: Literal["okay", "error"]
     pattern: NotRequired[Pattern | None]
@@ -318,7 +318,7 @@ class NodeCognition(TypedDict):
 
 
 class SymbolStatistics(TypedDict):
-    """`frequency`: occurrences over all learns; `pattern_member_frequency`: distinct patterns that hold the symbol."""
+    """`frequency`: occurrences in all learns; `pattern_member_frequency`: distinct patterns that contain the symbol."""
 
     name: str
     frequency: int
@@ -342,7 +342,7 @@ class Affinity(TypedDict):
 
 
 class JobSummary(TypedDict):
-    """`progress`: from 0 to 1. `error`: why it failed, or why the last attempt did."""
+    """`progress`: from 0 to 1. `error`: why the job or its last attempt failed."""
 
     job_id: str
     kind: Literal["observe-sequence", "finalize-training", "train"]
@@ -360,7 +360,7 @@ class JobSummary(TypedDict):
 
 
 class Job(JobSummary):
-    """`result`: once it is done, what the synchronous request would have answered."""
+    """`result`: once it is done, what the synchronous request would have returned."""
 
     result: Any
 
