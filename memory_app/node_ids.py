@@ -15,7 +15,7 @@ _DISPLAY_LENGTH = 60
 
 
 def display_id(node_id: str) -> str:
-    """The storage key that the reference derives from a node id (engine.md 1). Shown, never used as a key (D29)."""
+    """The storage key that the reference derives from a node id (engine.md 1.4). Shown, never used as a key."""
     base = settings.ENV.service_name.replace("-", "_")
     sanitised = node_id.translate(_REPLACED)
     candidate = f"{sanitised}_{base}"

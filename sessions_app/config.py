@@ -1,4 +1,4 @@
-"""A session's configuration: keys, defaults, validation (http-api.md 1.1 and 1.2; D28).
+"""A session's configuration: keys, defaults, validation (the same at creation and at update; http.md 1.2).
 
 A session stores only what its client set; everything else follows the service's defaults.
 """
@@ -104,7 +104,7 @@ _RULES = {**_CHECKED, **_OPTIONAL}
 
 # Shown only when something sets them.
 ONLY_WHEN_SET = ("fuzzy_token_threshold", "affinity_emotive")
-# In the order of answers (http-api.md 1.2).
+# In the order of answers (http.md 1.2).
 DEFAULTS: dict[str, Any] = {
     "max_pattern_length": settings.ENV.max_pattern_length,
     "persistence": settings.ENV.persistence,

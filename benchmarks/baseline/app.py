@@ -87,7 +87,7 @@ def missing(session_id: str) -> HTTPException:
 
 
 class SessionLookUp:
-    """In front of the routes: is the session named by the path there? Renews its timer (http-api.md 0.3)."""
+    """In front of the routes: is the session named by the path there? Renews its timer (http.md 0.3)."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app

@@ -1,4 +1,4 @@
-"""Variants with faults that the baseline of the measurements leaves out: http-api.md R17–R19, and R02.
+"""Variants with faults that the baseline of the measurements leaves out: decisions.md R17–R19, and R02.
 
 `complete` has the operations of the investigation and no further fault. `forgiving` treats trouble of the store as the
 old service does to this day. `of_that_day` is the release of the incident: reading a session saved it.

@@ -1,4 +1,4 @@
-"""The fifteen session checks of that day (http-api.md 7), by a client that handles aiohttp as that one did.
+"""The fifteen session checks of that day (http.md 7), by a client that handles aiohttp as that one did.
 
 It keeps one pool of connections for a check, treats every status but 200 as an error, and does not read the answer to a
 deletion; then the library closes that connection.
@@ -209,7 +209,7 @@ async def one_session_ten_writers(client: Client) -> None:
 
 
 Check = Callable[[Client], Awaitable[None]]
-# By their numbers in http-api.md 7.
+# By their numbers in http.md 7.
 CHECKS: dict[int, Check] = {
     1: isolated_sessions,
     2: ten_sessions_at_once,

@@ -1,4 +1,4 @@
-"""Trouble of the store: what is answered while it lasts, and what was true all the time (http-api.md R17–R19)."""
+"""Trouble of the store: what is answered while it lasts, and what was true all the time (decisions.md R17–R19)."""
 
 import time
 from collections import Counter
@@ -13,7 +13,7 @@ from benchmarks.investigation.schedules import SERVICES, Processes
 from benchmarks.stack import eventually
 
 AT_ONCE = MOST_CONNECTIONS + 10
-STALL = 0.4  # seconds, as in http-api.md R17
+STALL = 0.4  # seconds, as in decisions.md R17
 
 Refusing = Callable[[], AbstractContextManager[None]]
 

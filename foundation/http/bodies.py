@@ -1,4 +1,4 @@
-"""Reading requests and writing answers, in the shapes that KATO's clients know (http-api.md 0.1 and 0.4)."""
+"""Reading requests and writing answers, in the shapes that KATO's clients know (http.md 0.1 and 0.4)."""
 
 import json
 import math

@@ -1,4 +1,4 @@
-"""Cross-origin answers as KATO's clients know them (http-api.md 0.2), without credentials (Q16).
+"""Cross-origin answers as KATO's clients know them (http.md 0.2), without credentials.
 
 Not django-cors-headers: it cannot mirror the headers that a preflight asks for.
 """

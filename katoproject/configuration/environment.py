@@ -22,7 +22,7 @@ BACKLOG = 2048
 
 
 def either(*names: str) -> AliasChoices:
-    """The first of several spellings that is set wins: KATO documents some names that its server ignored (D36)."""
+    """The first of several spellings that is set wins: KATO documents some names that its server ignored."""
     return AliasChoices(*names)
 
 

@@ -29,7 +29,7 @@ SETTINGS = {
     "max_connections": "200",
     "shared_buffers": "256MB",
     "max_wal_size": "1GB",
-    # What a client was told is done must survive a power cut (design, P2).
+    # What a client was told is done must survive a power cut (P2).
     "fsync": "on",
     "synchronous_commit": "on",
     # Compiling costs more than the short queries of this service.

@@ -20,7 +20,7 @@ class Resources(BaseModel):
 
     @property
     def issues(self) -> list[str]:
-        """In the words of KATO (http-api.md 1.4)."""
+        """In the words of KATO (http.md 1.4)."""
         found = []
         if self.memory_percent > 90:
             found.append("High memory usage")

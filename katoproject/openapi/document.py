@@ -164,7 +164,7 @@ def _complete_response(path: str, method: str, operation: Schema, status: str, r
     if "$ref" in response:
         return
     names = ["X-Trace-ID", "X-Kato-Instance"]
-    # http-api.md 0.2: where the session is looked up before the route, and was found.
+    # http.md 0.2: where the session is looked up before the route, and was found.
     looked_up = path.startswith("/sessions/{session_id}/") or (method == "delete" and path == "/sessions/{session_id}")
     if looked_up and not path.endswith("/exists") and status != "404":
         names.append("X-Session-ID")

@@ -99,7 +99,7 @@ def envelope(get_response: Handler) -> Handler:
 
 
 def _keep_session_of_header(request: HttpRequest, response: HttpResponse) -> None:
-    """Outside `/sessions/`, a session named by header or cookie is kept alive, and echoed if it lives (Q14)."""
+    """Outside `/sessions/`, a session named by header or cookie is kept alive, and echoed if it lives."""
     session_id = request.META.get("HTTP_X_SESSION_ID") or request.COOKIES.get("session_id")
     if not session_id or "\0" in session_id or request.path_info.startswith("/sessions/"):
         return

@@ -1,4 +1,4 @@
-"""`/ws/events`: who listens, and what they are told (http-api.md 3; docs/events.md)."""
+"""`/ws/events`: who listens, and what they are told (http.md 3; docs/events.md)."""
 
 import asyncio
 import contextlib

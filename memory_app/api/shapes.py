@@ -1,4 +1,4 @@
-"""Answers of the node-level endpoints (http-api.md 1.3)."""
+"""Answers of the node-level endpoints (http.md 1.3)."""
 
 from typing import Any, Literal
 

@@ -1,4 +1,4 @@
-"""`/pattern/{id}`, `/patterns/count`, `/symbols/…` and two deprecated ones: what a node knows (http-api.md 1.3)."""
+"""`/pattern/{id}`, `/patterns/count`, `/symbols/…` and two deprecated ones: what a node knows (http.md 1.3)."""
 
 import re
 from typing import Any

@@ -1,4 +1,4 @@
-"""finalize-training: the statistics of one moment, kept for the predictions that follow (engine.md 4.4, D24).
+"""finalize-training: the statistics of one moment, kept for the predictions that follow (engine.md 4.4).
 
 They are stored once for the node, with the snapshot that tells which patterns there were; nothing is written per
 pattern (see `moments.py` and `engine/finalize.py`).

@@ -54,7 +54,7 @@ def scope_of_node(node_id: str) -> str:
 
 
 def answer_once(request: HttpRequest, scope: str, perform: Callable[[], bytes], *, body: bytes = b"") -> HttpResponse:
-    """Answer a POST; with an Idempotency-Key header, perform it once however often it comes (R26).
+    """Answer a POST; with an Idempotency-Key header, perform it once however often it comes.
 
     `body`: as far as it matters; a body in chunks can be read only once.
     """

@@ -84,7 +84,7 @@ class OneSession(SessionView):
         responses={200: bodies.SessionAnswer, 404: E1_NOT_FOUND, **errors()},
     )
     def get(self, request: HttpRequest, session_id: str) -> HttpResponse:
-        self.session_found = False  # the one route whose answers do not carry the header (http-api.md 0.2)
+        self.session_found = False  # the one route whose answers do not carry the header (http.md 0.2)
         try:
             info = reading.session(session_id)
         except SessionNotFound as error:

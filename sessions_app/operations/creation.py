@@ -25,7 +25,7 @@ _CREATE = f"""
 
 
 def new_session_id() -> str:
-    """`session-` + 32 hex digits of a random UUID + `-` + the time in epoch milliseconds (http-api.md 2.1)."""
+    """`session-` + 32 hex digits of a random UUID + `-` + the time in epoch milliseconds (http.md 2.1)."""
     return f"session-{uuid.uuid4().hex}-{time_ns() // 1_000_000}"
 
 

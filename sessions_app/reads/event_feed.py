@@ -51,7 +51,7 @@ class Event:
 
     @property
     def message(self) -> str:
-        """As clients get it (http-api.md 3.2)."""
+        """As clients get it (http.md 3.2)."""
         data: dict[str, Any] = {"session_id": self.session_id}
         if self.kind == Kind.CREATED:
             data |= {"node_id": self.node_id, "created_at": _moment(self.happened_at)}

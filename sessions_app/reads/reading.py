@@ -160,7 +160,7 @@ def existence(session_id: str) -> Existence:
 
 
 def count(*, node_id: str | None = None) -> int:
-    """Sessions alive at this moment, of one node or of all, exactly (R22)."""
+    """Sessions alive at this moment, of one node or of all, exactly."""
     [(number,)] = SESSIONS.execute(_COUNT if node_id is None else _COUNT_OF_NODE, {"node_id": node_id})
     return int(number)
 

@@ -1,4 +1,4 @@
-"""Inputs and answers of the session endpoints (http-api.md 1.1). The inputs validate, all of them document."""
+"""Inputs and answers of the session endpoints (http.md 1.1). The inputs validate, all of them document."""
 
 from typing import Annotated, Any, Literal
 

@@ -1,4 +1,4 @@
-"""Bad input of every kind gets its error and changes nothing (http-api.md 0.1 and 0.4, E4)."""
+"""Bad input of every kind gets its error and changes nothing (http.md 0.1 and 0.4, E4)."""
 
 import json
 from collections.abc import Callable

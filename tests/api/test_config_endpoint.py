@@ -1,4 +1,4 @@
-"""`/sessions/{id}/config`, and `config` at creation: one full validation for both (http-api.md 1.1, 1.2; D28)."""
+"""`/sessions/{id}/config`, and `config` at creation: one full validation for both (http.md 1.1, 1.2; D28)."""
 
 from collections.abc import Callable
 from typing import Any

@@ -1,4 +1,4 @@
-"""What clients of `/ws/events` are told (http-api.md 3; G12): everything, once, in order, whoever did it."""
+"""What clients of `/ws/events` are told (http.md 3; G12): everything, once, in order, whoever did it."""
 
 import json
 import re

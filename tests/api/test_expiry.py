@@ -1,4 +1,4 @@
-"""How long a session lives (http-api.md 2.3–2.5; G6, G10): one deadline, moved by every access, never too early."""
+"""How long a session lives (http.md 2.3–2.5; G6, G10): one deadline, moved by every access, never too early."""
 
 import json
 import time

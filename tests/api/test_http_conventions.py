@@ -1,4 +1,4 @@
-"""What holds for every request: headers, methods, slashes, cross-origin, identity, documentation (http-api.md 0)."""
+"""What holds for every request: headers, methods, slashes, cross-origin, identity, documentation (http.md 0)."""
 
 import re
 from collections.abc import Callable
@@ -18,7 +18,7 @@ def test_the_trace_id_is_echoed_or_made(client: httpx.Client) -> None:
 
 
 def test_every_answer_names_program_version_and_instance(server: WebServer) -> None:
-    """6.5: two programs behind one name give themselves away."""
+    """http.md 6: two programs behind one name give themselves away."""
     seen = set()
     with httpx.Client(base_url=server.url, limits=httpx.Limits(max_keepalive_connections=0)) as anew:
         for path in ("/", "/health", "/nowhere", "/sessions/x/stm", "/sessions") * 8:

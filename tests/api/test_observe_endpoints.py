@@ -1,4 +1,4 @@
-"""observe, observe-sequence, stm, clear-stm, percept-data (http-api.md 1.1; engine.md 2 and 3.1)."""
+"""observe, observe-sequence, stm, clear-stm, percept-data (http.md 1.1; engine.md 2 and 3.1)."""
 
 import re
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Create, look at, list, count, extend, delete: statuses, bodies and errors (http-api.md 1.1)."""
+"""Create, look at, list, count, extend, delete: statuses, bodies and errors (http.md 1.1)."""
 
 import re
 from collections.abc import Callable

@@ -22,7 +22,7 @@ NO_SUCH_ROUTE = b'{"detail":"Not Found"}'
     ],
 )
 def test_an_answer_of_another_program(connect: Connect, relay: Relay, node: str, foreign: Say) -> None:
-    """The incident: half of the requests reached a second server, which knew no sessions (http-api.md 6)."""
+    """The incident: half of the requests reached a second server, which knew no sessions (docs/investigation.md)."""
     with connect(relay.url).session(node, recover=True) as session:
         relay.faults.append(foreign)
         with pytest.raises(ForeignServer, match=r"127\.0\.0\.1 instead of localhost"):

@@ -1,4 +1,4 @@
-"""The monitoring routes: their shapes, and the history behind them (http-api.md 1.4)."""
+"""The monitoring routes: their shapes, and the history behind them (http.md 1.4)."""
 
 import time
 from collections.abc import Callable, Iterator

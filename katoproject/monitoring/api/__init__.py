@@ -1,1 +1,1 @@
-"""The monitoring routes (http-api.md 1.4)."""
+"""The monitoring routes (http.md 1.4)."""

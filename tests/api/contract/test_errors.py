@@ -1,4 +1,4 @@
-"""Every error that the reference lists for an operation: how a client meets it, and its body (http-api.md 0.4)."""
+"""Every error that the reference lists for an operation: how a client meets it, and its body (http.md 0.4)."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What http-api.md says of all operations: success, headers, methods, errors. One case per operation of the reference.
+"""What http.md says of all operations: success, headers, methods, errors. One case per operation of the reference.
 
 A case is made from `openapi-routes.json` alone, so an operation that this service lacks fails here.
 """

@@ -1,4 +1,4 @@
-"""The node-level operations: which node they mean, and how what they name is spelled (http-api.md 1.3)."""
+"""The node-level operations: which node they mean, and how what they name is spelled (http.md 1.3)."""
 
 import uuid
 from typing import Any

@@ -79,7 +79,7 @@ class Policy:
 
 def exchange(policy: Policy, asked: operation[..., T], call: Call[T], names: Mapping[str, str]) -> Work[T]:
     """Perform one call; `names` fill in the path. Raises KatoError."""
-    # All attempts share one key, so the service performs the request at most once (R26).
+    # All attempts share one key, so the service performs the request at most once.
     key = {"Idempotency-Key": uuid.uuid4().hex} if asked.method == "POST" else {}
     headers = {**policy.headers, **key}
     send = Send(asked.method, asked.url(names), call.query, call.body, headers)
@@ -166,7 +166,7 @@ def _parsed(response: httpx.Response) -> Any:
 
 
 def _check_identity(response: httpx.Response, body: Any, policy: Policy, send: Send, *, text: bool) -> None:
-    """Raise ForeignServer for a response that cannot come from the service (http-api.md 6).
+    """Raise ForeignServer for a response that cannot come from the service (docs/investigation.md).
 
     A 5xx without identity may come from a proxy in front of the service.
     """
@@ -225,7 +225,7 @@ def _kind_of_error(response: httpx.Response, body: Any) -> type[errors.ApiError]
 
 
 def _says_session_not_found(body: Any) -> bool:
-    """Error shape E3, or E1 for GET of the session itself (Q15). No other 404 means that a session is gone."""
+    """An `error` object with the code SESSION_NOT_FOUND, or a `detail` text for GET of the session itself. No other 404 means that a session is gone."""
     match body:
         case {"error": {"code": "SESSION_NOT_FOUND"}}:
             return True
