@@ -1,7 +1,7 @@
 """Who answers: program, version and instance, on every response and in `/health`.
 
-Two programs behind one name were the incident this project began with (docs/investigation.md). With an identity on every
-answer a client sees that two requests reached different programs.
+Two programs behind one name were the incident this project began with (docs/investigation.md). With an identity on
+every answer a client sees that two requests reached different programs.
 """
 
 import os
