@@ -195,6 +195,7 @@ def _learn_then_predict(service: Ours, node: str) -> None:
 def _index(data: Path, size: int) -> None:
     """Building it from the database, and what it takes in memory."""
     os.environ |= {"DATABASE_URL": postgres_url(data), "DJANGO_SETTINGS_MODULE": "katoproject.settings"}
+    import katoproject.server.wsgi  # noqa: F401 — a process set up as a web worker is
     from memory_app.index import NodeIndex
 
     build: Callable[[], object] = (node := NodeIndex(f"{VOCABULARY}-{size}")).follow

@@ -4,6 +4,8 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
+import katoproject.server.wsgi  # noqa: F401  sets up Django, which the server wants
+
 # Streams that somebody is still reading, and how many numbers were ever sent.
 streaming = {"now": 0, "sent": 0}
 

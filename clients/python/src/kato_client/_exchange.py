@@ -225,7 +225,7 @@ def _kind_of_error(response: httpx.Response, body: Any) -> type[errors.ApiError]
 
 
 def _says_session_not_found(body: Any) -> bool:
-    """An `error` object with SESSION_NOT_FOUND, or a `detail` text for GET of the session: no other 404 says it is gone."""
+    """SESSION_NOT_FOUND in an `error` object, or a `detail` text for GET of a session; no other 404 says it is gone."""
     match body:
         case {"error": {"code": "SESSION_NOT_FOUND"}}:
             return True
