@@ -1,44 +1,48 @@
-# make run: the whole service on this machine. make test: its tests. Needs Python 3.11 or newer, nothing else.
+# The project's commands; `make help` lists them. They need Python 3.11 or newer and nothing else.
 
 PYTHON ?= python3
 IN_VENV := .venv/bin/python
 PIP_INSTALL := $(IN_VENV) -m pip install --disable-pip-version-check
 
-.PHONY: run test fuzz lint bench investigate
+.PHONY: help run test fuzz lint bench investigate
 
-run: .venv/installed
+help:  ## Show this list
+	@sed -n 's/^\([a-z]*\):.*##/  make \1 #/p' $(MAKEFILE_LIST) | column -t -s '#'
+
+run: .venv/installed  ## Start the whole service on this machine, until Ctrl-C
 	@exec $(IN_VENV) manage.py up
 
-# Each of these processes has servers of its own. One more than the processors it takes to be quick: some tests wait.
+# Each of these processes has servers of its own. One more than two processors need, because some tests wait.
 TEST_PROCESSES ?= 3
 
-test: .venv/installed-dev
+test: .venv/installed-dev  ## Run all tests, against real servers
 	$(IN_VENV) -m pytest -n $(TEST_PROCESSES) --dist loadfile --no-loadscope-reorder
 
-# Against a service that runs: make fuzz URL=http://127.0.0.1:8000 EXAMPLES=1000. It makes nodes, sessions and jobs there.
+# It makes nodes, sessions and jobs in the service that it is pointed at.
 URL ?= http://127.0.0.1:8000
 EXAMPLES ?= 100
 
-fuzz: .venv/installed-dev
-	.venv/bin/schemathesis --config-file tests/contract/schemathesis.toml run $(URL)/openapi.json --max-examples $(EXAMPLES)
+fuzz: .venv/installed-dev  ## Send requests of all kinds to a running service: URL=… EXAMPLES=…
+	.venv/bin/schemathesis --config-file tests/api/contract/schemathesis.toml run $(URL)/openapi.json --max-examples $(EXAMPLES)
 
-lint: .venv/installed-dev
+lint: .venv/installed-dev  ## Check style, types and the direction of imports
 	$(IN_VENV) -m ruff check .
 	$(IN_VENV) -m ruff format --check .
 	$(IN_VENV) -m mypy .
+	.venv/bin/lint-imports
 
-bench: .venv/installed-dev
+bench: .venv/installed-dev  ## Measure requests and predictions against the old architecture
 	$(IN_VENV) -m benchmarks.run
 	$(IN_VENV) -m benchmarks.memory
 
-# Does again what docs/investigation.md says of the incident; fails when a claim does not hold. Loopback only.
-investigate: .venv/installed-dev
+# Fails when a claim of docs/investigation.md does not hold. Loopback only.
+investigate: .venv/installed-dev  ## Repeat the investigation of the incident
 	$(IN_VENV) -m benchmarks.investigation
 
-# Stamps, so that nothing is installed again until a list of requirements changes. Each is written last: an
-# interrupted step is done again.
+# Stamps: nothing is installed again until a list of requirements changes. Each is written last, so an interrupted step
+# is repeated.
 .venv/created:
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; $(PYTHON) is " + sys.version.split()[0] + ". Name another one: make run PYTHON=python3.12")'
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; $(PYTHON) is " + sys.version.split()[0] + ". Choose another: make run PYTHON=python3.12")'
 	$(PYTHON) -m venv --clear .venv
 	@touch $@
 
