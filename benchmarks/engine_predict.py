@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.engine_data import Events, Source
-from engine import answer, predict
+from engine import predict, prediction_json
 from engine.index import Index
 from engine.warm import warm
 
@@ -24,7 +24,7 @@ ZIPF_VOCABULARY, NARROW_VOCABULARY = 5000, 40
 BATCH = 20_000
 STEPS = {
     predict: ("encode", "choose", "align_members", "measure", "group_futures", "describe", "describe_futures"),
-    answer: ("write_members", "order_futures", "write_futures"),
+    prediction_json: ("write_members", "order_futures", "write_futures"),
 }
 
 
@@ -82,7 +82,7 @@ def report(vocabulary: int, targets: dict[int, float], sizes: list[int], queries
 
 
 def profile(size: int, queries: int, repeats: int) -> None:
-    """Milliseconds per step of a prediction; steps of `answer` are part of describe and describe_futures."""
+    """Milliseconds per step of a prediction; steps of `prediction_json` are part of describe and describe_futures."""
     source, index, sample = Source(ZIPF_VOCABULARY), Index(), list[Any]()
     grow(index, source, size, sample)
     asked = source.queries(sample, queries)

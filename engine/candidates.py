@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from engine.kernels import Floats, Ints
+from engine.arrays import Floats, Ints
 from engine.kernels.blocks import WORD
 from engine.kernels.measure import Weights
 from engine.kernels.select import Found, select, select_by_first, select_long

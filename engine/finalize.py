@@ -9,9 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from engine.kernels import Ints
-from engine.kernels.domain import Statistics, global_entropies
-from engine.kernels.measure import FinalizedMembers
+from engine.arrays import Statistics
 from engine.view import View
 
 
@@ -35,16 +33,3 @@ def statistics_of(view: View, pattern_count: int, membership: Mapping[str, int])
         if token is not None:
             by_token[token] = patterns
     return Statistics(pattern_count, len(membership), by_token)
-
-
-def finalized_members(view: View, rows: Ints, finalized: Finalized | None) -> FinalizedMembers:
-    """Which of the rows are finalised, and their global_normalized_entropy."""
-    values = np.zeros(len(rows))
-    if finalized is None:
-        return FinalizedMembers(np.zeros(len(rows), dtype=np.bool_), values, 0)
-    names = view.hex_names(rows)
-    existed = finalized.existed(names)
-    flags = np.fromiter((name in existed for name in names), dtype=np.bool_, count=len(rows))
-    columns, statistics = view.columns, finalized.statistics
-    values[flags] = global_entropies(columns.tokens, columns.starts, rows[flags], statistics)
-    return FinalizedMembers(flags, values, statistics.symbol_count)

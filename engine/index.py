@@ -25,11 +25,10 @@ from threading import Lock
 import numpy as np
 import numpy.typing as npt
 
-from engine.columns import Column
-from engine.kernels import Bytes, Ints
-from engine.kernels.columns import Columns
-from engine.kernels.domain import Statistics
-from engine.kernels.names import count_learned, count_members, enter_rows, find_rows, new_slots
+from engine.arrays import Bytes, Columns, Ints, Statistics
+from engine.growing import Column
+from engine.kernels.counting import count_learned, count_members
+from engine.kernels.name_table import enter_rows, find_rows, new_slots
 from engine.symbols import SymbolTable
 from engine.view import NAME_BYTES, View
 

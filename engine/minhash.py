@@ -6,10 +6,10 @@ from hashlib import sha1
 import numpy as np
 import numpy.typing as npt
 
+from engine.arrays import Hashes
+
 _MERSENNE = np.uint64((1 << 61) - 1)
 _LOW_32 = np.uint64((1 << 32) - 1)
-
-Hashes = npt.NDArray[np.uint32]
 
 
 def permutations(count: int) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.uint64]]:

@@ -23,15 +23,16 @@ from typing import Any
 
 import numpy as np
 
-from engine.answer import describe, describe_futures
+from engine.arrays import Floats, Ints
 from engine.candidates import choose
-from engine.finalize import Finalized, finalized_members
-from engine.kernels import Floats, Ints
+from engine.finalize import Finalized
+from engine.kernels.domain import global_entropies
 from engine.kernels.futures import group_futures
-from engine.kernels.measure import FIELDS, measure, share_futures
+from engine.kernels.measure import FIELDS, FinalizedMembers, measure, share_futures
 from engine.kernels.members import Members, align_first_symbols, align_members
 from engine.kernels.select import DECIMALS
 from engine.options import Options
+from engine.prediction_json import describe, describe_futures
 from engine.query import affinity_weights, encode
 from engine.stm import Stm
 from engine.view import View
@@ -79,7 +80,7 @@ def predict(
         similarity,
         query.state,
         view.statistics,
-        finalized_members(view, members.rows, finalized),
+        _finalized_members(view, members.rows, finalized),
         weights,
     )
     futures = group_futures(view.columns, members, similarity)
@@ -88,6 +89,19 @@ def predict(
     names = view.hex_names(members.rows[chosen])
     predictions = describe(view, query, members, chosen, names, values, emotives(names), weighted=weights.active)
     return Prediction(predictions, describe_futures(view, members, futures), len(chosen))
+
+
+def _finalized_members(view: View, rows: Ints, finalized: Finalized | None) -> FinalizedMembers:
+    """Which of the rows are finalised, and their global_normalized_entropy."""
+    values = np.zeros(len(rows))
+    if finalized is None:
+        return FinalizedMembers(np.zeros(len(rows), dtype=np.bool_), values, 0)
+    names = view.hex_names(rows)
+    existed = finalized.existed(names)
+    flags = np.fromiter((name in existed for name in names), dtype=np.bool_, count=len(rows))
+    columns, statistics = view.columns, finalized.statistics
+    values[flags] = global_entropies(columns.tokens, columns.starts, rows[flags], statistics)
+    return FinalizedMembers(flags, values, statistics.symbol_count)
 
 
 def _rank(view: View, members: Members, values: Floats, by_similarity: Ints, options: Options) -> Ints:

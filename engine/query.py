@@ -8,14 +8,13 @@ from math import floor
 import numpy as np
 from pydantic_core import to_json
 
-from engine.kernels import Flags, Ints
+from engine.arrays import Flags, Ints, Json
 from engine.kernels.alignment import Fuzzy, State
 from engine.kernels.blocks import WORD
 from engine.kernels.filters import compare_signatures, keep_lengths, keep_overlaps, keep_similar
 from engine.kernels.measure import Weights
 from engine.kernels.select import Recall, least_common
-from engine.kernels.text import NO_NEEDLE, Needle, needle, similar_symbols
-from engine.kernels.writing import Json
+from engine.kernels.text_similarity import NO_NEEDLE, Needle, needle, similar_symbols
 from engine.minhash import signature_part, symbol_hashes
 from engine.options import Options
 from engine.stm import Stm, state

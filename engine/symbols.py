@@ -7,10 +7,9 @@ from sys import getsizeof
 import numpy as np
 from pydantic_core import to_json
 
-from engine.columns import Column
-from engine.kernels.text import Texts
-from engine.kernels.writing import Json
-from engine.minhash import Hashes, symbol_hashes
+from engine.arrays import Hashes, Json, Texts
+from engine.growing import Column
+from engine.minhash import symbol_hashes
 
 
 def json_texts(texts: Sequence[bytes]) -> Json:

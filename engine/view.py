@@ -6,12 +6,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from engine.kernels import Ints
-from engine.kernels.columns import Columns
-from engine.kernels.domain import Statistics
-from engine.kernels.text import Texts
-from engine.kernels.writing import Json
-from engine.minhash import Hashes
+from engine.arrays import Columns, Hashes, Ints, Json, Statistics, Texts
 
 NAME_BYTES = 20
 

@@ -4,8 +4,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from engine.kernels import Ints, Masks, Tokens, compiled, inlined
-from engine.kernels.columns import event_end, events_until, holds
+from engine.arrays import Ints, Masks, Tokens
+from engine.kernels.compiler import compiled, inlined
+from engine.kernels.event_ends import event_end, events_until, holds
 
 
 class State(NamedTuple):

@@ -9,8 +9,9 @@ The helpers take plain arrays: reading one from a tuple inside a loop costs more
 
 import numpy as np
 
-from engine.kernels import Ints, Masks, Tokens, inlined
+from engine.arrays import Ints, Masks, Tokens
 from engine.kernels.bits import bit_count, lowest_bit
+from engine.kernels.compiler import inlined
 
 WORD = 64
 """The longest state that fits into one mask."""

@@ -5,17 +5,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from engine.kernels import Floats, Ints, Tokens, compiled, inlined
+from engine.arrays import Floats, Ints, Statistics, Tokens
 from engine.kernels.alignment import State
+from engine.kernels.compiler import compiled, inlined
 from engine.kernels.members import Members
-
-
-class Statistics(NamedTuple):
-    """Of the node: N, V, and pmf(x) by token."""
-
-    pattern_count: int
-    symbol_count: int
-    membership: Ints
 
 
 class Domain(NamedTuple):

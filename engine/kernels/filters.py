@@ -1,15 +1,13 @@
 """The candidate filters (engine.md 5.1 with D26, D27): each clears `allowed` for the patterns that it drops."""
 
 import numpy as np
-import numpy.typing as npt
 
-from engine.kernels import Flags, Ints, compiled, listed
+from engine.arrays import Columns, Flags, Hashes, Ints, Texts
+from engine.kernels import long_states
 from engine.kernels.alignment import State, workspace
 from engine.kernels.blocks import WORD, collect_hits, common_subsequence
-from engine.kernels.columns import Columns
-from engine.kernels.text import Needle, Texts, joined_similarity
-
-Hashes = npt.NDArray[np.uint32]
+from engine.kernels.compiler import compiled
+from engine.kernels.text_similarity import Needle, joined_similarity
 
 
 @compiled
@@ -60,8 +58,8 @@ def keep_similar(
             hits, _ = collect_hits(tokens, start, end, masks, at, hit_masks)
             common = common_subsequence(hits, state_size, hit_masks)
         else:
-            hits = listed.collect_hits(tokens, start, end, first_place, at)
-            common = listed.common_subsequence(tokens, start, hits, first_place, places, at, tails)
+            hits = long_states.collect_hits(tokens, start, end, first_place, at)
+            common = long_states.common_subsequence(tokens, start, hits, first_place, places, at, tails)
         similarity = 2 * common / (end - start + state_size)
         if not by_tokens:
             similarity = joined_similarity(text, texts, tokens, start, end)

@@ -4,8 +4,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from engine.kernels import Floats, Ints, Tokens, compiled, inlined
-from engine.kernels.columns import Columns
+from engine.arrays import Columns, Floats, Ints, Tokens
+from engine.kernels.compiler import compiled, inlined
 from engine.kernels.members import Members
 
 

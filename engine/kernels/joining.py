@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from engine.kernels import Bytes, Ints, compiled, inlined
+from engine.arrays import Bytes, Ints
+from engine.kernels.compiler import compiled, inlined
 from engine.kernels.copying import copy_bytes
 
 OPENING, CLOSING = b"[]"

@@ -9,10 +9,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from engine.kernels import Flags, Floats, Ints, compiled, inlined
+from engine.arrays import Columns, Flags, Floats, Ints, Statistics
 from engine.kernels.alignment import State, signal_to_noise
-from engine.kernels.columns import Columns
-from engine.kernels.domain import Domain, Statistics, count_symbols, find_domain, weight_of
+from engine.kernels.compiler import compiled, inlined
+from engine.kernels.domain import Domain, count_symbols, find_domain, weight_of
 from engine.kernels.members import Members
 
 FIELDS = (

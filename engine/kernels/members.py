@@ -4,10 +4,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from engine.kernels import Ints, compiled, inlined, listed
+from engine.arrays import Columns, Ints
+from engine.kernels import long_states
 from engine.kernels.alignment import Fuzzy, State, extent, fuzzy_matches, split_events, workspace
 from engine.kernels.blocks import NONE, WORD, collect_hits, find_blocks, first_run, write_singles
-from engine.kernels.columns import Columns, event_end
+from engine.kernels.compiler import compiled, inlined
+from engine.kernels.event_ends import event_end
 
 
 class Members(NamedTuple):
@@ -57,8 +59,8 @@ def align_members(columns: Columns, rows: Ints, state: State, fuzzy: Fuzzy) -> M
                     hit, place, size, further, hits, state_size, at, hit_masks, run_ends, windows, blocks
                 )
         else:
-            hits = listed.collect_hits(tokens, start, end, first_place, at)
-            found = listed.find_blocks(
+            hits = long_states.collect_hits(tokens, start, end, first_place, at)
+            found = long_states.find_blocks(
                 tokens, start, hits, state_size, first_place, places, at, by_place[0], by_place[1], windows, blocks
             )
         matched, first, last, place = extent(found, end - start, blocks)

@@ -2,12 +2,11 @@
 
 import numpy as np
 
-from engine.kernels import Ints, Tokens, compiled, inlined
-from engine.kernels.columns import Columns
+from engine.arrays import CodePoints, Columns, Ints, Texts, Tokens
+from engine.kernels.compiler import compiled, inlined
 from engine.kernels.futures import Futures
 from engine.kernels.members import Members
 from engine.kernels.select import DECIMALS
-from engine.kernels.text import CodePoints, Texts
 
 
 @compiled

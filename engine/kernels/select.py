@@ -8,7 +8,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from engine.kernels import Flags, Floats, Ints, Tokens, compiled, inlined, listed
+from engine.arrays import Columns, Flags, Floats, Ints, Texts, Tokens
+from engine.kernels import long_states
 from engine.kernels.alignment import (
     Fuzzy,
     State,
@@ -20,17 +21,11 @@ from engine.kernels.alignment import (
     workspace,
 )
 from engine.kernels.bits import lowest_bit
-from engine.kernels.blocks import (
-    NONE,
-    collect_hits,
-    common_subsequence,
-    count_singles,
-    find_blocks,
-    first_run,
-)
-from engine.kernels.columns import Columns, event_end
+from engine.kernels.blocks import NONE, collect_hits, common_subsequence, count_singles, find_blocks, first_run
+from engine.kernels.compiler import compiled, inlined
 from engine.kernels.domain import weight_of
-from engine.kernels.text import Needle, Texts, joined_similarity
+from engine.kernels.event_ends import event_end
+from engine.kernels.text_similarity import Needle, joined_similarity
 
 DECIMALS = 1e12
 """Orders are made by values rounded to 12 decimals (D01)."""
@@ -218,10 +213,10 @@ def select_long(
             continue
         start, end, events = starts[row], starts[row + 1], event_starts[row]
         length = end - start
-        hits = listed.collect_hits(tokens, start, end, first_place, at)
+        hits = long_states.collect_hits(tokens, start, end, first_place, at)
         if hits < least[length]:
             continue
-        block_count = listed.find_blocks(
+        block_count = long_states.find_blocks(
             tokens, start, hits, state_size, first_place, places, at, ended_by, lengths, windows, blocks
         )
         matched, first, last, place = extent(block_count, length, blocks)
@@ -235,7 +230,7 @@ def select_long(
         if key < bar:
             continue
         if by_tokens:
-            common = listed.common_subsequence(tokens, start, hits, first_place, places, at, tails)
+            common = long_states.common_subsequence(tokens, start, hits, first_place, places, at, tails)
             similarity = token_similarity(common, length, state_size)
         else:
             similarity = joined_similarity(text, texts, tokens, start, end)

@@ -4,10 +4,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from engine.kernels import Bytes, Flags, Ints, Numbers, Tokens, compiled, inlined
+from engine.arrays import Bytes, Columns, Flags, Ints, Json, Numbers, Tokens
 from engine.kernels.alignment import State
-from engine.kernels.columns import Columns, event_end
+from engine.kernels.compiler import compiled, inlined
 from engine.kernels.copying import copy_bytes
+from engine.kernels.event_ends import event_end
 from engine.kernels.members import Members
 
 LISTS = ("sequence", "past", "present", "future", "matches", "missing", "extras")
@@ -15,13 +16,6 @@ LISTS = ("sequence", "past", "present", "future", "matches", "missing", "extras"
 SEQUENCE, PAST, PRESENT, FUTURE, MATCHES, MISSING, EXTRAS = range(len(LISTS))
 
 COMMA, OPENING, CLOSING = b",[]"
-
-
-class Json(NamedTuple):
-    """JSON texts, one after the other: text k is data[starts[k] : starts[k + 1]]."""
-
-    data: Bytes
-    starts: Ints
 
 
 class Written(NamedTuple):

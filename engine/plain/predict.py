@@ -10,12 +10,7 @@ from engine.plain.filters import passes
 from engine.plain.knowledge import Finalized, Knowledge, Pattern
 from engine.plain.matching import Match, align, ratio, without
 from engine.plain.numbers import rounded, total
-from engine.plain.weights import (
-    WEIGHTED_FIELDS,
-    symbol_weights,
-    weighted_metrics,
-    weighted_metrics_of_one_symbol,
-)
+from engine.plain.weights import WEIGHTED_FIELDS, symbol_weights, weighted_metrics, weighted_metrics_of_one_symbol
 from engine.stm import Stm, state
 
 Affinity = Mapping[str, float]

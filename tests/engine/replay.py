@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from engine import vectors
-from engine.learning import Lesson, merge_emotives, merge_metadata, prepare_lesson
+from engine.lesson import Lesson, merge_emotives, merge_metadata, prepare_lesson
 from engine.naming import PATTERN_PREFIX
 from engine.observation import make_event, mean_emotives
 from engine.stm import auto_learn

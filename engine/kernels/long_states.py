@@ -5,8 +5,9 @@ The state lists the places of each token: places[first[token] : first[token + 1]
 
 import numpy as np
 
-from engine.kernels import Ints, Tokens, inlined
+from engine.arrays import Ints, Tokens
 from engine.kernels.blocks import open_window
+from engine.kernels.compiler import inlined
 
 
 @inlined

@@ -6,7 +6,8 @@ A name is a SHA-1, so its first bytes are hash enough.
 import numpy as np
 import numpy.typing as npt
 
-from engine.kernels import Bytes, Ints, Tokens, compiled, inlined
+from engine.arrays import Bytes, Ints
+from engine.kernels.compiler import compiled, inlined
 
 Slots = npt.NDArray[np.int32]
 
@@ -48,22 +49,3 @@ def enter_rows(first: int, end: int, names: Bytes, slots: Slots) -> None:
     """Enter the rows first to end, whose names are not in the table."""
     for row in range(first, end):
         slots[find_slot(names[row], names, slots)] = row
-
-
-@compiled
-def count_learned(rows: Ints, changes: Ints, starts: Ints, tokens: Tokens, frequency: Ints) -> None:
-    """Add change · occurrences of every symbol of the rows to freq(x) (engine.md 1)."""
-    for k in range(rows.shape[0]):
-        for i in range(starts[rows[k]], starts[rows[k] + 1]):
-            frequency[tokens[i]] += changes[k]
-
-
-@compiled
-def count_members(rows: Ints, change: int, starts: Ints, tokens: Tokens, membership: Ints) -> None:
-    """Add `change` to pmf(x) once for every distinct symbol of each row (engine.md 1)."""
-    last_seen = np.full(membership.shape[0], -1, dtype=np.int64)
-    for row in rows:
-        for i in range(starts[row], starts[row + 1]):
-            if last_seen[tokens[i]] != row:
-                last_seen[tokens[i]] = row
-                membership[tokens[i]] += change

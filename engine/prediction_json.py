@@ -6,13 +6,13 @@ from typing import Any
 import numpy as np
 from pydantic_core import to_json
 
-from engine.kernels import Floats, Ints
+from engine.arrays import Floats, Ints
+from engine.json_objects import Cells, Objects
 from engine.kernels.futures import Futures
 from engine.kernels.measure import FIELDS
 from engine.kernels.members import Members
 from engine.kernels.ordering import order_futures
 from engine.kernels.writing import LISTS, write_futures, write_members
-from engine.objects import Cells, Objects
 from engine.observation import mean_emotives
 from engine.query import Query
 from engine.view import View

@@ -1,27 +1,7 @@
 """The columns of an index as the kernels see them."""
 
-from typing import NamedTuple
-
-import numpy as np
-import numpy.typing as npt
-
-from engine.kernels import Bytes, Ints, Numbers, Tokens, inlined
-
-
-class Columns(NamedTuple):
-    """Patterns, one row each; symbols are numbers, by order of arrival, called tokens.
-
-    names: (rows, 20). tokens: the symbols of all patterns; those of a row from starts[row] to starts[row + 1].
-    ends: the ends of all events, counted from the start of the pattern; those of a row from event_starts[row] to
-    event_starts[row + 1]. frequency: 0 for a removed row.
-    """
-
-    names: Bytes
-    starts: Ints
-    event_starts: Ints
-    tokens: Tokens
-    ends: Tokens
-    frequency: npt.NDArray[np.uint32]
+from engine.arrays import Numbers, Tokens
+from engine.kernels.compiler import inlined
 
 
 @inlined

@@ -5,18 +5,11 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from engine.kernels import Floats, Ints, Masks, Tokens, compiled, inlined
+from engine.arrays import Floats, Ints, Masks, Texts, Tokens
 from engine.kernels.bits import bit_count
+from engine.kernels.compiler import compiled, inlined
 
-CodePoints = npt.NDArray[np.uint32]
 SPACE = 32
-
-
-class Texts(NamedTuple):
-    """The symbols' code points: those of a token from starts[token] to starts[token + 1]."""
-
-    code_points: CodePoints
-    starts: Ints
 
 
 class Needle(NamedTuple):

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from pydantic_core import to_json
 
-from engine.kernels import Bytes, Ints
+from engine.arrays import Bytes, Ints
 from engine.kernels.joining import join_fields
 
 _COMMA = ord(",")
