@@ -8,7 +8,7 @@ from engine.kernels.compiler import compiled
 
 @compiled
 def count_learned(rows: Ints, changes: Ints, starts: Ints, tokens: Tokens, frequency: Ints) -> None:
-    """Add change · occurrences of every symbol of the rows to freq(x) (engine.md 1)."""
+    """Add to freq(x), for every symbol of each row, its occurrences times the row's change (engine.md 1)."""
     for k in range(rows.shape[0]):
         for i in range(starts[rows[k]], starts[rows[k] + 1]):
             frequency[tokens[i]] += changes[k]
@@ -16,7 +16,7 @@ def count_learned(rows: Ints, changes: Ints, starts: Ints, tokens: Tokens, frequ
 
 @compiled
 def count_members(rows: Ints, change: int, starts: Ints, tokens: Tokens, membership: Ints) -> None:
-    """Add `change` to pmf(x) once for every distinct symbol of each row (engine.md 1)."""
+    """Add `change` to pmf(x), for every distinct symbol of each row (engine.md 1)."""
     last_seen = np.full(membership.shape[0], -1, dtype=np.int64)
     for row in rows:
         for i in range(starts[row], starts[row + 1]):

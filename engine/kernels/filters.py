@@ -12,6 +12,7 @@ from engine.kernels.text_similarity import Needle, joined_similarity
 
 @compiled
 def keep_lengths(starts: Ints, shortest: int, longest: int, allowed: Flags) -> None:
+    """length: keeps the patterns of `shortest` to `longest` symbols."""
     for row in range(allowed.shape[0]):
         allowed[row] &= shortest <= starts[row + 1] - starts[row] <= longest
 
@@ -20,7 +21,7 @@ def keep_lengths(starts: Ints, shortest: int, longest: int, allowed: Flags) -> N
 def keep_overlaps(
     columns: Columns, in_state: Flags, state_symbols: int, overlap: int, threshold: float, allowed: Flags
 ) -> None:
-    """jaccard. in_state: by token. state_symbols: how many distinct ones the state has, unknown ones included."""
+    """jaccard. in_state: by token. state_symbols: the distinct symbols of the state, unknown ones included."""
     tokens, starts = columns.tokens, columns.starts
     last_seen = np.full(in_state.shape[0], -1, dtype=np.int64)
     for row in range(allowed.shape[0]):
@@ -47,9 +48,9 @@ def keep_similar(
 ) -> None:
     """rapidfuzz: at least one equal symbol, and similar before the step of D40 in token mode."""
     tokens, starts = columns.tokens, columns.starts
-    state_size, _, masks, first_place, places = state
-    at, hit_masks, _, _, _, by_place = workspace(longest, state_size)
-    tails = by_place[0]
+    state_size, masks, first_place, places = state.size, state.masks, state.first, state.places
+    scratch = workspace(longest, state_size)
+    at, hit_masks, tails = scratch.at, scratch.hit_masks, scratch.by_place[0]
     for row in range(allowed.shape[0]):
         if not allowed[row]:
             continue
@@ -70,9 +71,9 @@ def keep_similar(
 def compare_signatures(
     columns: Columns, symbol_values: Hashes, state_values: Hashes, equal: Ints, allowed: Flags
 ) -> Flags:
-    """A part of a MinHash signature: adds to `equal` the positions that agree; answers where all of them do.
+    """minhash, for some positions of the signature: adds to `equal` the number that agree; returns where all agree.
 
-    symbol_values: (tokens, positions). state_values: (positions,).
+    symbol_values: shape (tokens, positions). state_values: shape (positions,). Returned, and `equal`: by row.
     """
     tokens, starts = columns.tokens, columns.starts
     positions = state_values.shape[0]

@@ -1,6 +1,6 @@
-"""Rows by pattern name: an open-addressing table of row numbers, -1 for an empty slot.
+"""Finding rows by pattern name: an open-addressing table of row numbers, -1 for an empty slot.
 
-A name is a SHA-1, so its first bytes are hash enough.
+A name is a SHA-1 digest, so its first bytes serve as the hash.
 """
 
 import numpy as np
@@ -13,7 +13,7 @@ Slots = npt.NDArray[np.int32]
 
 
 def new_slots(rows: int) -> Slots:
-    """An empty table with room for `rows` names at a load of at most a half."""
+    """An empty table that is at most half full with `rows` names."""
     return np.full(1 << max(4, (2 * rows - 1).bit_length()), -1, dtype=np.int32)
 
 
@@ -37,7 +37,7 @@ def find_slot(name: Bytes, names: Bytes, slots: Slots) -> int:
 
 @compiled
 def find_rows(wanted: Bytes, names: Bytes, slots: Slots) -> Ints:
-    """Per wanted name its row, -1 if there is none."""
+    """By wanted name, its row, -1 if there is none. wanted: shape (names, 20)."""
     rows = np.empty(wanted.shape[0], dtype=np.int64)
     for w in range(wanted.shape[0]):
         rows[w] = slots[find_slot(wanted[w], names, slots)]
@@ -46,6 +46,6 @@ def find_rows(wanted: Bytes, names: Bytes, slots: Slots) -> Ints:
 
 @compiled
 def enter_rows(first: int, end: int, names: Bytes, slots: Slots) -> None:
-    """Enter the rows first to end, whose names are not in the table."""
+    """Enter the rows first to end (exclusive). Their names must not be in the table yet."""
     for row in range(first, end):
         slots[find_slot(names[row], names, slots)] = row
