@@ -1,4 +1,4 @@
-"""Choosing an ensemble: kernels find candidates, the best of them are kept (engine.md 5.6, D01)."""
+"""Choosing an ensemble: a kernel finds candidates, and the best of them are kept (engine.md 5.6, D01)."""
 
 from typing import NamedTuple
 
@@ -12,11 +12,11 @@ from engine.query import Query
 from engine.view import View
 
 _ROOM = 512
-"""Candidates found beyond the limit before the best are picked: few enough to raise the bar early."""
+"""How many candidates beyond the limit the scan finds before the best are picked: few, so that the bar rises early."""
 
 
 class Candidates(NamedTuple):
-    """An ensemble in its order. by_similarity: each one's place in the order of similarity (descending) and name."""
+    """An ensemble in its order. by_similarity: the place of each in the order of similarity (descending) and name."""
 
     rows: Ints
     similarity: Floats
@@ -24,7 +24,7 @@ class Candidates(NamedTuple):
 
 
 def choose(view: View, query: Query, weights: Weights, limit: int) -> Candidates:
-    """All candidates by similarity and name, or, if there are more than `limit`, the best of them by pre."""
+    """All candidates by similarity and name; of more than `limit`, the best by pre or, for one symbol, potential."""
     room = min(limit + _ROOM, len(view.columns.frequency))
     found = Found(np.empty(room, dtype=np.int64), np.empty(room), np.empty(room))
     scan, pruned = Scan(row=0, candidates=0, bar=-np.inf), False
@@ -41,6 +41,7 @@ def choose(view: View, query: Query, weights: Weights, limit: int) -> Candidates
 
 
 def _continue(scan: Scan, view: View, query: Query, weights: Weights, found: Found) -> Scan:
+    """Scan on, to the last row or until `found` is full."""
     if query.state.size == 1:
         return select_by_first(view.columns, query.state.tokens[0], weights, scan, found)
     search = Search(query.state, query.recall, query.fuzzy, query.text)
@@ -49,7 +50,7 @@ def _continue(scan: Scan, view: View, query: Query, weights: Weights, found: Fou
 
 
 def _keep_best(view: View, count: int, limit: int, found: Found) -> float:
-    """Bring the best `limit` of `count` candidates to the front; answers the least of their keys."""
+    """Move the best `limit` of `count` candidates to the front; return the lowest of their keys."""
     rows, keys, similarity = found.rows[:count], found.keys[:count], found.similarity[:count]
     least: float = np.partition(keys, count - limit)[count - limit]
     near = np.flatnonzero(keys >= least)

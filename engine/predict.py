@@ -2,19 +2,19 @@
 
     prediction = predict(index.view(), stm, config, emotives=fetch_windows, affinity=…, finalized=…)
     prediction.predictions         # JSON, an array of objects; fields and their order as in engine.md 5.10
-    prediction.future_potentials   # likewise (5.8)
-    prediction.count               # how many predictions
+    prediction.future_potentials   # JSON, an array of objects (5.8)
+    prediction.count               # the number of predictions
 
-config: the session's effective configuration; keys of other concerns are ignored.
-emotives: called once with the names of the patterns to be returned, best first, if there are any; answers the stored
-    emotives windows by name. A name it leaves out has no emotives.
-affinity: aff(x, e) by symbol for the configured `affinity_emotive`, None if the session has none. An emotive never
-    learned is an empty mapping. For a state of two or more symbols only the entries of the state's symbols are looked
-    at; for a one-symbol state those of all symbols of the patterns.
-finalized: what the last finalize-training left (`engine.finalize`), None if there was none since the last clear-all.
+config: the session's effective configuration; keys that predictions do not depend on are ignored.
+emotives: called once, if any pattern is returned, with the names of the returned patterns, best first. It returns the
+    stored emotives windows by name. A name that it leaves out has no emotives.
+affinity: aff(x, e) by symbol for the configured `affinity_emotive`; None if the session has none. For an emotive that
+    was never learned, an empty mapping. For a state of two or more symbols, only the symbols of the state are looked
+    up; for a state of one symbol, all symbols of the patterns.
+finalized: what the last finalize-training left (`engine.finalize`); None if there was none since the last clear-all.
 
-`engine.warm.warm()` compiles or loads all kernels. Call it once per process before the first request, with
-NUMBA_CACHE_DIR set before `engine` is imported.
+`engine.warm.warm()` compiles or loads all kernels. Call it once in each process before the first request. Set
+NUMBA_CACHE_DIR before you import this module.
 """
 
 from collections.abc import Callable, Mapping
@@ -42,7 +42,7 @@ EmotivesOf = Callable[[list[str]], Mapping[str, list[dict[str, float]]]]
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """Two JSON arrays, and the length of the first."""
+    """Two JSON arrays, and the length of `predictions`."""
 
     predictions: bytes
     future_potentials: bytes
@@ -92,7 +92,7 @@ def predict(
 
 
 def _finalized_members(view: View, rows: Ints, finalized: Finalized | None) -> FinalizedMembers:
-    """Which of the rows are finalised, and their global_normalized_entropy."""
+    """Which of the rows are finalised, and their global_normalized_entropy (4.4)."""
     values = np.zeros(len(rows))
     if finalized is None:
         return FinalizedMembers(np.zeros(len(rows), dtype=np.bool_), values, 0)

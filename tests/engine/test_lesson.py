@@ -1,4 +1,4 @@
-"""What one learn does (engine.md 4)."""
+"""What one learn adds (engine.md 4)."""
 
 from engine.lesson import merge_emotives, merge_metadata, metadata_texts, prepare_lesson
 
