@@ -1,4 +1,4 @@
-"""The knowledge base and the queries that predictions are measured with: Zipf-distributed symbols, seeded."""
+"""The patterns and queries that the engine benchmarks use: symbols with a Zipf distribution, from a fixed seed."""
 
 from collections.abc import Iterator
 from itertools import islice
@@ -31,7 +31,7 @@ class Source:
         return list(islice(self._rows, count))
 
     def queries(self, patterns: list[Row], count: int) -> list[Events]:
-        """5 consecutive events of a pattern with one symbol replaced and one added, each."""
+        """`count` queries, each 5 consecutive events of a pattern with one symbol replaced and one added."""
         chosen = self._random.integers(len(patterns), size=count)
         return [self._query(patterns[number][1]) for number in chosen]
 

@@ -1,8 +1,8 @@
-"""What a prediction costs, engine alone, on one core: `python -m benchmarks.engine_predict`.
+"""What a prediction costs, the engine alone, on one core: `python -m benchmarks.engine_predict`.
 
-Data as in `engine_data`. Each query is asked several times and its best time counts, on the clock and of the
-processor: other load on the machine would otherwise be measured as the engine's spread. --profile SIZE tells where the
-time of a prediction goes instead.
+The data is that of `engine_data`. Each query runs several times and its best times count, by the clock and of the
+processor, so that other load on the machine does not appear as variation of the engine. With --profile SIZE it reports
+where the time of a prediction goes instead.
 """
 
 import argparse
@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.engine_data import Events, Source
-from engine import answer, predict
+from engine import predict, prediction_json
 from engine.index import Index
 from engine.warm import warm
 
@@ -24,16 +24,16 @@ ZIPF_VOCABULARY, NARROW_VOCABULARY = 5000, 40
 BATCH = 20_000
 STEPS = {
     predict: ("encode", "choose", "align_members", "measure", "group_futures", "describe", "describe_futures"),
-    answer: ("write_members", "order_futures", "write_futures"),
+    prediction_json: ("write_members", "order_futures", "write_futures"),
 }
 
 
-def ask(index: Index, stm: Events) -> predict.Prediction:
+def predict_once(index: Index, stm: Events) -> predict.Prediction:
     return predict.predict(index.view(), stm, {}, emotives=lambda names: {})
 
 
 def grow(index: Index, source: Source, size: int, sample: list[Any]) -> float:
-    """Bring the index to `size` patterns; answers the seconds that took. `sample` collects what to ask about."""
+    """Add patterns up to `size`; return the seconds this took. `sample` collects patterns to make queries from."""
     seconds = 0.0
     while len(index.view()) < size:
         rows = source.rows(min(BATCH, size - len(index.view())))
@@ -46,12 +46,15 @@ def grow(index: Index, source: Source, size: int, sample: list[Any]) -> float:
 
 
 def best_times(index: Index, queries: list[Events], repeats: int) -> np.ndarray[Any, np.dtype[np.float64]]:
-    """Milliseconds on the clock and of the processor, per query the best of `repeats`; freeing the answer is not in."""
+    """Milliseconds by the clock and of the processor, shape (2, queries): for each query the best of `repeats`.
+
+    Freeing the prediction is not included.
+    """
     times = np.full((2, len(queries)), np.inf)
     for _ in range(repeats):
         for number, query in enumerate(queries):
             started, used = time.perf_counter(), time.thread_time()
-            prediction = ask(index, query)
+            prediction = predict_once(index, query)
             took = time.perf_counter() - started, time.thread_time() - used
             times[:, number] = np.minimum(times[:, number], np.multiply(took, 1e3))
             del prediction
@@ -82,19 +85,19 @@ def report(vocabulary: int, targets: dict[int, float], sizes: list[int], queries
 
 
 def profile(size: int, queries: int, repeats: int) -> None:
-    """Milliseconds per step of a prediction; steps of `answer` are part of describe and describe_futures."""
+    """Print the milliseconds of each step; the steps of `prediction_json` are part of describe and describe_futures."""
     source, index, sample = Source(ZIPF_VOCABULARY), Index(), list[Any]()
     grow(index, source, size, sample)
-    asked = source.queries(sample, queries)
-    best_times(index, asked, 1)
+    measured_queries = source.queries(sample, queries)
+    best_times(index, measured_queries, 1)
     spent: dict[str, list[float]] = {}
     for module, names in STEPS.items():
         for name in names:
             setattr(module, name, _timed(getattr(module, name), spent.setdefault(name, [])))
-    whole, _ = best_times(index, asked, repeats)
+    whole, _ = best_times(index, measured_queries, repeats)
     print(f"\n{size} patterns: p50 {np.median(whole):.2f} ms, of which (p50 over the queries, best of {repeats} each)")
     for name, times in spent.items():
-        best = np.reshape(times, (repeats, len(asked))).min(axis=0)
+        best = np.reshape(times, (repeats, len(measured_queries))).min(axis=0)
         print(f"  {name:<18} {np.median(best) * 1e3:>8.3f}")
 
 

@@ -1,1 +1,5 @@
-"""Pure computation: events in, events out. No Django, no I/O, no clock."""
+"""Pure computation: plain data in, plain data out. No Django, no I/O, no clock.
+
+`lesson`, `naming`, `observation`, `options`, `stm`, `vectors`, `symbols`, `view` and `finalize` load no compiler.
+`index`, `predict` and `warm` load Numba.
+"""

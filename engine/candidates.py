@@ -1,22 +1,22 @@
-"""Choosing an ensemble: kernels find candidates, the best of them are kept (engine.md 5.6, D01)."""
+"""Choosing an ensemble: a kernel finds candidates, and the best of them are kept (engine.md 5.6, D01)."""
 
 from typing import NamedTuple
 
 import numpy as np
 
-from engine.kernels import Floats, Ints
+from engine.arrays import Floats, Ints
 from engine.kernels.blocks import WORD
 from engine.kernels.measure import Weights
-from engine.kernels.select import Found, select, select_by_first, select_long
+from engine.kernels.select import Found, Scan, Search, select, select_by_first
 from engine.query import Query
 from engine.view import View
 
 _ROOM = 512
-"""Candidates found beyond the limit before the best are picked: few enough to raise the bar early."""
+"""How many candidates beyond the limit the scan finds before the best are picked: few, so that the bar rises early."""
 
 
 class Candidates(NamedTuple):
-    """An ensemble in its order. by_similarity: each one's place in the order of similarity (descending) and name."""
+    """An ensemble in its order. by_similarity: the place of each in the order of similarity (descending) and name."""
 
     rows: Ints
     similarity: Floats
@@ -24,33 +24,33 @@ class Candidates(NamedTuple):
 
 
 def choose(view: View, query: Query, weights: Weights, limit: int) -> Candidates:
-    """All candidates by similarity and name, or, if there are more than `limit`, the best of them by pre."""
+    """All candidates by similarity and name; of more than `limit`, the best by pre or, for one symbol, potential."""
     room = min(limit + _ROOM, len(view.columns.frequency))
     found = Found(np.empty(room, dtype=np.int64), np.empty(room), np.empty(room))
-    row, count, bar, pruned = 0, 0, -np.inf, False
-    while row < len(view.columns.frequency):
-        row, count = _scan(view, query, weights, row, count, bar, found)
-        if count > limit:
-            bar = _keep_best(view, count, limit, found)
-            count, pruned = limit, True
+    scan, pruned = Scan(row=0, candidates=0, bar=-np.inf), False
+    while scan.row < len(view.columns.frequency):
+        scan = _continue(scan, view, query, weights, found)
+        if scan.candidates > limit:
+            scan = Scan(scan.row, candidates=limit, bar=_keep_best(view, scan.candidates, limit, found))
+            pruned = True
+    count = scan.candidates
     rows, keys, similarity = found.rows[:count], found.keys[:count], found.similarity[:count]
     order = np.lexsort((view.names(rows), -similarity))
     place = np.argsort(-keys[order], kind="stable") if pruned else np.arange(count)
     return Candidates(rows[order[place]], similarity[order[place]], place)
 
 
-def _scan(
-    view: View, query: Query, weights: Weights, row: int, count: int, bar: float, found: Found
-) -> tuple[int, int]:
+def _continue(scan: Scan, view: View, query: Query, weights: Weights, found: Found) -> Scan:
+    """Scan on, to the last row or until `found` is full."""
     if query.state.size == 1:
-        token = query.state.tokens[0]
-        return select_by_first(view.columns, token, weights.by_token, weights.active, row, count, bar, found)
-    scan = select if query.state.size <= WORD else select_long
-    return scan(view.columns, query.state, query.recall, query.fuzzy, query.text, view.texts, row, count, bar, found)
+        return select_by_first(view.columns, query.state.tokens[0], weights, scan, found)
+    search = Search(query.state, query.recall, query.fuzzy, query.text)
+    masks = query.state.masks if query.state.size <= WORD else None
+    return select(view.columns, view.texts, search, masks, scan, found)
 
 
 def _keep_best(view: View, count: int, limit: int, found: Found) -> float:
-    """Bring the best `limit` of `count` candidates to the front; answers the least of their keys."""
+    """Move the best `limit` of `count` candidates to the front; return the lowest of their keys."""
     rows, keys, similarity = found.rows[:count], found.keys[:count], found.similarity[:count]
     least: float = np.partition(keys, count - limit)[count - limit]
     near = np.flatnonzero(keys >= least)

@@ -1,7 +1,7 @@
 """finalize-training: entropies of patterns by the statistics of one moment (engine.md 4.4).
 
-The finalised metrics of a pattern follow from its own symbols and the node's statistics of that moment, so those
-statistics are all that has to be kept, and which patterns there were.
+The finalised metrics of a pattern follow from its own symbols and the node's statistics at that moment. So only those
+statistics are stored, and which patterns existed.
 """
 
 from collections.abc import Callable, Collection, Mapping
@@ -9,9 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from engine.kernels import Ints
-from engine.kernels.domain import Statistics, global_entropies
-from engine.kernels.measure import FinalizedMembers
+from engine.arrays import Statistics
 from engine.view import View
 
 
@@ -19,8 +17,9 @@ from engine.view import View
 class Finalized:
     """The state that finalize-training leaves.
 
-    existed: called with names of patterns; answers those of them that there were at that moment. The others' metrics
-        are of now.
+    statistics: those of the node at that moment.
+    existed: called with names of patterns; returns those that existed at that moment. The metrics of the others are
+        computed from the present.
     """
 
     statistics: Statistics
@@ -28,23 +27,13 @@ class Finalized:
 
 
 def statistics_of(view: View, pattern_count: int, membership: Mapping[str, int]) -> Statistics:
-    """N and pmf(x) of a moment that the view has seen, for predictions from this view or a later one of its index."""
+    """The statistics of a past moment, for predictions from this view or a later one of its index.
+
+    pattern_count: N. membership: pmf(x) by symbol. Symbols that the view does not know are counted in V only.
+    """
     by_token = np.zeros(len(view.symbol_frequency), dtype=np.int64)
     for symbol, patterns in membership.items():
         token = view.token(symbol)
         if token is not None:
             by_token[token] = patterns
     return Statistics(pattern_count, len(membership), by_token)
-
-
-def finalized_members(view: View, rows: Ints, finalized: Finalized | None) -> FinalizedMembers:
-    """Which of the rows are finalised, and their global_normalized_entropy."""
-    values = np.zeros(len(rows))
-    if finalized is None:
-        return FinalizedMembers(np.zeros(len(rows), dtype=np.bool_), values, 0)
-    names = view.hex_names(rows)
-    existed = finalized.existed(names)
-    flags = np.fromiter((name in existed for name in names), dtype=np.bool_, count=len(rows))
-    columns, statistics = view.columns, finalized.statistics
-    values[flags] = global_entropies(columns.tokens, columns.starts, rows[flags], statistics)
-    return FinalizedMembers(flags, values, statistics.symbol_count)

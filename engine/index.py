@@ -9,13 +9,13 @@
     len(view)                                       # patterns
     view.symbol_statistics()                        # freq(x) and pmf(x)
 
-A pattern's name is 40 hexadecimal digits; `events` of a known name are not looked at again. All symbol statistics of
-engine.md 1 follow from the patterns: freq(x), pmf(x), N, V and total_symbols. The order of upserts makes no difference
-to any answer.
+A pattern's name is 40 hexadecimal digits; the `events` of a name that is already known are ignored. All symbol
+statistics of engine.md 1 follow from the patterns: freq(x), pmf(x), N, V and total_symbols. The order of upserts makes
+no difference to any prediction.
 
-Threads: any number of threads may predict from an index while another changes it. `view()` answers the index as it is,
-for good, and takes no lock: a change publishes a new view. Columns that only grow are shared between views, counts are
-copied. Changes lock each other out.
+Threads: any number of threads may predict from an index while another thread changes it. `view()` takes no lock and
+returns the index as it is at that moment; the view never changes, because a change publishes a new view. Views share
+the columns that only grow and have copies of the counts. Changes exclude each other.
 """
 
 from collections.abc import Collection, Iterable, Sequence
@@ -25,11 +25,10 @@ from threading import Lock
 import numpy as np
 import numpy.typing as npt
 
-from engine.columns import Column
-from engine.kernels import Bytes, Ints
-from engine.kernels.columns import Columns
-from engine.kernels.domain import Statistics
-from engine.kernels.names import count_learned, count_members, enter_rows, find_rows, new_slots
+from engine.arrays import Bytes, Columns, Ints, Statistics
+from engine.growing import GrowingArray
+from engine.kernels.counting import count_learned, count_members
+from engine.kernels.name_table import enter_rows, find_rows, new_slots
 from engine.symbols import SymbolTable
 from engine.view import NAME_BYTES, View
 
@@ -39,7 +38,7 @@ _NARROW, _WIDE = np.dtype(np.uint16), np.dtype(np.uint32)
 
 
 class Index:
-    """See the module's docstring. wide: use 32-bit tokens from the start, not only when 16 bits are too few."""
+    """See the module's docstring. wide: use 32-bit tokens from the start, not only once 16 bits are too few."""
 
     def __init__(self, *, wide: bool = False) -> None:
         self._width = _WIDE if wide else _NARROW
@@ -50,9 +49,10 @@ class Index:
         return self._view
 
     def upsert(self, rows: Iterable[Row]) -> None:
-        """Bring patterns in, or their frequencies up to date. The last of several rows of one name counts.
+        """Add new patterns, and replace the frequencies of known ones. Of several rows with one name the last counts.
 
-        Raises ValueError, and changes nothing, for a frequency below 1, a pattern without symbols or a bad name.
+        Raises ValueError, and changes nothing, for a frequency below 1, a pattern without symbols, a symbol with a lone
+        surrogate, or a name that is not 40 hexadecimal digits.
         """
         latest = {name: (events, frequency) for name, events, frequency in rows}
         if not latest:
@@ -67,13 +67,13 @@ class Index:
             new = [
                 events for (events, _), is_known in zip(latest.values(), known.tolist(), strict=True) if not is_known
             ]
-            if new:  # first, because it is this that can fail
+            if new:  # first, because only this can fail
                 self._append(names[~known], new, frequencies[~known])
             self._change(found[known], frequencies[known])
             self._publish()
 
     def remove(self, names: Iterable[str]) -> None:
-        """Forget patterns; unknown names are ignored."""
+        """Forget patterns; ignore unknown names. Raises ValueError for a name that is not 40 hexadecimal digits."""
         wanted = _binary_names(set(names))
         with self._changing:
             found = find_rows(wanted, self._names.array(), self._slots)
@@ -89,6 +89,7 @@ class Index:
             self._start_empty()
 
     def memory_bytes(self) -> int:
+        """The memory of the arrays, with their spare room, and of the symbols. Older views may hold more."""
         columns = (self._names, self._starts, self._event_starts, self._tokens, self._ends, self._frequency)
         arrays = self._slots.nbytes + self._symbol_frequency.nbytes + self._membership.nbytes
         return sum(column.nbytes() for column in columns) + arrays + self._symbols.memory_bytes()
@@ -102,20 +103,20 @@ class Index:
         self._publish()
 
     def _start_without_patterns(self) -> None:
-        self._names = Column(np.uint8, (NAME_BYTES,))
-        self._starts, self._event_starts = Column(np.int64), Column(np.int64)
+        self._names = GrowingArray(np.uint8, (NAME_BYTES,))
+        self._starts, self._event_starts = GrowingArray(np.int64), GrowingArray(np.int64)
         self._starts.append([0])
         self._event_starts.append([0])
-        self._tokens, self._ends = Column(self._width), Column(self._width)
-        self._frequency = Column(np.uint32)
+        self._tokens, self._ends = GrowingArray(self._width), GrowingArray(self._width)
+        self._frequency = GrowingArray(np.uint32)
         self._slots = new_slots(0)
         self._longest = self._largest_event = 0
 
     def _append(self, names: Bytes, patterns: list[Sequence[Sequence[str]]], frequencies: Ints) -> None:
-        """Rows for new patterns."""
+        """Add rows for new patterns. Raises ValueError, and changes nothing, for a symbol with a lone surrogate."""
         first = len(self._frequency.array())
-        numbers = self._symbols.numbers
-        tokens = [numbers[symbol] for events in patterns for event in events for symbol in event]
+        tokens_by_symbol = self._symbols.tokens
+        tokens = [tokens_by_symbol[symbol] for events in patterns for event in events for symbol in event]
         ends = [list(accumulate(map(len, events))) for events in patterns]
         self._symbols.extend()
         added = len(self._symbols) - len(self._symbol_frequency)
@@ -164,7 +165,7 @@ class Index:
         enter_rows(first, end, self._names.array(), self._slots)
 
     def _change(self, rows: Ints, frequencies: Ints) -> None:
-        """New frequencies of rows that are there; 0 removes a row, more than 0 brings it back."""
+        """Set the frequencies of existing rows; 0 removes a row, more than 0 restores it."""
         before = self._frequency.array()[rows].astype(np.int64)
         if np.array_equal(before, frequencies):
             return
@@ -174,7 +175,7 @@ class Index:
         self._count_members(rows[(before == 0) & (frequencies > 0)], 1)
 
     def _count(self, rows: Ints, changes: Ints) -> None:
-        """Add `changes` learns of the rows to freq(x) and total_symbols."""
+        """Add to freq(x) and total_symbols what the changes of the rows' frequencies amount to."""
         starts = self._starts.array()
         self._symbol_frequency = self._symbol_frequency.copy()
         count_learned(rows, changes, starts, self._tokens.array(), self._symbol_frequency)
@@ -187,7 +188,7 @@ class Index:
         self._pattern_count += change * len(rows)
 
     def _compact(self) -> None:
-        """Drop removed rows; symbols keep their numbers."""
+        """Drop removed rows; symbols keep their tokens."""
         frequency, names = self._frequency.array(), self._names.array()
         lengths, event_counts = np.diff(self._starts.array()), np.diff(self._event_starts.array())
         tokens, ends = self._tokens.array(), self._ends.array()
@@ -217,8 +218,8 @@ class Index:
             texts=self._symbols.texts(),
             json=self._symbols.json(),
             symbol_hashes=self._symbols.hashes(),
-            symbols=self._symbols.numbers.symbols,
-            numbers=self._symbols.numbers,
+            symbols=self._symbols.tokens.symbols,
+            tokens_by_symbol=self._symbols.tokens,
             longest=self._longest,
             largest_event=self._largest_event,
             total_symbols=self._total_symbols,
@@ -226,7 +227,7 @@ class Index:
 
 
 def _binary_names(names: Collection[str]) -> Bytes:
-    """Shape (names, 20). Raises ValueError for what is not 40 hexadecimal digits."""
+    """Shape (names, 20). Raises ValueError for a name that is not 40 hexadecimal digits."""
     if any(len(name) != 2 * NAME_BYTES for name in names):
         raise ValueError("a pattern name has 40 hexadecimal digits")
     return np.frombuffer(bytes.fromhex("".join(names)), dtype=np.uint8).reshape(-1, NAME_BYTES)

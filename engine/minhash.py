@@ -6,14 +6,14 @@ from hashlib import sha1
 import numpy as np
 import numpy.typing as npt
 
+from engine.arrays import Hashes
+
 _MERSENNE = np.uint64((1 << 61) - 1)
 _LOW_32 = np.uint64((1 << 32) - 1)
 
-Hashes = npt.NDArray[np.uint32]
-
 
 def permutations(count: int) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.uint64]]:
-    """The factors a_k and summands b_k of `count` hash functions."""
+    """The factors a_k and summands b_k of `count` hash functions, each of shape (count,)."""
     generator = np.random.RandomState(1)
     factors = np.empty(count, dtype=np.uint64)
     summands = np.empty(count, dtype=np.uint64)
@@ -24,7 +24,7 @@ def permutations(count: int) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.uin
 
 
 def symbol_hash(symbol: str) -> int:
-    """The first 4 bytes of the SHA-1 of the symbol, little endian. Lone surrogates hash as their own three bytes."""
+    """The first 4 bytes of the SHA-1 of the symbol, little endian. A lone surrogate counts as its own three bytes."""
     return int.from_bytes(sha1(symbol.encode("utf-8", "surrogatepass")).digest()[:4], "little")
 
 
@@ -33,10 +33,10 @@ def symbol_hashes(symbols: Iterable[str]) -> Hashes:
 
 
 def signature_part(hashes: Hashes, count: int, start: int, end: int) -> Hashes:
-    """Positions start to end of the signatures of `count` values that each symbol by itself has.
+    """Positions start to end (exclusive) of the signature of each symbol by itself, `count` positions in all.
 
     Shape (hashes, end − start): ((a_k·h + b_k) mod 2^64 mod (2^61 − 1)) mod 2^32. The signature of a set of symbols is
-    the minimum of its rows.
+    the minimum, at each position, over its symbols.
     """
     factors, summands = permutations(count)
     wide = hashes.astype(np.uint64)[:, None]

@@ -14,15 +14,15 @@ _SHORT_ESCAPES = {"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"}
 
 
 def pattern_name(events: Iterable[Iterable[str]]) -> str:
-    """The bare name of the pattern of these events: 40 lower-case hexadecimal digits.
+    """The bare name of the pattern with these events: 40 lower-case hexadecimal digits.
 
-    Neither sorted nor trimmed: the name reflects the events as they are.
+    The events are neither sorted nor trimmed: the name reflects them as they are.
     """
     return sha1(canonical_text([list(event) for event in events]).encode()).hexdigest()
 
 
 def bare_name(name: str) -> str:
-    """`name` without the prefix under which clients may hold it."""
+    """`name` without the prefix that clients may put before it."""
     return name.removeprefix(PATTERN_PREFIX)
 
 

@@ -1,11 +1,11 @@
-"""From the parts of an observation to an event and a percept (engine.md 2.2, 2.4, 2.5)."""
+"""The event and the current emotives that an observation leads to (engine.md 2.2, 2.4)."""
 
 from collections.abc import Iterable, Mapping
 from math import fsum, isfinite
 
 
 def make_event(strings: list[str], *, sort_symbols: bool, vector_symbols: Iterable[str] = ()) -> list[str]:
-    """The event that observing `strings` appends to the STM; an empty list means that nothing is appended.
+    """The event that observing `strings` appends to the STM; if it is an empty list, nothing is appended.
 
     Vector symbols, sorted among themselves, come before the strings. Sorting is by Unicode code point, without locale
     or normalisation. `[""]` is an event, `[]` is not (2.2).
@@ -14,9 +14,10 @@ def make_event(strings: list[str], *, sort_symbols: bool, vector_symbols: Iterab
 
 
 def mean_emotives(accumulated: Iterable[Mapping[str, float]]) -> dict[str, float]:
-    """The current emotives: per name the mean over all accumulated maps that contain it (2.4).
+    """The current emotives: by name, the mean over all accumulated maps that contain it (2.4).
 
-    Summed oldest first, names in order of first appearance, so that the result is the same to the last bit everywhere.
+    Sums run from the oldest map on, and names are in order of first appearance, so that the result is the same to the
+    last bit everywhere.
     """
     accumulated = list(accumulated)
     sums: dict[str, float] = {}

@@ -1,4 +1,4 @@
-"""What of a session's configuration a prediction depends on (engine.md 6.1)."""
+"""The part of a session's configuration that predictions depend on (engine.md 6.1)."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -32,7 +32,7 @@ RANK_FIELDS = (
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Options:
-    """The effective values, named as in the configuration; the defaults are the service's."""
+    """The effective values, named as in the configuration, with the defaults of the service."""
 
     recall_threshold: float = 0.1
     max_predictions: int = 100
@@ -51,7 +51,7 @@ class Options:
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> "Options":
-        """The options in `config`; keys of other concerns are ignored, absent or null ones take the default.
+        """The options in `config`. Other keys are ignored; absent and null ones take the default.
 
         Raises ValueError for an unknown filter (D26) or rank field.
         """
@@ -67,6 +67,6 @@ class Options:
 
     @property
     def bands(self) -> int:
-        """MinHash bands in force: as many as fit into the signature (5.1)."""
+        """The MinHash bands in use: as many as fit into the signature (5.1)."""
         fits = self.minhash_bands * self.minhash_rows == self.minhash_num_hashes
         return self.minhash_bands if fits else self.minhash_num_hashes // self.minhash_rows

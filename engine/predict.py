@@ -2,19 +2,19 @@
 
     prediction = predict(index.view(), stm, config, emotives=fetch_windows, affinity=…, finalized=…)
     prediction.predictions         # JSON, an array of objects; fields and their order as in engine.md 5.10
-    prediction.future_potentials   # likewise (5.8)
-    prediction.count               # how many predictions
+    prediction.future_potentials   # JSON, an array of objects (5.8)
+    prediction.count               # the number of predictions
 
-config: the session's effective configuration; keys of other concerns are ignored.
-emotives: called once with the names of the patterns to be returned, best first, if there are any; answers the stored
-    emotives windows by name. A name it leaves out has no emotives.
-affinity: aff(x, e) by symbol for the configured `affinity_emotive`, None if the session has none. An emotive never
-    learned is an empty mapping. For a state of two or more symbols only the entries of the state's symbols are looked
-    at; for a one-symbol state those of all symbols of the patterns.
-finalized: what the last finalize-training left (`engine.finalize`), None if there was none since the last clear-all.
+config: the session's effective configuration; keys that predictions do not depend on are ignored.
+emotives: called once, if any pattern is returned, with the names of the returned patterns, best first. It returns the
+    stored emotives windows by name. A name that it leaves out has no emotives.
+affinity: aff(x, e) by symbol for the configured `affinity_emotive`; None if the session has none. For an emotive that
+    was never learned, an empty mapping. For a state of two or more symbols, only the symbols of the state are looked
+    up; for a state of one symbol, all symbols of the patterns.
+finalized: what the last finalize-training left (`engine.finalize`); None if there was none since the last clear-all.
 
-`engine.warm.warm()` compiles or loads all kernels. Call it once per process before the first request, with
-NUMBA_CACHE_DIR set before `engine` is imported.
+`engine.warm.warm()` compiles or loads all kernels. Call it once in each process before the first request. Set
+NUMBA_CACHE_DIR before you import this module.
 """
 
 from collections.abc import Callable, Mapping
@@ -23,15 +23,16 @@ from typing import Any
 
 import numpy as np
 
-from engine.answer import describe, describe_futures
+from engine.arrays import Floats, Ints
 from engine.candidates import choose
-from engine.finalize import Finalized, finalized_members
-from engine.kernels import Floats, Ints
+from engine.finalize import Finalized
+from engine.kernels.domain import global_entropies
 from engine.kernels.futures import group_futures
-from engine.kernels.measure import FIELDS, measure, share_futures
+from engine.kernels.measure import FIELDS, FinalizedMembers, measure, share_futures
 from engine.kernels.members import Members, align_first_symbols, align_members
 from engine.kernels.select import DECIMALS
 from engine.options import Options
+from engine.prediction_json import describe, describe_futures
 from engine.query import affinity_weights, encode
 from engine.stm import Stm
 from engine.view import View
@@ -41,7 +42,7 @@ EmotivesOf = Callable[[list[str]], Mapping[str, list[dict[str, float]]]]
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """Two JSON arrays, and the length of the first."""
+    """Two JSON arrays, and the length of `predictions`."""
 
     predictions: bytes
     future_potentials: bytes
@@ -79,7 +80,7 @@ def predict(
         similarity,
         query.state,
         view.statistics,
-        finalized_members(view, members.rows, finalized),
+        _finalized_members(view, members.rows, finalized),
         weights,
     )
     futures = group_futures(view.columns, members, similarity)
@@ -88,6 +89,19 @@ def predict(
     names = view.hex_names(members.rows[chosen])
     predictions = describe(view, query, members, chosen, names, values, emotives(names), weighted=weights.active)
     return Prediction(predictions, describe_futures(view, members, futures), len(chosen))
+
+
+def _finalized_members(view: View, rows: Ints, finalized: Finalized | None) -> FinalizedMembers:
+    """Which of the rows are finalised, and their global_normalized_entropy (4.4)."""
+    values = np.zeros(len(rows))
+    if finalized is None:
+        return FinalizedMembers(np.zeros(len(rows), dtype=np.bool_), values, 0)
+    names = view.hex_names(rows)
+    existed = finalized.existed(names)
+    flags = np.fromiter((name in existed for name in names), dtype=np.bool_, count=len(rows))
+    columns, statistics = view.columns, finalized.statistics
+    values[flags] = global_entropies(columns.tokens, columns.starts, rows[flags], statistics)
+    return FinalizedMembers(flags, values, statistics.symbol_count)
 
 
 def _rank(view: View, members: Members, values: Floats, by_similarity: Ints, options: Options) -> Ints:

@@ -1,4 +1,4 @@
-"""The state and the options of one prediction, encoded for the kernels."""
+"""Encoding the state and the options of one prediction for the kernels."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,14 +8,13 @@ from math import floor
 import numpy as np
 from pydantic_core import to_json
 
-from engine.kernels import Flags, Ints
+from engine.arrays import Flags, Ints, Json
 from engine.kernels.alignment import Fuzzy, State
 from engine.kernels.blocks import WORD
 from engine.kernels.filters import compare_signatures, keep_lengths, keep_overlaps, keep_similar
 from engine.kernels.measure import Weights
 from engine.kernels.select import Recall, least_common
-from engine.kernels.text import NO_NEEDLE, Needle, needle, similar_symbols
-from engine.kernels.writing import Json
+from engine.kernels.text_similarity import NO_NEEDLE, Needle, needle, similar_symbols
 from engine.minhash import signature_part, symbol_hashes
 from engine.options import Options
 from engine.stm import Stm, state
@@ -26,15 +25,18 @@ _NO_INTS = np.zeros(0, dtype=np.int64)
 _NO_FLAGS = np.zeros(0, dtype=np.bool_)
 
 Ratios = Mapping[str, Mapping[int, float]]
-"""Per state symbol the tokens that it matches fuzzily, with their ratio r (5.4)."""
+"""By state symbol, the tokens that it matches fuzzily, with their ratio r (5.4)."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Query:
-    """observed: the state's symbols by place; json: the same as JSON; state: the same as tokens, unknown symbols
-    numbered on from the known.
+    """The state in the forms that the kernels need.
 
-    stm_ends: the ends of the STM's events. text: the joined state in character mode.
+    observed: its symbols, by place; json: the same as JSON; state: the same as tokens. Unknown symbols have numbers
+        after those of the known ones.
+    stm_ends: where each event of the STM ends, in symbols.
+    recall, fuzzy, ratios: what a pattern must reach, and what matches fuzzily.
+    text: the joined state in character mode.
     """
 
     observed: list[str]
@@ -48,6 +50,7 @@ class Query:
 
 
 def encode(view: View, stm: Stm, options: Options) -> Query:
+    """The query for an STM of at least one symbol. Raises ValueError for a symbol with a lone surrogate."""
     observed = state(stm)
     encoded = _encode_state(view, observed)
     by_tokens = options.use_token_matching
@@ -76,7 +79,7 @@ def encode(view: View, stm: Stm, options: Options) -> Query:
 
 
 def affinity_weights(view: View, query: Query, affinity: Mapping[str, float] | None) -> Weights:
-    """w(x) of 5.6 for the state's symbols, 0 for all others (D25); for a one-symbol state of all symbols (5.9)."""
+    """w(x) of 5.6 for the state's symbols, 0 for all others (D25); for a one-symbol state, for all symbols (5.9)."""
     if affinity is None:
         return Weights(False, np.zeros(0))
     known = len(view.symbol_frequency)
@@ -107,7 +110,10 @@ def _encode_state(view: View, observed: list[str]) -> State:
 
 
 def _places_by_token(known: int, tokens: Ints, places: Ints | None = None) -> tuple[Ints, Ints]:
-    """first and places: the `places` (their own numbers if not given) of each known token, ascending."""
+    """The places of each known token, ascending: token t has places[first[t] : first[t + 1]]. Returns first and places.
+
+    places: where each of the tokens is, by default at its own number.
+    """
     order = np.argsort(tokens, kind="stable")
     order = order[: np.searchsorted(tokens[order], known)]
     first = np.searchsorted(tokens[order], np.arange(known + 1))
@@ -132,7 +138,7 @@ def _encode_fuzzy(view: View, observed: list[str], ratios: Ratios, *, active: bo
 
 
 def _filter(view: View, observed: list[str], encoded: State, text: Needle, options: Options) -> Flags:
-    """Which rows every filter of the pipeline keeps."""
+    """By row, whether every filter of the pipeline keeps it."""
     allowed = view.columns.frequency > 0
     for name in options.filter_pipeline:
         if name == "length":
@@ -152,7 +158,7 @@ def _filter(view: View, observed: list[str], encoded: State, text: Needle, optio
 
 
 def _keep_minhash(view: View, observed: list[str], options: Options, allowed: Flags) -> None:
-    """Band by band, so that the symbols' values stay small; a pattern that cannot agree enough any more is dropped."""
+    """minhash, band by band, so that the symbols' values stay small and hopeless patterns are dropped early."""
     count, rows = options.minhash_num_hashes, options.minhash_rows
     hashes = symbol_hashes(set(observed))
     equal = np.zeros(len(allowed), dtype=np.int64)

@@ -3,23 +3,23 @@
 from typing import NamedTuple
 
 STM_LIMIT = 1000
-"""Events kept when the session is saved, and entries of each accumulator (2.2, D35)."""
+"""The most events, and the most entries of each accumulator, that are kept when a session is saved (2.2, D35)."""
 
 Stm = list[list[str]]
 
 
 class AutoLearn(NamedTuple):
-    """`learn` these events (nothing is stored below two symbols) and go on with `remaining` as the STM."""
+    """`learn`: the events to learn (nothing is stored below two symbols). `remaining`: the STM afterwards."""
 
     learn: Stm
     remaining: Stm
 
 
 def auto_learn(stm: Stm, *, max_pattern_length: int, stm_mode: str) -> AutoLearn | None:
-    """What auto-learning does after an event was appended; None if it is not due (3.2).
+    """What to learn after an event was appended; None if auto-learning is not due (3.2).
 
-    CLEAR, and every unknown mode, empties the STM. ROLLING keeps the last `max_pattern_length` - 1 events, with a
-    length of 1 none (D39); a single event is never kept.
+    CLEAR, and every unknown mode, empties the STM. ROLLING keeps the last `max_pattern_length` - 1 events, which is
+    none for a length of 1 (D39). A single event is never kept.
     """
     count = len(stm)
     if max_pattern_length <= 0 or count < max_pattern_length:
@@ -29,5 +29,5 @@ def auto_learn(stm: Stm, *, max_pattern_length: int, stm_mode: str) -> AutoLearn
 
 
 def state(stm: Stm) -> list[str]:
-    """The STM flattened: event order, then order inside the event (1)."""
+    """The symbols of the STM: events in their order, and symbols in the order of their event (1)."""
     return [symbol for event in stm for symbol in event]

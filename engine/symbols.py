@@ -1,4 +1,4 @@
-"""The symbols of an index: each has a number, called its token, and the forms of it that kernels work on."""
+"""The symbols of an index: the number of each, called its token, and its texts as arrays."""
 
 from collections.abc import Sequence
 from itertools import accumulate
@@ -7,44 +7,44 @@ from sys import getsizeof
 import numpy as np
 from pydantic_core import to_json
 
-from engine.columns import Column
-from engine.kernels.text import Texts
-from engine.kernels.writing import Json
-from engine.minhash import Hashes, symbol_hashes
+from engine.arrays import Hashes, Json, Texts
+from engine.growing import GrowingArray
+from engine.minhash import symbol_hashes
 
 
 def json_texts(texts: Sequence[bytes]) -> Json:
+    """The texts joined, and where each starts."""
     ends = np.fromiter(accumulate(map(len, texts), initial=0), dtype=np.int64)
     return Json(np.frombuffer(b"".join(texts), dtype=np.uint8), ends)
 
 
-class Numbers(dict[str, int]):
-    """Numbers symbols by order of arrival: looking one up is enough.
+class TokensBySymbol(dict[str, int]):
+    """Numbers symbols in order of arrival: looking up a new symbol gives it the next token.
 
-    That raises ValueError, and gives no number, for a symbol with a lone surrogate: no JSON can hold it.
+    Looking up a symbol with a lone surrogate raises ValueError and gives it no token, because no JSON can hold it.
     """
 
     def __init__(self) -> None:
         super().__init__()
         self.symbols: list[str] = []
         self.new: list[bytes] = []
-        """The JSON of those that came since the table was extended."""
+        """The JSON of the symbols that are not in the arrays of the table yet."""
 
     def __missing__(self, symbol: str) -> int:
         self.new.append(to_json(symbol))
-        number = self[symbol] = len(self.symbols)
+        token = self[symbol] = len(self.symbols)
         self.symbols.append(symbol)
-        return number
+        return token
 
 
 class SymbolTable:
-    """Symbols only ever come in addition. `numbers` may be ahead of the columns, which `extend` brings up to it."""
+    """Symbols are only ever added. `tokens` may have more symbols than the arrays; `extend` adds them there."""
 
     def __init__(self) -> None:
-        self.numbers = Numbers()
-        self._code_points, self._starts = Column(np.uint32), Column(np.int64)
-        self._json, self._json_starts = Column(np.uint8), Column(np.int64)
-        self._hashes = Column(np.uint32)
+        self.tokens = TokensBySymbol()
+        self._code_points, self._starts = GrowingArray(np.uint32), GrowingArray(np.int64)
+        self._json, self._json_starts = GrowingArray(np.uint8), GrowingArray(np.int64)
+        self._hashes = GrowingArray(np.uint32)
         self._starts.append([0])
         self._json_starts.append([0])
         self._string_bytes = 0
@@ -53,10 +53,10 @@ class SymbolTable:
         return len(self._hashes.array())
 
     def extend(self) -> None:
-        """Columns for the symbols that have got a number since the last time."""
-        new = self.numbers.symbols[len(self) :]
-        json, starts = json_texts(self.numbers.new)
-        self.numbers.new.clear()
+        """Add the symbols that have received a token since the last call to the arrays."""
+        new = self.tokens.symbols[len(self) :]
+        json, starts = json_texts(self.tokens.new)
+        self.tokens.new.clear()
         self._json.append(json)
         self._json_starts.append(self._json_starts.array()[-1] + starts[1:])
         self._code_points.append(np.frombuffer("".join(new).encode("utf-32-le"), dtype="<u4"))
@@ -75,6 +75,6 @@ class SymbolTable:
         return self._hashes.array()
 
     def memory_bytes(self) -> int:
-        columns = (self._code_points, self._starts, self._json, self._json_starts, self._hashes)
-        strings = getsizeof(self.numbers) + getsizeof(self.numbers.symbols) + self._string_bytes
-        return sum(column.nbytes() for column in columns) + strings
+        arrays = (self._code_points, self._starts, self._json, self._json_starts, self._hashes)
+        strings = getsizeof(self.tokens) + getsizeof(self.tokens.symbols) + self._string_bytes
+        return sum(array.nbytes() for array in arrays) + strings

@@ -1,8 +1,8 @@
-"""Which code points from U+0080 on a canonical text shows as they are: Unicode 13.0, frozen (engine.md 4.2, D37).
+"""Which code points from U+0080 on are printable: those of Unicode 13.0, frozen (engine.md 4.2, D37).
 
-Printable is everything but the general categories Cc, Cf, Cs, Co, Cn, Zl, Zp and Zs. The table was generated from the
-`unicodedata` of Python 3.10 (Unicode 13.0.0): the hexadecimal lengths of the runs of code points that are, in turn,
-printable and not, starting at U+0080. The first run (printable) is empty.
+Printable means any general category except Cc, Cf, Cs, Co, Cn, Zl, Zp and Zs. The table was generated from the
+`unicodedata` of Python 3.10 (Unicode 13.0.0). It holds, in hexadecimal, the lengths of the runs of code points that
+are, in turn, printable and not, starting at U+0080. The first run (printable) is empty.
 """
 
 from bisect import bisect_right
@@ -43,5 +43,5 @@ _BOUNDARIES = list(accumulate((int(run, 16) for run in _RUNS.split()), initial=0
 
 
 def is_printable(character: str) -> bool:
-    """Whether `character`, a single code point from U+0080 on, is shown as it is."""
+    """Whether canonical texts show `character`, a single code point from U+0080 on, as it is."""
     return bisect_right(_BOUNDARIES, ord(character)) % 2 == 0

@@ -1,7 +1,7 @@
 """The text that names a vector: what NumPy 2 prints for it with default options (engine.md, appendix A).
 
-Written out here because NumPy takes five times as long, and so that no later NumPy can change the names of what is
-stored. The tests hold it equal to NumPy.
+It is written here because NumPy takes five times as long, and so that no later NumPy can change the names of stored
+vectors. A test compares it with NumPy.
 """
 
 import numpy as np
@@ -22,7 +22,7 @@ def printed(vector: npt.NDArray[np.float64]) -> str:
 
 
 def _elements(vector: npt.NDArray[np.float64]) -> list[str]:
-    """The texts of all elements, all of one width."""
+    """The texts of all elements, which have the same width."""
     values = vector.tolist()
     sizes = np.abs(vector[vector != 0])
     if not len(sizes):
@@ -41,7 +41,7 @@ def _positional(values: list[float]) -> list[str]:
 
 
 def _whole_and_fraction(value: float) -> tuple[str, str]:
-    """In as few decimals as tell the number from its neighbours, at most eight."""
+    """The digits before and after the point: the fewest decimals that identify the number, at most eight."""
     whole, fraction = repr(value).split(".")
     if len(fraction) > _DECIMALS:
         whole, fraction = f"{value:.{_DECIMALS}f}".split(".")
@@ -49,7 +49,7 @@ def _whole_and_fraction(value: float) -> tuple[str, str]:
 
 
 def _scientific(values: list[float], *, exponent_digits: int) -> list[str]:
-    # Of real data some number needs all eight decimals, and one of the first tells.
+    # In real data one of the first numbers usually needs all eight decimals, and then no other can need more.
     decimals = next((_DECIMALS for value in values if _decimals(value) == _DECIMALS), None)
     if decimals is None:
         decimals = max(map(_decimals, values))
@@ -63,8 +63,8 @@ def _scientific(values: list[float], *, exponent_digits: int) -> list[str]:
 
 
 def _decimals(value: float) -> int:
-    """Of the mantissa: as few as tell the number from its neighbours, at most eight."""
-    # Not nine digits, but the shortest text: the smallest numbers of all have fewer digits than nine that are theirs.
+    """The decimals of the mantissa: the fewest that identify the number, at most eight."""
+    # Below 1e-300 take the shortest text: subnormal numbers are identified by fewer than nine digits.
     text = repr(value) if 0 < abs(value) < 1e-300 else f"{value:.{_DECIMALS}e}"
     fraction = text.partition("e")[0].partition(".")[2].rstrip("0")
     return min(len(fraction), _DECIMALS)

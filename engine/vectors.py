@@ -14,14 +14,14 @@ Vector = npt.NDArray[np.float64]
 
 VECTOR_PREFIX = "VCTR|"
 NEIGHBOURS = 3
-"""How many stored vectors, the nearest ones in Euclidean distance, lend their names to an observed vector."""
+"""How many stored vectors, the nearest by Euclidean distance, add their names to the symbols of an observed vector."""
 
 _LONGEST_PRINTED = 1000
 
 
 @dataclass(frozen=True, slots=True)
 class NamedVector:
-    """`name`: `VCTR|` and 40 hexadecimal digits."""
+    """A vector and its name, `VCTR|` and 40 hexadecimal digits."""
 
     name: str
     values: list[float]
@@ -41,15 +41,16 @@ class DimensionMismatch(ValueError):
 
 
 def named(vector: Vector) -> NamedVector:
+    """The vector with its name."""
     return NamedVector(vector_name(vector), vector.tolist())
 
 
 def sum_vectors(vectors: Sequence[Sequence[float]]) -> Vector:
-    """The one vector that an observation of `vectors` (at least one) stands for: added element by element.
+    """The sum of the vectors of one observation, of which there is at least one, element by element.
 
-    One of length 1 is broadcast over the other length. Raises DimensionMismatch for other differences of length.
+    A vector of length 1 is broadcast to the length of the other. Raises DimensionMismatch if lengths differ.
     """
-    with np.errstate(over="ignore"):  # a sum that is not finite is the caller's to refuse
+    with np.errstate(over="ignore"):  # the caller rejects a sum that is not finite
         return reduce(_add, (np.asarray(vector, dtype=np.float64) for vector in vectors))
 
 
@@ -60,7 +61,7 @@ def _add(total: Vector, vector: Vector) -> Vector:
 
 
 def vector_name(vector: Vector) -> str:
-    """`VCTR|` + SHA-1 of the text NumPy prints for the vector; above 1000 elements, of all its bytes (D30)."""
+    """`VCTR|` and the SHA-1 of the text that NumPy prints; above 1000 elements, of all bytes of the vector (D30)."""
     data = printed(vector).encode() if len(vector) <= _LONGEST_PRINTED else vector.astype("<f8").tobytes()
     return VECTOR_PREFIX + sha1(data).hexdigest()
 

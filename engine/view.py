@@ -1,4 +1,4 @@
-"""An index at one moment: what predictions are made from."""
+"""An index at one moment, which predictions are made from."""
 
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -6,17 +6,14 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from engine.kernels import Ints
-from engine.kernels.columns import Columns
-from engine.kernels.domain import Statistics
-from engine.kernels.text import Texts
-from engine.kernels.writing import Json
-from engine.minhash import Hashes
+from engine.arrays import Columns, Hashes, Ints, Json, Statistics, Texts
 
 NAME_BYTES = 20
 
 
 class SymbolStatistics(NamedTuple):
+    """Of one symbol x."""
+
     frequency: int
     """freq(x)"""
     membership: int
@@ -25,11 +22,12 @@ class SymbolStatistics(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class View:
-    """Never changes, whatever becomes of the index.
+    """Never changes, whatever happens to the index.
 
-    symbol_frequency: freq(x), by token as texts, json and symbol_hashes are. symbols: by token, and some more if the
-    index has grown since. numbers: the tokens by symbol, likewise. longest, largest_event: most symbols in a pattern,
-    in an event. total_symbols: Σ length·frequency.
+    symbol_frequency: freq(x). It is by token, as are texts, json and symbol_hashes.
+    symbols: by token. tokens_by_symbol: the reverse. Both have more symbols than the view if the index has grown since.
+    longest, largest_event: the most symbols in a pattern, and in an event.
+    total_symbols: Σ length·frequency.
     """
 
     columns: Columns
@@ -39,7 +37,7 @@ class View:
     json: Json
     symbol_hashes: Hashes
     symbols: list[str]
-    numbers: dict[str, int]
+    tokens_by_symbol: dict[str, int]
     longest: int
     largest_event: int
     total_symbols: int
@@ -48,20 +46,21 @@ class View:
         return self.statistics.pattern_count
 
     def names(self, rows: Ints) -> npt.NDArray[np.bytes_]:
-        """The binary names of rows, to sort by. (As bytes; NumPy drops zeros at the end, which sort first anyway.)"""
+        """The binary names of rows, to sort by. NumPy drops zero bytes at the end, which makes no difference there."""
         return self.columns.names[rows].view(f"S{NAME_BYTES}")[:, 0]
 
     def hex_names(self, rows: Ints) -> list[str]:
+        """The names of rows, 40 hexadecimal digits each."""
         digits = self.columns.names[rows].tobytes().hex()
         return [digits[start : start + 2 * NAME_BYTES] for start in range(0, len(digits), 2 * NAME_BYTES)]
 
     def token(self, symbol: str) -> int | None:
-        """The number of a symbol that some pattern had when the view was taken."""
-        token = self.numbers.get(symbol)
+        """The token of a symbol; None if the index did not know the symbol when the view was taken."""
+        token = self.tokens_by_symbol.get(symbol)
         return token if token is not None and token < len(self.symbol_frequency) else None
 
     def symbol_statistics(self) -> dict[str, SymbolStatistics]:
-        """freq(x) and pmf(x) of every symbol of the node, sorted by symbol."""
+        """By symbol of the node's patterns, freq(x) and pmf(x), sorted by symbol."""
         counts = zip(self.symbol_frequency.tolist(), self.statistics.membership.tolist(), strict=True)
         symbols = self.symbols[: len(self.symbol_frequency)]
         return {

@@ -10,9 +10,9 @@ from engine.predict import predict
 
 
 def warm(widths: Iterable[bool] = (False, True)) -> None:
-    """Compile every kernel, or load it from the cache: a minute the first time on a machine, then a second.
+    """Compile every kernel, or load it from the cache: this takes a minute the first time, then a second.
 
-    `widths`: for indexes of up to 65,536 symbols (False), or of more (True).
+    widths: whether the indexes to compile for have more than 65,535 symbols.
     """
     patterns = [[["a", "b"], ["c"], ["d"]], [["a"], ["c", "b"]], [["d"], ["b"]]]
     for wide in widths:

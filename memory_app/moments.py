@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 from pydantic_core import from_json
 
+from engine.arrays import Statistics
 from engine.finalize import Finalized, statistics_of
-from engine.kernels.domain import Statistics
 from engine.view import View
 from memory_app.stores import PATTERNS
 

@@ -1,15 +1,21 @@
-"""Where the blocks of a pattern put its events: past, present, future (engine.md 5.4, 5.5)."""
+"""How blocks divide the events of a pattern into past, present and future (engine.md 5.4, 5.5)."""
 
 from typing import NamedTuple
 
 import numpy as np
 
-from engine.kernels import Ints, Masks, Tokens, compiled, inlined
-from engine.kernels.columns import event_end, events_until, holds
+from engine.arrays import Ints, Masks, Tokens
+from engine.kernels.blocks import AT, PLACE, SIZE
+from engine.kernels.compiler import compiled, inlined
+from engine.kernels.event_ends import event_end, events_until, holds
 
 
 class State(NamedTuple):
-    """The encoded state: `size` symbols as tokens; `masks` if it fits into a word, else `first` and `places`."""
+    """The encoded state: `size` symbols as tokens, and the places in the state of each token.
+
+    masks: by token, for a state of at most 64 symbols; otherwise empty, and token t is at
+        places[first[t] : first[t + 1]], ascending.
+    """
 
     size: int
     tokens: Ints
@@ -19,9 +25,9 @@ class State(NamedTuple):
 
 
 class Fuzzy(NamedTuple):
-    """Which state places each token matches (5.4): places[first[token] : first[token + 1]]; `active` if F > 0.
+    """The state places that each token t matches (5.4): places[first[t] : first[t + 1]].
 
-    seen: scratch by state place.
+    active: whether F > 0. seen: scratch, by state place.
     """
 
     active: bool
@@ -31,7 +37,7 @@ class Fuzzy(NamedTuple):
 
 
 class Workspace(NamedTuple):
-    """Scratch memory for one pattern at a time; see the functions of `blocks` and `listed`."""
+    """Scratch memory for one pattern at a time; the functions of `blocks` and `long_states` say what it holds."""
 
     at: Ints
     hit_masks: Masks
@@ -39,6 +45,27 @@ class Workspace(NamedTuple):
     windows: Ints
     blocks: Ints
     by_place: Ints
+
+
+class Span(NamedTuple):
+    """Where a pattern is: from `start` in the column `tokens`, from `events` in the column `ends`."""
+
+    start: int
+    length: int
+    events: int
+    event_count: int
+
+
+class Extent(NamedTuple):
+    """What blocks cover: `matched` symbols (M of 5.4), of the pattern's symbols `first` to `last` (exclusive).
+
+    place: the place in the state of the first match.
+    """
+
+    matched: int
+    first: int
+    last: int
+    place: int
 
 
 @compiled
@@ -56,22 +83,22 @@ def workspace(longest: int, state_size: int) -> Workspace:
 
 
 @inlined
-def extent(count: int, length: int, blocks: Ints) -> tuple[int, int, int, int]:
-    """M; first and last (exclusive) symbol that the blocks cover, all if there are none; first state place matched."""
+def extent_of(count: int, length: int, blocks: Ints) -> Extent:
+    """The extent of `count` blocks in a pattern of `length` symbols: the whole pattern if there are no blocks."""
     matched, first, last, place = 0, length, 0, 0
     for b in range(count):
-        matched += blocks[b, 2]
-        last = max(last, blocks[b, 0] + blocks[b, 2])
-        if blocks[b, 0] < first:
-            first, place = blocks[b, 0], blocks[b, 1]
-    return (matched, first, last, place) if count > 0 else (0, 0, length, 0)
+        matched += blocks[b, SIZE]
+        last = max(last, blocks[b, AT] + blocks[b, SIZE])
+        if blocks[b, AT] < first:
+            first, place = blocks[b, AT], blocks[b, PLACE]
+    return Extent(matched, first, last, place) if count > 0 else Extent(0, 0, length, 0)
 
 
 @inlined
 def fuzzy_matches(
     tokens: Tokens, start: int, end: int, row: int, first: Ints, places: Ints, seen: Ints
 ) -> tuple[int, int]:
-    """M of 5.4 and the first state place that is matched; `seen` holds the row where one is."""
+    """M of 5.4 and the first matched state place. seen: by state place, the last row that matched it."""
     matched, earliest = 0, seen.shape[0]
     for i in range(start, end):
         for p in range(first[tokens[i]], first[tokens[i] + 1]):
@@ -84,26 +111,23 @@ def fuzzy_matches(
 
 
 @inlined
-def split_events(
-    tokens: Tokens, start: int, ends: Tokens, events: int, count: int, first: int, last: int, match: int
-) -> tuple[int, int]:
-    """The numbers of the first and last (exclusive) event of present, for blocks that cover symbols first to last.
+def split_events(tokens: Tokens, ends: Tokens, span: Span, extent: Extent, match: int) -> tuple[int, int]:
+    """The numbers of the first and last (exclusive) event of present.
 
-    events, count: where the ends of the pattern's events begin in the column `ends`, and how many there are.
     match: the token of the first match, -1 if there is none. A last past event that holds it belongs to present (D18).
     """
-    present = events_until(ends, events, count, first)
-    future = max(present, events_until(ends, events, count, last))
+    present = events_until(ends, span.events, span.event_count, extent.first)
+    future = max(present, events_until(ends, span.events, span.event_count, extent.last))
     if present > 0:
-        low, high = event_end(ends, events, present - 1), event_end(ends, events, present)
-        if holds(tokens, start + low, start + high, match):
+        low, high = event_end(ends, span.events, present - 1), event_end(ends, span.events, present)
+        if holds(tokens, span.start + low, span.start + high, match):
             present -= 1
     return present, future
 
 
 @inlined
 def signal_to_noise(matched: int, state_size: int) -> float:
-    """snr of 5.5. In fuzzy mode too M is at most S, so that the denominator is positive."""
+    """snr of 5.5. M is at most S, in fuzzy mode too, so the denominator is positive."""
     unmatched = state_size - matched
     return (2 * matched - unmatched) / (2 * matched + unmatched)
 

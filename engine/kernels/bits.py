@@ -1,4 +1,4 @@
-"""Bit operations on 64-bit masks that Python has no compiled form for."""
+"""Bit operations on 64-bit masks, as processor instructions: Numba has no function for them."""
 
 from typing import Any
 
@@ -18,7 +18,7 @@ def _unary(emit: Any) -> Any:
 
 
 lowest_bit = _unary(lambda builder, word: builder.cttz(word, ir.Constant(ir.IntType(1), 0)))
-"""lowest_bit(word): number of the lowest bit set, 64 if there is none."""
+"""lowest_bit(word): the number of the lowest bit that is set, 64 if there is none."""
 
 bit_count = _unary(lambda builder, word: builder.ctpop(word))
-"""bit_count(word): how many bits are set."""
+"""bit_count(word): the number of bits that are set."""

@@ -1,28 +1,56 @@
 """Blocks and longest common subsequence of one pattern and the state (engine.md 5.2, 5.3).
 
-Both need only the pattern's *hits*: its tokens that occur in the state at all, `at` their places in the pattern. A
-state of at most 64 symbols gives every token a 64-bit mask of its places in the state (`masks`, by token) and the work
-is done on whole masks, `hit_masks` being those of the hits. `engine.kernels.listed` does the same for longer states.
+Both need only the pattern's *hits*, the tokens that occur in the state; `at` holds their places in the pattern. For a
+state of at most 64 symbols every token has a 64-bit mask of its places in the state (`masks`, by token). The functions
+work on whole masks; `hit_masks` holds those of the hits. `engine.kernels.long_states` does the same for longer states.
 
-The helpers take plain arrays: reading one from a tuple inside a loop costs more there than the loop itself.
+The functions take plain arrays, because reading an array from a tuple inside a loop costs more than the loop itself.
+Numbers may come in tuples at no cost.
 """
+
+from typing import NamedTuple
 
 import numpy as np
 
-from engine.kernels import Ints, Masks, Tokens, inlined
+from engine.arrays import Ints, Masks, Tokens
 from engine.kernels.bits import bit_count, lowest_bit
+from engine.kernels.compiler import inlined
 
 WORD = 64
 """The longest state that fits into one mask."""
+
+AT, PLACE, SIZE = range(3)
+"""The columns of `blocks`: where a block starts in the pattern, where in the state, how many symbols it has."""
 
 ALL = np.uint64(0xFFFFFFFFFFFFFFFF)
 ONE = np.uint64(1)
 NONE = np.uint64(0)
 
 
+class FirstRun(NamedTuple):
+    """The longest run of a pattern: its first hit, its first place in the state, its size.
+
+    further: a bound of its `further_matches`.
+    """
+
+    hit: int
+    place: int
+    size: int
+    further: int
+
+
+class Window(NamedTuple):
+    """Where to search for a run: among hits lo to hi (exclusive) and state places j0 to j1 (exclusive)."""
+
+    lo: int
+    hi: int
+    j0: int
+    j1: int
+
+
 @inlined
 def places_between(low: int, high: int) -> np.uint64:
-    """The mask of places low to high (exclusive) of the state; low < high."""
+    """The mask of the state places low to high (exclusive); low < high."""
     return (ALL >> np.uint64(WORD - (high - low))) << np.uint64(low)
 
 
@@ -30,9 +58,9 @@ def places_between(low: int, high: int) -> np.uint64:
 def collect_hits(
     tokens: Tokens, start: int, end: int, masks: Masks, at: Ints, hit_masks: Masks
 ) -> tuple[int, np.uint64]:
-    """Fill `at` and `hit_masks` for the pattern at tokens[start : end]; answers how many hits, and pairs.
+    """Fill `at` and `hit_masks` for the pattern tokens[start : end]; return the number of hits, and the pairs.
 
-    pairs: the state places where a run of two symbols ends. Most patterns have none.
+    pairs: the mask of the state places where a run of two symbols ends. Most patterns have none.
     """
     hits, pairs, before = 0, NONE, NONE
     for i in range(start, end):
@@ -47,10 +75,10 @@ def collect_hits(
 
 @inlined
 def count_singles(hits: int, at: Ints, hit_masks: Masks) -> tuple[int, int]:
-    """How many blocks a pattern without pairs has, and the end of the last one in the pattern.
+    """The number of blocks of a pattern without pairs, and the end of the last one in the pattern.
 
-    All runs being single symbols, the first hit is the first block, and each next one the first hit that has a state
-    place after that of the block before, the smallest such.
+    All its runs are single symbols. The first hit is the first block. The next block is the next hit that has a state
+    place after that of the block before; it takes the smallest such place.
     """
     count, last, free = 0, 0, ALL
     for t in range(hits):
@@ -64,15 +92,13 @@ def count_singles(hits: int, at: Ints, hit_masks: Masks) -> tuple[int, int]:
 
 @inlined
 def write_singles(hits: int, at: Ints, hit_masks: Masks, blocks: Ints) -> int:
-    """`find_blocks` for a pattern without pairs."""
+    """`find_blocks` for a pattern without pairs; returns the number of blocks."""
     count, free = 0, ALL
     for t in range(hits):
         places = hit_masks[t] & free
         if places != NONE:
             place = lowest_bit(places)
-            blocks[count, 0] = at[t]
-            blocks[count, 1] = place
-            blocks[count, 2] = 1
+            blocks[count, AT], blocks[count, PLACE], blocks[count, SIZE] = at[t], place, 1
             count += 1
             free = (ALL << np.uint64(place)) << ONE
     return count
@@ -80,10 +106,10 @@ def write_singles(hits: int, at: Ints, hit_masks: Masks, blocks: Ints) -> int:
 
 @inlined
 def longest_run(lo: int, hi: int, window: np.uint64, at: Ints, hit_masks: Masks, ends: Masks) -> tuple[int, int, int]:
-    """The longest run among hits lo to hi and the state places in `window`: its first hit, state place and size.
+    """The longest run of hits lo to hi (exclusive) at the state places in `window`: first hit, first place, size.
 
-    Ties: smallest place in the pattern, then in the state. Size 0 if there is none. ends: scratch; by hit, where runs
-    of the size in question end.
+    Ties: the smallest place in the pattern, then in the state. The size is 0 if there is no run.
+    ends: scratch; by hit, the mask of the state places where runs of the current size end.
     """
     size, hit, last = 0, -1, NONE
     for t in range(lo, hi):
@@ -92,7 +118,7 @@ def longest_run(lo: int, hi: int, window: np.uint64, at: Ints, hit_masks: Masks,
             size, hit, last = 1, t, ends[t]
     longer = hit
     while longer >= 0:
-        # From the runs of `size` symbols to those of one more, in place; `longer` is the first of them.
+        # In place, from the runs of `size` symbols to those of one more; `longer` is the first of these.
         longer = -1
         for t in range(hi - 1, hit, -1):
             ends[t] &= (ends[t - 1] << ONE) if at[t] == at[t - 1] + 1 else NONE
@@ -106,9 +132,9 @@ def longest_run(lo: int, hi: int, window: np.uint64, at: Ints, hit_masks: Masks,
 
 @inlined
 def further_matches(hit: int, place: int, size: int, hits: int, state_size: int, hit_masks: Masks) -> int:
-    """How many hits could at most be matched beside the longest run: those before it, or after it, on both sides.
+    """An upper bound of the hits that match beside the longest run: on each side, those that have a place there.
 
-    If there is none, the run is the only block.
+    If it is 0, the run is the only block.
     """
     before, after = 0, 0
     if place > 0:
@@ -123,15 +149,15 @@ def further_matches(hit: int, place: int, size: int, hits: int, state_size: int,
 
 
 @inlined
-def first_run(hits: int, state_size: int, at: Ints, hit_masks: Masks, ends: Masks) -> tuple[int, int, int, int]:
-    """`longest_run` of all hits, of which there are some, and a bound of its `further_matches`."""
+def first_run(hits: int, state_size: int, at: Ints, hit_masks: Masks, ends: Masks) -> FirstRun:
+    """The longest run of all hits, of which there are some."""
     hit, place, size = longest_run(0, hits, places_between(0, state_size), at, hit_masks, ends)
-    return hit, place, size, further_matches(hit, place, size, hits, state_size, hit_masks)
+    return FirstRun(hit, place, size, further_matches(hit, place, size, hits, state_size, hit_masks))
 
 
 @inlined
 def open_window(windows: Ints, pending: int, lo: int, hi: int, j0: int, j1: int) -> int:
-    """Remember to search hits lo to hi and state places j0 to j1, if there are any; answers how many are pending."""
+    """Remember to search a window, unless it is empty; returns how many are pending."""
     windows[pending, 0] = lo
     windows[pending, 1] = hi
     windows[pending, 2] = j0
@@ -140,11 +166,13 @@ def open_window(windows: Ints, pending: int, lo: int, hi: int, j0: int, j1: int)
 
 
 @inlined
+def window_at(windows: Ints, number: int) -> Window:
+    return Window(windows[number, 0], windows[number, 1], windows[number, 2], windows[number, 3])
+
+
+@inlined
 def find_blocks(
-    hit: int,
-    place: int,
-    size: int,
-    further: int,
+    run: FirstRun,
     hits: int,
     state_size: int,
     at: Ints,
@@ -153,31 +181,30 @@ def find_blocks(
     windows: Ints,
     blocks: Ints,
 ) -> int:
-    """Write all blocks, given the longest run and a bound of its `further_matches`; answers their number.
+    """Write all blocks, in the order of finding; returns how many.
 
-    blocks: rows of place in the pattern, place in the state, size; in the order of finding. They never touch, so there
-    is nothing to join: each is maximal in its window, and a window ends at a block.
+    Blocks never touch, so there is nothing to join: each is maximal in its window, and a window ends at a block.
     """
-    lo, hi, j0, j1 = 0, hits, 0, state_size
+    hit, place, size, further = run
+    window = Window(0, hits, 0, state_size)
     count, pending = 0, 0
     while True:
         if size > 0:
-            blocks[count, 0] = at[hit]
-            blocks[count, 1] = place
-            blocks[count, 2] = size
+            blocks[count, AT], blocks[count, PLACE], blocks[count, SIZE] = at[hit], place, size
             count += 1
-            pending = open_window(windows, pending, lo, hit, j0, place)
-            pending = open_window(windows, pending, hit + size, hi, place + size, j1)
+            pending = open_window(windows, pending, window.lo, hit, window.j0, place)
+            pending = open_window(windows, pending, hit + size, window.hi, place + size, window.j1)
         if pending == 0 or further == 0:
             return count
         pending -= 1
-        lo, hi, j0, j1 = windows[pending, 0], windows[pending, 1], windows[pending, 2], windows[pending, 3]
-        hit, place, size = longest_run(lo, hi, places_between(j0, j1), at, hit_masks, ends)
+        window = window_at(windows, pending)
+        places = places_between(window.j0, window.j1)
+        hit, place, size = longest_run(window.lo, window.hi, places, at, hit_masks, ends)
 
 
 @inlined
 def common_subsequence(hits: int, state_size: int, hit_masks: Masks) -> int:
-    """l of 5.2, bit-parallel: every place of the state that ends a longer subsequence is cleared."""
+    """l of 5.2, bit-parallel (Hyyrö 2004): each state place that ends a longer subsequence is cleared in `word`."""
     places = places_between(0, state_size)
     word = places
     for t in range(hits):

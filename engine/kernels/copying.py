@@ -1,4 +1,4 @@
-"""Copying a few bytes at once: a loop over them costs more than what it copies."""
+"""Copying bytes with one memcpy: for a few bytes, a loop is more expensive."""
 
 from typing import Any
 
@@ -25,4 +25,4 @@ def _copy_bytes(_context: Any, target: Any, at: Any, source: Any, start: Any, co
 
 
 copy_bytes: Any = intrinsic(_copy_bytes)
-"""copy_bytes(target, at, source, start, count): target[at : at + count] = source[start : start + count], of bytes."""
+"""copy_bytes(target, at, source, start, count): target[at : at + count] = source[start : start + count], for bytes."""

@@ -1,27 +1,20 @@
-"""The symbols of an ensemble: their probabilities, and counting them (engine.md 5.6)."""
+"""The symbols of an ensemble: their probabilities and their counts (engine.md 5.6)."""
 
 import math
 from typing import NamedTuple
 
 import numpy as np
 
-from engine.kernels import Floats, Ints, Tokens, compiled, inlined
+from engine.arrays import Floats, Ints, Statistics, Tokens
 from engine.kernels.alignment import State
+from engine.kernels.compiler import compiled, inlined
 from engine.kernels.members import Members
 
 
-class Statistics(NamedTuple):
-    """Of the node: N, V, and pmf(x) by token."""
-
-    pattern_count: int
-    symbol_count: int
-    membership: Ints
-
-
 class Domain(NamedTuple):
-    """The symbols that have a P(x): those in matches or missing of any member, which are those in present or matches.
+    """The symbols that have a P(x): those in matches or missing of any member, that is, in present or matches.
 
-    number: by token, also for the unknown symbols of the state, 1 + its place in the other arrays, 0 for none.
+    number: by token, unknown symbols of the state included: 1 + the symbol's place in the other arrays, 0 for none.
     probability: P(x). surprise: log10 P(x). entropy: P(x)·log_V P(x). rarity: log2(N/df(x)) + 1.
     """
 
@@ -34,7 +27,7 @@ class Domain(NamedTuple):
 
 @compiled
 def find_domain(tokens: Tokens, members: Members, state: State, statistics: Statistics) -> Domain:
-    n, v, membership = statistics
+    n, v, membership = statistics.pattern_count, statistics.symbol_count, statistics.membership
     known = membership.shape[0]
     match_places, state_tokens = members.match_places[: members.match_starts[-1]], state.tokens
     number = np.zeros(known + state.size, dtype=np.int64)
@@ -52,7 +45,7 @@ def find_domain(tokens: Tokens, members: Members, state: State, statistics: Stat
     log_v = math.log(v)
     for x in range(found):
         p = membership[symbols[x]] / n
-        df = math.floor(p * n)  # may be one too small (D23)
+        df = math.floor(p * n)  # may be too small by one (D23)
         probability[x] = p
         surprise[x] = math.log10(p)
         entropy[x] = p * (math.log(p) / log_v) if v > 1 else 0.0
@@ -62,7 +55,7 @@ def find_domain(tokens: Tokens, members: Members, state: State, statistics: Stat
 
 @inlined
 def enter(token: int, number: Ints, symbols: Ints, found: int) -> int:
-    """Number a token if it is new; answers how many there are. (Without a branch: it would often be mispredicted.)"""
+    """Number a token if it is new; returns how many have a number. (A branch would often be mispredicted.)"""
     is_new = number[token] == 0
     symbols[found] = token
     found += is_new
@@ -72,7 +65,7 @@ def enter(token: int, number: Ints, symbols: Ints, found: int) -> int:
 
 @inlined
 def count_symbols(tokens: Tokens, low: int, high: int, distinct: Ints, counts: Ints) -> int:
-    """Count tokens[low : high] in `counts`, by token, and list the distinct ones in order; answers how many."""
+    """Add tokens[low : high] to `counts`, by token; list the distinct ones in order and return how many there are."""
     size = 0
     for i in range(low, high):
         token = tokens[i]
@@ -85,8 +78,8 @@ def count_symbols(tokens: Tokens, low: int, high: int, distinct: Ints, counts: I
 
 @compiled
 def global_entropies(tokens: Tokens, starts: Ints, rows: Ints, statistics: Statistics) -> Floats:
-    """global_normalized_entropy of whole patterns (4.4)."""
-    n, v, membership = statistics
+    """global_normalized_entropy of whole patterns (4.4). Shape (rows,)."""
+    n, v, membership = statistics.pattern_count, statistics.symbol_count, statistics.membership
     values = np.zeros(rows.shape[0])
     counts = np.zeros(membership.shape[0], dtype=np.int64)
     distinct = np.empty((starts[rows + 1] - starts[rows]).max() if rows.shape[0] > 0 else 0, dtype=np.int64)
@@ -102,7 +95,7 @@ def global_entropies(tokens: Tokens, starts: Ints, rows: Ints, statistics: Stati
 
 @inlined
 def weight_of(tokens: Tokens, low: int, high: int, weights: Floats) -> float:
-    """W of 5.6 for tokens[low : high]."""
+    """W of 5.6 for tokens[low : high]. weights: by token."""
     weight = 0.0
     for i in range(low, high):
         weight += weights[tokens[i]]

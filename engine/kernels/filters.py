@@ -1,19 +1,18 @@
 """The candidate filters (engine.md 5.1 with D26, D27): each clears `allowed` for the patterns that it drops."""
 
 import numpy as np
-import numpy.typing as npt
 
-from engine.kernels import Flags, Ints, compiled, listed
+from engine.arrays import Columns, Flags, Hashes, Ints, Texts
+from engine.kernels import long_states
 from engine.kernels.alignment import State, workspace
 from engine.kernels.blocks import WORD, collect_hits, common_subsequence
-from engine.kernels.columns import Columns
-from engine.kernels.text import Needle, Texts, joined_similarity
-
-Hashes = npt.NDArray[np.uint32]
+from engine.kernels.compiler import compiled
+from engine.kernels.text_similarity import Needle, joined_similarity
 
 
 @compiled
 def keep_lengths(starts: Ints, shortest: int, longest: int, allowed: Flags) -> None:
+    """length: keeps the patterns of `shortest` to `longest` symbols."""
     for row in range(allowed.shape[0]):
         allowed[row] &= shortest <= starts[row + 1] - starts[row] <= longest
 
@@ -22,7 +21,7 @@ def keep_lengths(starts: Ints, shortest: int, longest: int, allowed: Flags) -> N
 def keep_overlaps(
     columns: Columns, in_state: Flags, state_symbols: int, overlap: int, threshold: float, allowed: Flags
 ) -> None:
-    """jaccard. in_state: by token. state_symbols: how many distinct ones the state has, unknown ones included."""
+    """jaccard. in_state: by token. state_symbols: the distinct symbols of the state, unknown ones included."""
     tokens, starts = columns.tokens, columns.starts
     last_seen = np.full(in_state.shape[0], -1, dtype=np.int64)
     for row in range(allowed.shape[0]):
@@ -49,9 +48,9 @@ def keep_similar(
 ) -> None:
     """rapidfuzz: at least one equal symbol, and similar before the step of D40 in token mode."""
     tokens, starts = columns.tokens, columns.starts
-    state_size, _, masks, first_place, places = state
-    at, hit_masks, _, _, _, by_place = workspace(longest, state_size)
-    tails = by_place[0]
+    state_size, masks, first_place, places = state.size, state.masks, state.first, state.places
+    scratch = workspace(longest, state_size)
+    at, hit_masks, tails = scratch.at, scratch.hit_masks, scratch.by_place[0]
     for row in range(allowed.shape[0]):
         if not allowed[row]:
             continue
@@ -60,8 +59,8 @@ def keep_similar(
             hits, _ = collect_hits(tokens, start, end, masks, at, hit_masks)
             common = common_subsequence(hits, state_size, hit_masks)
         else:
-            hits = listed.collect_hits(tokens, start, end, first_place, at)
-            common = listed.common_subsequence(tokens, start, hits, first_place, places, at, tails)
+            hits = long_states.collect_hits(tokens, start, end, first_place, at)
+            common = long_states.common_subsequence(tokens, start, hits, first_place, places, at, tails)
         similarity = 2 * common / (end - start + state_size)
         if not by_tokens:
             similarity = joined_similarity(text, texts, tokens, start, end)
@@ -72,9 +71,9 @@ def keep_similar(
 def compare_signatures(
     columns: Columns, symbol_values: Hashes, state_values: Hashes, equal: Ints, allowed: Flags
 ) -> Flags:
-    """A part of a MinHash signature: adds to `equal` the positions that agree; answers where all of them do.
+    """minhash, for some positions of the signature: adds to `equal` the number that agree; returns where all agree.
 
-    symbol_values: (tokens, positions). state_values: (positions,).
+    symbol_values: shape (tokens, positions). state_values: shape (positions,). Returned, and `equal`: by row.
     """
     tokens, starts = columns.tokens, columns.starts
     positions = state_values.shape[0]

@@ -1,19 +1,19 @@
-"""Members of an ensemble grouped by their future (engine.md 5.8)."""
+"""Grouping the members of an ensemble by their future (engine.md 5.8)."""
 
 from typing import NamedTuple
 
 import numpy as np
 
-from engine.kernels import Floats, Ints, Tokens, compiled, inlined
-from engine.kernels.columns import Columns
+from engine.arrays import Columns, Floats, Ints, Tokens
+from engine.kernels.compiler import compiled, inlined
 from engine.kernels.members import Members
 
 
 class Futures(NamedTuple):
     """The groups, in ensemble order of their first members.
 
-    group_of: by member, -1 if its future is empty. first: the first member. members: how many. weight: Σ f·s.
-    aggregate: its share of the sum of all weights.
+    group_of: by member, its group, -1 if its future is empty.
+    By group: first: the first member. members: their number. weight: Σ f·s. aggregate: share of the sum of all weights.
     """
 
     group_of: Ints
@@ -25,14 +25,17 @@ class Futures(NamedTuple):
 
 @inlined
 def mix(number: np.uint64) -> np.uint64:
+    """A hash of a number."""
     number = (number ^ (number >> np.uint64(31))) * np.uint64(0x9E3779B97F4A7C15)
     return number ^ (number >> np.uint64(29))
 
 
 @inlined
 def hash_future(tokens: Tokens, start: int, ends: Tokens, events: int, count: int) -> np.uint64:
-    """Of the `count` events from `events` on. Equal for futures that agree after sorting inside each event: a sum
-    inside, a chain over the events."""
+    """A hash of the `count` events from `events` on, equal for futures that agree after sorting inside each event.
+
+    The symbols of an event are added, so their order makes no difference; the events are chained, so theirs does.
+    """
     result = np.uint64(count)
     for number in range(events, events + count):
         total = np.uint64(0)
@@ -61,8 +64,12 @@ def same_events(
 
 @compiled
 def group_futures(columns: Columns, members: Members, similarity: Floats) -> Futures:
-    """An open-addressing table of the groups by the hash of their future. A future never begins with event 0."""
-    _, starts, event_starts, tokens, ends, frequency = columns
+    """The groups of 5.8, found in an open-addressing table by the hash of the future.
+
+    A future never begins with event 0, so the end of the event before it is always there.
+    """
+    starts, event_starts, tokens = columns.starts, columns.event_starts, columns.tokens
+    ends, frequency = columns.ends, columns.frequency
     rows, future = members.rows, members.future
     count = rows.shape[0]
     size = 16

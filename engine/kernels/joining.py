@@ -1,8 +1,9 @@
-"""Putting the texts of many objects together."""
+"""Joining the texts of many objects to one JSON array."""
 
 import numpy as np
 
-from engine.kernels import Bytes, Ints, compiled, inlined
+from engine.arrays import Bytes, Ints
+from engine.kernels.compiler import compiled, inlined
 from engine.kernels.copying import copy_bytes
 
 OPENING, CLOSING = b"[]"
@@ -10,10 +11,10 @@ OPENING, CLOSING = b"[]"
 
 @compiled
 def join_fields(literals: Bytes, literal_ends: Ints, texts: Bytes, starts: Ints, ends: Ints) -> Bytes:
-    """A list of objects, of at least one. Of object k field n is texts[starts[n, k] : ends[n, k]].
+    """The array of the objects, of which there is at least one.
 
-    literals: what comes before each field of an object, and what comes between two objects; number n ends at
-    literal_ends[n].
+    starts, ends: shape (fields, objects). Field n of object k is texts[starts[n, k] : ends[n, k]].
+    literals: the text before each field of an object, then the text after an object; text n ends at literal_ends[n].
     """
     fields, count = starts.shape
     joined = np.empty(1 + count * literals.shape[0] + (ends - starts).sum(), dtype=np.uint8)
@@ -32,6 +33,6 @@ def join_fields(literals: Bytes, literal_ends: Ints, texts: Bytes, starts: Ints,
 
 @inlined
 def put(text: Bytes, low: int, high: int, data: Bytes, at: int) -> int:
-    """Append text[low : high] to what `data` holds up to `at`; answers the new end."""
+    """Append text[low : high] to what `data` holds up to `at`; returns the new end."""
     copy_bytes(data, at, text, low, high - low)
     return at + high - low

@@ -1,7 +1,7 @@
 """The metrics of an ensemble (engine.md 5.6).
 
-Sums run in the order of the plain implementation, which depends on the data alone: symbols in order of first
-appearance, members in ensemble order.
+Sums run in the order of the plain implementation, so that their last bits depend on the data alone: symbols in order of
+first appearance, members in ensemble order.
 """
 
 import math
@@ -9,10 +9,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from engine.kernels import Flags, Floats, Ints, compiled, inlined
+from engine.arrays import Columns, Flags, Floats, Ints, Statistics
 from engine.kernels.alignment import State, signal_to_noise
-from engine.kernels.columns import Columns
-from engine.kernels.domain import Domain, Statistics, count_symbols, find_domain, weight_of
+from engine.kernels.compiler import compiled, inlined
+from engine.kernels.domain import Domain, count_symbols, find_domain, weight_of
 from engine.kernels.members import Members
 
 FIELDS = (
@@ -37,7 +37,7 @@ FIELDS = (
     "weighted_strength",
     "bayesian_posterior",
 )
-"""The columns of the values that `measure` answers."""
+"""The columns of the values that `measure` returns."""
 
 (
     POTENTIAL,
@@ -64,7 +64,7 @@ FIELDS = (
 
 
 class FinalizedMembers(NamedTuple):
-    """Of the members: whether finalised, the global_normalized_entropy, and V of that moment (4.4)."""
+    """By member: whether it is finalised, and its global_normalized_entropy. symbol_count: V of that moment (4.4)."""
 
     flags: Flags
     global_entropies: Floats
@@ -72,7 +72,7 @@ class FinalizedMembers(NamedTuple):
 
 
 class Weights(NamedTuple):
-    """w(x) by token, also for the unknown symbols of the state; looked at if `active`."""
+    """w(x) by token, unknown symbols of the state included. active: whether the session has an affinity emotive."""
 
     active: bool
     by_token: Floats
@@ -80,6 +80,7 @@ class Weights(NamedTuple):
 
 @inlined
 def ratio(part: float, whole: float) -> float:
+    """part / whole, 0 if the whole is 0."""
     return part / whole if whole != 0 else 0.0
 
 
@@ -93,7 +94,7 @@ def measure(
     finalized: FinalizedMembers,
     weights: Weights,
 ) -> Floats:
-    """Shape (members, FIELDS). predictive_information is left to `share_futures`.
+    """The metrics of 5.6, shape (members, FIELDS). predictive_information is 0 until `share_futures` fills it in.
 
     A state of one symbol has its own confidence and potential (5.9).
     """
@@ -112,7 +113,7 @@ def measure(
 
 @compiled
 def measure_matches(columns: Columns, members: Members, state_size: int, values: Floats) -> None:
-    """evidence, confidence, snr, fragmentation (5.5, 5.9) and the shares of the ensemble's frequency."""
+    """evidence, confidence, snr and fragmentation (5.5, 5.9), and the metrics made of shares of F_Σ."""
     starts, rows, matched = columns.starts, members.rows, members.matched
     blocks, present_sizes = members.blocks, members.high - members.low
     frequency = columns.frequency[rows].astype(np.int64)
@@ -132,7 +133,7 @@ def measure_matches(columns: Columns, members: Members, state_size: int, values:
 
 @compiled
 def weigh_observed(state_tokens: Ints, domain: Domain, counts: Ints) -> Floats:
-    """u of 5.6 by state place, 0 for all but the first place of a symbol. counts: zeros by token; left as they were."""
+    """u of 5.6 by state place, 0 for all but the first place of a symbol. counts: by token, zeros before and after."""
     number, probability = domain.number, domain.probability
     observed = np.zeros(state_tokens.shape[0])
     for token in state_tokens:
@@ -149,9 +150,9 @@ def weigh_observed(state_tokens: Ints, domain: Domain, counts: Ints) -> Floats:
 def measure_present(
     columns: Columns, members: Members, state_tokens: Ints, n: int, domain: Domain, counts: Ints, values: Floats
 ) -> None:
-    """itfdf_similarity, confluence, global_normalized_entropy. counts: zeros by token; left as they were."""
+    """itfdf_similarity, confluence, global_normalized_entropy. counts: by token, zeros before and after."""
     tokens, rows, lows, highs = columns.tokens, members.rows, members.low, members.high
-    number, probability, surprise, entropies, _ = domain
+    number, probability, surprise, entropies = domain.number, domain.probability, domain.surprise, domain.entropy
     frequency = columns.frequency[rows].astype(np.int64)
     whole = frequency.sum()
     observed = weigh_observed(state_tokens, domain, counts)
@@ -181,6 +182,7 @@ def measure_present(
 
 @inlined
 def norm_of(vector: Floats) -> float:
+    """The Euclidean length."""
     squares = 0.0
     for value in vector:
         squares += value * value
@@ -197,7 +199,10 @@ def measure_shares(
     counts: Ints,
     values: Floats,
 ) -> None:
-    """entropy, normalized_entropy and tfidf_score: of present, or of the whole pattern if it is finalised."""
+    """entropy, normalized_entropy and tfidf_score: of present, or of the whole pattern if it is finalised.
+
+    counts: by token, zeros before and after.
+    """
     tokens, starts, rows, lows, highs = columns.tokens, columns.starts, members.rows, members.low, members.high
     flags, global_entropies, number, rarity = finalized.flags, finalized.global_entropies, domain.number, domain.rarity
     distinct = np.empty((starts[rows + 1] - starts[rows]).sum(), dtype=np.int64)
@@ -210,7 +215,7 @@ def measure_shares(
         entropy, normalized, score, share, bits, digits, count = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0
         size = count_symbols(tokens, low, high, distinct, counts)
         for d in range(size):
-            if counts[distinct[d]] != count:  # most symbols occur once: no logarithm for each
+            if counts[distinct[d]] != count:  # most symbols occur once: one logarithm for all of these
                 count = counts[distinct[d]]
                 share = count / (high - low)
                 bits, digits = math.log2(share), math.log(share) / math.log(v) if v > 1 else 0.0
@@ -228,7 +233,7 @@ def measure_shares(
 def measure_weights(
     columns: Columns, members: Members, state_tokens: Ints, weights: Floats, counts: Ints, values: Floats
 ) -> None:
-    """The four weighted metrics (5.6, 5.9). counts: zeros by token; left as they were."""
+    """The four weighted metrics (5.6, 5.9). counts: by token, zeros before and after."""
     tokens, starts, rows, lows, highs = columns.tokens, columns.starts, members.rows, members.low, members.high
     match_starts, match_places = members.match_starts, members.match_places
     one_symbol = state_tokens.shape[0] == 1
@@ -253,6 +258,7 @@ def measure_weights(
 
 @compiled
 def measure_potentials(one_symbol: bool, weighted: bool, values: Floats) -> None:
+    """potential (5.6, 5.9), from the other metrics."""
     for m in range(values.shape[0]):
         evidence, confidence, snr = values[m, EVIDENCE], values[m, CONFIDENCE], values[m, SNR]
         if weighted:
@@ -266,7 +272,7 @@ def measure_potentials(one_symbol: bool, weighted: bool, values: Floats) -> None
 
 @compiled
 def share_futures(group_of: Ints, aggregate: Floats, values: Floats) -> None:
-    """predictive_information from the aggregate potential of each member's group, -1 for an empty future (5.6)."""
+    """predictive_information (5.6). group_of: by member, -1 if its future is empty. aggregate: by group."""
     for m in range(group_of.shape[0]):
         if group_of[m] >= 0:
             values[m, PREDICTIVE_INFORMATION] = ratio(values[m, WEIGHTED_STRENGTH], aggregate[group_of[m]])

@@ -1,20 +1,24 @@
-"""The members of an ensemble aligned with the state, and what they match (engine.md 5.4, 5.5)."""
+"""Aligning the members of an ensemble with the state (engine.md 5.4, 5.5)."""
 
 from typing import NamedTuple
 
 import numpy as np
 
-from engine.kernels import Ints, compiled, inlined, listed
-from engine.kernels.alignment import Fuzzy, State, extent, fuzzy_matches, split_events, workspace
-from engine.kernels.blocks import NONE, WORD, collect_hits, find_blocks, first_run, write_singles
-from engine.kernels.columns import Columns, event_end
+from engine.arrays import Columns, Ints
+from engine.kernels import long_states
+from engine.kernels.alignment import Fuzzy, Span, State, extent_of, fuzzy_matches, split_events, workspace
+from engine.kernels.blocks import NONE, PLACE, SIZE, WORD, collect_hits, find_blocks, first_run, write_singles
+from engine.kernels.compiler import compiled, inlined
+from engine.kernels.event_ends import event_end
 
 
 class Members(NamedTuple):
-    """In ensemble order. present, future: numbers of the first events of each.
+    """The aligned members, in ensemble order.
 
-    low, high: where the symbols of present begin and end in the column of tokens. The matches of a member are the state
-    places from match_starts[m] to match_starts[m + 1].
+    rows: in the columns of the index. matched: M (5.4). blocks: their number.
+    present, future: the number of the first event of each.
+    low, high: present is tokens[low : high].
+    match_places: the state places that match; member m has match_places[match_starts[m] : match_starts[m + 1]].
     """
 
     rows: Ints
@@ -30,16 +34,20 @@ class Members(NamedTuple):
 
 @compiled
 def align_members(columns: Columns, rows: Ints, state: State, fuzzy: Fuzzy) -> Members:
-    _, starts, event_starts, tokens, ends, _ = columns
-    state_size, state_tokens, masks, first_place, places = state
-    is_fuzzy, fuzzy_first, fuzzy_places, seen = fuzzy
+    """The patterns of these rows as members, for a state of two or more symbols."""
+    starts, event_starts, tokens, ends = columns.starts, columns.event_starts, columns.tokens, columns.ends
+    state_size, state_tokens, masks = state.size, state.tokens, state.masks
+    first_place, places = state.first, state.places
+    is_fuzzy, fuzzy_first, fuzzy_places, seen = fuzzy.active, fuzzy.first, fuzzy.places, fuzzy.seen
     count = rows.shape[0]
     longest, capacity = 0, 0
     for row in rows:
         length = starts[row + 1] - starts[row]
         longest = max(longest, length)
         capacity += state_size if is_fuzzy else min(length, state_size)
-    at, hit_masks, run_ends, windows, blocks, by_place = workspace(longest, state_size)
+    scratch = workspace(longest, state_size)
+    at, hit_masks, run_ends = scratch.at, scratch.hit_masks, scratch.ends
+    windows, blocks, by_place = scratch.windows, scratch.blocks, scratch.by_place
     block_count, present, future, low, high = np.empty((5, count), dtype=np.int64)
     match_starts = np.zeros(count + 1, dtype=np.int64)
     match_places = np.empty(capacity, dtype=np.int64)
@@ -52,23 +60,21 @@ def align_members(columns: Columns, rows: Ints, state: State, fuzzy: Fuzzy) -> M
             if pairs == NONE:
                 found = write_singles(hits, at, hit_masks, blocks)
             else:
-                hit, place, size, further = first_run(hits, state_size, at, hit_masks, run_ends)
-                found = find_blocks(
-                    hit, place, size, further, hits, state_size, at, hit_masks, run_ends, windows, blocks
-                )
+                run = first_run(hits, state_size, at, hit_masks, run_ends)
+                found = find_blocks(run, hits, state_size, at, hit_masks, run_ends, windows, blocks)
         else:
-            hits = listed.collect_hits(tokens, start, end, first_place, at)
-            found = listed.find_blocks(
+            hits = long_states.collect_hits(tokens, start, end, first_place, at)
+            found = long_states.find_blocks(
                 tokens, start, hits, state_size, first_place, places, at, by_place[0], by_place[1], windows, blocks
             )
-        matched, first, last, place = extent(found, end - start, blocks)
+        extent = extent_of(found, end - start, blocks)
+        matched, place = extent.matched, extent.place
         if is_fuzzy:
             matched, place = fuzzy_matches(tokens, start, end, row, fuzzy_first, fuzzy_places, seen)
         match = state_tokens[place] if matched > 0 else -1
         events = event_starts[row]
-        present[m], future[m] = split_events(
-            tokens, start, ends, events, event_starts[row + 1] - events, first, last, match
-        )
+        span = Span(start, end - start, events, event_starts[row + 1] - events)
+        present[m], future[m] = split_events(tokens, ends, span, extent, match)
         low[m] = start + event_end(ends, events, present[m])
         high[m] = start + event_end(ends, events, future[m])
         block_count[m] = found
@@ -81,7 +87,7 @@ def align_members(columns: Columns, rows: Ints, state: State, fuzzy: Fuzzy) -> M
 
 @compiled
 def align_first_symbols(columns: Columns, rows: Ints) -> Members:
-    """`align_members` for a state of one symbol: it matches the first of each pattern (5.9)."""
+    """`align_members` for a state of one symbol, which matches the first symbol of each pattern (5.9)."""
     count = rows.shape[0]
     ones, zeros = np.ones(count, dtype=np.int64), np.zeros(count, dtype=np.int64)
     low = columns.starts[rows]
@@ -91,22 +97,22 @@ def align_first_symbols(columns: Columns, rows: Ints) -> Members:
 
 @inlined
 def list_matches(count: int, blocks: Ints, end: int, match_places: Ints) -> int:
-    """The state places of the blocks, ascending, appended at `end`; answers the new end."""
+    """Append the state places of the blocks, ascending, at `end`; return the new end."""
     for b in range(1, count):
-        while b > 0 and blocks[b, 1] < blocks[b - 1, 1]:
-            for k in range(1, 3):
+        while b > 0 and blocks[b, PLACE] < blocks[b - 1, PLACE]:
+            for k in (PLACE, SIZE):
                 blocks[b, k], blocks[b - 1, k] = blocks[b - 1, k], blocks[b, k]
             b -= 1
     for b in range(count):
-        for k in range(blocks[b, 2]):
-            match_places[end] = blocks[b, 1] + k
+        for k in range(blocks[b, SIZE]):
+            match_places[end] = blocks[b, PLACE] + k
             end += 1
     return end
 
 
 @inlined
 def list_fuzzy_matches(row: int, seen: Ints, end: int, match_places: Ints) -> int:
-    """The state places that were just seen matched, in the order of the state."""
+    """Append the state places that the row matches, ascending, at `end`; return the new end."""
     for place in range(seen.shape[0]):
         if seen[place] == row:
             match_places[end] = place

@@ -1,18 +1,17 @@
-"""The order of the future potentials (D01): by aggregate_potential to 12 decimals, then by their symbols."""
+"""Ordering the future potentials (D01): by aggregate_potential to 12 decimals, then by their symbols."""
 
 import numpy as np
 
-from engine.kernels import Ints, Tokens, compiled, inlined
-from engine.kernels.columns import Columns
+from engine.arrays import CodePoints, Columns, Ints, Texts, Tokens
+from engine.kernels.compiler import compiled, inlined
 from engine.kernels.futures import Futures
 from engine.kernels.members import Members
 from engine.kernels.select import DECIMALS
-from engine.kernels.text import CodePoints, Texts
 
 
 @compiled
 def order_futures(columns: Columns, members: Members, futures: Futures, texts: Texts) -> Ints:
-    """The groups in their order: a merge sort."""
+    """The numbers of the groups, in their order. A merge sort, because NumPy sorts by no comparison of ours."""
     tokens, ends, (code_points, text_starts) = columns.tokens, columns.ends, texts
     rows = members.rows[futures.first]
     starts, lasts = columns.starts[rows], columns.event_starts[rows + 1]
@@ -53,9 +52,9 @@ def precedes(
     code_points: CodePoints,
     text_starts: Ints,
 ) -> bool:
-    """Whether the future of the group comes before that of the other one; no two are the same.
+    """Whether the future of a group comes before that of the other group; no two futures are the same.
 
-    By group, starts: where the symbols of the pattern begin; firsts, lasts: its future's events in the column `ends`.
+    By group: starts: where the symbols of its pattern begin. firsts, lasts: its future's events in the column `ends`.
     """
     event, other_event, result = firsts[group], firsts[other], 0
     while result == 0 and event < lasts[group] and other_event < lasts[other]:
@@ -72,7 +71,7 @@ def precedes(
 
 @inlined
 def compare_texts(token: int, other: int, code_points: CodePoints, starts: Ints) -> int:
-    """Below 0 if the symbol comes before the other, above 0 if after it, 0 if they are the same."""
+    """Negative if the symbol comes before the other by code points, positive if after it, 0 if they are the same."""
     place, end, there, there_end = starts[token], starts[token + 1], starts[other], starts[other + 1]
     while token != other and place < end and there < there_end and code_points[place] == code_points[there]:
         place, there = place + 1, there + 1

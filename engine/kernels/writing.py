@@ -1,31 +1,25 @@
-"""JSON of the lists of symbols in the answer: sequence, matches, missing, extras, futures (engine.md 5.5)."""
+"""Writing the lists of symbols in a prediction as JSON: sequence, matches, missing, extras, futures (engine.md 5.5)."""
 
 from typing import NamedTuple
 
 import numpy as np
 
-from engine.kernels import Bytes, Flags, Ints, Numbers, Tokens, compiled, inlined
+from engine.arrays import Bytes, Columns, Flags, Ints, Json, Numbers, Tokens
 from engine.kernels.alignment import State
-from engine.kernels.columns import Columns, event_end
+from engine.kernels.compiler import compiled, inlined
 from engine.kernels.copying import copy_bytes
+from engine.kernels.event_ends import event_end
 from engine.kernels.members import Members
 
 LISTS = ("sequence", "past", "present", "future", "matches", "missing", "extras")
-"""What `write_members` writes of each member."""
+"""The lists that `write_members` writes for each member."""
 SEQUENCE, PAST, PRESENT, FUTURE, MATCHES, MISSING, EXTRAS = range(len(LISTS))
 
 COMMA, OPENING, CLOSING = b",[]"
 
 
-class Json(NamedTuple):
-    """JSON texts, one after the other: text k is data[starts[k] : starts[k + 1]]."""
-
-    data: Bytes
-    starts: Ints
-
-
 class Written(NamedTuple):
-    """The insides of lists, without the brackets around: list n of owner o is data[starts[n, o] : ends[n, o]]."""
+    """Lists without their brackets: list n of member or row k is data[starts[n, k] : ends[n, k]]."""
 
     data: Bytes
     starts: Ints
@@ -38,12 +32,14 @@ def write_members(
 ) -> Written:
     """The `LISTS` of each chosen member.
 
-    stm_ends: the ends of the STM's events. symbols: by token. observed: the state's symbols, by place.
+    stm_ends: the ends of the STM's events, in symbols. symbols: JSON by token. observed: JSON by place in the state.
     """
-    _, column_starts, event_starts, tokens, ends_of_events, _ = columns
-    rows, _, _, presents, futures, lows, highs, match_starts, match_places = members
-    texts, text_starts = symbols
-    observed_texts, observed_starts = observed
+    column_starts, event_starts = columns.starts, columns.event_starts
+    tokens, ends_of_events = columns.tokens, columns.ends
+    rows, presents, futures, lows, highs = members.rows, members.present, members.future, members.low, members.high
+    match_starts, match_places = members.match_starts, members.match_places
+    texts, text_starts = symbols.data, symbols.starts
+    observed_texts, observed_starts = observed.data, observed.starts
     state_tokens, state_places = state.tokens, np.arange(state.size)
     marks, observed_marks = np.zeros(text_starts.shape[0] + state.size, np.bool_), np.zeros(state.size, np.bool_)
     starts, ends = np.empty((2, len(LISTS), chosen.shape[0]), dtype=np.int64)
@@ -57,7 +53,7 @@ def write_members(
         start, events = column_starts[row], event_starts[row]
         matches = match_places[match_starts[m] : match_starts[m + 1]]
 
-        # past, present and future are parts of the text of the sequence
+        # Past, present and future are parts of the text of the sequence.
         bounds = (0, present, future, event_starts[row + 1] - events)
         starts[SEQUENCE, k] = first = at
         for part in range(3):
@@ -94,9 +90,10 @@ def write_members(
 
 @compiled
 def write_futures(columns: Columns, rows: Ints, future: Ints, symbols: Json) -> Written:
-    """Of each row one list, its events from number future[…] on."""
-    _, column_starts, event_starts, tokens, ends_of_events, _ = columns
-    texts, text_starts = symbols
+    """One list for each row: its events from event number future[k] on. symbols: JSON by token."""
+    column_starts, event_starts = columns.starts, columns.event_starts
+    tokens, ends_of_events = columns.tokens, columns.ends
+    texts, text_starts = symbols.data, symbols.starts
     marks = np.zeros(text_starts.shape[0], dtype=np.bool_)
     room = 0
     for row in rows:
@@ -114,7 +111,7 @@ def write_futures(columns: Columns, rows: Ints, future: Ints, symbols: Json) -> 
 
 @inlined
 def room_for(symbols: Numbers, start: int, end: int, lists: int, text_starts: Ints) -> int:
-    """As many bytes as symbols[start : end] take in so many lists, which may be parts of two lists."""
+    """The most bytes that symbols[start : end] take in `lists` events, with the commas and brackets of all lists."""
     room = 3 * lists + 2
     for i in range(start, end):
         room += text_starts[symbols[i] + 1] - text_starts[symbols[i]] + 1
@@ -123,6 +120,7 @@ def room_for(symbols: Numbers, start: int, end: int, lists: int, text_starts: In
 
 @inlined
 def room_for_row(columns: Columns, row: int, text_starts: Ints) -> int:
+    """`room_for` a whole pattern."""
     events = columns.event_starts[row + 1] - columns.event_starts[row]
     return room_for(columns.tokens, columns.starts[row], columns.starts[row + 1], events, text_starts)
 
@@ -141,10 +139,10 @@ def put_events(
     data: Bytes,
     at: int,
 ) -> int:
-    """Append to what `data` holds up to `at` a list for each event number low to high; answers the new end.
+    """Append to what `data` holds up to `at` a list for each event low to high (exclusive); return the new end.
 
-    symbols: numbers of texts; those of the events in question begin at `start`, their ends at `events` in `ends`.
-    left_out: by number of a text.
+    symbols, ends: those of the pattern or STM begin at `start` and at `events`. A symbol is the number of its text.
+    left_out: by number of a text, whether the lists are to omit it.
     """
     first, place = at, start + event_end(ends, events, low)
     for number in range(low, high):
@@ -162,7 +160,7 @@ def put_events(
 def put_list(
     symbols: Numbers, start: int, end: int, left_out: Flags, texts: Bytes, text_starts: Ints, data: Bytes, at: int
 ) -> int:
-    """Append the texts of symbols[start : end], without brackets."""
+    """Append the texts of symbols[start : end], without brackets; return the new end."""
     first = at
     for i in range(start, end):
         symbol = symbols[i]
@@ -176,18 +174,20 @@ def put_list(
 
 @inlined
 def separate(first: int, data: Bytes, at: int) -> int:
-    """Append a comma, unless nothing was written since `first`."""
+    """Append a comma, unless nothing was written since `first`; return the new end."""
     data[at] = COMMA
     return at + (at > first)
 
 
 @inlined
 def mark(state_tokens: Ints, places: Ints, marks: Flags, value: bool) -> None:
+    """Set the marks of the state's symbols at these places. marks: by token."""
     for place in places:
         marks[state_tokens[place]] = value
 
 
 @inlined
 def mark_between(tokens: Tokens, low: int, high: int, marks: Flags, value: bool) -> None:
+    """Set the marks of tokens[low : high]. marks: by token."""
     for place in range(low, high):
         marks[tokens[place]] = value

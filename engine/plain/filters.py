@@ -1,4 +1,4 @@
-"""The candidate filters (engine.md 5.1 with D26, D27): each keeps a subset, so their order does not matter."""
+"""The candidate filters (engine.md 5.1 with D26, D27). Each keeps a subset, so their order makes no difference."""
 
 from collections.abc import Callable
 from math import floor
@@ -11,7 +11,7 @@ Filter = Callable[[list[str], list[str], Options], bool]
 
 
 def passes(symbols: list[str], observed: list[str], options: Options) -> bool:
-    """Whether a pattern of these symbols stays a candidate for the state `observed`."""
+    """Whether a pattern of these symbols passes all filters, for the state `observed`."""
     return all(_FILTERS[name](symbols, observed, options) for name in options.filter_pipeline)
 
 

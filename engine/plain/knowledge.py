@@ -12,6 +12,8 @@ from engine.stm import state
 
 @dataclass(frozen=True, kw_only=True)
 class Pattern:
+    """emotives: the stored window, oldest map first."""
+
     name: str
     events: list[list[str]]
     frequency: int = 1
@@ -19,12 +21,12 @@ class Pattern:
 
     @property
     def symbols(self) -> list[str]:
-        """`flat`: the symbols of all events."""
+        """The symbols of all events."""
         return state(self.events)
 
 
 class Knowledge:
-    """The patterns of one node. All statistics are sums over them: a pattern of frequency f was learned f times."""
+    """The patterns of one node. All statistics are sums over them; a pattern of frequency f was learned f times."""
 
     def __init__(self, patterns: Iterable[Pattern]) -> None:
         self.patterns = {pattern.name: pattern for pattern in patterns}
@@ -65,7 +67,7 @@ class Finalized:
 
 
 def finalize(knowledge: Knowledge) -> dict[str, Finalized]:
-    """The finalised metrics of every pattern, from the statistics of this moment."""
+    """By name, the finalised metrics of every pattern, from the present statistics."""
     return {name: _finalized(pattern, knowledge) for name, pattern in knowledge.patterns.items()}
 
 

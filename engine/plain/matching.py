@@ -22,7 +22,7 @@ class Block(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class Match:
-    """A candidate aligned with the state. The names are those of the prediction's fields."""
+    """A candidate aligned with the state. The names are those of the fields of a prediction."""
 
     pattern: Pattern
     similarity: float
@@ -50,7 +50,7 @@ class Match:
 
 
 def common_subsequence(first: Sequence[str], second: Sequence[str]) -> int:
-    """Length of the longest common subsequence."""
+    """l of 5.2: the length of the longest common subsequence."""
     row = [0] * (len(second) + 1)
     for item in first:
         previous = row
@@ -74,13 +74,13 @@ def character_ratio(first: str, second: str) -> float:
 
 
 def similarity(symbols: list[str], observed: list[str], *, by_tokens: bool) -> float:
-    """5.2; the last two operations shift some values by one unit in the last place (D40)."""
+    """Similarity of 5.2. The last two operations change some values by one unit in the last place (D40)."""
     ratio = token_ratio(symbols, observed) if by_tokens else character_ratio(" ".join(observed), " ".join(symbols))
     return ratio * 100 / 100
 
 
 def find_blocks(symbols: list[str], observed: list[str]) -> list[Block]:
-    """5.3: greedy, the longest run first."""
+    """The blocks of 5.3, by place: greedy, the longest run first. Blocks that touch in both texts are joined."""
     runs = sorted(_runs(symbols, observed, 0, len(symbols), 0, len(observed)))
     joined: list[Block] = []
     for run in runs:
@@ -109,7 +109,7 @@ def _runs(symbols: list[str], observed: list[str], i0: int, i1: int, j0: int, j1
 
 
 def fuzzy_matches(symbols: list[str], observed: list[str], threshold: float) -> tuple[list[str], list[dict[str, Any]]]:
-    """matches and anomalies of 5.4 with F > 0: every observed symbol takes the most similar pattern symbol."""
+    """matches and anomalies of 5.4 for F > 0: every observed symbol takes the most similar pattern symbol."""
     matches, anomalies = [], []
     for symbol in observed:
         ratios = [character_ratio(symbol, expected) for expected in symbols]
@@ -124,7 +124,7 @@ def fuzzy_matches(symbols: list[str], observed: list[str], threshold: float) -> 
 
 
 def align(pattern: Pattern, stm: Stm, options: Options) -> Match | None:
-    """The candidate as a match, or None if it is below the threshold or shares no symbol (5.2)."""
+    """The pattern as a match; None if it is below the threshold or has no symbol in common with the state (5.2)."""
     symbols, observed = pattern.symbols, state(stm)
     similar = similarity(symbols, observed, by_tokens=options.use_token_matching)
     blocks = find_blocks(symbols, observed)
@@ -168,10 +168,11 @@ def split(events: Events, first: int, last: int) -> tuple[Events, Events, Events
 
 
 def without(events: Iterable[list[str]], symbols: Iterable[str]) -> Events:
-    """The events less every symbol whose value is in `symbols`."""
+    """The events without the symbols that are in `symbols`."""
     excluded = set(symbols)
     return [[symbol for symbol in event if symbol not in excluded] for event in events]
 
 
 def ratio(part: float, whole: float) -> float:
+    """part / whole, 0 if the whole is 0."""
     return part / whole if whole else 0.0

@@ -16,9 +16,9 @@ FutureKey = tuple[tuple[str, ...], ...]
 
 @dataclass(frozen=True, kw_only=True)
 class Ensemble:
-    """Matches in ensemble order, with what their metrics are relative to.
+    """Matches in ensemble order, and what their metrics depend on.
 
-    probability: P(x) of every symbol in matches or missing of any member; other symbols have none.
+    finalized: by name. probability: P(x) of every symbol in matches or missing of any member; others have none.
     """
 
     matches: Sequence[Match]
@@ -34,13 +34,13 @@ class Ensemble:
 
 
 def symbol_probabilities(matches: Sequence[Match], knowledge: Knowledge) -> dict[str, float]:
-    """P(x) = pmf(x)/N."""
+    """P(x) = pmf(x)/N, for the symbols in matches or missing of any match."""
     domain = {symbol for match in matches for symbol in [*match.matches, *state(match.missing)]}
     return {symbol: knowledge.pattern_membership[symbol] / knowledge.pattern_count for symbol in domain}
 
 
 def cosine(first: Mapping[str, float], second: Mapping[str, float]) -> float:
-    """The cosine of two vectors given by their entries; 0 if either is zero."""
+    """The cosine of two vectors, given by their non-zero elements; 0 if either vector is 0."""
     dot = total(value * second.get(symbol, 0.0) for symbol, value in first.items())
     norms = sqrt(total(v * v for v in first.values())) * sqrt(total(v * v for v in second.values()))
     return ratio(dot, norms)
@@ -63,7 +63,7 @@ def confluence(match: Match, ensemble: Ensemble) -> float:
 
 
 def entropies(match: Match, ensemble: Ensemble) -> dict[str, float]:
-    """entropy, normalized_entropy, global_normalized_entropy."""
+    """entropy, normalized_entropy and global_normalized_entropy, by these names."""
     final = ensemble.finalized.get(match.pattern.name)
     if final:
         return {
@@ -104,7 +104,7 @@ class FutureGroup:
 
 
 def group_futures(matches: Sequence[Match]) -> dict[FutureKey, FutureGroup]:
-    """The groups of 5.8 by `future_key`, in ensemble order."""
+    """The groups of 5.8 by `future_key`, in ensemble order of their first members."""
     groups: dict[FutureKey, FutureGroup] = {}
     for match in matches:
         if match.future:
@@ -119,15 +119,15 @@ def future_key(future: Events) -> FutureKey:
 
 
 def aggregate_potentials(groups: Mapping[FutureKey, FutureGroup]) -> dict[FutureKey, float]:
-    """a of every group."""
+    """a of 5.8 for every group."""
     weight = total(group.weight for group in groups.values())
     return {key: ratio(group.weight, weight) for key, group in groups.items()}
 
 
 def future_potentials(groups: Mapping[FutureKey, FutureGroup]) -> list[dict[str, Any]]:
-    """The answer of 5.8; among equal potentials in order of the futures' symbols."""
+    """The future potentials of 5.8; equal ones are in the order of their symbols."""
     potentials = aggregate_potentials(groups)
-    answer = [
+    described = [
         {
             "future": group.future,
             "aggregate_potential": potentials[key],
@@ -136,4 +136,4 @@ def future_potentials(groups: Mapping[FutureKey, FutureGroup]) -> list[dict[str,
         }
         for key, group in groups.items()
     ]
-    return sorted(answer, key=lambda entry: (-rounded(entry["aggregate_potential"]), entry["future"]))
+    return sorted(described, key=lambda entry: (-rounded(entry["aggregate_potential"]), entry["future"]))

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 
 def total(values: Iterable[float]) -> float:
-    """The sum from left to right. The built-in `sum` compensates for rounding from Python 3.12 on."""
+    """The sum from left to right. (The built-in `sum` corrects rounding errors from Python 3.12 on.)"""
     result = 0.0
     for value in values:
         result += value
@@ -12,5 +12,5 @@ def total(values: Iterable[float]) -> float:
 
 
 def rounded(value: float) -> int:
-    """`value` to 12 decimals, in units of the last one: what orders are made by (D01)."""
+    """`value` to 12 decimals, in units of the last one. Everything is ordered by such numbers (D01)."""
     return round(value * 1e12)

@@ -10,19 +10,16 @@ from engine.plain.filters import passes
 from engine.plain.knowledge import Finalized, Knowledge, Pattern
 from engine.plain.matching import Match, align, ratio, without
 from engine.plain.numbers import rounded, total
-from engine.plain.weights import (
-    WEIGHTED_FIELDS,
-    symbol_weights,
-    weighted_metrics,
-    weighted_metrics_of_one_symbol,
-)
+from engine.plain.weights import WEIGHTED_FIELDS, symbol_weights, weighted_metrics, weighted_metrics_of_one_symbol
 from engine.stm import Stm, state
 
 Affinity = Mapping[str, float]
 Fields = dict[str, Any]
 
 
-class Answer(NamedTuple):
+class Prediction(NamedTuple):
+    """The objects of the two JSON arrays of `engine.predict.Prediction`."""
+
     predictions: list[Fields]
     future_potentials: list[Fields]
 
@@ -34,11 +31,11 @@ def predict(
     *,
     affinity: Affinity | None = None,
     finalized: Mapping[str, Finalized] | None = None,
-) -> Answer:
+) -> Prediction:
     """The ranked predictions and the future potentials. `affinity`: aff(x, e) of the configured emotive, or None."""
     observed = state(stm)
     if not observed:
-        return Answer([], [])
+        return Prediction([], [])
     potentials = None
     if len(observed) == 1:
         matches, weighted = _one_symbol_candidates(knowledge, observed[0], affinity)
@@ -56,7 +53,7 @@ def predict(
     predictions = _describe(ensemble, weighted, potentials)
     predictions.sort(key=lambda fields: _rank(fields, options.rank_sort_algo))
     futures = metrics.future_potentials(metrics.group_futures(selected))
-    return Answer(predictions[: options.max_predictions], futures)
+    return Prediction(predictions[: options.max_predictions], futures)
 
 
 def _candidates(
@@ -74,7 +71,7 @@ def _candidates(
 def _one_symbol_candidates(
     knowledge: Knowledge, symbol: str, affinity: Affinity | None
 ) -> tuple[list[Match], dict[str, dict[str, float]]]:
-    """5.9: the patterns that start with the symbol."""
+    """The candidates of 5.9: the patterns that start with the symbol."""
     patterns = [pattern for pattern in knowledge.patterns.values() if pattern.symbols[0] == symbol]
     matches = [_one_symbol_match(pattern, symbol) for pattern in patterns]
     if affinity is None:
@@ -104,13 +101,15 @@ def _one_symbol_match(pattern: Pattern, symbol: str) -> Match:
 
 
 def _potential_of_one_symbol(match: Match, weighted: Mapping[str, float] | None) -> float:
-    """5.9: no itfdf_similarity in it."""
+    """potential of 5.9, which is without itfdf_similarity."""
     return (weighted["weighted_evidence"] if weighted else match.evidence) + 2
 
 
 def _select(matches: list[Match], limit: int, potentials: Mapping[str, float] | None) -> list[Match]:
-    """The ensemble, in its order: by similarity; above `limit` members only the best, by pre (5.6) or, for a
-    one-symbol state, by potential."""
+    """The ensemble in its order: by similarity.
+
+    If there are more than `limit` matches, the best by pre (5.6) or, for a one-symbol state, by potential.
+    """
     by_similarity = sorted(matches, key=lambda m: (-m.similarity, m.pattern.name))
     if len(matches) <= limit:
         return by_similarity
@@ -122,7 +121,7 @@ def _select(matches: list[Match], limit: int, potentials: Mapping[str, float] | 
 
 
 def _rank(fields: Fields, rank_field: str) -> tuple[int, float, str]:
-    """A weighted metric without affinity is null and ranks as 0."""
+    """The sort key of 5.7. A weighted metric without affinity is null and ranks as 0."""
     return (-rounded(fields[rank_field] or 0), -fields["similarity"], fields["name"])
 
 

@@ -13,7 +13,7 @@ Weights = Mapping[str, float]
 
 
 def symbol_weights(symbols: Iterable[str], affinity: Mapping[str, float], knowledge: Knowledge) -> dict[str, float]:
-    """w(x) for each of `symbols`; all others weigh 0 (D25)."""
+    """w(x) for each of `symbols`; all other symbols weigh 0 (D25)."""
     weights = {}
     for symbol in symbols:
         frequency = knowledge.symbol_frequency[symbol]

@@ -18,7 +18,7 @@ from django.db import transaction
 from pydantic import AfterValidator, Field, model_validator
 from pydantic_core import from_json
 
-from engine.learning import Lesson
+from engine.lesson import Lesson
 from engine.naming import bare_name, pattern_name
 from foundation.json_lines import Line, WrongLine, of_a_kind, parsed
 from memory_app.operations.learning import add_affinities, learn

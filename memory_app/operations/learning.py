@@ -13,7 +13,7 @@ from typing import Any
 
 from pydantic_core import from_json, to_json
 
-from engine.learning import EmotivesWindow, Lesson, merge_emotives, merge_metadata
+from engine.lesson import EmotivesWindow, Lesson, merge_emotives, merge_metadata
 from memory_app.stores import PATTERNS
 from memory_app.vectors import NodeVectors
 

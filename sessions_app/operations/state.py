@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from engine.learning import Lesson, prepare_lesson
+from engine.lesson import Lesson, prepare_lesson
 from engine.naming import PATTERN_PREFIX
 from engine.observation import make_event
 from engine.stm import STM_LIMIT, auto_learn

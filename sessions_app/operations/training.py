@@ -6,7 +6,7 @@ from typing import Any
 from django.db import transaction
 
 import memory_app.operations.learning
-from engine.learning import Lesson
+from engine.lesson import Lesson
 from memory_app.vectors import NodeVectors
 from sessions_app.config import effective
 from sessions_app.observations import Observation

@@ -14,7 +14,7 @@ from django_redis import get_redis_connection
 from pytest_django import DjangoDbBlocker
 
 from benchmarks.stack import WebServer
-from engine.learning import prepare_lesson
+from engine.lesson import prepare_lesson
 from memory_app.operations.learning import learn
 from tests.engine.replay import CASES
 from tests.engine.test_cases import EXCEPTIONS, as_decided, assert_same

@@ -1,4 +1,4 @@
-"""The two implementations of prediction behind one call."""
+"""The two implementations of prediction, called in the same way."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
@@ -14,7 +14,9 @@ from engine.predict import Prediction, predict
 from engine.view import View
 
 
-class Question(NamedTuple):
+class Inputs(NamedTuple):
+    """A node and a prediction to make. finalized_patterns: those of the last finalize-training, if there was one."""
+
     patterns: list[Pattern]
     stm: list[list[str]]
     config: Mapping[str, Any]
@@ -22,37 +24,40 @@ class Question(NamedTuple):
     finalized_patterns: list[Pattern] | None = None
 
 
-class Answer(NamedTuple):
+class Outcome(NamedTuple):
+    """The two JSON arrays of a prediction, parsed."""
+
     predictions: list[dict[str, Any]]
     future_potentials: list[dict[str, Any]]
 
 
-def ask_plain(question: Question) -> Answer:
+def predict_plain(inputs: Inputs) -> Outcome:
     finalized = None
-    if question.finalized_patterns is not None:
-        finalized = finalize(Knowledge(question.finalized_patterns))
-    options = Options.from_config(question.config)
-    knowledge = Knowledge(question.patterns)
-    return Answer(*plain.predict(knowledge, question.stm, options, affinity=question.affinity, finalized=finalized))
+    if inputs.finalized_patterns is not None:
+        finalized = finalize(Knowledge(inputs.finalized_patterns))
+    options = Options.from_config(inputs.config)
+    knowledge = Knowledge(inputs.patterns)
+    return Outcome(*plain.predict(knowledge, inputs.stm, options, affinity=inputs.affinity, finalized=finalized))
 
 
-def ask_fast(question: Question) -> Answer:
-    """The same, parsed."""
-    answer = predict_fast(question)
-    return Answer(from_json(answer.predictions), from_json(answer.future_potentials))
+def predict_parsed(inputs: Inputs) -> Outcome:
+    """What the fast implementation returns, parsed."""
+    prediction = predict_fast(inputs)
+    return Outcome(from_json(prediction.predictions), from_json(prediction.future_potentials))
 
 
-def predict_fast(question: Question) -> Prediction:
+def predict_fast(inputs: Inputs) -> Prediction:
+    """What the fast implementation returns."""
     index = Index()
-    index.upsert((pattern.name, pattern.events, pattern.frequency) for pattern in question.patterns)
-    windows = {pattern.name: pattern.emotives for pattern in question.patterns}
+    index.upsert((pattern.name, pattern.events, pattern.frequency) for pattern in inputs.patterns)
+    windows = {pattern.name: pattern.emotives for pattern in inputs.patterns}
     return predict(
         index.view(),
-        question.stm,
-        question.config,
+        inputs.stm,
+        inputs.config,
         emotives=lambda names: {name: windows[name] for name in names},
-        affinity=question.affinity,
-        finalized=_finalized(question.finalized_patterns, index.view()),
+        affinity=inputs.affinity,
+        finalized=_finalized(inputs.finalized_patterns, index.view()),
     )
 
 
@@ -66,4 +71,4 @@ def _finalized(patterns: list[Pattern] | None, view: View) -> Finalized | None:
     )
 
 
-IMPLEMENTATIONS: dict[str, Callable[[Question], Answer]] = {"plain": ask_plain, "fast": ask_fast}
+IMPLEMENTATIONS: dict[str, Callable[[Inputs], Outcome]] = {"plain": predict_plain, "fast": predict_parsed}

@@ -1,7 +1,7 @@
-"""Replays a worked case: a service in miniature, made of the engine's parts, with the decisions applied.
+"""Replays a worked case in a miniature service, made of the engine's parts, with the decisions applied.
 
-Sessions differ from the reference as decided: learning consumes the accumulators (D09), auto-learned patterns get
-them too (D10), the session's own sorting and persistence apply (D07).
+Sessions differ from the reference as decided: learning consumes the accumulators (D09), auto-learned patterns receive
+them too (D10), and the session's own sorting and persistence apply (D07).
 """
 
 import json
@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from engine import vectors
-from engine.learning import Lesson, merge_emotives, merge_metadata, prepare_lesson
+from engine.lesson import Lesson, merge_emotives, merge_metadata, prepare_lesson
 from engine.naming import PATTERN_PREFIX
 from engine.observation import make_event, mean_emotives
 from engine.stm import auto_learn
@@ -128,7 +128,7 @@ class Session:
 
 @dataclass
 class Replayed:
-    """What happened, under the keys of a case's `expected`."""
+    """The node and the results of a replay, named as in a case's `expected`."""
 
     node: Node
     learned_names: list[str]
@@ -143,11 +143,11 @@ def replay(case: dict[str, Any]) -> Replayed:
     sessions: dict[str, Session] = {}
     names = []
     learned_stm: list[list[str]] = []
-    for taught in case["learned"]:
-        for _ in range(taught["times"]):
+    for lesson in case["learned"]:
+        for _ in range(lesson["times"]):
             fresh = Session(node, service)
-            session = sessions.setdefault(taught["session"], fresh) if "session" in taught else fresh
-            for observation in taught["events"]:
+            session = sessions.setdefault(lesson["session"], fresh) if "session" in lesson else fresh
+            for observation in lesson["events"]:
                 session.observe(observation)
             learned_stm = session.stm
             names.append(session.learn())

@@ -1,4 +1,4 @@
-"""Random knowledge bases and questions: few symbols, so that nearly everything matches in some way."""
+"""Random nodes and STMs with few symbols, so that nearly everything matches in some way."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -8,11 +8,11 @@ from hypothesis import strategies as st
 from engine.naming import pattern_name
 from engine.options import FILTERS, RANK_FIELDS
 from engine.plain.knowledge import Pattern
-from tests.engine.implementations import Question
+from tests.engine.implementations import Inputs
 
 WORDS = ["a", "b", "c", "ab", "abc", "lantern", "lanterns", "", " ", "é", "e\u0301", "日本", "😀", "A"]
 WORDS += ["'", '"', "\\", "\n", "\x00", "\x1f", "\x7f", "\u2028"]
-# Boundaries are hit exactly: values that similarities of short lists take, beside the round ones.
+# Values that the similarities of short lists take, beside round ones, so that tests hit boundaries exactly.
 THRESHOLDS = [0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 2 / 3, 0.6666666666666665, 0.8, 1.0, 2 / 7, 4 / 7, 6 / 13, 1e-9]
 
 symbols = st.sampled_from(WORDS) | st.text(max_size=3)
@@ -57,10 +57,10 @@ configs = st.fixed_dictionaries(
 
 
 @st.composite
-def questions(draw: st.DrawFn, config: st.SearchStrategy[dict[str, Any]] = configs, *, most: int = 12) -> Question:
+def all_inputs(draw: st.DrawFn, config: st.SearchStrategy[dict[str, Any]] = configs, *, most: int = 12) -> Inputs:
     few = draw(st.none() | st.lists(symbols, min_size=2, max_size=5, unique=True))
     known = draw(patterns(few, most=most))
     stm = draw(st.just([]) | events(few) | events(few, longest=1) | st.sampled_from([p.events for p in known] or [[]]))
     affinity = draw(st.none() | st.dictionaries(symbols, st.floats(-3, 3), max_size=5))
     finalized = draw(st.none() | st.just(known[: len(known) // 2]))
-    return Question(known, stm, draw(config), affinity, finalized)
+    return Inputs(known, stm, draw(config), affinity, finalized)

@@ -1,4 +1,4 @@
-"""The same data and request give the same bytes: in any order of learning, in any process, under any hash seed."""
+"""The same data and request give the same bytes, for any order of learning, in any process, with any hash seed."""
 
 import os
 import random
@@ -15,20 +15,20 @@ from engine.naming import pattern_name
 from engine.options import RANK_FIELDS
 from engine.predict import predict
 from tests.engine import strategies
-from tests.engine.implementations import Question, predict_fast
+from tests.engine.implementations import Inputs, predict_fast
 
 Row = tuple[str, list[list[str]], int]
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
-@given(strategies.questions(), st.randoms(use_true_random=False))
-def test_the_order_of_learning_does_not_matter(question: Question, shuffler: random.Random) -> None:
-    shuffled = question._replace(patterns=shuffler.sample(question.patterns, len(question.patterns)))
-    assert predict_fast(question) == predict_fast(shuffled)
+@given(strategies.all_inputs(), st.randoms(use_true_random=False))
+def test_the_order_of_learning_does_not_matter(inputs: Inputs, shuffler: random.Random) -> None:
+    shuffled = inputs._replace(patterns=shuffler.sample(inputs.patterns, len(inputs.patterns)))
+    assert predict_fast(inputs) == predict_fast(shuffled)
 
 
-def answers_digest(order_seed: int) -> str:
-    """Of many answers over one knowledge base, learned in an order that depends on `order_seed`."""
+def predictions_digest(order_seed: int) -> str:
+    """A digest of many predictions for one node, which learns its patterns in an order that depends on `order_seed`."""
     source = random.Random(1)
     letters = ["a", "b", "c", "d", "e", "é", "😀", ""]
     rows: dict[str, Row] = {}
@@ -44,14 +44,14 @@ def answers_digest(order_seed: int) -> str:
     for rank_field in RANK_FIELDS:
         stm = [source.choices(letters, k=2) for _ in range(3)]
         config = {"rank_sort_algo": rank_field, "max_predictions": 20, "recall_threshold": 0.0}
-        answer = predict(index.view(), stm, config, emotives=lambda names: {}, affinity={"a": 0.5, "é": -2.0})
-        digest.update(answer.predictions + answer.future_potentials)
+        prediction = predict(index.view(), stm, config, emotives=lambda names: {}, affinity={"a": 0.5, "é": -2.0})
+        digest.update(prediction.predictions + prediction.future_potentials)
     return digest.hexdigest()
 
 
 @pytest.mark.parametrize("hash_seed", ["0", "1", "4242"])
-def test_processes_agree_under_any_hash_seed(hash_seed: str) -> None:
-    command = f"from tests.engine.test_determinism import answers_digest; print(answers_digest({hash_seed}))"
+def test_processes_agree_with_any_hash_seed(hash_seed: str) -> None:
+    command = f"from tests.engine.test_determinism import predictions_digest; print(predictions_digest({hash_seed}))"
     ran = subprocess.run(
         [sys.executable, "-c", command],
         env={**os.environ, "PYTHONHASHSEED": hash_seed},
@@ -59,4 +59,4 @@ def test_processes_agree_under_any_hash_seed(hash_seed: str) -> None:
         text=True,
         check=True,
     )
-    assert ran.stdout.strip() == answers_digest(7)
+    assert ran.stdout.strip() == predictions_digest(7)

@@ -1,4 +1,4 @@
-"""The fast implementation gives what the plain one gives, to the last bit."""
+"""The fast implementation returns what the plain one returns, to the last bit."""
 
 import random
 from typing import Any
@@ -12,40 +12,40 @@ from pydantic_core import to_json
 from engine.naming import pattern_name
 from engine.plain.knowledge import Pattern
 from tests.engine import strategies
-from tests.engine.implementations import Question, ask_plain, predict_fast
+from tests.engine.implementations import Inputs, predict_fast, predict_plain
 
 pytestmark = pytest.mark.long
 
 THOROUGH = settings(max_examples=400, deadline=None, suppress_health_check=list(HealthCheck))
 
 
-def assert_equal(question: Question) -> None:
-    """The fast one writes JSON, the plain one makes objects: written, they are the same bytes."""
-    fast, plain = predict_fast(question), ask_plain(question)
+def assert_equal(inputs: Inputs) -> None:
+    """The fast implementation writes JSON and the plain one makes objects, which must serialise to the same bytes."""
+    fast, plain = predict_fast(inputs), predict_plain(inputs)
     assert fast.predictions.decode() == to_json(plain.predictions).decode()
     assert fast.future_potentials.decode() == to_json(plain.future_potentials).decode()
     assert fast.count == len(plain.predictions)
 
 
 @THOROUGH
-@given(strategies.questions())
-def test_any_question(question: Question) -> None:
-    assert_equal(question)
+@given(strategies.all_inputs())
+def test_any_inputs(inputs: Inputs) -> None:
+    assert_equal(inputs)
 
 
 @THOROUGH
 @given(
-    strategies.questions(
+    strategies.all_inputs(
         st.fixed_dictionaries({}, optional={"recall_threshold": st.sampled_from(strategies.THRESHOLDS)})
     )
 )
-def test_tokens_at_thresholds(question: Question) -> None:
-    assert_equal(question)
+def test_tokens_at_thresholds(inputs: Inputs) -> None:
+    assert_equal(inputs)
 
 
 @THOROUGH
 @given(
-    strategies.questions(
+    strategies.all_inputs(
         st.fixed_dictionaries(
             {"max_predictions": st.integers(1, 2)},
             optional={"use_token_matching": st.booleans(), "recall_threshold": st.sampled_from(strategies.THRESHOLDS)},
@@ -53,10 +53,10 @@ def test_tokens_at_thresholds(question: Question) -> None:
         most=40,
     )
 )
-def test_pruned_ensembles(question: Question) -> None:
-    """With room for a single newcomer the bar rises with every candidate, so every upper bound is put to use."""
+def test_pruned_ensembles(inputs: Inputs) -> None:
+    """With room for a single candidate more, the bar rises with every candidate, which tests every upper bound."""
     with patch("engine.candidates._ROOM", 1):
-        assert_equal(question)
+        assert_equal(inputs)
 
 
 @pytest.mark.parametrize("vocabulary", [4, 12, 60])
@@ -71,32 +71,32 @@ def test_more_candidates_than_there_is_room_for(vocabulary: int, events: int) ->
     drawn = {pattern_name(e): e for e in (draw(6) for _ in range(1500))}
     known = [Pattern(name=name, events=e, frequency=source.randint(1, 3)) for name, e in drawn.items()]
     stm = [source.choices(symbols, k=3) for _ in range(events)]
-    assert_equal(Question(known, stm, {"max_predictions": 7, "recall_threshold": 0.05}))
+    assert_equal(Inputs(known, stm, {"max_predictions": 7, "recall_threshold": 0.05}))
 
 
 @THOROUGH
 @given(
-    strategies.questions(
+    strategies.all_inputs(
         st.fixed_dictionaries(
             {"use_token_matching": st.just(False), "recall_threshold": st.sampled_from(strategies.THRESHOLDS)}
         )
     )
 )
-def test_character_mode(question: Question) -> None:
-    assert_equal(question)
+def test_character_mode(inputs: Inputs) -> None:
+    assert_equal(inputs)
 
 
 @THOROUGH
 @given(
-    strategies.questions(
+    strategies.all_inputs(
         st.fixed_dictionaries(
             {"fuzzy_token_threshold": st.sampled_from([0.3, 0.5, 2 / 3, 0.8, 1.0])},
             optional={"recall_threshold": st.just(0.0)},
         )
     )
 )
-def test_fuzzy_mode(question: Question) -> None:
-    assert_equal(question)
+def test_fuzzy_mode(inputs: Inputs) -> None:
+    assert_equal(inputs)
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
@@ -120,4 +120,4 @@ def test_states_longer_than_a_word(data: st.DataObject) -> None:
         )
     )
     known = list({pattern.name: pattern for pattern in known}.values())
-    assert_equal(Question(known, [state[:cut], state[cut:]], config))
+    assert_equal(Inputs(known, [state[:cut], state[cut:]], config))

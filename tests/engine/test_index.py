@@ -1,6 +1,7 @@
 """The index: statistics that follow from the patterns, changes, views, memory."""
 
 import threading
+from typing import NamedTuple
 
 import pytest
 from hypothesis import given, settings
@@ -11,6 +12,7 @@ from engine.index import Index
 from engine.naming import pattern_name
 from engine.plain.knowledge import Knowledge, Pattern
 from engine.predict import predict
+from engine.view import SymbolStatistics
 from tests.engine import strategies
 
 Row = tuple[str, list[list[str]], int]
@@ -23,13 +25,20 @@ def row(*events: str, frequency: int = 1) -> Row:
 
 
 def names_predicted(index: Index, *events: str) -> list[str]:
-    answer = predict(index.view(), [list(event) for event in events], {}, emotives=lambda names: {})
-    return sorted(prediction["name"] for prediction in from_json(answer.predictions))
+    prediction = predict(index.view(), [list(event) for event in events], {}, emotives=lambda names: {})
+    return sorted(each["name"] for each in from_json(prediction.predictions))
 
 
-def statistics(index: Index) -> tuple[object, ...]:
+class Statistics(NamedTuple):
+    patterns: int
+    symbols: int
+    total_symbols: int
+    by_symbol: dict[str, SymbolStatistics]
+
+
+def statistics(index: Index) -> Statistics:
     view = index.view()
-    return len(index.view()), view.statistics.symbol_count, view.total_symbols, index.view().symbol_statistics()
+    return Statistics(len(view), view.statistics.symbol_count, view.total_symbols, view.symbol_statistics())
 
 
 @settings(deadline=None)
@@ -61,15 +70,17 @@ def test_any_history_ends_like_a_fresh_index(histories: list[list[Pattern]], dat
     fresh.upsert((pattern.name, pattern.events, pattern.frequency) for pattern in stored.values())
     assert statistics(index) == statistics(fresh)
     stm = data.draw(strategies.events(["a", "b", "c"]))
-    answers = [predict(each.view(), stm, {}, emotives=lambda names: {}) for each in (index, fresh)]
-    assert answers[0] == answers[1]
+    predicted = [predict(each.view(), stm, {}, emotives=lambda names: {}) for each in (index, fresh)]
+    assert predicted[0] == predicted[1]
 
 
 def test_a_new_frequency_replaces_the_old_one() -> None:
     index = Index()
     index.upsert([row("a", "b"), row("a", "b", frequency=3)])
     index.upsert([row("a", "b", frequency=5)])
-    assert statistics(index) == (1, 2, 10, {"a": (5, 1), "b": (5, 1)})
+    assert statistics(index) == Statistics(
+        patterns=1, symbols=2, total_symbols=10, by_symbol={x: SymbolStatistics(5, membership=1) for x in "ab"}
+    )
 
 
 def test_removed_patterns_are_not_predicted() -> None:
@@ -87,7 +98,7 @@ def test_clearing_forgets_everything() -> None:
     index = Index()
     index.upsert([row("a", "b")])
     index.clear()
-    assert statistics(index) == (0, 0, 0, {})
+    assert statistics(index) == Statistics(patterns=0, symbols=0, total_symbols=0, by_symbol={})
     assert names_predicted(index, "a", "b") == []
 
 
@@ -109,8 +120,8 @@ def test_more_symbols_than_16_bits_can_number() -> None:
     index.upsert([(pattern_name(many), many, 1), row("b", "c")])
     assert index.memory_bytes() > before
     assert names_predicted(index, "a", "b") == sorted([row("a", "b")[0], row("b", "c")[0]])
-    answer = predict(index.view(), [many[-2], many[-1]], {"recall_threshold": 0.0}, emotives=lambda names: {})
-    last = from_json(answer.predictions)[0]
+    prediction = predict(index.view(), [many[-2], many[-1]], {"recall_threshold": 0.0}, emotives=lambda names: {})
+    last = from_json(prediction.predictions)[0]
     assert (last["name"], last["matches"]) == (pattern_name(many), ["symbol69998", "symbol69999"])
 
 
@@ -143,7 +154,7 @@ def test_a_view_stays_as_it_was() -> None:
 
 
 def test_predictions_are_whole_while_another_thread_learns() -> None:
-    """Frequencies move together in every upsert, so an answer that mixes two states of the index would show."""
+    """Every upsert sets all frequencies to one number, so a prediction from two states of the index would show two."""
     index = Index()
     rows = [row("a", "b", letter) for letter in "cdefghij"]
     index.upsert(rows)
@@ -152,8 +163,8 @@ def test_predictions_are_whole_while_another_thread_learns() -> None:
 
     def read() -> None:
         while not done.is_set():
-            answer = predict(index.view(), [["a"], ["b"]], {}, emotives=lambda names: {})
-            frequencies.add(frozenset(prediction["frequency"] for prediction in from_json(answer.predictions)))
+            prediction = predict(index.view(), [["a"], ["b"]], {}, emotives=lambda names: {})
+            frequencies.add(frozenset(each["frequency"] for each in from_json(prediction.predictions)))
 
     readers = [threading.Thread(target=read) for _ in range(2)]
     for reader in readers:

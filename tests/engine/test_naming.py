@@ -31,7 +31,7 @@ def test_the_names_of_the_specification(events: list[list[str]], name: str) -> N
 
 
 def test_printability_is_that_of_unicode_13() -> None:
-    # The digest was taken from str.isprintable of Python 3.10.
+    # The digest is that of str.isprintable in Python 3.10.
     table = bytes(chr(c).isprintable() if c < 0x80 else is_printable(chr(c)) for c in range(sys.maxunicode + 1))
     assert sha1(table).hexdigest() == "1ac37631a09a9f7368fd92a48803972ebcd4b231"
 
@@ -42,7 +42,7 @@ def test_characters_assigned_after_unicode_13_stay_escaped() -> None:
     assert canonical_text(newer) == "'\\u061d'"
 
 
-def test_the_text_of_what_python_itself_would_show_alike() -> None:
+def test_canonical_texts_are_like_pythons_own_where_unicode_versions_agree() -> None:
     texts = ["\x00\x1f \t\r\n\\", "'", '"', "'\"", "\x7f\x80\xad\xff", "\ud800", "\U000e0001\U0001f600", "\u2028"]
     assert canonical_text([texts, []]) == repr([texts, []])
 

@@ -7,7 +7,7 @@ import pytest
 from django.db import connection, transaction
 from pytest_django import DjangoDbBlocker
 
-from engine.learning import prepare_lesson
+from engine.lesson import prepare_lesson
 from memory_app.index import Indexes, NodeIndex
 from memory_app.operations.finalizing import finalize
 from memory_app.operations.learning import learn

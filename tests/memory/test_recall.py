@@ -12,7 +12,7 @@ from django.db import connection, transaction
 from pytest_django import DjangoDbBlocker
 
 from benchmarks.stack import eventually
-from engine.learning import prepare_lesson
+from engine.lesson import prepare_lesson
 from memory_app.index import Followed, indexes
 from memory_app.operations.learning import learn
 from memory_app.reads.recall import TRIES, recall

@@ -1,28 +1,22 @@
-"""Similarity in code points (engine.md 5.2 character mode, 5.4 fuzzy symbols), bit-parallel over one of the texts."""
+"""Similarity of texts by code points (engine.md 5.2 character mode, 5.4 fuzzy symbols), bit-parallel over one text."""
 
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from engine.kernels import Floats, Ints, Masks, Tokens, compiled, inlined
+from engine.arrays import Floats, Ints, Masks, Texts, Tokens
 from engine.kernels.bits import bit_count
+from engine.kernels.compiler import compiled, inlined
 
-CodePoints = npt.NDArray[np.uint32]
 SPACE = 32
 
 
-class Texts(NamedTuple):
-    """The symbols' code points: those of a token from starts[token] to starts[token + 1]."""
-
-    code_points: CodePoints
-    starts: Ints
-
-
 class Needle(NamedTuple):
-    """A text to be compared with many: `size` code points.
+    """A text of `size` code points, prepared to be compared with many others.
 
-    number: by code point, 1 + the row of `masks` that holds its places in the text, 0 for none. word: scratch.
+    number: by code point, 1 + the row of `masks` that holds its places in the text, 0 if it is not in the text.
+    masks: shape (distinct code points, words of 64 places). word: scratch, shape (words,).
     """
 
     size: int
@@ -32,7 +26,7 @@ class Needle(NamedTuple):
 
 
 def needle(text: str) -> Needle:
-    """`text`, encoded. The table by code point is allocated lazily by the system: only touched pages cost."""
+    """`text`, prepared. The system allocates the table by code point lazily: only pages that are used cost memory."""
     distinct = {character: number for number, character in enumerate(dict.fromkeys(text))}
     number = np.zeros(0x110000, dtype=np.int32)
     masks = np.zeros((len(distinct), len(text) // 64 + 1), dtype=np.uint64)
@@ -48,12 +42,13 @@ NO_NEEDLE = Needle(0, np.zeros(0, dtype=np.int32), np.zeros((0, 0), dtype=np.uin
 
 @inlined
 def restart(word: Masks) -> None:
+    """Begin to compare the needle with another text."""
     word[:] = np.uint64(0xFFFFFFFFFFFFFFFF)
 
 
 @inlined
 def advance(code_point: int, number: npt.NDArray[np.int32], masks: Masks, word: Masks) -> None:
-    """One more code point of the other text; word w of the row is worked on with the carry of the one before."""
+    """Compare with one more code point of the other text. Each word of 64 places passes its carry to the next."""
     row = number[code_point] - 1
     if row >= 0:
         carry = np.uint64(0)
@@ -69,7 +64,7 @@ def advance(code_point: int, number: npt.NDArray[np.int32], masks: Masks, word: 
 
 @inlined
 def common_code_points(word: Masks) -> int:
-    """l: the longest common subsequence so far. Places beyond the text are never cleared."""
+    """l, the length of the longest common subsequence so far. Places beyond the text are never cleared."""
     cleared = 0
     for bits in word:
         cleared += 64 - bit_count(bits)
@@ -78,15 +73,15 @@ def common_code_points(word: Masks) -> int:
 
 @inlined
 def character_ratio(common: int, length: int) -> float:
-    """1 − (t − 2l)/t for texts of t code points together; 1 if there are none."""
+    """1 − (t − 2l)/t for two texts that have t code points together; 1 if t is 0."""
     return 1.0 - (length - 2 * common) / length if length > 0 else 1.0
 
 
 @compiled
 def similar_symbols(text: Needle, texts: Texts, count: int, threshold: float) -> tuple[Ints, Floats]:
     """The tokens below `count` whose ratio to the needle reaches the fuzzy threshold (5.4), ascending; their ratios."""
-    size, number, masks, word = text
-    code_points, starts = texts
+    size, number, masks, word = text.size, text.number, text.masks, text.word
+    code_points, starts = texts.code_points, texts.starts
     tokens, ratios = np.empty(count + 1, dtype=np.int64), np.empty(count + 1)
     found = 0
     for token in range(count):
@@ -103,9 +98,9 @@ def similar_symbols(text: Needle, texts: Texts, count: int, threshold: float) ->
 
 @compiled
 def joined_similarity(text: Needle, texts: Texts, tokens: Tokens, start: int, end: int) -> float:
-    """Similarity of 5.2 in character mode: of the needle, the joined state, and the joined tokens[start : end]."""
-    size, number, masks, word = text
-    code_points, starts = texts
+    """Similarity of 5.2 in character mode, of the joined state (the needle) and the joined tokens[start : end]."""
+    size, number, masks, word = text.size, text.number, text.masks, text.word
+    code_points, starts = texts.code_points, texts.starts
     restart(word)
     length = size + end - start - 1
     for i in range(start, end):

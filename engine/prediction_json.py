@@ -1,4 +1,4 @@
-"""The JSON of an answer, made of what the kernels computed (engine.md 5.8, 5.10)."""
+"""The JSON of a prediction, from what the kernels computed (engine.md 5.8, 5.10)."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -6,13 +6,13 @@ from typing import Any
 import numpy as np
 from pydantic_core import to_json
 
-from engine.kernels import Floats, Ints
+from engine.arrays import Floats, Ints
+from engine.json_objects import Cells, JsonObjects
 from engine.kernels.futures import Futures
 from engine.kernels.measure import FIELDS
 from engine.kernels.members import Members
 from engine.kernels.ordering import order_futures
 from engine.kernels.writing import LISTS, write_futures, write_members
-from engine.objects import Cells, Objects
 from engine.observation import mean_emotives
 from engine.query import Query
 from engine.view import View
@@ -56,7 +56,7 @@ PREDICTION = (
     "bayesian_prior",
     "bayesian_likelihood",
 )
-"""The fields in their order. Those of a one-symbol state have two more (D13)."""
+"""The fields in their order. The predictions for a one-symbol state have two more (D13)."""
 ONE_SYMBOL_PREDICTION = (*PREDICTION, "pattern_data", "length")
 WEIGHTED = ("weighted_similarity", "weighted_evidence", "weighted_confidence", "weighted_snr")
 UNWEIGHTED = tuple(field for field in FIELDS if field not in WEIGHTED)
@@ -74,9 +74,13 @@ def describe(
     *,
     weighted: bool,
 ) -> bytes:
-    """The predictions of the chosen members, in that order: a JSON array."""
+    """The predictions of the chosen members, in that order, as a JSON array.
+
+    chosen: numbers of members, at least one. names: of the chosen. values: as `measure` returns them, for all members.
+    weighted: whether the weighted metrics have values; otherwise they are null.
+    """
     rows = members.rows[chosen]
-    objects = Objects(len(chosen))
+    objects = JsonObjects(len(chosen))
     written = write_members(view.columns, members, chosen, query.state, query.stm_ends, view.json, query.json)
     cells = dict(zip(LISTS, objects.parts(*written, b"[", b"]"), strict=True))
     measured = FIELDS if weighted else UNWEIGHTED
@@ -101,12 +105,12 @@ def describe(
 
 
 def describe_futures(view: View, members: Members, futures: Futures) -> bytes:
-    """The future potentials, by aggregate_potential to 12 decimals, then by the symbols of the future: a JSON array."""
+    """The future potentials as a JSON array, by aggregate_potential to 12 decimals, then by the future's symbols."""
     if len(futures.first) == 0:
         return b"[]"
     order = order_futures(view.columns, members, futures, view.texts)
     first = futures.first[order]
-    objects = Objects(len(first))
+    objects = JsonObjects(len(first))
     written = write_futures(view.columns, members.rows[first], members.future[first], view.json)
     [future] = objects.parts(*written, b"[", b"]")
     columns = (futures.aggregate, futures.members, futures.weight)
@@ -121,14 +125,14 @@ def describe_futures(view: View, members: Members, futures: Futures) -> bytes:
     )
 
 
-def _emotives(objects: Objects, names: list[str], windows: EmotivesWindows) -> Cells:
+def _emotives(objects: JsonObjects, names: list[str], windows: EmotivesWindows) -> Cells:
     if not any(windows.values()):
         return objects.constant({})
     return objects.texts([to_json(mean_emotives(windows.get(name, ()))) for name in names])
 
 
-def _anomalies(objects: Objects, view: View, query: Query, members: Members, chosen: Ints) -> Cells:
-    """5.4: the inexact matches. The first of the most similar pattern symbols is the expected one."""
+def _anomalies(objects: JsonObjects, view: View, query: Query, members: Members, chosen: Ints) -> Cells:
+    """The inexact matches of 5.4. The expected symbol is the first of the most similar pattern symbols."""
     if not query.ratios:
         return objects.constant([])
     return objects.texts([to_json(_inexact_matches(view, query, members, member)) for member in chosen.tolist()])

@@ -1,8 +1,8 @@
-"""What one learn operation does to a pattern and to its symbols (engine.md 4.3), on plain data.
+"""What one learn operation adds to a pattern and to its symbols (engine.md 4.3), as plain data.
 
-A learn adds up: frequency, symbol counts and affinities are sums over all learn operations, so they do not depend on
-the order in which concurrent learns commit (store affinity sums exactly, as `numeric`, for that to hold to the last
-bit). The emotives window is by its nature in commit order.
+Frequency, symbol counts and affinities are sums over all learn operations, so they do not depend on the order in which
+concurrent learns commit. (Affinity sums must be stored exactly, as `numeric`, for this to hold to the last bit.) The
+emotives window, by its nature, is in commit order.
 """
 
 from collections import Counter
@@ -22,12 +22,12 @@ EmotivesWindow = list[dict[str, float]]
 class Lesson:
     """What one learn operation adds to the long-term memory.
 
-    name, events, length: of the pattern; stored if it is new, unchanged if it is known.
+    name, events, length: those of the pattern. A new pattern is stored; a known one has the same already.
     emotives: the accumulated maps, oldest first; input of `merge_emotives`.
     metadata: input of `merge_metadata`.
-    symbol_counts: per distinct symbol its occurrences in the pattern. freq(x) grows by the count at every learn,
+    symbol_counts: by distinct symbol, its occurrences in the pattern. freq(x) grows by that number at every learn,
         pmf(x) by one for a new pattern.
-    affinities: per emotive what aff(x, e) of every distinct symbol x grows by, at every learn.
+    affinities: by emotive e, what aff(x, e) of every distinct symbol x grows by, at every learn.
     """
 
     name: str
@@ -45,7 +45,7 @@ def prepare_lesson(
     emotives: Iterable[Mapping[str, float]] = (),
     metadata: Iterable[Mapping[str, Any]] = (),
 ) -> Lesson | None:
-    """What learning `events` with these accumulated emotives and metadata adds; None below two symbols (4.1)."""
+    """What learning `events` adds, with these accumulated emotives and metadata; None below two symbols (4.1)."""
     symbols = list(chain.from_iterable(events))
     if len(symbols) < 2:
         return None
@@ -62,18 +62,18 @@ def prepare_lesson(
 
 
 def merge_emotives(stored: EmotivesWindow, learned: EmotivesWindow, *, persistence: int) -> EmotivesWindow:
-    """The emotives window after a learn: the last `persistence` maps, unchanged if nothing was learned."""
+    """The emotives window after a learn: the last `persistence` maps, or `stored` if no emotives were learned."""
     return (stored + learned)[-persistence:] if learned else list(stored)
 
 
 def merge_metadata(stored: Mapping[str, list[str]], learned: Mapping[str, list[str]]) -> dict[str, list[str]]:
-    """Per key the sorted union of texts; keys in order of first appearance, the stored ones first."""
+    """By key, the sorted union of texts; keys in order of first appearance, stored ones first."""
     keys = dict.fromkeys(chain(stored, learned))
     return {key: sorted({*stored.get(key, ()), *learned.get(key, ())}) for key in keys}
 
 
 def metadata_texts(accumulated: Iterable[Mapping[str, Any]]) -> dict[str, list[str]]:
-    """meta(M): per key the sorted distinct text forms of its values, keys in order of first appearance."""
+    """meta(M): by key, the sorted distinct text forms of its values; keys in order of first appearance."""
     texts: dict[str, set[str]] = {}
     for entry in accumulated:
         for key, value in entry.items():

@@ -1,4 +1,4 @@
-"""Arrays that grow at their end, as the columns of an index do."""
+"""An array that grows at its end."""
 
 from typing import Any
 
@@ -8,11 +8,11 @@ import numpy.typing as npt
 Array = npt.NDArray[Any]
 
 
-class Column:
-    """An array with room to spare: appending costs what is appended, over time.
+class GrowingArray:
+    """A NumPy array with room to spare: the cost of appending is, over time, proportional to what is appended.
 
-    What was appended never changes in place, so an array taken with `array()` stays valid: later items come after its
-    end, or the column moves elsewhere.
+    Items never change in place, so an array taken with `array()` stays as it is: later items come after its end, or
+    all items move to a new array.
     """
 
     def __init__(self, dtype: npt.DTypeLike, width: tuple[int, ...] = ()) -> None:
@@ -20,6 +20,7 @@ class Column:
         self._size = 0
 
     def array(self) -> Array:
+        """The items so far, shape (items, *width). Do not write to it."""
         return self._data[: self._size]
 
     def append(self, items: npt.ArrayLike) -> None:
@@ -31,12 +32,12 @@ class Column:
         self._size = needed
 
     def replace(self, places: npt.NDArray[np.int64], items: npt.ArrayLike) -> None:
-        """Change items, in a copy: O(all of them)."""
+        """Change the items at `places`, in a copy of all items."""
         self._move(len(self._data), self._data.dtype)
         self._data[places] = items
 
     def widen(self, dtype: npt.DTypeLike) -> None:
-        """Hold items of `dtype` from now on."""
+        """Hold items of `dtype` from now on, in a copy unless they are of that type."""
         if self._data.dtype != dtype:
             self._move(len(self._data), dtype)
 

@@ -1,16 +1,18 @@
 """`engine.kernels.blocks` for states of more than 64 symbols.
 
-The state lists the places of each token: places[first[token] : first[token + 1]], ascending.
+Token t is at the state places places[first[t] : first[t + 1]], ascending.
 """
 
 import numpy as np
 
-from engine.kernels import Ints, Tokens, inlined
-from engine.kernels.blocks import open_window
+from engine.arrays import Ints, Tokens
+from engine.kernels.blocks import AT, PLACE, SIZE, Window, open_window, window_at
+from engine.kernels.compiler import inlined
 
 
 @inlined
 def collect_hits(tokens: Tokens, start: int, end: int, first: Ints, at: Ints) -> int:
+    """Fill `at` for the pattern tokens[start : end]; return the number of hits."""
     hits = 0
     for i in range(start, end):
         at[hits] = i - start
@@ -22,23 +24,24 @@ def collect_hits(tokens: Tokens, start: int, end: int, first: Ints, at: Ints) ->
 def longest_run(
     tokens: Tokens,
     start: int,
-    lo: int,
-    hi: int,
-    j0: int,
-    j1: int,
+    window: Window,
     first: Ints,
     places: Ints,
     at: Ints,
     ended_by: Ints,
     lengths: Ints,
 ) -> tuple[int, int, int]:
-    """lengths[j]: the run that ends at state place j, valid for the hit ended_by[j]; both scratch by state place."""
+    """The longest run in the window: its first hit, first state place and size; the size is 0 if there is no run.
+
+    ended_by, lengths: scratch, by state place: the last hit at that place, and the size of the run that it ends.
+    """
+    lo, hi, j0, j1 = window
     ended_by[:] = -1
     size, hit, place = 0, 0, 0
     for t in range(lo, hi):
         token = tokens[start + at[t]]
         follows = t > lo and at[t - 1] == at[t] - 1
-        # Descending, so that the place before still tells of the hit before; of equals the last is the smallest.
+        # Descending, so that the place before still holds the hit before. Of equal runs the last is the smallest.
         for p in range(first[token + 1] - 1, first[token] - 1, -1):
             j = places[p]
             if j0 <= j < j1:
@@ -63,24 +66,26 @@ def find_blocks(
     windows: Ints,
     blocks: Ints,
 ) -> int:
+    """Write all blocks, in the order of finding; return their number."""
     count, pending = 0, open_window(windows, 0, 0, hits, 0, state_size)
     while pending > 0:
         pending -= 1
-        lo, hi, j0, j1 = windows[pending, 0], windows[pending, 1], windows[pending, 2], windows[pending, 3]
-        hit, place, size = longest_run(tokens, start, lo, hi, j0, j1, first, places, at, ended_by, lengths)
+        window = window_at(windows, pending)
+        hit, place, size = longest_run(tokens, start, window, first, places, at, ended_by, lengths)
         if size > 0:
-            blocks[count, 0] = at[hit]
-            blocks[count, 1] = place
-            blocks[count, 2] = size
+            blocks[count, AT], blocks[count, PLACE], blocks[count, SIZE] = at[hit], place, size
             count += 1
-            pending = open_window(windows, pending, lo, hit, j0, place)
-            pending = open_window(windows, pending, hit + size, hi, place + size, j1)
+            pending = open_window(windows, pending, window.lo, hit, window.j0, place)
+            pending = open_window(windows, pending, hit + size, window.hi, place + size, window.j1)
     return count
 
 
 @inlined
 def common_subsequence(tokens: Tokens, start: int, hits: int, first: Ints, places: Ints, at: Ints, tails: Ints) -> int:
-    """l of 5.2 as the longest ascending chain of places: tails[k] is the smallest end of a chain of k + 1."""
+    """l of 5.2, as the longest ascending chain of places (Hunt and Szymanski 1977).
+
+    tails: scratch; tails[k] is the smallest end of a chain of k + 1 places.
+    """
     length = 0
     for t in range(hits):
         token = tokens[start + at[t]]

@@ -1,4 +1,7 @@
-"""JSON arrays of objects, made column by column: a kernel writes what there is a lot of, not Python."""
+"""JSON arrays of objects, made field by field.
+
+What is large comes from kernels as text; a kernel then joins the fields. No Python object is made for each field.
+"""
 
 from collections.abc import Mapping, Sequence
 from itertools import accumulate
@@ -7,14 +10,14 @@ from typing import Any, NamedTuple
 import numpy as np
 from pydantic_core import to_json
 
-from engine.kernels import Bytes, Ints
+from engine.arrays import Bytes, Ints
 from engine.kernels.joining import join_fields
 
 _COMMA = ord(",")
 
 
 class Cells(NamedTuple):
-    """The values of one key, one per object: texts from `starts` to `ends`, each between `before` and `after`."""
+    """The values of one key, one for each object: texts[starts[k] : ends[k]], each between `before` and `after`."""
 
     starts: Ints
     ends: Ints
@@ -22,8 +25,8 @@ class Cells(NamedTuple):
     after: bytes = b""
 
 
-class Objects:
-    """So many objects in the making. Cells are of use only in the `Objects` that made them."""
+class JsonObjects:
+    """`count` objects in the making. Cells refer to the texts of the instance that made them."""
 
     def __init__(self, count: int) -> None:
         self._count = count
@@ -31,18 +34,18 @@ class Objects:
         self._size = 0
 
     def constant(self, value: object) -> Cells:
-        """The same value in each object."""
+        """The same value for each object."""
         nothing = np.zeros(self._count, dtype=np.int64)
         return Cells(nothing, nothing, before=to_json(value))
 
     def texts(self, texts: Sequence[bytes], before: bytes = b"", after: bytes = b"") -> Cells:
-        """One text per object."""
+        """One text for each object."""
         offset = self._add(b"".join(texts))
         bounds = np.fromiter(accumulate(map(len, texts), initial=offset), dtype=np.int64)
         return Cells(bounds[:-1], bounds[1:], before, after)
 
     def numbers(self, numbers: list[float]) -> list[Cells]:
-        """One column after the other, each of one number per object."""
+        """As many cells as fit: `numbers` holds one number for each object, then those of the next key, and so on."""
         text = to_json(numbers)
         commas = np.flatnonzero(np.frombuffer(text, dtype=np.uint8) == _COMMA)
         bounds = np.concatenate(([0], commas, [len(text) - 1])) + self._add(text)
@@ -50,12 +53,12 @@ class Objects:
         return list(map(Cells, starts, ends))
 
     def parts(self, text: Bytes, starts: Ints, ends: Ints, before: bytes, after: bytes) -> list[Cells]:
-        """Per row of `starts` and `ends` parts of one text, one per object."""
+        """Cells for each row of `starts` and `ends`, shape (keys, objects): where in `text` the values are."""
         offset = self._add(text)
         return [Cells(*bounds, before, after) for bounds in zip(starts + offset, ends + offset, strict=True)]
 
     def join(self, fields: Mapping[str, Cells]) -> bytes:
-        """The array of the objects, at least one, their fields in this order."""
+        """The array of the objects, with the fields in this order. There must be at least one object."""
         literals, before = [], b"{"
         for key, cells in fields.items():
             literals.append(before + to_json(key) + b":" + cells.before)
@@ -71,7 +74,7 @@ class Objects:
         return joined.tobytes()
 
     def _add(self, text: bytes | Bytes) -> int:
-        """Where the text begins among all texts."""
+        """Add a text; return where it begins in all texts joined."""
         offset = self._size
         self._texts.append(text)
         self._size += len(text)

@@ -1,6 +1,6 @@
-"""What one learn does (engine.md 4)."""
+"""What one learn adds (engine.md 4)."""
 
-from engine.learning import merge_emotives, merge_metadata, metadata_texts, prepare_lesson
+from engine.lesson import merge_emotives, merge_metadata, metadata_texts, prepare_lesson
 
 
 def test_two_symbols_are_needed() -> None:
