@@ -3,7 +3,7 @@ from typing import Any
 from django.apps import AppConfig
 from django.db.models.signals import post_migrate
 
-from memory_app import vectors
+from memory_app import vector_table
 
 
 class MemoryConfig(AppConfig):
@@ -16,4 +16,4 @@ class MemoryConfig(AppConfig):
 
 def _prepare_vectors(**_: Any) -> None:
     """After every `migrate`, not once in a migration: pgvector may be installed later."""
-    vectors.prepare()
+    vector_table.prepare()

@@ -1,13 +1,15 @@
-"""What can go wrong with the memory of a node."""
+"""Why a request about the memory of a node is refused."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from engine.vectors import NamedVector
 from foundation.errors import Refusal
+
+if TYPE_CHECKING:
+    from engine.vectors import NamedVector  # loads NumPy, which most commands do without
 
 
 class NodeUnknown(Refusal):
-    """No node of this id has ever learned anything here."""
+    """No node with this id has ever learned anything here."""
 
     status = 404
 
@@ -32,14 +34,14 @@ class VectorsNotAvailable(Refusal):
 
 
 class VectorDimensionError(Refusal):
-    """A vector has a different dimension than the vectors it must match: those of its observation, or of its node.
+    """A vector differs in dimension from the vectors it must match: those of its observation, or of its node.
 
-    `observation_index`: which observation of a sequence it belongs to, where that is known.
+    `observation_index`: the observation of a sequence that it belongs to, where that is known.
     """
 
     status = 400
 
-    def __init__(self, vector: NamedVector, *, expected: int, observation_index: int | None = None) -> None:
+    def __init__(self, vector: "NamedVector", *, expected: int, observation_index: int | None = None) -> None:
         super().__init__(
             f"Vector dimension mismatch: expected {expected}, got {vector.dimension} ({vector.name}); "
             "nothing was changed"

@@ -1,5 +1,7 @@
 """Tables of the long-term memory. Patterns are the truth; symbol statistics are derived from them in memory."""
 
+import hashlib
+
 from django.db import models
 from django.db.models import Value
 
@@ -7,19 +9,19 @@ from foundation.postgresql.fields import ExactNumberField, TextFieldInC, Transac
 
 
 class Node(models.Model):
-    """A tenant of the long-term memory, by the exact id that clients use (D29).
+    """A tenant of the long-term memory, under the exact id that clients use (D29).
 
-    `memory` numbers what the node knows. clear-all gives the node a new, empty one: that takes one update however much
-    there was, and what a concurrent learn writes belongs to either the old memory or the new one.
+    `memory` is the number under which everything it knows is stored. clear-all gives the node a new, empty memory: one
+    update however much there was, and what a concurrent learn writes belongs to either the old memory or the new one.
     """
 
     node_id = TextFieldInC(primary_key=True)
     memory = models.BigIntegerField(unique=True)
-    # What finalize-training left: the statistics of that moment, and the snapshot that tells which patterns there were.
+    # The moment of finalize-training: its statistics, and the snapshot that says which patterns existed then.
     finalized_statistics = VerbatimJSONField(null=True)
     finalized_snapshot = TextFieldInC(null=True)
     finalized_version = models.BigIntegerField(db_default=0)
-    # How often a rebuild was asked for: an index that was built under another number is built anew.
+    # How often a rebuild was requested: an index that was built under another number is rebuilt.
     rebuilt = models.BigIntegerField(db_default=0)
 
     def __str__(self) -> str:
@@ -27,7 +29,7 @@ class Node(models.Model):
 
 
 class ClearedMemory(models.Model):
-    """A memory that no node has any more; its rows are deleted in the background."""
+    """The memory number of no node any more; its rows are deleted in the background."""
 
     memory = models.BigIntegerField(primary_key=True)
 
@@ -36,7 +38,7 @@ class ClearedMemory(models.Model):
 
 
 class Pattern(models.Model):
-    """What was learned. `name` is the SHA-1 of its events, 20 bytes; `changed` feeds the indexes (see `index.py`)."""
+    """A learned pattern. `name`: the SHA-1 of its events, 20 bytes. `changed`: for the change feed (`index.py`)."""
 
     pk = models.CompositePrimaryKey("memory", "name")
     memory = models.BigIntegerField()
@@ -57,10 +59,10 @@ class Pattern(models.Model):
 
 
 class VectorSpace(models.Model):
-    """What the vectors of one memory have in common; there is one as soon as there is a vector.
+    """What the vectors of one memory have in common; it exists as soon as there is a vector.
 
-    The vectors themselves are in `memory_app_vector` (memory, name, embedding), which is made where PostgreSQL has
-    pgvector (see `vectors.py`). `indexed`: there are so many that an index finds the nearest.
+    The vectors themselves are in `memory_app_vector` (memory, name, embedding), a table that exists where PostgreSQL
+    has pgvector (see `vector_table.py`). `indexed`: there are so many that an HNSW index finds the nearest.
     """
 
     memory = models.BigIntegerField(primary_key=True)
@@ -72,7 +74,7 @@ class VectorSpace(models.Model):
 
 
 class SymbolAffinity(models.Model):
-    """aff(x, e): what learning with emotive e added to symbol x. Keyed by SHA-1: symbols may be of any length."""
+    """aff(x, e): the sum of what learning with emotive e added to symbol x."""
 
     pk = models.CompositePrimaryKey("memory", "symbol_key", "emotive_key")
     memory = models.BigIntegerField()
@@ -88,3 +90,8 @@ class SymbolAffinity(models.Model):
 
     def __str__(self) -> str:
         return f"{self.symbol} {self.emotive}"
+
+
+def affinity_key(text: str) -> bytes:
+    """The key of a symbol or an emotive: its SHA-1, because texts may be longer than what PostgreSQL can index."""
+    return hashlib.sha1(text.encode(), usedforsecurity=False).digest()

@@ -1,4 +1,4 @@
-"""The moment of a finalize-training: what is kept of it, and what predictions need to know of it."""
+"""The moment of a finalize-training: how it is stored, and what predictions need of it."""
 
 from dataclasses import dataclass
 
@@ -9,11 +9,11 @@ from engine.finalize import Finalized, statistics_of
 from engine.view import View
 from memory_app.stores import PATTERNS
 
-_KEPT = """
+_READ = """
     SELECT finalized_version, finalized_statistics::text, finalized_snapshot FROM memory_app_node
     WHERE memory = %(memory)s
 """
-_EXISTED = """
+_FIND_EXISTING = """
     SELECT encode(name, 'hex') FROM memory_app_pattern
     WHERE memory = %(memory)s AND name = ANY(ARRAY(SELECT decode(hex, 'hex') FROM unnest(%(names)s::text[]) AS hex))
       AND pg_visible_in_snapshot(created, %(snapshot)s::pg_snapshot)
@@ -21,8 +21,8 @@ _EXISTED = """
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
-    """As it is stored. `statistics`: JSON of `patterns`, N, and `members`, pmf by symbol; None after a clear-all."""
+class StoredMoment:
+    """`statistics`: JSON of `patterns` (N) and `members` (pmf by symbol); None after a clear-all."""
 
     version: int
     statistics: str | None
@@ -31,7 +31,7 @@ class Kept:
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """`statistics`: by the tokens of one index."""
+    """`statistics`: by token of one index."""
 
     memory: int
     snapshot: str
@@ -41,19 +41,19 @@ class Moment:
         return Finalized(statistics=self.statistics, existed=self._existed)
 
     def _existed(self, names: list[str]) -> set[str]:
-        rows = PATTERNS.execute(_EXISTED, {"memory": self.memory, "names": names, "snapshot": self.snapshot})
+        rows = PATTERNS.execute(_FIND_EXISTING, {"memory": self.memory, "names": names, "snapshot": self.snapshot})
         return {name for (name,) in rows}
 
 
-def kept(memory: int) -> Kept | None:
-    """What is kept for this memory now; None if no node has it any more."""
-    rows = PATTERNS.execute(_KEPT, {"memory": memory})
-    return Kept(*rows[0]) if rows else None
+def read(memory: int) -> StoredMoment | None:
+    """What is stored for this memory now; None if it is the memory of no node any more."""
+    row = PATTERNS.execute_one(_READ, {"memory": memory})
+    return None if row is None else StoredMoment(*row)
 
 
-def moment(memory: int, kept: Kept, view: View) -> Moment | None:
-    """The kept moment, which must not be later than the view; None if there is none."""
-    if kept.statistics is None or kept.snapshot is None:
+def moment(memory: int, stored: StoredMoment, view: View) -> Moment | None:
+    """The stored moment, which must not be later than the view; None if there is none."""
+    if stored.statistics is None or stored.snapshot is None:
         return None
-    statistics = from_json(kept.statistics)
-    return Moment(memory, kept.snapshot, statistics_of(view, statistics["patterns"], statistics["members"]))
+    statistics = from_json(stored.statistics)
+    return Moment(memory, stored.snapshot, statistics_of(view, statistics["patterns"], statistics["members"]))

@@ -1,11 +1,11 @@
-"""Events as the console shows them: chips, coloured by what became of each symbol in a prediction."""
+"""Events as the console shows them: chips, coloured by what each symbol is in a prediction."""
 
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-# Beyond, a page would be long and say no more; the export has everything.
+# More would make a page longer, not clearer; the export has everything.
 MOST_EVENTS, MOST_SYMBOLS = 100, 50
 
 
@@ -19,14 +19,16 @@ class Chip:
 
 @dataclass(frozen=True, slots=True)
 class Event:
+    """`left_out`: how many more symbols it has."""
+
     chips: list[Chip]
     kind: str = ""
     left_out: int = 0
 
 
 @dataclass(frozen=True, slots=True)
-class Events:
-    """`left_out`: how many more there are."""
+class EventList:
+    """`left_out`: how many more events there are."""
 
     events: list[Event]
     left_out: int = 0
@@ -38,17 +40,17 @@ def event(symbols: Iterable[str], kind: str = "", symbol_kind: str | None = None
     return Event(chips, kind, max(0, len(given) - MOST_SYMBOLS))
 
 
-def newest(events: list[list[str]]) -> Events:
-    return Events([event(one) for one in events[-MOST_EVENTS:]], max(0, len(events) - MOST_EVENTS))
+def newest(events: list[list[str]]) -> EventList:
+    return EventList([event(one) for one in events[-MOST_EVENTS:]], max(0, len(events) - MOST_EVENTS))
 
 
-def oldest(events: list[list[str]], most: int = MOST_EVENTS) -> Events:
-    return Events([event(one) for one in events[:most]], max(0, len(events) - most))
+def oldest(events: list[list[str]], most: int = MOST_EVENTS) -> EventList:
+    return EventList([event(one) for one in events[:most]], max(0, len(events) - most))
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
-    """A prediction for the eye: the pattern in time, what was observed beside it, and how well it fits."""
+class PredictionView:
+    """A prediction to look at: the pattern's events in time, the extra symbols observed, and how well it fits."""
 
     name: str
     timeline: list[Event]
@@ -60,12 +62,12 @@ class Told:
 _FIGURES = ("potential", "similarity", "confidence", "evidence", "snr", "frequency")
 
 
-def told(prediction: dict[str, Any]) -> Told:
+def prediction_view(prediction: dict[str, Any]) -> PredictionView:
     present = [
         _present(symbols, missing)
         for symbols, missing in zip(prediction["present"], prediction["missing"], strict=True)
     ]
-    return Told(
+    return PredictionView(
         name=prediction["name"],
         timeline=[
             *(event(one, "past") for one in prediction["past"]),
@@ -79,12 +81,12 @@ def told(prediction: dict[str, Any]) -> Told:
 
 
 def _present(symbols: list[str], missing: list[str]) -> Event:
-    """A symbol may stand in an event more than once, so that some of it is missing and some is not."""
-    left = Counter(missing)
+    """A symbol may occur in an event more than once, and only some of its occurrences may be missing."""
+    still_missing = Counter(missing)
     chips = []
     for symbol in reversed(symbols):
-        is_missing = left[symbol] > 0
-        left[symbol] -= is_missing
+        is_missing = still_missing[symbol] > 0
+        still_missing[symbol] -= is_missing
         chips.append(Chip(symbol, "missing" if is_missing else "match"))
     chips.reverse()
     return Event(chips[:MOST_SYMBOLS], "present", max(0, len(chips) - MOST_SYMBOLS))

@@ -1,6 +1,7 @@
-"""Nodes in the console: what one knows (patterns, symbols), and making it forget."""
+"""Nodes in the console: what one knows (patterns, symbols), and clearing it."""
 
 import re
+from collections.abc import Iterable
 from typing import Any, cast
 from urllib.parse import urlencode
 
@@ -17,16 +18,18 @@ from engine.naming import bare_name
 from foundation.console.acts import Act
 from foundation.console.admin import ConsoleAdmin
 from foundation.console.formatting import id_range, node_url, pretty
-from memory_app import vectors
+from memory_app import vector_table
 from memory_app.admin.event_lists import oldest
-from memory_app.index import indexes
 from memory_app.models import Node
 from memory_app.node_ids import display_id
+from memory_app.operations.nodes import clear
 from memory_app.reads import nodes
 
 _PATTERNS_PER_PAGE = 25
 _MOST_SYMBOLS = 200
 _EVENTS_IN_LIST = 12
+_NAME = re.compile("[0-9a-f]{40}")
+_CURSOR = re.compile(r"(\d{1,19})\.([0-9a-f]{40})")
 
 
 @admin.register(Node)
@@ -42,7 +45,7 @@ class NodeAdmin(ConsoleAdmin):
             label="Forget everything",
             icon="delete_forever",
             permission="memory_app.delete_node",
-            perform=lambda one: nodes.clear(node_id=one),
+            perform=lambda node_id: clear(node_id=node_id),
             warning="All its patterns, vectors, affinities and statistics are forgotten. Sessions and their short-term "
             "memories stay. This cannot be undone.",
             done="Forgot everything",
@@ -88,46 +91,51 @@ class NodeAdmin(ConsoleAdmin):
         }
 
     def details(self, request: HttpRequest, thing: Model) -> dict[str, Any]:
+        from memory_app.index import indexes  # loads the kernels; Django loads this module in every process
+
         node_id: str = thing.pk
         return {
             "shown_as": display_id(node_id),
             "patterns": nodes.count_patterns(node_id),
-            "vectors": vectors.count(cast(Node, thing).memory),
-            "recent": self._listed(node_id, nodes.recent_patterns(node_id, limit=5)),
+            "vectors": vector_table.count(cast(Node, thing).memory),
+            "recent": self._rows(node_id, (one for one, _ in nodes.recent_patterns(node_id, limit=5))),
             "index": next((one for one in indexes.held() if one.node_id == node_id), None),
             **self.links(node_id),
         }
 
     def patterns_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        """The patterns learned last, or the one whose name is asked for."""
+        """The patterns learned last, or the one with the name in the query."""
         node = self._node(request, object_id)
         name = bare_name(request.GET.get("q", "").strip()).lower()
-        found: list[tuple[nodes.StoredPattern, tuple[str, str]]]
+        older = None
         if name:
-            one = nodes.pattern(node.pk, name) if re.fullmatch("[0-9a-f]{40}", name) else None
-            found = [] if one is None else [(one, ("", ""))]
+            found = _pattern(node.pk, name)
+            patterns = [] if found is None else [found]
         else:
-            before = re.fullmatch(r"(\d{1,19})\.([0-9a-f]{40})", request.GET.get("before", ""))
-            place = {"before": (before[1], before[2])} if before else {}
-            found = nodes.recent_patterns(node.pk, limit=_PATTERNS_PER_PAGE + 1, **place)
-        page = found[:_PATTERNS_PER_PAGE]
-        older = ".".join(page[-1][1]) if len(found) > len(page) else None
-        context = {"patterns": self._listed(node.pk, page), "older": older, "query": name, **self.links(node.pk)}
+            before = _CURSOR.fullmatch(request.GET.get("before", ""))
+            cursor = nodes.Cursor(changed=before[1], name=before[2]) if before else nodes.NEWEST
+            recent = nodes.recent_patterns(node.pk, before=cursor, limit=_PATTERNS_PER_PAGE + 1)
+            if len(recent) > _PATTERNS_PER_PAGE:
+                recent.pop()
+                _, last = recent[-1]
+                older = f"{last.changed}.{last.name}"
+            patterns = [one for one, _ in recent]
+        context = {"patterns": self._rows(node.pk, patterns), "older": older, "query": name, **self.links(node.pk)}
         return self.render(request, "console/patterns.html", node, **context)
 
-    def _listed(self, node_id: str, found: list[tuple[nodes.StoredPattern, tuple[str, str]]]) -> list[dict[str, Any]]:
+    def _rows(self, node_id: str, patterns: Iterable[nodes.StoredPattern]) -> list[dict[str, Any]]:
         return [
             {
                 "pattern": one,
                 "events": oldest(one.events, _EVENTS_IN_LIST),
                 "url": self.url_of("pattern", node_id, one.name),
             }
-            for one, _ in found
+            for one in patterns
         ]
 
     def pattern_view(self, request: HttpRequest, object_id: str, name: str) -> HttpResponse:
         node = self._node(request, object_id)
-        pattern = nodes.pattern(node.pk, name) if re.fullmatch("[0-9a-f]{40}", name) else None
+        pattern = _pattern(node.pk, name)
         if pattern is None:
             raise Http404
         context = {
@@ -140,13 +148,15 @@ class NodeAdmin(ConsoleAdmin):
         return self.render(request, "console/pattern.html", node, **context)
 
     def symbols_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        """The most frequent symbols, or one that is asked for. Builds the node's index where this process has none."""
+        """The most frequent symbols, or the one in the query. Builds the node's index where this process has none."""
+        from memory_app.index import indexes
+
         node = self._node(request, object_id)
         statistics = indexes.follow(node.pk).view.symbol_statistics()
         query = request.GET.get("q", "")
         chosen = [query] if query in statistics else []
         if not query:
-            chosen = sorted(statistics, key=lambda symbol: (-statistics[symbol][0], symbol))[:_MOST_SYMBOLS]
+            chosen = sorted(statistics, key=lambda symbol: (-statistics[symbol].frequency, symbol))[:_MOST_SYMBOLS]
         context = {
             "symbols": [(symbol, *statistics[symbol]) for symbol in chosen],
             "affinity": pretty(nodes.affinity(node.pk, query)) if query else None,
@@ -163,3 +173,7 @@ class NodeAdmin(ConsoleAdmin):
         if node is None:
             raise Http404
         return node
+
+
+def _pattern(node_id: str, name: str) -> nodes.StoredPattern | None:
+    return nodes.pattern(node_id, name) if _NAME.fullmatch(name) else None

@@ -21,7 +21,7 @@ from pydantic_core import from_json
 from engine.lesson import Lesson
 from engine.naming import bare_name, pattern_name
 from foundation.json_lines import Line, WrongLine, of_a_kind, parsed
-from memory_app.operations.learning import add_affinities, learn
+from memory_app.operations.patterns import add_affinities, learn
 
 BATCH = 1000  # lines in one transaction
 MAX_FREQUENCY = 2**53  # what every JSON library reads exactly

@@ -1,9 +1,9 @@
 """Predicting from a node's memory.
 
-What most predictions need of a node is in the index. The rest, emotives of the patterns returned and the affinity of
-some symbols, is read when it is needed, so a moment after the index was followed; a learn may commit in between. Its
-emotives beside the older frequencies would be a memory that never was, cached under the older version. So those rows
-tell whether they are newer than the index, and then it is followed and asked again.
+Most of what a prediction needs of a node is in the index. The rest (emotives of the patterns returned, the affinity of
+some symbols) is read when it is needed, a moment after the index was followed, and a learn may commit in between. Its
+emotives beside the older frequencies would be a memory that never existed, cached under the older version. So those
+rows say whether they are newer than the index; if any is, the index is followed and asked again.
 """
 
 from collections.abc import Callable, Mapping
@@ -16,11 +16,11 @@ from pydantic_core import from_json
 
 from engine.predict import Prediction, predict
 from engine.stm import state
-from memory_app.index import Followed, NodeVersion, indexes
-from memory_app.operations.learning import key_of
+from memory_app.index import NodeVersion, NodeView, indexes
+from memory_app.models import affinity_key
 from memory_app.stores import PATTERNS
 
-# As in the index's change feed: ids that are still to be given out are left over from another life of the database.
+# As in the index's change feed: ids that are still to be assigned are left over from another life of the database.
 _NEWER = """(changed < pg_snapshot_xmax(pg_current_snapshot())
     AND NOT pg_visible_in_snapshot(changed, %(snapshot)s::pg_snapshot))"""
 _EMOTIVES = f"""
@@ -33,15 +33,13 @@ _AFFINITY = f"""
     WHERE memory = %(memory)s AND emotive_key = %(emotive_key)s
 """
 _AFFINITY_OF_STATE = f"{_AFFINITY} AND symbol_key = ANY(%(symbol_keys)s::bytea[])"
+# Waits for learns that are under way; later ones wait for the end of this transaction.
+_LOCK_NODE = "SELECT memory FROM memory_app_node WHERE node_id = %(node_id)s FOR UPDATE"
 
-
-# Nobody learns while this is held; it waits for learns that are under way.
-_HOLD = "SELECT memory FROM memory_app_node WHERE node_id = %(node_id)s FOR UPDATE"
-
-# How often a prediction is begun again because of a learn, before it makes learns wait.
+# How often a prediction starts again because of a learn, before it makes learns wait.
 TRIES = 4
 
-Answer = TypeVar("Answer")
+Result = TypeVar("Result")
 
 
 class LearnedMeanwhile(Exception):
@@ -52,18 +50,18 @@ class LearnedMeanwhile(Exception):
 class Memory:
     """What one node knows at one moment: everything that was learned before it was asked for (P5)."""
 
-    followed: Followed
+    node: NodeView
 
     @property
     def version(self) -> NodeVersion:
-        return self.followed.version
+        return self.node.version
 
     def predict(self, stm: list[list[str]], config: Mapping[str, Any]) -> Prediction:
-        """`config`: the session's effective one. Raises LearnedMeanwhile."""
+        """`config`: the session's effective configuration. Raises LearnedMeanwhile."""
         emotive = config.get("affinity_emotive")
-        moment = self.followed.moment
+        moment = self.node.moment
         return predict(
-            self.followed.view,
+            self.node.view,
             stm,
             config,
             emotives=self._emotives,
@@ -72,35 +70,35 @@ class Memory:
         )
 
     def _emotives(self, names: list[str]) -> dict[str, list[dict[str, float]]]:
-        if not self.followed.has_emotives:
+        if not self.node.has_emotives:
             return {}
-        return {name: from_json(emotives) for name, emotives in self._read(_EMOTIVES, names=names)}
+        return {name: from_json(emotives) for name, emotives in self._read(_EMOTIVES, names=names).items()}
 
     def _affinity(self, stm: list[list[str]], emotive: str) -> dict[str, float]:
-        """aff(x, e) of the symbols that the engine asks about: the state's, or for a state of one symbol all."""
+        """aff(x, e) of the symbols that the engine asks about: the state's, or all for a state of one symbol."""
         symbols = state(stm)
-        rows = self._read(
+        affinity = self._read(
             _AFFINITY if len(symbols) == 1 else _AFFINITY_OF_STATE,
-            emotive_key=key_of(emotive),
-            symbol_keys=[key_of(symbol) for symbol in symbols],
+            emotive_key=affinity_key(emotive),
+            symbol_keys=[affinity_key(symbol) for symbol in symbols],
         )
-        return {symbol: float(value) for symbol, value in rows}
+        return {symbol: float(value) for symbol, value in affinity.items()}
 
-    def _read(self, statement: str, **parameters: Any) -> list[tuple[Any, ...]]:
-        """Rows of this memory without their last column, which tells whether they are newer than it."""
+    def _read(self, statement: str, **parameters: Any) -> dict[str, Any]:
+        """Values of this memory by key, of rows that also say whether they are newer than the index."""
         rows = PATTERNS.execute(
-            statement, {**parameters, "memory": self.version.memory, "snapshot": self.followed.snapshot}
+            statement, {**parameters, "memory": self.version.memory, "snapshot": self.node.snapshot}
         )
-        if any(row[-1] for row in rows):
+        if any(is_newer for _, _, is_newer in rows):
             raise LearnedMeanwhile
-        return [row[:-1] for row in rows]
+        return {key: value for key, value, _ in rows}
 
 
-def recall(node_id: str, use: Callable[[Memory], Answer]) -> Answer:
-    """What `use` makes of the node's memory as it is now. Begins again if what it reads was learned meanwhile."""
+def recall(node_id: str, use: Callable[[Memory], Result]) -> Result:
+    """Call `use` with the node's memory as it is now; start again if what it reads was learned meanwhile."""
     for _ in range(TRIES):
         with suppress(LearnedMeanwhile):
             return use(Memory(indexes.follow(node_id)))
     with transaction.atomic():
-        PATTERNS.execute(_HOLD, {"node_id": node_id})
+        PATTERNS.execute(_LOCK_NODE, {"node_id": node_id})
         return use(Memory(indexes.follow(node_id)))

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from foundation.verification import OF_NODE, Check, Connection, Fault, rows
-from memory_app.vectors import AVAILABLE
+from memory_app.vector_table import AVAILABLE
 
 _LIVE = f"SELECT memory, node_id FROM memory_app_node JOIN memory_app_clearedmemory USING (memory) WHERE {OF_NODE}"
 _KEEP = """

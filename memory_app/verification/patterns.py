@@ -10,7 +10,7 @@ from pydantic_core import from_json, to_json
 
 from engine.naming import pattern_name
 from foundation.verification import OF_NODE, Check, Connection, Fault, rows
-from memory_app.operations.learning import key_of
+from memory_app.models import affinity_key
 
 _PATTERNS = f"""
     SELECT memory, name, node_id, events::text, length, frequency, emotives::text, metadata::text, created <= changed
@@ -117,7 +117,7 @@ _MOVE_AFFINITIES = """
 def _affinities(snapshot: Connection, node_id: str | None) -> Iterator[Fault]:
     for memory, symbol_key, emotive_key, node, symbol, emotive, value in rows(snapshot, _AFFINITIES, node=node_id):
         where = f"node {node!r}, affinity of {symbol!r} to {emotive!r}"
-        if (bytes(symbol_key), bytes(emotive_key)) != (key_of(symbol), key_of(emotive)):
+        if (bytes(symbol_key), bytes(emotive_key)) != (affinity_key(symbol), affinity_key(emotive)):
             yield Fault((memory, bytes(symbol_key), bytes(emotive_key), symbol, emotive), f"{where}: under wrong keys")
         if not Decimal(value).is_finite():
             yield Fault((), f"{where}: it is {value}", mendable=False)
@@ -133,8 +133,8 @@ def _move_affinities(connection: Connection, faults: list[Fault]) -> None:
             "emotive_keys": list(emotive_keys),
             "symbols": list(symbols),
             "emotives": list(emotives),
-            "right_symbol_keys": [key_of(symbol) for symbol in symbols],
-            "right_emotive_keys": [key_of(emotive) for emotive in emotives],
+            "right_symbol_keys": [affinity_key(symbol) for symbol in symbols],
+            "right_emotive_keys": [affinity_key(emotive) for emotive in emotives],
         },
     )
 

@@ -7,7 +7,7 @@ cannot be checked. (Those of vectors that wait to be learned can: `sessions_app/
 from collections.abc import Iterator
 
 from foundation.verification import OF_NODE, Check, Connection, Fault, rows
-from memory_app.vectors import AVAILABLE
+from memory_app.vector_table import AVAILABLE
 
 _SPACES = f"""
     WITH stored AS (

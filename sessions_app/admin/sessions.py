@@ -22,13 +22,13 @@ from foundation.console.acts import Act
 from foundation.console.admin import ConsoleAdmin
 from foundation.console.filters import NodeFilter
 from foundation.console.formatting import duration, id_range, node_filter_link, node_url, pattern_url, pretty
-from memory_app.admin.event_lists import newest, told
+from memory_app.admin.event_lists import newest, prediction_view
 from sessions_app import operations
 from sessions_app.config import effective
 from sessions_app.errors import SessionNotFound
 from sessions_app.expiry import AGE, ALIVE, LEFT, UNUSED_FOR
 from sessions_app.models.sessions import Session
-from sessions_app.reads import inspection, predicting
+from sessions_app.reads import inspection
 from sessions_app.shapes.bodies import MAX_TTL
 
 IDLE_AFTER = 600  # seconds
@@ -218,11 +218,13 @@ class SessionAdmin(ConsoleAdmin):
 
     def predictions_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """A part of the session's page, asked for by itself: a node's index may have to be built first."""
+        from sessions_app.reads import predicting  # loads the kernels; Django loads this module in every process
+
         session = self._inspected(request, object_id)
         answer = from_json(predicting.preview(session.session_id))
         shown = answer["predictions"][:MOST_PREDICTIONS]
         context = {
-            "predictions": [(told(one), pattern_url(session.node_id, one["name"])) for one in shown],
+            "predictions": [(prediction_view(one), pattern_url(session.node_id, one["name"])) for one in shown],
             "count": answer["count"],
         }
         return TemplateResponse(request, "console/predictions.html", context)

@@ -19,7 +19,7 @@ from engine.vectors import named
 from foundation.http.bodies import as_object
 from foundation.json_lines import Line, WrongLine, of_a_kind, parsed
 from memory_app.node_ids import NodeId
-from memory_app.vectors import LARGEST_NUMBER, MAX_DIMENSION
+from memory_app.vector_table import LARGEST_NUMBER, MAX_DIMENSION
 from sessions_app import config, operations
 from sessions_app.errors import InvalidConfiguration
 from sessions_app.operations import Restored, SavedSession

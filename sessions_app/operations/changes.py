@@ -4,7 +4,7 @@ from typing import Any
 
 from django.db import transaction
 
-import memory_app.reads.nodes
+import memory_app.operations.nodes
 from foundation import logs
 from foundation.postgresql.statements import Parameters
 from sessions_app import cache
@@ -93,7 +93,7 @@ def update_config(*, session_id: str, changes: dict[str, Any]) -> None:
 def clear_all(*, session_id: str) -> None:
     """`clear_stm`, and the session's node forgets everything it learned. Raises SessionNotFound."""
     node_id = clear_stm(session_id=session_id)
-    memory_app.reads.nodes.clear(node_id=node_id)
+    memory_app.operations.nodes.clear(node_id=node_id)
 
 
 def clear_stm(*, session_id: str) -> str:

@@ -2,7 +2,7 @@
 
 from pydantic_core import from_json
 
-import memory_app.operations.learning
+import memory_app.operations.patterns
 from engine.vectors import NamedVector
 from foundation import logs
 from memory_app.vectors import NodeVectors
@@ -121,7 +121,7 @@ class LockedSession(SessionState):
                 "seen_emotives_end": self.seen[3],
             },
         )
-        memory_app.operations.learning.learn(
+        memory_app.operations.patterns.learn(
             node_id=self.node_id,
             lessons=self.lessons,
             persistence=self.config["persistence"],

@@ -5,7 +5,7 @@ from typing import Any
 
 from django.db import transaction
 
-import memory_app.operations.learning
+import memory_app.operations.patterns
 from engine.lesson import Lesson
 from memory_app.vectors import NodeVectors
 from sessions_app.config import effective
@@ -32,7 +32,7 @@ def train(*, node_id: str, config: Mapping[str, Any], sequences: Iterable[list[O
         if len(session.stm):
             session.learn()
         lessons += session.lessons
-    memory_app.operations.learning.learn(
+    memory_app.operations.patterns.learn(
         node_id=node_id, lessons=lessons, persistence=in_force["persistence"], vectors=vectors
     )
     return len(lessons)

@@ -6,7 +6,7 @@ from django.conf import settings
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, WithJsonSchema
 
 from memory_app.node_ids import NodeId
-from memory_app.vectors import LARGEST_NUMBER, MAX_DIMENSION
+from memory_app.vector_table import LARGEST_NUMBER, MAX_DIMENSION
 from sessions_app import config
 
 Events = list[list[str]]

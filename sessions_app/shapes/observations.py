@@ -7,7 +7,7 @@ import numpy as np
 from engine.vectors import DimensionMismatch, NamedVector, named, sum_vectors
 from foundation.errors import InvalidRequest
 from memory_app.errors import VectorDimensionError
-from memory_app.vectors import LARGEST_NUMBER
+from memory_app.vector_table import LARGEST_NUMBER
 from sessions_app.observations import Observation
 from sessions_app.shapes import bodies
 

@@ -15,7 +15,7 @@ from pytest_django import DjangoDbBlocker
 
 from benchmarks.stack import WebServer
 from engine.lesson import prepare_lesson
-from memory_app.operations.learning import learn
+from memory_app.operations.patterns import learn
 from tests.engine.replay import CASES
 from tests.engine.test_cases import EXCEPTIONS, as_decided, assert_same
 from tests.support.minds import Mind

@@ -13,11 +13,11 @@ import pytest
 from django.db import connection, transaction
 from pytest_django import DjangoDbBlocker
 
-import memory_app.operations.learning
+import memory_app.operations.patterns
 from benchmarks.stack import eventually
 from engine.vectors import named, sum_vectors
 from foundation.postgresql.statements import OTHER
-from memory_app.reads import nodes
+from memory_app.operations.nodes import delete_cleared
 from memory_app.vectors import NodeVectors
 from tests.support.jobs import end_of, start
 from tests.support.minds import Mind
@@ -278,7 +278,7 @@ class Other:
     def learn(self, *values: float) -> None:
         vectors = NodeVectors(self.node)
         vectors.learn([named(sum_vectors([values]))])
-        memory_app.operations.learning.learn(node_id=self.node, lessons=[], persistence=5, vectors=vectors)
+        memory_app.operations.patterns.learn(node_id=self.node, lessons=[], persistence=5, vectors=vectors)
 
     def wait_until_somebody_waits_for_it(self) -> None:
         [(pid,)] = OTHER.execute("SELECT pg_backend_pid()", {})
@@ -342,7 +342,7 @@ def test_clear_all_takes_the_vectors_of_the_node_and_its_dimension(
     observe(caller, 0, 0)
     assert caller.stm() == [sorted([name(0, 0), name(2, 2)])], "the STM of others stays, and what waits with it"
     with django_db_blocker.unblock():
-        while nodes.delete_cleared(limit=1):
+        while delete_cleared(limit=1):
             pass
     for table in ("memory_app_vector", "memory_app_vectorspace"):
         assert database.execute(f"SELECT count(*) FROM {table} WHERE memory = %s", [memory]).fetchone() == (0,)

@@ -13,6 +13,7 @@ import pytest
 
 from katoproject.configuration.environment import PROJECT_DIR
 from memory_app import vector_indexes
+from memory_app.operations.nodes import delete_cleared
 from memory_app.reads import nodes
 from tests.support.commands import command
 from tests.support.minds import Mind
@@ -79,7 +80,7 @@ def test_a_cleared_node_knows_nothing_and_its_rows_wait_to_be_deleted(mind: Call
     assert teacher.get("predictions")["count"] == 0
     assert teacher.stm() == [["a"]]
     assert nodes.rows_to_delete() >= 1
-    while nodes.delete_cleared():
+    while delete_cleared():
         pass
     assert nodes.rows_to_delete() == 0
 
@@ -89,7 +90,7 @@ def test_it_does_not_forget_unasked(mind: Callable[..., Mind]) -> None:
     teacher.teach("a", "b")
     told = command("node", "clear", teacher.node)
     assert (told.status, told.out) == (2, "")
-    assert "Nobody is there to be asked: say --yes" in told.err
+    assert "standard input is not a terminal; pass --yes" in told.err
     assert teacher.patterns() == 1
 
 
@@ -110,7 +111,9 @@ def test_it_asks_a_person(mind: Callable[..., Mind], answer: str, left: int) -> 
     )
     os.close(person)
     os.close(terminal)
-    assert done.stderr.startswith(f"Forget 1 pattern of node {teacher.node} for good? Type its id to go on: ")
+    assert done.stderr.startswith(
+        f"Permanently forget 1 pattern of node {teacher.node}? Type the node's id to continue: "
+    )
     assert (done.returncode, teacher.patterns()) == (1 if left else 0, left)
 
 
@@ -178,7 +181,7 @@ def test_vectors_are_not_indexed_by_two_at_once(mind: Callable[..., Mind], datab
     told = command("node", "reindex", teacher.node)
     database.execute("SELECT pg_advisory_unlock(hashtextextended(%s, 0))", lock)
     assert told.status == 1
-    assert "another process is indexing vectors just now" in told.err
+    assert "another process is indexing vectors now" in told.err
 
 
 @pytest.mark.parametrize("arguments", [("list", "--limit", "0"), ("show",), ("show", "\udce4"), ("forget", "n"), ()])

@@ -14,7 +14,7 @@ from pytest_django import DjangoDbBlocker
 
 from katoproject.configuration.environment import PROJECT_DIR
 from memory_app.files import node_files
-from memory_app.operations.learning import learn
+from memory_app.operations.patterns import learn
 from memory_app.reads import nodes
 
 HEAD: dict[str, Any] = {"kato": "node", "version": 1, "node_id": "somewhere else"}
@@ -117,7 +117,7 @@ def test_a_file_that_was_cut_short_needs_to_be_wanted(import_lines: Import, node
 
 def test_a_node_that_knows_something_is_added_to_only_on_demand(import_lines: Import, node: str) -> None:
     import_lines(HEAD, AB, CD, FEELING, END)
-    with pytest.raises(CommandError, match="knows something already"):
+    with pytest.raises(CommandError, match="already knows something"):
         import_lines(HEAD, AB, CD, FEELING, END)
     import_lines(HEAD, AB, CD, FEELING, END, options=["--add"])
     pattern = nodes.pattern(node, name_of(AB))
@@ -159,7 +159,7 @@ def test_an_import_that_was_stopped_goes_on_where_it_stopped(
 
     with monkeypatch.context() as trouble:
         trouble.setattr(node_files, "learn", learn_until_the_end)
-        advice = r"\. What was imported stays; go on with --add --from-line 5$"
+        advice = r"\. What was imported stays; continue with --add --from-line 5$"
         with pytest.raises(CommandError, match=f"^Stopped after line 4{told}{advice}") as stopped:
             import_lines(*lines)
     assert stopped.value.returncode == status

@@ -25,6 +25,7 @@ from engine.vectors import named
 from foundation import verification
 from katoproject.configuration.environment import PROJECT_DIR
 from katoproject.management.commands.verify import CHECKS
+from memory_app.operations.nodes import clear, delete_cleared
 from memory_app.reads import nodes
 from memory_app.reads.recall import recall
 from sessions_app import cache, operations
@@ -104,7 +105,7 @@ def session(empty: None) -> str:
     memory_app.operations.finalizing.finalize(node_id="kitchen")
     operations.train(node_id="kitchen", config={}, sequences=[sequence("e f")])
     operations.train(node_id="old", config={}, sequences=[sequence("g h", joy=1)])
-    nodes.clear(node_id="old")
+    clear(node_id="old")
     learner = new_session()
     operations.observe_sequence(
         session_id=learner,
@@ -519,12 +520,12 @@ def writers() -> list[Callable[[int], None]]:
             assert operations.restore(sessions=[saved]).restored == [session_id]
             end(session_id=session_id)
 
-    def clear(turn: int) -> None:
-        nodes.clear(node_id="pantry")
-        while nodes.delete_cleared():
+    def forget(turn: int) -> None:
+        clear(node_id="pantry")
+        while delete_cleared():
             pass
 
-    return [learn, come_and_go, train, come_back, clear]
+    return [learn, come_and_go, train, come_back, forget]
 
 
 def test_writers_do_not_look_like_faults(session: str) -> None:

@@ -10,8 +10,8 @@ from pytest_django import DjangoDbBlocker
 from engine.lesson import prepare_lesson
 from memory_app.index import Indexes, NodeIndex
 from memory_app.operations.finalizing import finalize
-from memory_app.operations.learning import learn
-from memory_app.reads import nodes
+from memory_app.operations.nodes import clear, delete_cleared
+from memory_app.operations.patterns import learn
 from memory_app.reads.recall import Memory, recall
 
 PATTERNS = 200
@@ -74,7 +74,7 @@ def test_an_index_follows_by_what_changed_and_starts_anew_after_clear_all(node: 
     assert len(after.view) == PATTERNS + 1
     assert after.version.learned > before.version.learned
     assert after.view.symbol_statistics()["symbol 0"] == (2, 1)
-    nodes.clear(node_id=node_id)
+    clear(node_id=node_id)
     assert len(indexes.follow(node_id).view) == 0
     assert indexes.follow(node_id).version.memory != after.version.memory
     teach(node_id, "again")
@@ -112,9 +112,9 @@ def test_a_memory_predicts_by_the_finalization_of_its_version(node: Callable[[],
 
 @pytest.mark.usefixtures("server")
 def test_a_cleared_memory_is_deleted_in_small_batches(node: Callable[[], str]) -> None:
-    while nodes.delete_cleared():
+    while delete_cleared():
         pass  # what other tests left: each batch is of one memory
-    nodes.clear(node_id=node())
+    clear(node_id=node())
 
     def left() -> int:
         with connection.cursor() as cursor:
@@ -125,8 +125,8 @@ def test_a_cleared_memory_is_deleted_in_small_batches(node: Callable[[], str]) -
 
     begun = left()
     assert begun >= PATTERNS
-    assert nodes.delete_cleared(limit=50)
+    assert delete_cleared(limit=50)
     assert left() == begun - 50
-    while nodes.delete_cleared():
+    while delete_cleared():
         pass
     assert left() == 0

@@ -13,8 +13,8 @@ from pytest_django import DjangoDbBlocker
 
 from benchmarks.stack import eventually
 from engine.lesson import prepare_lesson
-from memory_app.index import Followed, indexes
-from memory_app.operations.learning import learn
+from memory_app.index import NodeView, indexes
+from memory_app.operations.patterns import learn
 from memory_app.reads.recall import TRIES, recall
 
 EVENTS = [["kettle"], ["tea"]]
@@ -50,7 +50,7 @@ def after_following(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[int]
     def arrange(happen: Callable[[int], None]) -> None:
         follow, times = indexes.follow, iter(range(1000))
 
-        def followed(node_id: str) -> Followed:
+        def followed(node_id: str) -> NodeView:
             result = follow(node_id)
             happen(next(times))
             return result

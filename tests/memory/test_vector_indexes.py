@@ -11,7 +11,8 @@ from pytest_django import DjangoDbBlocker
 from engine.vectors import NEIGHBOURS, named, sum_vectors
 from foundation.postgresql.statements import OTHER
 from memory_app import vector_indexes
-from memory_app.vectors import NodeVectors, indexed_expression
+from memory_app.vector_table import indexed_expression
+from memory_app.vectors import NodeVectors
 from tests.support.minds import Mind
 
 LARGE = 300

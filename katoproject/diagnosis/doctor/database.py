@@ -12,7 +12,7 @@ from foundation.postgresql.statements import OTHER
 from foundation.postgresql.trouble import STORE_TROUBLE, first_line
 from foundation.terminal.errors import how_to_reach_the_database
 from katoproject.diagnosis.doctor.findings import Finding, ok, problem, warning
-from memory_app.vectors import AVAILABLE
+from memory_app.vector_table import AVAILABLE
 
 OLDEST = 14  # that Django takes
 OLDEST_PGVECTOR = [0, 5]  # with HNSW

@@ -22,7 +22,7 @@ from foundation.terminal.command import Command as TerminalCommand
 from foundation.terminal.errors import Error, Interrupted, WrongArguments, explained
 from foundation.terminal.progress import progress
 from memory_app.management.arguments import node_id
-from memory_app.vectors import dimension_of
+from memory_app.vector_table import space_of_node
 from sessions_app.files import sequence_files
 from sessions_app.files.sequence_files import Columns, Sequence, WrongHeader
 from sessions_app.files.training import Taught, batches, looked_at, teach
@@ -144,7 +144,7 @@ def _sequences(lines: IO[bytes], file: str, node: str, skip: int, options: dict[
         case "text":
             return sequence_files.read_text(lines, skip=skip)
         case "ndjson":
-            return sequence_files.read_ndjson(lines, skip=skip, dimension=lambda: dimension_of(node))
+            return sequence_files.read_ndjson(lines, skip=skip, dimension=lambda: space_of_node(node).dimension)
         case "csv":
             return sequence_files.read_csv(lines, skip=skip, columns=_columns(options))
     raise WrongArguments(f"The name of {file!r} does not tell its format: say --format")

@@ -19,7 +19,7 @@ from schemathesis.generation.meta import CaseMetadata, TestPhase
 from engine.vectors import sum_vectors
 
 MAX_KEY_LENGTH = 255
-LARGEST_NUMBER = 3.4028234663852886e38  # of 4 bytes; memory_app/vectors.py needs settings to be imported
+LARGEST_NUMBER = 3.4028234663852886e38  # of 4 bytes; memory_app/vector_table.py needs settings to be imported
 MAKES: dict[str, tuple[str, dict[str, Any]]] = {
     "session_id": ("/sessions", {"node_id": "fuzzed"}),
     "job_id": ("/jobs", {"kind": "train", "node_id": "fuzzed", "sequences": [[["a"], ["b"]]]}),

@@ -1,0 +1,78 @@
+"""Operations on whole nodes: forgetting what one knows, and rebuilding its indexes."""
+
+from django.db import transaction
+
+from memory_app.errors import NodeUnknown
+from memory_app.stores import PATTERNS, VECTORS
+from memory_app.vector_table import space_of_memory
+
+_CLEAR = """
+    WITH cleared AS (SELECT node_id, memory FROM memory_app_node WHERE node_id = %(node_id)s FOR UPDATE),
+    remembered AS (INSERT INTO memory_app_clearedmemory (memory) SELECT memory FROM cleared)
+    UPDATE memory_app_node AS node
+    SET memory = nextval('memory_app_memory'), finalized_statistics = NULL, finalized_snapshot = NULL
+    FROM cleared WHERE node.node_id = cleared.node_id
+"""
+_REINDEX = """
+    UPDATE memory_app_node SET rebuilt = rebuilt + 1 WHERE node_id = %(node_id)s RETURNING memory
+"""
+_FIND_CLEARED = "SELECT memory FROM memory_app_clearedmemory ORDER BY memory LIMIT 1"
+_DELETE_PATTERNS = """
+    DELETE FROM memory_app_pattern WHERE memory = %(memory)s AND name = ANY(ARRAY(
+        SELECT name FROM memory_app_pattern WHERE memory = %(memory)s LIMIT %(limit)s)) RETURNING 1
+"""
+_DELETE_AFFINITIES = """
+    DELETE FROM memory_app_symbolaffinity WHERE memory = %(memory)s AND symbol_key = ANY(ARRAY(
+        SELECT symbol_key FROM memory_app_symbolaffinity WHERE memory = %(memory)s LIMIT %(limit)s)) RETURNING 1
+"""
+_DELETE_VECTORS = """
+    DELETE FROM memory_app_vector WHERE memory = %(memory)s AND name = ANY(ARRAY(
+        SELECT name FROM memory_app_vector WHERE memory = %(memory)s LIMIT %(limit)s)) RETURNING 1
+"""
+_DELETE_SPACE = "DELETE FROM memory_app_vectorspace WHERE memory = %(memory)s"
+_DELETE_CLEARED = "DELETE FROM memory_app_clearedmemory WHERE memory = %(memory)s"
+
+
+def clear(*, node_id: str) -> None:
+    """Forget everything the node learned. Waits for learns that are under way; later ones start from nothing."""
+    PATTERNS.execute(_CLEAR, {"node_id": node_id})
+
+
+def reindex(*, node_id: str) -> int:
+    """Make every process rebuild its index of the node, and drop cached predictions, before its next prediction.
+
+    Indexes follow what is learned by themselves. This is for rows that were changed past the service: by hand, or by a
+    back-up that was restored while processes ran. Returns the node's memory number. Raises NodeUnknown.
+    """
+    row = PATTERNS.execute_one(_REINDEX, {"node_id": node_id})
+    if row is None:
+        raise NodeUnknown(node_id)
+    return int(row[0])
+
+
+@transaction.atomic
+def delete_cleared(*, limit: int = 10_000) -> bool:
+    """Delete up to `limit` rows of a memory that was cleared; returns whether there may be more."""
+    row = PATTERNS.execute_one(_FIND_CLEARED, {})
+    if row is None:
+        return False
+    [memory] = row
+    parameters = {"memory": memory, "limit": limit}
+    if (
+        not PATTERNS.execute(_DELETE_PATTERNS, parameters)
+        and not PATTERNS.execute(_DELETE_AFFINITIES, parameters)
+        and not _delete_vectors(memory, limit)
+    ):
+        PATTERNS.execute(_DELETE_CLEARED, parameters)
+    return True
+
+
+def _delete_vectors(memory: int, limit: int) -> bool:
+    """Delete up to `limit` vectors, or the vector space when none are left; returns whether any were deleted."""
+    space = space_of_memory(memory)
+    if space.dimension is None:
+        return False
+    if space.available and VECTORS.execute(_DELETE_VECTORS, {"memory": memory, "limit": limit}):
+        return True
+    VECTORS.execute(_DELETE_SPACE, {"memory": memory})
+    return False
