@@ -1,3 +1,5 @@
+"""The app of the long-term memory."""
+
 from typing import Any
 
 from django.apps import AppConfig

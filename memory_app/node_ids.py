@@ -1,4 +1,4 @@
-"""What may be the id of a node, and the name it is shown under."""
+"""Ids of nodes, and the display ids that clients see."""
 
 import hashlib
 from typing import Annotated
@@ -15,7 +15,7 @@ _DISPLAY_LENGTH = 60
 
 
 def display_id(node_id: str) -> str:
-    """The storage key that the reference derives from a node id (engine.md 1.4). Shown, never used as a key."""
+    """The storage key that the reference derives from a node id (engine.md 1.4). Only shown, never used as a key."""
     base = settings.ENV.service_name.replace("-", "_")
     sanitised = node_id.translate(_REPLACED)
     candidate = f"{sanitised}_{base}"

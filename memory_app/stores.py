@@ -1,4 +1,4 @@
-"""Where what nodes know is stored, as the statistics name it."""
+"""The stores of what nodes know; metrics count their statements under these names."""
 
 from foundation.postgresql.statements import Store
 

@@ -1,4 +1,4 @@
-"""Answers of the node-level endpoints (http.md 1.3)."""
+"""Responses of the node-level endpoints (http.md 1.3)."""
 
 from typing import Any, Literal
 

@@ -24,7 +24,7 @@ _NODE = [
 
 
 def node_of(request: HttpRequest) -> str:
-    """The node that a request names by query, `X-Test-ID` or `X-Node-ID`, in this order."""
+    """The node that a request names in its query, in `X-Test-ID` or in `X-Node-ID`, in this order."""
     node_id = _named_node(request)
     logs.about(node_id=node_id)
     return node_id
@@ -39,7 +39,7 @@ def _named_node(request: HttpRequest) -> str:
     return request.headers.get("X-Node-ID") or "default_node"
 
 
-def _answer(node_id: str, **content: Any) -> HttpResponse:
+def _response(node_id: str, **content: Any) -> HttpResponse:
     return json_answer(to_json({**content, "node_id": display_id(node_id)}))
 
 
@@ -50,8 +50,8 @@ class Pattern(LeanView):
         name = bare_name(pattern_id)
         found = nodes.pattern(node_id, name) if re.fullmatch("[0-9a-f]{40}", name) else None
         if found is None:
-            # 200: clients read the inner status (Q11).
-            return _answer(node_id, pattern={"status": "error", "message": f"Pattern {pattern_id} not found"})
+            # 200, because clients read the inner status (Q11).
+            return _response(node_id, pattern={"status": "error", "message": f"Pattern {pattern_id} not found"})
         pattern = {
             "name": PATTERN_PREFIX + found.name,
             "pattern_data": found.events,
@@ -60,14 +60,14 @@ class Pattern(LeanView):
             "emotives": found.emotives,
             "metadata": found.metadata,
         }
-        return _answer(node_id, pattern={"status": "okay", "pattern": pattern})
+        return _response(node_id, pattern={"status": "okay", "pattern": pattern})
 
 
 class PatternCount(LeanView):
     @extend_schema(summary="Number of patterns", parameters=_NODE, responses={200: shapes.PatternCount})
     def get(self, request: HttpRequest) -> HttpResponse:
         node_id = node_of(request)
-        return _answer(node_id, pattern_count=nodes.count_patterns(node_id))
+        return _response(node_id, pattern_count=nodes.count_patterns(node_id))
 
 
 class SymbolStatistics(LeanView):
@@ -79,14 +79,14 @@ class SymbolStatistics(LeanView):
             symbol: {"name": symbol, "frequency": frequency, "pattern_member_frequency": members}
             for symbol, (frequency, members) in statistics.items()
         }
-        return _answer(node_id, symbols=symbols)
+        return _response(node_id, symbols=symbols)
 
 
 class Affinities(LeanView):
     @extend_schema(summary="Affinity of every symbol", parameters=_NODE, responses={200: shapes.AffinitiesAnswer})
     def get(self, request: HttpRequest) -> HttpResponse:
         node_id = node_of(request)
-        return _answer(node_id, affinities=nodes.affinities(node_id))
+        return _response(node_id, affinities=nodes.affinities(node_id))
 
 
 class Affinity(LeanView):
@@ -94,7 +94,7 @@ class Affinity(LeanView):
     def get(self, request: HttpRequest, symbol: str) -> HttpResponse:
         node_id = node_of(request)
         affinity = nodes.affinity(node_id, symbol)
-        return json_answer(to_json({"symbol": symbol, "affinity": affinity, "node_id": display_id(node_id)}))
+        return _response(node_id, symbol=symbol, affinity=affinity)
 
 
 def _use_instead(route: str) -> str:
@@ -109,7 +109,7 @@ class PerceptData(LeanView):
         responses={200: shapes.DeprecatedPerceptAnswer},
     )
     def get(self, request: HttpRequest) -> HttpResponse:
-        return _answer(node_of(request), percept_data={}, warning=_use_instead("percept-data"))
+        return _response(node_of(request), percept_data={}, warning=_use_instead("percept-data"))
 
 
 class CognitionData(LeanView):
@@ -131,4 +131,4 @@ class CognitionData(LeanView):
             "vectors": [],
             "short_term_memory": [],
         }
-        return _answer(node_of(request), cognition_data=nothing, warning=_use_instead("cognition-data"))
+        return _response(node_of(request), cognition_data=nothing, warning=_use_instead("cognition-data"))

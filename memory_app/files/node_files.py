@@ -1,4 +1,4 @@
-"""Bringing what another node knows into a node: a file of JSON lines (docs/migrating.md).
+"""Files of what a node knows: lines of JSON, to be added to a node (docs/migrating.md).
 
 {"kato": "node", "version": 1, "node_id": "kitchen"}
 {"name": "…", "events": [["a"], ["b"]], "frequency": 2, "emotives": [{"joy": 1.0}], "metadata": {"by": ["me"]}}
@@ -21,10 +21,11 @@ from pydantic_core import from_json
 from engine.lesson import Lesson
 from engine.naming import bare_name, pattern_name
 from foundation.json_lines import Line, WrongLine, of_a_kind, parsed
+from memory_app.node_ids import MAX_LENGTH
 from memory_app.operations.patterns import add_affinities, learn
 
 BATCH = 1000  # lines in one transaction
-MAX_FREQUENCY = 2**53  # what every JSON library reads exactly
+MAX_FREQUENCY = 2**53  # every JSON library reads whole numbers up to this exactly
 
 
 def _storable(text: str) -> str:
@@ -39,7 +40,7 @@ Text = Annotated[str, AfterValidator(_storable)]
 class Head(Line):
     kato: Literal["node"]
     version: Literal[1]
-    node_id: Annotated[Text, Field(max_length=512)]
+    node_id: Annotated[Text, Field(max_length=MAX_LENGTH)]
 
 
 class Pattern(Line):
@@ -88,7 +89,7 @@ _KINDS: dict[str, type[Line]] = {"kato": Head, "events": Pattern, "symbol": Affi
 
 @dataclass(slots=True)
 class Content:
-    """What a file holds. window: the most emotives that a pattern has. complete: the last line says that it is all."""
+    """What a file holds. window: the largest number of emotives of a pattern. complete: whether it has a last line."""
 
     node_id: str | None = None
     lines: int = 0
@@ -99,11 +100,11 @@ class Content:
 
 
 def check(lines: Iterable[bytes]) -> Content:
-    """Look at every line of a file. Raises WrongLine."""
+    """Check every line of a file. Raises WrongLine."""
     content = Content()
     for number, line in parsed(lines, _line):
         if content.complete:
-            raise WrongLine(number, "there is something after the end")
+            raise WrongLine(number, "there are more lines after the last one")
         content.lines = number
         match line:
             case Head():
@@ -125,25 +126,32 @@ def check(lines: Iterable[bytes]) -> Content:
 
 
 def add(*, node_id: str, lines: Iterable[bytes], window: int, from_line: int = 1) -> Iterator[int]:
-    """Add what a checked file holds to a node, a batch at a time; yields the last line of each batch once it is kept.
+    """Add what a checked file holds to a node; yields the number of the last line of each batch once it is committed.
 
-    Frequencies and affinities add up with those that are there; of a pattern's emotives the last `window` are kept.
+    Frequencies and affinities are added to those in the node; each pattern keeps its last `window` emotives.
     """
     numbered = ((number, line) for number, line in parsed(lines, _line) if number >= from_line)
     while batch := list(islice(numbered, BATCH)):
         with transaction.atomic():
-            patterns = [line for _, line in batch if isinstance(line, Pattern)]
-            frequencies = Counter[str]()
-            for pattern in patterns:
-                frequencies[pattern.lesson.name] += pattern.frequency
-            lessons = [pattern.lesson for pattern in patterns]
-            learn(node_id=node_id, lessons=lessons, persistence=window, frequencies=frequencies)
-            affinities = defaultdict[tuple[str, str], Decimal](Decimal)
-            for line in (line for _, line in batch if isinstance(line, Affinity)):
+            _add_batch(node_id, [line for _, line in batch], window)
+        last_number, _ = batch[-1]
+        yield last_number
+
+
+def _add_batch(node_id: str, lines: list[Line], window: int) -> None:
+    lessons = []
+    frequencies = Counter[str]()
+    affinities = defaultdict[tuple[str, str], Decimal](Decimal)
+    for line in lines:
+        match line:
+            case Pattern():
+                lessons.append(line.lesson)
+                frequencies[line.lesson.name] += line.frequency
+            case Affinity():
                 for emotive, value in line.affinity.items():
                     affinities[line.symbol, emotive] += Decimal(value)
-            add_affinities(node_id=node_id, affinities=affinities)
-        yield batch[-1][0]
+    learn(node_id=node_id, lessons=lessons, persistence=window, frequencies=frequencies)
+    add_affinities(node_id=node_id, affinities=affinities)
 
 
 def _line(text: bytes) -> Line:

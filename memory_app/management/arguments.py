@@ -1,4 +1,4 @@
-"""Types of arguments that name nodes, for argparse."""
+"""The type of arguments that name nodes, for argparse."""
 
 import argparse
 

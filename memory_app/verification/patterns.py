@@ -1,9 +1,9 @@
-"""Patterns and affinities: what is stored twice, or follows from what is stored, agrees."""
+"""Patterns and affinities: what is stored twice, or follows from what is stored, is consistent."""
 
 from collections.abc import Iterator
 from decimal import Decimal
 from math import isfinite
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import from_json, to_json
@@ -12,7 +12,7 @@ from engine.naming import pattern_name
 from foundation.verification import OF_NODE, Check, Connection, Fault, rows
 from memory_app.models import affinity_key
 
-_PATTERNS = f"""
+_READ_PATTERNS = f"""
     SELECT memory, name, node_id, events::text, length, frequency, emotives::text, metadata::text, created <= changed
     FROM memory_app_pattern JOIN memory_app_node USING (memory) WHERE {OF_NODE}
 """
@@ -21,7 +21,7 @@ _LOCK_PATTERNS = """
     WHERE (memory, name) IN (SELECT * FROM unnest(%(memories)s::bigint[], %(names)s::bytea[]))
     ORDER BY memory, name FOR UPDATE
 """
-# A change like a learn's, so that the indexes see it.
+# Changed by this transaction, as by a learn, so that the indexes follow it.
 _MEND_PATTERN = """
     UPDATE memory_app_pattern SET length = %(length)s, metadata = %(metadata)s::json, changed = pg_current_xact_id(),
         created = LEAST(created, changed)
@@ -32,37 +32,49 @@ _EMOTIVES = TypeAdapter(list[dict[str, float]])
 _METADATA = TypeAdapter(dict[str, list[str]])
 
 
-def _patterns(snapshot: Connection, node_id: str | None) -> Iterator[Fault]:
-    for memory, name, node, *columns in rows(snapshot, _PATTERNS, node=node_id):
-        for problem, mendable in _problems_of_pattern(bytes(name).hex(), *columns):
-            yield Fault((memory, bytes(name)), f"node {node!r}, pattern {bytes(name).hex()}: {problem}", mendable)
+class _PatternRow(NamedTuple):
+    memory: int
+    name: bytes
+    node_id: str
+    events: str
+    length: int
+    frequency: int
+    emotives: str
+    metadata: str
+    created_before_changed: bool
 
 
-def _problems_of_pattern(
-    name: str, events_text: str, length: int, frequency: int, emotives_text: str, metadata_text: str, in_order: bool
-) -> Iterator[tuple[str, bool]]:
+def _find_wrong_patterns(snapshot: Connection, node_id: str | None) -> Iterator[Fault]:
+    for row in map(_PatternRow._make, rows(snapshot, _READ_PATTERNS, node=node_id)):
+        name = bytes(row.name)
+        for problem, mendable in _problems_of_pattern(row, name.hex()):
+            yield Fault((row.memory, name), f"node {row.node_id!r}, pattern {name.hex()}: {problem}", mendable)
+
+
+def _problems_of_pattern(row: _PatternRow, name: str) -> Iterator[tuple[str, bool]]:
     """Each with whether it can be mended."""
     try:
-        events = _EVENTS.validate_json(events_text, strict=True)
-        emotives = _EMOTIVES.validate_json(emotives_text, strict=True)
-        metadata = _METADATA.validate_json(metadata_text, strict=True)
+        events = _EVENTS.validate_json(row.events, strict=True)
+        emotives = _EMOTIVES.validate_json(row.emotives, strict=True)
+        metadata = _METADATA.validate_json(row.metadata, strict=True)
     except ValidationError as error:
         yield f"it cannot be read: {error.errors()[0]['msg']}", False
         return
+    symbols = sum(map(len, events))
     if pattern_name(events) != name:
-        # Which of the two is right, nobody can tell.
+        # Either of the two may be the right one.
         yield "its name is not that of its events", False
-    elif sum(map(len, events)) != length:
-        yield f"its length is {length}, its events have {sum(map(len, events))} symbols", True
-    if length < 2 and sum(map(len, events)) < 2:
+    elif symbols != row.length:
+        yield f"its length is {row.length}, its events have {symbols} symbols", True
+    if row.length < 2 and symbols < 2:
         yield "it has fewer than two symbols", False
-    if frequency < 1:
-        yield f"its frequency is {frequency}", False
+    if row.frequency < 1:
+        yield f"its frequency is {row.frequency}", False
     if not all(isfinite(value) for one in emotives for value in one.values()):
         yield "an emotive is not finite", False
     if metadata != _in_order(metadata):
-        yield "its metadata is not sorted, or says something twice", True
-    if not in_order:
+        yield "its metadata is not sorted, or has a value twice", True
+    if not row.created_before_changed:
         yield "it was changed before it was created", True
 
 
@@ -87,11 +99,11 @@ def _mend_patterns(connection: Connection, faults: list[Fault]) -> None:
         )
 
 
-_AFFINITIES = f"""
+_READ_AFFINITIES = f"""
     SELECT memory, symbol_key, emotive_key, node_id, symbol, emotive, value::text
     FROM memory_app_symbolaffinity JOIN memory_app_node USING (memory) WHERE {OF_NODE}
 """
-# In the order of their keys, as learning does.
+# In the order of the keys, as learns write them.
 _MOVE_AFFINITIES = """
     WITH misplaced AS (
         DELETE FROM memory_app_symbolaffinity
@@ -114,13 +126,24 @@ _MOVE_AFFINITIES = """
 """
 
 
-def _affinities(snapshot: Connection, node_id: str | None) -> Iterator[Fault]:
-    for memory, symbol_key, emotive_key, node, symbol, emotive, value in rows(snapshot, _AFFINITIES, node=node_id):
-        where = f"node {node!r}, affinity of {symbol!r} to {emotive!r}"
-        if (bytes(symbol_key), bytes(emotive_key)) != (affinity_key(symbol), affinity_key(emotive)):
-            yield Fault((memory, bytes(symbol_key), bytes(emotive_key), symbol, emotive), f"{where}: under wrong keys")
-        if not Decimal(value).is_finite():
-            yield Fault((), f"{where}: it is {value}", mendable=False)
+class _AffinityRow(NamedTuple):
+    memory: int
+    symbol_key: bytes
+    emotive_key: bytes
+    node_id: str
+    symbol: str
+    emotive: str
+    value: str
+
+
+def _find_wrong_affinities(snapshot: Connection, node_id: str | None) -> Iterator[Fault]:
+    for row in map(_AffinityRow._make, rows(snapshot, _READ_AFFINITIES, node=node_id)):
+        where = f"node {row.node_id!r}, affinity of {row.symbol!r} to {row.emotive!r}"
+        keys = bytes(row.symbol_key), bytes(row.emotive_key)
+        if keys != (affinity_key(row.symbol), affinity_key(row.emotive)):
+            yield Fault((row.memory, *keys, row.symbol, row.emotive), f"{where}: under wrong keys")
+        if not Decimal(row.value).is_finite():
+            yield Fault((), f"{where}: it is {row.value}", mendable=False)
 
 
 def _move_affinities(connection: Connection, faults: list[Fault]) -> None:
@@ -141,7 +164,12 @@ def _move_affinities(connection: Connection, faults: list[Fault]) -> None:
 
 CHECKS = [
     Check(
-        "patterns", "a pattern has the name, the length and the order that follow from it", _patterns, _mend_patterns
+        "patterns",
+        "a pattern has the name, the length and the order that follow from it",
+        _find_wrong_patterns,
+        _mend_patterns,
     ),
-    Check("affinities", "an affinity is found under its symbol and its emotive", _affinities, _move_affinities),
+    Check(
+        "affinities", "an affinity is found under its symbol and its emotive", _find_wrong_affinities, _move_affinities
+    ),
 ]

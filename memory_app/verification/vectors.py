@@ -1,15 +1,16 @@
-"""The vectors of a memory: one dimension for all, and an index where one is promised.
+"""The vectors of a memory: all of one dimension, and with an index where `indexed` says so.
 
-The name of a vector is that of the numbers as they were given, of which pgvector keeps four bytes each: so stored names
-cannot be checked. (Those of vectors that wait to be learned can: `sessions_app/verification/entries.py`.)
+A vector is named after the numbers that the client sent, of which pgvector keeps four bytes each: so the names of
+stored vectors cannot be checked. (Those of waiting vectors can: `sessions_app/verification/entries.py`.)
 """
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
 from foundation.verification import OF_NODE, Check, Connection, Fault, rows
 from memory_app.vector_table import AVAILABLE
 
-_SPACES = f"""
+_READ_SPACES = f"""
     WITH stored AS (
         SELECT memory, min(vector_dims(embedding)) AS least, max(vector_dims(embedding)) AS most,
             bool_and(octet_length(name) = 20) AS named
@@ -22,8 +23,8 @@ _SPACES = f"""
     FROM memory_app_node LEFT JOIN stored USING (memory) LEFT JOIN memory_app_vectorspace AS space USING (memory)
     WHERE {OF_NODE} AND (stored.memory IS NOT NULL OR space.memory IS NOT NULL)
 """
-# With the node locked: nobody adds a vector meanwhile.
-_LOCK = "SELECT memory FROM memory_app_node WHERE memory = %(memory)s FOR UPDATE"
+# While the node is locked, no transaction adds a vector.
+_LOCK_NODE = "SELECT memory FROM memory_app_node WHERE memory = %(memory)s FOR UPDATE"
 _DIMENSION = "SELECT vector_dims(embedding) FROM memory_app_vector WHERE memory = %(memory)s LIMIT 1"
 _SET_SPACE = """
     INSERT INTO memory_app_vectorspace AS space (memory, dimension)
@@ -32,34 +33,54 @@ _SET_SPACE = """
         indexed = space.indexed AND space.dimension = EXCLUDED.dimension AND EXISTS (
             SELECT FROM pg_index WHERE indexrelid = to_regclass('memory_app_vector_of_' || space.memory) AND indisvalid)
 """
-_NO_SPACE = "DELETE FROM memory_app_vectorspace WHERE memory = %(memory)s"
+_DELETE_SPACE = "DELETE FROM memory_app_vectorspace WHERE memory = %(memory)s"
 
 
-def _spaces(snapshot: Connection, node_id: str | None) -> Iterator[Fault]:
+class _SpaceRow(NamedTuple):
+    """`least`, `most`: the dimensions of the stored vectors; `named`: whether all have names of 20 bytes."""
+
+    memory: int
+    node_id: str
+    least: int | None
+    most: int | None
+    named: bool | None
+    dimension: int | None
+    lacks_index: bool
+
+
+def _find_wrong_spaces(snapshot: Connection, node_id: str | None) -> Iterator[Fault]:
     if snapshot.execute(f"SELECT {AVAILABLE}").fetchone() != (True,):
         return
-    for memory, node, least, most, named, dimension, lacks_index in rows(snapshot, _SPACES, node=node_id):
-        where = f"node {node!r}"
-        if least != most:
-            yield Fault((), f"{where}: it has vectors of {least} and of {most} dimensions", mendable=False)
-        elif least != dimension:
-            told, are = dimension or "no", least or "there are none"
-            yield Fault((memory,), f"{where}: {told} dimensions are noted for its vectors, they have {are}")
-        elif lacks_index:
-            yield Fault((memory,), f"{where}: the index of its vectors is not there; it will be built again")
-        if named is False:
+    for row in map(_SpaceRow._make, rows(snapshot, _READ_SPACES, node=node_id)):
+        where = f"node {row.node_id!r}"
+        if row.least != row.most:
+            yield Fault((), f"{where}: it has vectors of {row.least} and of {row.most} dimensions", mendable=False)
+        elif row.least != row.dimension:
+            stored, found = row.dimension or "none", row.least or "none"
+            yield Fault((row.memory,), f"{where}: the stored dimension is {stored}, that of its vectors is {found}")
+        elif row.lacks_index:
+            yield Fault((row.memory,), f"{where}: the index of its vectors is missing; it will be rebuilt")
+        if row.named is False:
             yield Fault((), f"{where}: a vector has no name of 20 bytes", mendable=False)
 
 
-def _note(connection: Connection, faults: list[Fault]) -> None:
+def _restore_space(connection: Connection, faults: list[Fault]) -> None:
     for fault in faults:
         [memory] = fault.key
-        connection.execute(_LOCK, {"memory": memory})
-        found = connection.execute(_DIMENSION, {"memory": memory}).fetchone()
-        if found is None:
-            connection.execute(_NO_SPACE, {"memory": memory})
+        connection.execute(_LOCK_NODE, {"memory": memory})
+        row = connection.execute(_DIMENSION, {"memory": memory}).fetchone()
+        if row is None:
+            connection.execute(_DELETE_SPACE, {"memory": memory})
         else:
-            connection.execute(_SET_SPACE, {"memory": memory, "dimension": found[0]})
+            [dimension] = row
+            connection.execute(_SET_SPACE, {"memory": memory, "dimension": dimension})
 
 
-CHECKS = [Check("vectors", "the vectors of a memory have the dimension and the index that are noted", _spaces, _note)]
+CHECKS = [
+    Check(
+        "vectors",
+        "the vectors of a memory have the dimension and the index that are stored for it",
+        _find_wrong_spaces,
+        _restore_space,
+    )
+]
