@@ -15,7 +15,7 @@ from katoproject.configuration.environment import PROJECT_DIR
 from memory_app import vector_indexes
 from memory_app.operations.nodes import delete_cleared
 from memory_app.reads import nodes
-from tests.support.commands import command
+from tests.support.commands import command, process
 from tests.support.minds import Mind
 
 pytestmark = pytest.mark.usefixtures("same_database")
@@ -36,6 +36,14 @@ def test_nodes_are_listed_page_after_page(mind: Callable[..., Mind]) -> None:
     second = command("node", "list", "--after", f"{prefix}1", "--limit", "1").out.splitlines()
     assert second[0].split() == ["node", "finalized", "dimension"]
     assert second[2].split() == [f"{prefix}2", "no", "–"]
+
+
+def test_listing_nodes_loads_no_compiler() -> None:
+    listed = process("node", "list", "--limit", "1", "--counts", PYTHONPROFILEIMPORTTIME="1")
+    assert listed.status == 0
+    modules = {line.rpartition("|")[2].strip() for line in listed.err.splitlines()}
+    assert "memory_app.reads.nodes" in modules
+    assert modules.isdisjoint({"numba", "engine.kernels", "memory_app.index"})
 
 
 def test_a_node_is_shown_with_its_numbers(mind: Callable[..., Mind]) -> None:
