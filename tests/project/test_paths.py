@@ -8,9 +8,10 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 
-# `folder/file.py`, `folder/` and a test's bare name; what stands after a `::` names a test in the file.
+# `folder/file.py`, `folder/`, a folder of ours without the slash, a test's bare name; what follows `::` is a test.
 _SUFFIX = r"(?:py|md|toml|yml|json|html|css|csv|svg|webp|txt)"
 _PATH = re.compile(rf"`([\w.-]+(?:/[\w.-]+)*(?:/|/[\w.-]+\.{_SUFFIX}))(?:::[\w:]+)?`")
+_FOLDER = re.compile(r"`((?:katoproject|sessions_app|memory_app|engine|foundation|benchmarks|clients|tests)(?:/\w+)+)`")
 _BARE_TEST = re.compile(r"`(test_\w+\.py)(?:::[\w:]+)?`")
 _FENCE = re.compile(r"^ *```.*?^ *```", re.MULTILINE | re.DOTALL)
 
@@ -30,7 +31,7 @@ def missing(root: Path) -> list[str]:
 
 def _missing_in(root: Path, document: Path, tests: set[str]) -> Iterator[str]:
     text = _FENCE.sub(lambda block: "\n" * block[0].count("\n"), document.read_text())
-    for found in _PATH.finditer(text):
+    for found in (*_PATH.finditer(text), *_FOLDER.finditer(text)):
         named = found[1]
         exists = any((folder / named).exists() for folder in (root, document.parent))
         if not exists and not named.startswith(_MADE):
@@ -55,6 +56,7 @@ def test_every_path_in_the_documents_exists() -> None:
         ("`app/views.py`, `app/`, `docs/a.svg`, `app/views.py::test_it` and `test_views.py`", []),
         ("`data/postgres/`, `https://a/b.html`, `a/b`, `/jobs/{id}` and `pip install`", []),
         ("```\n`app/gone.py`\n```", []),
+        ("`engine/gone`", ["README.md:1: engine/gone does not exist"]),
         ("so\n`app/gone.py`", ["README.md:2: app/gone.py does not exist"]),
         ("```\na\n```\n`gone/`", ["README.md:4: gone/ does not exist"]),
         ("`test_gone.py`", ["README.md:1: test_gone.py does not exist"]),
