@@ -149,7 +149,7 @@ CHORES = {
     "forget-idempotency-keys": ("sessions_app.operations.idempotency.delete_old", 600.0),
     "relay-jobs": ("sessions_app.jobs.delivery.relay", 5.0),
     "purge-jobs": ("sessions_app.jobs.lifecycle.purge", 600.0),
-    "compare-cache": ("sessions_app.reads.comparing.compare", 60.0),
+    "compare-cache": ("sessions_app.reads.cache_audit.compare", 60.0),
     "roll-up-samples": ("katoproject.monitoring.rolling.roll_up", 600.0),
     "purge-samples": ("katoproject.monitoring.rolling.forget", 3600.0),
 }

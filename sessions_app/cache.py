@@ -1,11 +1,12 @@
-"""The Redis cache of what is dear to assemble: the STM and the percept of long sessions.
+"""The Redis cache of what is expensive to assemble: predictions, and the STM and the percept of long sessions.
 
-The key names the session, its version and the view, so an entry is true for ever or unreachable: no fill can be wrong,
-whenever it arrives, and no invalidation can come too late. Deleting the replaced version on commit only saves memory.
+The key names the session, its version and the view, so an entry is correct for ever or out of reach: no write can be
+wrong, whenever it arrives, and no invalidation can come too late. Deleting the replaced version on commit only saves
+memory.
 
 Redis is never trusted (P3). Every entry begins with a digest over key and payload, so foreign or damaged bytes count as
-a miss. Trouble of any kind is a *fallback*: the caller reads PostgreSQL. After three failures in a row Redis is left
-alone for a second, so that a slow one costs a bounded time.
+a miss. Any failure is a *fallback*: the caller reads PostgreSQL. After three failures in a row the breaker skips Redis
+for a second, so that a slow Redis costs a bounded time.
 """
 
 import hashlib
@@ -29,25 +30,26 @@ from sessions_app import counters
 
 Result = TypeVar("Result")
 
-# Sessions with fewer entries than this are read from PostgreSQL in the statement that admits the request: cheaper than
-# a hit (measured; the figures are in docs/benchmarks.md).
+# The statement that admits a request also reads sessions with fewer entries than this: cheaper than a cache hit
+# (measured; the figures are in docs/benchmarks.md).
 WORTH_CACHING = 512
 
 _LIFETIME = 3600  # seconds
 _DIGEST_BYTES = 16
 
-_FORGET_AT_ONCE = 128
+_DELETED_AT_ONCE = 128
 _PREFIX = "kato:session:"
 _SCANNED_AT_ONCE = 1000
 
-# What is cached of a session, and what its node made of it.
+# Views of a session's contents, and views of its node's predictions.
 SESSION_VIEWS = ("stm", "percept")
 PREDICTION_VIEWS = ("predictions", "cognition")
 
 log = logging.getLogger(__name__)
-_replaced: list[str] = []
-_forgetting = threading.Lock()
 
+# Keys of replaced versions that this process has not deleted yet.
+_replaced: list[str] = []
+_replaced_lock = threading.Lock()
 
 breaker = Breaker(failures=3, pause=1.0)
 
@@ -62,7 +64,7 @@ def key(session_id: str, version: int, view: str) -> str:
 
 
 def _kind(view: str) -> str:
-    """Views of predictions name the version of the node as well: `predictions:7.120.0.0`."""
+    """The view without the node's version, which names of predictions end with: `predictions:7.120.0.0`."""
     return view.partition(":")[0]
 
 
@@ -70,41 +72,41 @@ def _digest(name: str, payload: bytes) -> bytes:
     return hashlib.blake2b(name.encode() + b"\0" + payload, digest_size=_DIGEST_BYTES).digest()
 
 
-def _is_right(name: str, entry: bytes) -> bool:
+def _is_intact(name: str, entry: bytes) -> bool:
     return entry[:_DIGEST_BYTES] == _digest(name, entry[_DIGEST_BYTES:])
 
 
-class RedisDoesNotServe(Exception):
-    """Do without."""
+class RedisUnavailable(Exception):
+    """Redis failed or the breaker is open; the caller goes on without it."""
 
 
-def _ask(question: Callable[[], Result]) -> Result:
-    """The answer of Redis. Raises RedisDoesNotServe; that is counted and logged, never hidden."""
+def _call(command: Callable[[], Result]) -> Result:
+    """Run a Redis command. Counts and logs a failure, and raises RedisUnavailable."""
     if not breaker.admits():
-        raise RedisDoesNotServe
+        raise RedisUnavailable
     begun = time.perf_counter()
     try:
-        answer = question()
+        result = command()
     except RedisError as error:
         breaker.failed()
         counters.redis_errors.inc()
-        log.warning("Redis does not serve, PostgreSQL answers instead: %s", error)
-        raise RedisDoesNotServe from error
+        log.warning("Redis is unavailable, falling back to PostgreSQL: %s", error)
+        raise RedisUnavailable from error
     finally:
         counters.redis.observe(time.perf_counter() - begun)
     breaker.succeeded()
-    return answer
+    return result
 
 
 def get(session_id: str, version: int, view: str) -> bytes | None:
     """The view of the session at exactly this version, or None."""
     name, kind = key(session_id, version, view), _kind(view)
     try:
-        entry = cast(bytes | None, _ask(lambda: _redis().get(name)))
-    except RedisDoesNotServe:
+        entry = cast(bytes | None, _call(lambda: _redis().get(name)))
+    except RedisUnavailable:
         counters.cache_read(kind, "fallback").inc()
         return None
-    if entry is not None and _is_right(name, entry):
+    if entry is not None and _is_intact(name, entry):
         counters.cache_read(kind, "hit").inc()
         return entry[_DIGEST_BYTES:]
     counters.cache_read(kind, "miss").inc()
@@ -112,10 +114,10 @@ def get(session_id: str, version: int, view: str) -> bytes | None:
 
 
 def put(session_id: str, version: int, view: str, payload: bytes) -> None:
-    """Remember what was read from PostgreSQL in one snapshot together with `version`."""
+    """Store what one snapshot of PostgreSQL held together with `version`."""
     name = key(session_id, version, view)
-    with suppress(RedisDoesNotServe):
-        _ask(lambda: _redis().set(name, _digest(name, payload) + payload, ex=_LIFETIME))
+    with suppress(RedisUnavailable):
+        _call(lambda: _redis().set(name, _digest(name, payload) + payload, ex=_LIFETIME))
         counters.cache_write(_kind(view)).inc()
 
 
@@ -132,37 +134,39 @@ class CachedEntry:
         return _kind(self.view)
 
 
-# Where this process looks next; Redis ends where it began, having shown every entry.
-_next_look = 0
-_LOOKED_AT_ONCE = 100
+# Where this process's next sample starts: SCAN visits every entry, then starts over.
+_sample_cursor = 0
+_SAMPLE_SIZE = 100
 
 
-def some() -> list[CachedEntry]:
-    """About a hundred entries, each time others."""
-    global _next_look
-    with suppress(RedisDoesNotServe):
-        _next_look, found = _ask(lambda: _entries_at(_next_look))
+def sample() -> list[CachedEntry]:
+    """About a hundred entries, different ones each time."""
+    global _sample_cursor
+    with suppress(RedisUnavailable):
+        _sample_cursor, found = _call(lambda: _scan(_sample_cursor))
         return found
     return []
 
 
 def entries() -> Iterator[CachedEntry]:
-    """All of them. Raises RedisError."""
-    cursor, found = _entries_at(0)
+    """All entries. Raises RedisError."""
+    cursor, found = _scan(0)
     yield from found
     while cursor:
-        cursor, found = _entries_at(cursor)
+        cursor, found = _scan(cursor)
         yield from found
 
 
-def _entries_at(cursor: int) -> tuple[int, list[CachedEntry]]:
-    """Those from here, and where to go on; without the ones that count as missing, for want of a right digest."""
-    shown = _redis().scan(cursor, match=f"{_PREFIX}*", count=_LOOKED_AT_ONCE)
+def _scan(cursor: int) -> tuple[int, list[CachedEntry]]:
+    """The next cursor, and the entries at this one. Leaves out those whose digest is wrong, which count as missing."""
+    shown = _redis().scan(cursor, match=f"{_PREFIX}*", count=_SAMPLE_SIZE)
     cursor, names = cast(tuple[int, list[bytes]], shown)
     texts = [name.decode() for name in names]
     held = cast(list[bytes | None], _redis().mget(texts)) if texts else []
-    right = [_parsed(name, entry) for name, entry in zip(texts, held, strict=True) if entry and _is_right(name, entry)]
-    return cursor, right
+    intact = [
+        _parsed(name, entry) for name, entry in zip(texts, held, strict=True) if entry and _is_intact(name, entry)
+    ]
+    return cursor, intact
 
 
 def _parsed(name: str, entry: bytes) -> CachedEntry:
@@ -171,22 +175,22 @@ def _parsed(name: str, entry: bytes) -> CachedEntry:
 
 
 def delete(entry: CachedEntry) -> None:
-    with suppress(RedisDoesNotServe):
-        _ask(lambda: _redis().unlink(entry.name))
+    with suppress(RedisUnavailable):
+        _call(lambda: _redis().unlink(entry.name))
 
 
 @dataclass(frozen=True, slots=True)
 class Dropped:
-    """Entries that were deleted: of sessions, and predictions."""
+    """How many entries were deleted: of sessions' contents, and predictions."""
 
     sessions: int
     predictions: int
 
 
 def drop(session_id: str | None) -> Dropped:
-    """Delete the entries of one session or of all; whoever asks next reads PostgreSQL. Raises RedisError.
+    """Delete the entries of one session or of all; the next reads go to PostgreSQL. Raises RedisError.
 
-    In batches, so that Redis serves others meanwhile. What is not ours in the same Redis is left alone.
+    Deletes in batches, so that Redis serves other clients in between. Foreign keys in the same Redis stay.
     """
     whose = "" if session_id is None else re.sub(r"([*?\[\]\\^])", r"\\\1", session_id) + ":"
     dropped, cursor = {True: 0, False: 0}, 0
@@ -206,19 +210,19 @@ def _is_prediction(name: bytes) -> bool:
 
 
 def forget_on_commit(session_id: str, version: int | None) -> None:
-    """Once the running transaction has committed, give up what was cached under the version it replaced."""
+    """When the running transaction commits, delete what was cached under the version that it replaced."""
     if version is not None:
         names = [key(session_id, version, view) for view in SESSION_VIEWS]
-        transaction.on_commit(lambda: _forget(names))
+        transaction.on_commit(lambda: _delete_later(names))
 
 
-def _forget(names: list[str]) -> None:
-    """Delete entries that nobody asks for any more, many with one command: one for each would double its cost."""
-    with _forgetting:
+def _delete_later(names: list[str]) -> None:
+    """Delete entries that are out of reach, many with one command: one command for each would double the cost."""
+    with _replaced_lock:
         _replaced.extend(names)
-        if len(_replaced) < _FORGET_AT_ONCE:
+        if len(_replaced) < _DELETED_AT_ONCE:
             return
         batch = _replaced.copy()
         _replaced.clear()
-    with suppress(RedisDoesNotServe):
-        _ask(lambda: _redis().unlink(*batch))
+    with suppress(RedisUnavailable):
+        _call(lambda: _redis().unlink(*batch))

@@ -22,8 +22,8 @@ from foundation.postgresql.statements import OTHER
 from katoproject.configuration import identity
 from katoproject.monitoring import latest, resources, snapshot
 from katoproject.monitoring.series import SERIES
+from sessions_app import reads
 from sessions_app.jobs import lifecycle
-from sessions_app.reads import reading
 
 HEALTH_PATIENCE = 0.3  # seconds that liveness waits for the number of sessions
 READY_PATIENCE = 2.0  # seconds that readiness waits for each part
@@ -86,7 +86,7 @@ _sessions, _jobs = Asker(), Asker()
 
 def _active_sessions() -> int | None:
     try:
-        return _sessions.ask(reading.count, patience=HEALTH_PATIENCE)[0]
+        return _sessions.ask(reads.count, patience=HEALTH_PATIENCE)[0]
     except (DatabaseTrouble, NoAnswer):
         return None
 
@@ -180,7 +180,7 @@ def _background() -> BackgroundAnswer | None:
         backlog, _ = _jobs.ask(lifecycle.backlog, patience=READY_PATIENCE)
     except (DatabaseTrouble, NoAnswer):
         return None
-    return BackgroundAnswer(jobs_waiting=backlog.jobs, lag_seconds=backlog.lag)
+    return BackgroundAnswer(jobs_waiting=backlog.waiting, lag_seconds=backlog.lag_seconds)
 
 
 def _part(name: str) -> PartAnswer:

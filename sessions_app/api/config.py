@@ -7,17 +7,16 @@ from pydantic_core import to_json
 from foundation.http.answers import json_answer
 from foundation.http.bodies import as_object, parse_object, read_raw_body
 from sessions_app import config as session_config
-from sessions_app import operations
+from sessions_app import operations, reads
 from sessions_app.api.base import SessionView, answer_once_for_session
 from sessions_app.api.schema import CONFIG_BODY, IDEMPOTENCY_KEY, errors
-from sessions_app.reads import reading
 from sessions_app.shapes import bodies
 
 
 class Config(SessionView):
     @extend_schema(summary="The configuration in force", responses={200: bodies.ConfigAnswer, **errors(404)})
     def get(self, request: HttpRequest, session_id: str) -> HttpResponse:
-        config = session_config.effective(reading.own_config(session_id))
+        config = session_config.effective(reads.own_config(session_id))
         return json_answer(to_json({"session_id": session_id, "config": config}))
 
     @extend_schema(

@@ -8,14 +8,13 @@ from pydantic_core import to_json
 
 from foundation.http.answers import json_answer
 from foundation.http.bodies import parse_body, read_raw_body
-from sessions_app import operations
+from sessions_app import operations, reads
 from sessions_app.api.base import SessionView, answer_once_for_session
 from sessions_app.api.jobs import answer_with_job, parse_mode
 from sessions_app.api.schema import IDEMPOTENCY_KEY, MODE, VECTOR_OF_WRONG_DIMENSION, errors
 from sessions_app.counters import count_on_commit
 from sessions_app.jobs.deferrable import observe_sequence
 from sessions_app.models.jobs import Kind
-from sessions_app.reads import reading
 from sessions_app.shapes import bodies, predictions
 from sessions_app.shapes.observations import make_observation, make_observations
 
@@ -81,7 +80,7 @@ class ObserveSequence(SessionView):
 class Stm(SessionView):
     @extend_schema(summary="The short-term memory", responses={200: bodies.StmAnswer, **errors(404)})
     def get(self, request: HttpRequest, session_id: str) -> HttpResponse:
-        stm = reading.short_term_memory(session_id)
+        stm = reads.short_term_memory(session_id)
         return json_answer(b'{"stm":%b,"session_id":%b,"length":%d}' % (stm.events, to_json(session_id), stm.length))
 
 
@@ -103,7 +102,7 @@ class ClearStm(SessionView):
 class PerceptData(SessionView):
     @extend_schema(summary="The last observation", responses={200: predictions.PerceptAnswer, **errors(404)})
     def get(self, request: HttpRequest, session_id: str) -> HttpResponse:
-        percept = reading.percept(session_id)
+        percept = reads.percept(session_id)
         return json_answer(
             b'{"percept_data":%b,"session_id":%b,"node_id":%b}'
             % (percept.percept, to_json(session_id), to_json(percept.node_id))

@@ -15,11 +15,10 @@ from foundation.http.bodies import parse_body, parse_query, read_raw_body
 from foundation.http.views import LeanView
 from memory_app.node_ids import NodeId
 from sessions_app import config as session_config
-from sessions_app import operations
+from sessions_app import operations, reads
 from sessions_app.api.base import SessionView, answer_once, answer_once_for_session, scope_of_node
 from sessions_app.api.schema import E1_NOT_FOUND, IDEMPOTENCY_KEY, PAGE, TTL_SECONDS, errors
 from sessions_app.errors import SessionNotFound
-from sessions_app.reads import reading
 from sessions_app.shapes import bodies
 from sessions_app.shapes.answers import describe_session
 
@@ -61,7 +60,7 @@ class Sessions(LeanView):
         skip = parse_query(request, "skip", _SKIP, 0)
         limit = parse_query(request, "limit", _LIMIT, 100)
         node_id = parse_query(request, "node_id", _NODE, None)
-        page = reading.page(skip=skip, limit=limit, node_id=node_id)
+        page = reads.page(skip=skip, limit=limit, node_id=node_id)
         sessions = [describe_session(info) for info in page.sessions]
         return json_answer(to_json({"sessions": sessions, "total": page.total, "skip": skip, "limit": limit}))
 
@@ -69,7 +68,7 @@ class Sessions(LeanView):
 class Count(LeanView):
     @extend_schema(summary="Number of living sessions", responses={200: bodies.SessionCount, **errors()})
     def get(self, request: HttpRequest) -> HttpResponse:
-        return json_answer(b'{"active_session_count":%d}' % reading.count())
+        return json_answer(b'{"active_session_count":%d}' % reads.count())
 
 
 class RoutingTest(LeanView):
@@ -86,7 +85,7 @@ class OneSession(SessionView):
     def get(self, request: HttpRequest, session_id: str) -> HttpResponse:
         self.session_found = False  # the one route whose answers do not carry the header (http.md 0.2)
         try:
-            info = reading.session(session_id)
+            info = reads.session(session_id)
         except SessionNotFound as error:
             return error_answer(str(error), 404)  # E1 here, E3 everywhere else (Q15)
         return json_answer(to_json(describe_session(info)))
@@ -106,7 +105,7 @@ class Exists(SessionView):
     )
     def get(self, request: HttpRequest, session_id: str) -> HttpResponse:
         self.session_found = False
-        found = reading.existence(session_id)
+        found = reads.existence(session_id)
         return json_answer(to_json({"exists": found.exists, "expired": found.expired, "session_id": session_id}))
 
 

@@ -5,9 +5,8 @@ import time
 from pydantic_core import to_json
 
 import memory_app.operations.finalizing
-from sessions_app import operations
+from sessions_app import operations, reads
 from sessions_app.counters import count_on_commit
-from sessions_app.reads import reading
 from sessions_app.shapes import bodies
 from sessions_app.shapes.observations import make_observations
 
@@ -53,7 +52,7 @@ def _sequence_answer(observed: operations.SequenceObserved, *, isolated: bool) -
 def finalize_training(session_id: str) -> bytes:
     """Finalize the session's node, in a request or in a job, and tell how it went. Raises SessionNotFound."""
     begun = time.perf_counter()
-    node_id = reading.session(session_id).node_id
+    node_id = reads.session(session_id).node_id
     patterns = memory_app.operations.finalizing.finalize(node_id=node_id)
     return to_json(
         {

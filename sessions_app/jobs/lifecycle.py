@@ -49,23 +49,22 @@ _FREED = f"""
       AND NOT {BLOCKED}
 """
 _BACKLOG = """
-    SELECT count(*), COALESCE(GREATEST(0, extract(epoch FROM now() - min(waiting_since))), 0)::float8
-    FROM sessions_app_job WHERE state = 'waiting'
+    SELECT count(*) FILTER (WHERE state = 'waiting'), count(*) FILTER (WHERE state = 'running'),
+        GREATEST(0, extract(epoch FROM now() - min(waiting_since) FILTER (WHERE state = 'waiting')))::float8
+    FROM sessions_app_job WHERE state IN ('waiting', 'running')
 """
-
-
-_COUNT_FAILED = """
-    SELECT count(*) FROM sessions_app_job
-    WHERE finished_at > now() - make_interval(hours => %(hours)s) AND state = 'failed'
-"""
+_FAILED_LATELY = "finished_at > now() - make_interval(hours => %(hours)s) AND state = 'failed'"
+_COUNT_FAILED = f"SELECT count(*) FROM sessions_app_job WHERE {_FAILED_LATELY}"
+_LIST_FAILED = f"SELECT id FROM sessions_app_job WHERE {_FAILED_LATELY} ORDER BY finished_at DESC LIMIT %(limit)s"
 
 
 @dataclass(frozen=True, slots=True)
 class Backlog:
-    """Waiting jobs, and the seconds that the oldest of them has waited."""
+    """Unfinished jobs. `lag_seconds`: how long the oldest waiting job has waited; 0 where none waits."""
 
-    jobs: int
-    lag: float
+    waiting: int
+    running: int
+    lag_seconds: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,12 +169,17 @@ def deliver_freed_on_commit(job_id: str) -> None:
 
 
 def backlog() -> Backlog:
-    """What waits for a worker at this moment."""
-    [(jobs, seconds)] = SESSIONS.execute(_BACKLOG, {})
-    return Backlog(jobs, seconds)
+    """The jobs that wait for a worker, and those that workers have begun, at this moment."""
+    [row] = SESSIONS.execute(_BACKLOG, {})
+    return Backlog(*row)
 
 
 def count_failed(*, hours: int) -> int:
-    """Jobs that failed within so many hours, and were not taken up again since."""
+    """How many jobs failed within this time and were not retried since."""
     [(number,)] = SESSIONS.execute(_COUNT_FAILED, {"hours": hours})
     return int(number)
+
+
+def failed_lately(*, hours: int = 24, limit: int = 100) -> list[str]:
+    """Ids of the jobs that `count_failed` counts, the latest failure first."""
+    return [job_id for (job_id,) in SESSIONS.execute(_LIST_FAILED, {"hours": hours, "limit": limit})]

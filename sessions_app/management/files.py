@@ -15,10 +15,11 @@ from foundation.terminal.errors import Error, Interrupted, WrongArguments
 from foundation.terminal.progress import progress, rewindable, watched
 from foundation.terminal.tables import counted
 from memory_app.management.arguments import node_id
+from sessions_app import reads
 from sessions_app.errors import SessionNotFound
 from sessions_app.files import session_files
 from sessions_app.management.text import MOST_NAMED, some
-from sessions_app.reads import inspection, reading
+from sessions_app.reads import inspection
 
 
 def add_export(command: Command, commands: Any) -> None:
@@ -47,7 +48,7 @@ def _export(
         raise WrongArguments("Say which sessions: their ids, --node NODE, or --all")
     missing: list[str] = []
     sessions = _of(session_ids, missing) if session_ids else inspection.living(node_id=node)
-    total = len(session_ids) or reading.count(node_id=node)
+    total = len(session_ids) or reads.count(node_id=node)
     done = 0
     try:
         with output.open("x", encoding="utf-8") if output else nullcontext(command.stdout) as out:

@@ -1,36 +1,38 @@
-"""What an operator sees of sessions: all that one holds, alive or expired. Being looked at keeps none alive."""
+"""Sessions as an operator sees them: everything one holds, alive or expired. Inspecting extends no life."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic_core import from_json
 
+from foundation.postgresql.statements import Row
 from sessions_app.errors import SessionNotFound
 from sessions_app.expiry import AGE, ALIVE, LEFT, UNUSED_FOR
 from sessions_app.models.sessions import Stream
-from sessions_app.reads.reading import current_percept, window
+from sessions_app.reads.contents import SEEN_EMOTIVES, SEEN_EVENTS, STM, current_percept, window
 from sessions_app.stores import SESSIONS
 
+# In the order of _Row.
 _COLUMNS = f"""
-    id, node_id, version, created_at, expires_at, extended_until, ttl_seconds, {ALIVE}, {AGE}, {LEFT}, {UNUSED_FOR},
-    time, config, metadata::text,
-    {window(Stream.EVENTS, "stm_start", "stm_end")},
-    {window(Stream.EMOTIVES, "emotives_start", "emotives_end")},
-    {window(Stream.METADATA, "metadata_start", "metadata_end")},
-    {window(Stream.VECTORS, "vectors_start", "vectors_end")},
-    {window(Stream.EVENTS, "seen_start", "seen_end")},
-    {window(Stream.EMOTIVES, "seen_emotives_start", "seen_emotives_end")},
-    percept::text
+    id, node_id, version, created_at, expires_at, extended_until, ttl_seconds,
+    {ALIVE} AS is_alive, {AGE} AS age, {LEFT} AS left_seconds, {UNUSED_FOR} AS unused_for,
+    time, config, metadata::text, percept::text,
+    {STM} AS stm,
+    {window(Stream.EMOTIVES, "emotives_start", "emotives_end")} AS emotives,
+    {window(Stream.METADATA, "metadata_start", "metadata_end")} AS entries,
+    {window(Stream.VECTORS, "vectors_start", "vectors_end")} AS vectors,
+    {SEEN_EVENTS} AS seen,
+    {SEEN_EMOTIVES} AS seen_emotives
 """
 _INSPECT = f"SELECT {_COLUMNS} FROM sessions_app_session WHERE id = %(id)s"
 
-_AT_ONCE = 50  # sessions that are in memory, with all they hold
+_AT_ONCE = 50  # sessions in memory at a time, with everything they hold
 
 
 def _living(of_node: str) -> str:
-    """A batch of them, the oldest first, from one snapshot. The limit is said, so that the plan knows it is small."""
+    """A batch, oldest first, from one snapshot. The limit is a literal, so that the planner knows it is small."""
     return f"""
         SELECT {_COLUMNS} FROM sessions_app_session
         WHERE {ALIVE} AND {of_node} AND (created_at, id) > (%(created_at)s::timestamptz, %(id)s)
@@ -42,12 +44,38 @@ _LIVING, _LIVING_OF_NODE = _living("true"), _living("node_id = %(node_id)s")
 _BEFORE_ALL = ("-infinity", "")
 
 
+class _Row(NamedTuple):
+    """The streams from `stm` on are the insides of JSON arrays."""
+
+    session_id: str
+    node_id: str
+    version: int
+    created_at: datetime
+    expires_at: datetime
+    extended_until: datetime | None
+    ttl_seconds: int
+    is_alive: bool
+    age: float
+    left: float
+    unused_for: float
+    time: int
+    config: str
+    metadata: str
+    percept: str | None
+    stm: str
+    emotives: str
+    entries: str
+    vectors: str
+    seen: str
+    seen_emotives: str
+
+
 @dataclass(frozen=True, slots=True)
 class Inspection:
-    """One session at one version. `age`, `left`, `unused_for`: seconds; `config`: what the session itself sets.
+    """One session at one version. `age`, `left`, `unused_for`: seconds; `config`: the session's own settings.
 
     `emotives`, `entries` and `vectors` are accumulated for the next learn, `percept` is as clients get it. `seen` and
-    `seen_emotives` are what the last observation saw, before it may have been learned.
+    `seen_emotives` are what the last observation saw, which learning may have removed since.
     """
 
     session_id: str
@@ -74,7 +102,7 @@ class Inspection:
 
 
 def inspect(session_id: str) -> Inspection:
-    """Raises SessionNotFound where there is no row any more."""
+    """The session, alive or expired. Raises SessionNotFound once its row is deleted."""
     row = SESSIONS.execute_one(_INSPECT, {"id": session_id})
     if row is None:
         raise SessionNotFound(session_id)
@@ -82,36 +110,60 @@ def inspect(session_id: str) -> Inspection:
 
 
 def living(*, node_id: str | None = None) -> Iterator[Inspection]:
-    """All sessions that live, or those of one node, the oldest first, in bounded memory.
+    """All living sessions, or those of one node, oldest first, in bounded memory.
 
-    Each is as it was at one moment; who reads slowly keeps no transaction open.
+    Each is as it was at one moment; a slow consumer keeps no transaction open.
     """
-    created_at, session_id = _BEFORE_ALL
+    key: tuple[datetime | str, str] = _BEFORE_ALL
     while True:
         rows = SESSIONS.execute_in_order(
             _LIVING if node_id is None else _LIVING_OF_NODE,
-            {"node_id": node_id, "created_at": created_at, "id": session_id},
+            {"node_id": node_id, "created_at": key[0], "id": key[1]},
         )
         for row in rows:
             yield _inspection(row)
         if len(rows) < _AT_ONCE:
             return
-        session_id, created_at = rows[-1][0], rows[-1][3]
+        last = _Row._make(rows[-1])
+        key = (last.created_at, last.session_id)
 
 
-def _inspection(row: tuple[Any, ...]) -> Inspection:
-    *plain, config, metadata, stm, emotives, entries, vectors, seen, seen_emotives, percept = row
-    vector_values = [vector["values"] for vector in from_json(f"[{vectors}]")]
-    held = (*(from_json(f"[{one}]") for one in (stm, emotives, entries)), vector_values)
-    observed = (from_json(f"[{one}]") for one in (seen, seen_emotives))
-    shown = from_json(current_percept(percept, seen_emotives))
-    return Inspection(*(*plain, from_json(config), from_json(metadata), *held, *observed, shown))
+def _inspection(columns: Row) -> Inspection:
+    row = _Row._make(columns)
+    return Inspection(
+        session_id=row.session_id,
+        node_id=row.node_id,
+        version=row.version,
+        created_at=row.created_at,
+        expires_at=row.expires_at,
+        extended_until=row.extended_until,
+        ttl_seconds=row.ttl_seconds,
+        is_alive=row.is_alive,
+        age=row.age,
+        left=row.left,
+        unused_for=row.unused_for,
+        time=row.time,
+        config=from_json(row.config),
+        metadata=from_json(row.metadata),
+        stm=_values(row.stm),
+        emotives=_values(row.emotives),
+        entries=_values(row.entries),
+        vectors=[vector["values"] for vector in _values(row.vectors)],
+        seen=_values(row.seen),
+        seen_emotives=_values(row.seen_emotives),
+        percept=from_json(current_percept(row.percept, row.seen_emotives)),
+    )
+
+
+def _values(stream: str) -> list[Any]:
+    values: list[Any] = from_json(f"[{stream}]")
+    return values
 
 
 def exported(session: Inspection) -> dict[str, Any]:
-    """All of the session, as a JSON object with the names that the API uses (docs/migrating.md).
+    """The whole session as a JSON object with the names that the API uses (docs/migrating.md).
 
-    `percept_stm` and `percept_emotives` are there only where they are not what the session holds now.
+    `percept_stm` and `percept_emotives` appear only where they differ from what the session holds now.
     """
     content = {
         "session_id": session.session_id,

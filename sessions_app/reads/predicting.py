@@ -1,13 +1,13 @@
-"""Predictions for a session: what its node makes of its STM, computed when somebody asks.
+"""Predictions for a session: what its node predicts for its STM, computed on request.
 
-Predictions depend on the session at one version and on the node at one version, so they are cached under both: asked
-again, they cost what a read costs.
+A prediction depends on the session at one version and on the node at one version. It is cached under both, so a
+repeated request costs no more than a read.
 """
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from operator import attrgetter
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic_core import from_json, to_json
 
@@ -21,25 +21,41 @@ from sessions_app.config import effective
 from sessions_app.errors import SessionNotFound
 from sessions_app.expiry import ALIVE
 from sessions_app.models.sessions import Stream
-from sessions_app.reads.reading import ADMISSION, admitted, window
+from sessions_app.reads.admission import ADMISSION, admit
+from sessions_app.reads.contents import SEEN_EVENTS, STM
 from sessions_app.stores import SESSIONS
 
-_STATE = f"""
-    SELECT {ADMISSION}, version, config, {window(Stream.EVENTS, "stm_start", "stm_end")}
-    FROM sessions_app_session WHERE id = %(id)s AND {ALIVE}
-"""
-_STATE_OF_ANY = f"""
-    SELECT version, node_id, config, {window(Stream.EVENTS, "stm_start", "stm_end")}
-    FROM sessions_app_session WHERE id = %(id)s
-"""
-# What the last observation saw may differ from what the STM is now: learning empties the STM, the predictions stay.
+_STATE_COLUMNS = f"version, config, {STM} AS events"
+_STATE = f"SELECT {ADMISSION}, {_STATE_COLUMNS} FROM sessions_app_session WHERE id = %(id)s AND {ALIVE}"
+_STATE_UNTOUCHED = f"SELECT false, node_id, {_STATE_COLUMNS} FROM sessions_app_session WHERE id = %(id)s"
+# What the last observation saw may differ from the present STM: learning empties the STM, the predictions stay.
 _COGNITION = f"""
-    SELECT {ADMISSION}, version, config, time, {window(Stream.EVENTS, "stm_start", "stm_end")},
-        {window(Stream.EVENTS, "seen_start", "seen_end")},
+    SELECT {ADMISSION}, version, config, time, {STM} AS stm, {SEEN_EVENTS} AS seen,
         (SELECT value::text FROM sessions_app_entry WHERE session_id = id AND stream = {Stream.EMOTIVES}
-            AND position = seen_emotives_end AND position > seen_emotives_start)
+            AND position = seen_emotives_end AND position > seen_emotives_start) AS emotives
     FROM sessions_app_session WHERE id = %(id)s AND {ALIVE}
 """
+
+
+class _StateRow(NamedTuple):
+    """`config` is the session's own, as JSON; `events` the inside of a JSON array."""
+
+    touch_due: bool
+    node_id: str
+    version: int
+    config: str
+    events: str
+
+
+class _CognitionRow(NamedTuple):
+    touch_due: bool
+    node_id: str
+    version: int
+    config: str
+    time: int
+    stm: str
+    seen: str
+    emotives: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,25 +74,24 @@ class Cognition:
 
 
 def predictions(session_id: str) -> bytes:
-    """JSON of `predictions`, `future_potentials` and `count` for the STM as it is. Raises SessionNotFound."""
-    node_id, version, config, events = admitted(session_id, SESSIONS.execute_one(_STATE, {"id": session_id}))
-    return _predict(session_id, version, node_id, config, events, view="predictions")
+    """JSON of `predictions`, `future_potentials` and `count` for the present STM. Raises SessionNotFound."""
+    return _predictions(session_id, admit(session_id, _STATE, _StateRow._make))
 
 
 def preview(session_id: str, changes: Mapping[str, Any] | None = None) -> bytes:
-    """As `predictions`, but of any session there still is, which it does not keep alive.
+    """As `predictions`, but no access: of any session whose row exists, alive or expired, without extending it.
 
-    `changes`: settings (from `config.validate`) as if the session had them. Raises SessionNotFound.
+    `changes`: settings (from `config.validate`) to predict with, as if the session had them. Raises SessionNotFound.
     """
-    row = SESSIONS.execute_one(_STATE_OF_ANY, {"id": session_id})
-    if row is None:
+    columns = SESSIONS.execute_one(_STATE_UNTOUCHED, {"id": session_id})
+    if columns is None:
         raise SessionNotFound(session_id)
-    version, node_id, config, events = row
+    row = _StateRow._make(columns)
     if not changes:
-        return _predict(session_id, version, node_id, config, events, view="predictions")
-    stm = from_json(f"[{events}]")
-    in_force = effective({**from_json(config), **changes})
-    return recall(node_id, lambda memory: _whole(memory.predict(stm, in_force)))
+        return _predictions(session_id, row)
+    stm = from_json(f"[{row.events}]")
+    in_force = effective({**from_json(row.config), **changes})
+    return recall(row.node_id, lambda memory: _whole(memory.predict(stm, in_force)))
 
 
 def imagine(*, node_id: str, config: Mapping[str, Any], events: Iterable[list[str]]) -> bytes:
@@ -95,30 +110,37 @@ def answer(session_id: str, predictions: bytes) -> bytes:
 
 def cognition(session_id: str) -> Cognition:
     """Raises SessionNotFound."""
-    node_id, version, config, time, events, seen, emotives = admitted(
-        session_id, SESSIONS.execute_one(_COGNITION, {"id": session_id})
+    row = admit(session_id, _COGNITION, _CognitionRow._make)
+    return Cognition(
+        node_id=row.node_id,
+        predictions=_cached_or_computed(session_id, row.version, row.node_id, row.config, row.seen, view="cognition"),
+        emotives=from_json(row.emotives) if row.emotives else {},
+        stm=from_json(f"[{row.stm}]"),
+        time=row.time,
     )
-    made = _predict(session_id, version, node_id, config, seen, view="cognition")
-    return Cognition(node_id, made, from_json(emotives) if emotives else {}, from_json(f"[{events}]"), time)
 
 
-def _predict(session_id: str, version: int, node_id: str, config: str, events: str, *, view: str) -> bytes:
+def _predictions(session_id: str, row: _StateRow) -> bytes:
+    return _cached_or_computed(session_id, row.version, row.node_id, row.config, row.events, view="predictions")
+
+
+def _cached_or_computed(session_id: str, version: int, node_id: str, config: str, events: str, *, view: str) -> bytes:
     """What the node predicts for the events, cached as this `view` of the session."""
 
-    def remembered_or_made(memory: Memory) -> bytes:
+    def predict(memory: Memory) -> bytes:
         name = view_name(view, memory.version)
         cached = cache.get(session_id, version, name)
         if cached is not None:
             return cached
-        payload = predicted(memory, config, events, view=view)
+        payload = computed(memory, config, events, view=view)
         cache.put(session_id, version, name, payload)
         return payload
 
-    return recall(node_id, remembered_or_made)
+    return recall(node_id, predict)
 
 
-def predicted(memory: Memory, config: str, events: str, *, view: str) -> bytes:
-    """What is cached as this view: JSON, computed now. `config` and `events` as they are stored.
+def computed(memory: Memory, config: str, events: str, *, view: str) -> bytes:
+    """The payload of this view, as JSON, never from the cache. `config` and `events` as they are stored.
 
     Raises LearnedMeanwhile.
     """
@@ -142,10 +164,10 @@ _PAYLOADS: dict[str, Callable[[Prediction], bytes]] = {
 
 
 def view_name(view: str, version: NodeVersion) -> str:
-    """Under which a prediction is cached, beside the session's version: the node has one too."""
+    """The view's part of the cache key: with the node's version, which the session's version does not cover."""
     return f"{view}:{version.memory}.{version.learned}.{version.finalized}.{version.rebuilt}"
 
 
 def version_in(view_name: str) -> NodeVersion:
-    """The inverse."""
+    """The inverse of `view_name`."""
     return NodeVersion(*map(int, view_name.partition(":")[2].split(".")))

@@ -13,7 +13,7 @@ from foundation.verification import Check, Connection, Fault, NotChecked
 from memory_app.index import NodeVersion
 from sessions_app import cache
 from sessions_app.cache import PREDICTION_VIEWS, CachedEntry
-from sessions_app.reads import comparing
+from sessions_app.reads import cache_audit
 from sessions_app.reads.predicting import version_in
 from sessions_app.stores import SESSIONS
 
@@ -36,7 +36,7 @@ def _entries(snapshot: Connection, node_id: str | None) -> Iterator[Fault]:
             if _is_ahead(entry, known):
                 yield fault(f"{where} is of what is still to come, as after a restore")
                 continue
-            expected = comparing.expected(entry)
+            expected = cache_audit.expected(entry)
             if expected is not None and expected != entry.payload:
                 yield fault(f"{where} is wrong")
     except RedisError as error:

@@ -28,14 +28,14 @@ from katoproject.management.commands.verify import CHECKS
 from memory_app.operations.nodes import clear, delete_cleared
 from memory_app.reads import nodes
 from memory_app.reads.recall import recall
-from sessions_app import cache, operations
+from sessions_app import cache, operations, reads
 from sessions_app.files import session_files
 from sessions_app.jobs import running
 from sessions_app.jobs.lifecycle import accept
 from sessions_app.models.jobs import Kind
 from sessions_app.observations import Observation
 from sessions_app.operations import idempotency, restoration
-from sessions_app.reads import inspection, predicting, reading
+from sessions_app.reads import inspection, predicting
 
 pytestmark = pytest.mark.long
 
@@ -370,7 +370,7 @@ def test_an_affinity_under_wrong_keys_joins_the_one_under_the_right_keys(session
 
 def test_a_wrong_entry_of_the_cache_is_deleted(session: str) -> None:
     [(version,)] = execute("SELECT version FROM sessions_app_session WHERE id = %s", [session])
-    cache.put(session, version, "stm", reading.short_term_memory(session).events)
+    cache.put(session, version, "stm", reads.short_term_memory(session).events)
     assert Verdict().broken == {}
     cache.put(session, version, "stm", b'[["wrong"]]')
     assert Verdict().broken == {"cache": 1}

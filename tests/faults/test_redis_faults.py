@@ -75,7 +75,7 @@ def test_a_long_stm_is_cached_under_its_version_and_every_commit_leaves_it_behin
     conversation.observe("new")
     conversation.check()
     [second] = set(store.scan_iter(conversation.keys)) - {first}
-    for n in range(cache._FORGET_AT_ONCE):
+    for n in range(cache._DELETED_AT_ONCE):
         conversation.observe(f"later {n}")
     assert not store.exists(first, second), "what commits replaced is deleted, some at a time"
 

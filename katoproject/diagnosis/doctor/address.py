@@ -16,7 +16,8 @@ from django.db import DatabaseError, InterfaceError
 from katoproject.diagnosis.doctor.findings import Finding, ok, problem, warning
 from katoproject.diagnosis.remote import Answer, BaseUrl, Connection
 from katoproject.launcher.preflight import COVERS_LOOPBACK, LOOPBACK
-from sessions_app.reads import listing, reading
+from sessions_app import reads
+from sessions_app.reads import listing
 
 PATIENCE = 2.0  # seconds for one answer
 ASKED = 8  # connections to each address: processes that share a port take them in turn
@@ -137,7 +138,7 @@ def _same_database(heard: list[_Heard], port: int) -> Iterator[Finding]:
         finally:
             connection.close()
         known_there = answer.status == http.HTTPStatus.OK and answer.body["exists"]
-        if known_there or not reading.existence(newest.session_id).exists:
+        if known_there or not reads.existence(newest.session_id).exists:
             yield ok("same database", "the service knows the newest session that is stored")
         else:
             yield problem(

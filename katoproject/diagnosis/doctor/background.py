@@ -112,10 +112,10 @@ def jobs() -> Iterator[Finding]:
         failed = lifecycle.count_failed(hours=24)
     except (DatabaseError, InterfaceError):
         return  # said by the examination of the database
-    if backlog.lag > LONGEST_LAG:
+    if backlog.lag_seconds > LONGEST_LAG:
         yield warning(
             "jobs",
-            f"{backlog.jobs:,} wait, the oldest for {backlog.lag:.0f} s",
+            f"{backlog.waiting:,} wait, the oldest for {backlog.lag_seconds:.0f} s",
             "start workers, or more of them; `manage.py job list --state waiting`",
         )
     elif failed:
@@ -125,4 +125,4 @@ def jobs() -> Iterator[Finding]:
             "`manage.py job list --state failed` tells why; `manage.py job retry JOB` takes one up again",
         )
     else:
-        yield ok("jobs", f"{backlog.jobs:,} wait, none failed within a day")
+        yield ok("jobs", f"{backlog.waiting:,} wait, none failed within a day")

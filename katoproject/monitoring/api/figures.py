@@ -14,7 +14,7 @@ from katoproject.monitoring.api import shapes
 from katoproject.monitoring.snapshot import Snapshot, StoreCount
 from memory_app.index import indexes
 from memory_app.node_ids import display_id
-from sessions_app.reads import reading
+from sessions_app import reads
 
 PATIENCE = 0.5  # seconds that a monitoring route waits for the database, where it can answer without
 
@@ -29,10 +29,10 @@ def _moment(seconds: float) -> str:
     return datetime.fromtimestamp(seconds, UTC).isoformat()
 
 
-def population() -> reading.Population | None:
+def population() -> reads.Population | None:
     """How many sessions there are, or None while the database does not say."""
     try:
-        return database.ask(reading.population, patience=PATIENCE)[0]
+        return database.ask(reads.population, patience=PATIENCE)[0]
     except (DatabaseTrouble, NoAnswer):
         return None
 

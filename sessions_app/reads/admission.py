@@ -1,0 +1,42 @@
+"""Admitting a read that counts as an access: the session is alive, and its deadline moves when a touch is due."""
+
+from collections.abc import Callable
+from typing import Protocol, TypeVar
+
+from foundation import logs
+from foundation.postgresql.statements import Row
+from sessions_app.errors import SessionNotFound
+from sessions_app.expiry import TOUCH_DUE
+from sessions_app.operations import touch
+from sessions_app.stores import SESSIONS
+
+# The first columns of every statement that `admit` runs.
+ADMISSION = f"{TOUCH_DUE} AS touch_due, node_id"
+
+
+class AdmittedRow(Protocol):
+    """A row by name, whose first fields are the columns of ADMISSION."""
+
+    @property
+    def touch_due(self) -> bool: ...
+
+    @property
+    def node_id(self) -> str: ...
+
+
+Admitted = TypeVar("Admitted", bound=AdmittedRow)
+
+
+def admit(session_id: str, statement: str, make: Callable[[Row], Admitted]) -> Admitted:
+    """Run a statement that selects ADMISSION and more of one living session. Raises SessionNotFound.
+
+    `make`: names the columns (`_make` of a NamedTuple).
+    """
+    columns = SESSIONS.execute_one(statement, {"id": session_id})
+    if columns is None:
+        raise SessionNotFound(session_id)
+    row = make(columns)
+    logs.about(node_id=row.node_id)
+    if row.touch_due:
+        touch(session_id=session_id)
+    return row

@@ -1,0 +1,144 @@
+"""Sessions as clients list and look them up: one, a page, their number, their own configuration."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from pydantic_core import from_json
+
+from foundation import logs
+from sessions_app.expiry import ALIVE, PROMISED_DEADLINE
+from sessions_app.reads.admission import ADMISSION, admit
+from sessions_app.shapes.info import SessionInfo
+from sessions_app.stores import SESSIONS
+
+
+def _info_columns(deadline: str) -> str:
+    """The columns of SessionInfo, in its order."""
+    return f"""
+        id, created_at, {deadline} AS expires_at,
+        GREATEST(0, floor(extract(epoch FROM {deadline} - clock_timestamp())))::bigint AS ttl_seconds,
+        metadata::text, config
+    """
+
+
+_SESSION = f"""
+    SELECT {ADMISSION}, {_info_columns(PROMISED_DEADLINE)} FROM sessions_app_session WHERE id = %(id)s AND {ALIVE}
+"""
+
+
+def _page(condition: str) -> str:
+    """A page is no access to its sessions and extends none, so it shows each deadline as stored."""
+    return f"""
+        SELECT false AS touch_due, node_id, {_info_columns("expires_at")} FROM sessions_app_session WHERE {condition}
+        ORDER BY created_at DESC, id DESC LIMIT %(limit)s OFFSET %(skip)s
+    """
+
+
+# Separate statements for all sessions and for those of one node: their plans have nothing in common.
+_OF_NODE = f"{ALIVE} AND node_id = %(node_id)s"
+_PAGE, _PAGE_OF_NODE = _page(ALIVE), _page(_OF_NODE)
+_COUNT = f"SELECT count(*) FROM sessions_app_session WHERE {ALIVE}"
+_COUNT_OF_NODE = f"SELECT count(*) FROM sessions_app_session WHERE {_OF_NODE}"
+_POPULATION = f"""
+    SELECT (SELECT count(*) FROM sessions_app_session WHERE {ALIVE}), expired.number, expired.lag
+    FROM (
+        SELECT count(*) AS number, COALESCE(extract(epoch FROM now() - min(expires_at)), 0)::float8 AS lag
+        FROM sessions_app_session WHERE NOT ({ALIVE})
+    ) AS expired
+"""
+_CONFIG = f"SELECT {ADMISSION}, config FROM sessions_app_session WHERE id = %(id)s AND {ALIVE}"
+_EXISTS = f"SELECT node_id, {ALIVE} FROM sessions_app_session WHERE id = %(id)s"
+
+
+@dataclass(frozen=True, slots=True)
+class Existence:
+    exists: bool
+    expired: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Population:
+    """Sessions at one moment: active, and expired but not deleted yet.
+
+    `cleanup_lag_seconds`: how long ago the oldest expired one expired; 0 where there is none.
+    """
+
+    active: int
+    expired: int
+    cleanup_lag_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class SessionPage:
+    """`total`: living sessions that match, on all pages together."""
+
+    sessions: list[SessionInfo]
+    total: int
+
+
+class _InfoRow(NamedTuple):
+    touch_due: bool
+    node_id: str
+    session_id: str
+    created_at: datetime
+    expires_at: datetime
+    ttl_seconds: int
+    metadata: str
+    config: str
+
+    def info(self) -> SessionInfo:
+        return SessionInfo(
+            session_id=self.session_id,
+            node_id=self.node_id,
+            created_at=self.created_at,
+            expires_at=self.expires_at,
+            ttl_seconds=self.ttl_seconds,
+            metadata=self.metadata.encode(),
+            config=from_json(self.config),
+        )
+
+
+class _ConfigRow(NamedTuple):
+    touch_due: bool
+    node_id: str
+    config: str
+
+
+def session(session_id: str) -> SessionInfo:
+    """The session, with the seconds it has left as `ttl_seconds`. Raises SessionNotFound."""
+    return admit(session_id, _SESSION, _InfoRow._make).info()
+
+
+def own_config(session_id: str) -> dict[str, Any]:
+    """The settings that the session itself has. Raises SessionNotFound."""
+    own: dict[str, Any] = from_json(admit(session_id, _CONFIG, _ConfigRow._make).config)
+    return own
+
+
+def existence(session_id: str) -> Existence:
+    """Whether a request would be admitted now. No access; an expired session is known until its row is deleted."""
+    row = None if "\0" in session_id else SESSIONS.execute_one(_EXISTS, {"id": session_id})
+    if row is None:
+        return Existence(exists=False, expired=False)
+    node_id, alive = row
+    logs.about(node_id=node_id)
+    return Existence(exists=alive, expired=not alive)
+
+
+def count(*, node_id: str | None = None) -> int:
+    """The exact number of sessions that are alive at this moment, of one node or of all."""
+    [(number,)] = SESSIONS.execute(_COUNT if node_id is None else _COUNT_OF_NODE, {"node_id": node_id})
+    return int(number)
+
+
+def population() -> Population:
+    [row] = SESSIONS.execute(_POPULATION, {})
+    return Population(*row)
+
+
+def page(*, skip: int, limit: int, node_id: str | None) -> SessionPage:
+    """Living sessions, newest first, of one node or of all. No access: their deadlines stay."""
+    statement = _PAGE if node_id is None else _PAGE_OF_NODE
+    rows = SESSIONS.execute(statement, {"skip": skip, "limit": limit, "node_id": node_id})
+    return SessionPage([_InfoRow._make(row).info() for row in rows], count(node_id=node_id))
