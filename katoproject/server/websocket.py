@@ -57,7 +57,7 @@ class Client:
         self._outgoing.extend(messages)
         self._something_to_do.set()
 
-    def inform(self, look: event_feed.Look) -> None:
+    def inform(self, look: event_feed.Batch) -> None:
         """The first message of every connection."""
         self.informed_at = look.at
         self.tell([look.message])
@@ -204,24 +204,24 @@ class Hub:
                 in_trouble = True
                 await asyncio.sleep(RETRY_INTERVAL)
                 continue
-            position, in_trouble = look.position, False
+            position, in_trouble = look.checkpoint, False
             self._tell(look, news, newcomers)
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._joined.wait(), INTERVAL)
 
     def _look(
-        self, position: event_feed.Position | None, counting: bool
-    ) -> tuple[event_feed.Look, list[tuple[event_feed.Event, str]]]:
+        self, position: event_feed.Checkpoint | None, counting: bool
+    ) -> tuple[event_feed.Batch, list[tuple[event_feed.Event, str]]]:
         """In the hub's thread. The events with their messages, which all clients share."""
         close_old_connections()  # Django does this before a request, but this thread sees no requests
         # The chore is scheduled as well. But who listens is to hear of it soon, and without Redis, which carries tasks.
         if time.monotonic() >= self._next_expiry:
             chores.perform("expire-sessions", seconds=INTERVAL)
             self._next_expiry = time.monotonic() + EXPIRY_INTERVAL
-        look = event_feed.look(since=position, counting=counting)
+        look = event_feed.poll(since=position, counting=counting)
         return look, [(event, event.message) for event in look.events]
 
-    def _tell(self, look: event_feed.Look, news: list[tuple[event_feed.Event, str]], newcomers: list[Client]) -> None:
+    def _tell(self, look: event_feed.Batch, news: list[tuple[event_feed.Event, str]], newcomers: list[Client]) -> None:
         if news:
             for client in self._clients:
                 if client.informed_at is not None:

@@ -1,11 +1,8 @@
-"""What happened to sessions, for whoever listens: a table of events, and how it is followed without a gap.
+"""The feed of session events for `/ws/events`, followed without gaps (docs/events.md).
 
-An event is a row written by the statement that creates or destroys the session: a change that is rolled back was never
-announced, and one that is committed cannot be forgotten.
-
-Following. A look is one statement, so it sees one snapshot of the database; the next look asks for exactly the rows
-that this snapshot did not see: those of transactions that were running then, or had not begun. However late a
-transaction commits, and whatever else keeps running, its events come once, and with the next look.
+Each poll is one statement, so it sees one snapshot of the database. The next poll asks for exactly the rows that this
+snapshot did not see: those of transactions that were running then, or had not begun. However late a transaction
+commits, and whatever else keeps running, its events come once, and with the next poll.
 """
 
 from dataclasses import dataclass
@@ -23,21 +20,21 @@ Kind = SessionEvent.Kind
 _NAMES = {Kind.CREATED: "session.created", Kind.DELETED: "session.destroyed", Kind.EXPIRED: "session.destroyed"}
 _REASONS = {Kind.DELETED: "explicit_delete", Kind.EXPIRED: "expired"}
 
-# No id at or above the next one to be given out: such rows are left over from another life of the database (a restored
-# back-up), and would be news at every look until the ids get there.
-_LOOK = f"""
+# The join leaves out ids that the database has not assigned yet: such rows are left over from before the restore of a
+# back-up, and every poll would return them again until the ids get there.
+_POLL = f"""
     WITH now AS (SELECT pg_current_snapshot() AS snapshot),
     news AS (
         SELECT * FROM sessions_app_sessionevent WHERE changed >= %(upper)s::xid8
         UNION ALL SELECT * FROM sessions_app_sessionevent WHERE changed = ANY(%(running)s::xid8[])
     )
-    SELECT now.snapshot::text, now(),
-        CASE WHEN %(counting)s THEN (SELECT count(*) FROM sessions_app_session WHERE {ALIVE}) END,
+    SELECT now.snapshot::text, now() AS at,
+        CASE WHEN %(counting)s THEN (SELECT count(*) FROM sessions_app_session WHERE {ALIVE}) END AS active_sessions,
         news.kind, news.session_id, news.node_id, news.happened_at, news.recorded_at
     FROM now LEFT JOIN news ON news.changed < pg_snapshot_xmax(now.snapshot)
     ORDER BY news.changed, news.kind
 """
-# The id of no transaction: nothing is at or above it.
+# No transaction has an id at or above this.
 _NEVER = str(2**63)
 
 
@@ -60,8 +57,21 @@ class Event:
         return _message(_NAMES[self.kind], self.recorded_at, data)
 
 
-class Position(NamedTuple):
-    """How far somebody has followed: PostgreSQL's snapshot, as `xmin:xmax:running`."""
+class _Row(NamedTuple):
+    """The first three columns are the same in every row; the others are None where there is no new event."""
+
+    snapshot: str
+    at: datetime
+    active_sessions: int | None
+    kind: int | None
+    session_id: str
+    node_id: str | None
+    happened_at: datetime
+    recorded_at: datetime
+
+
+class Checkpoint(NamedTuple):
+    """How far a reader has followed the feed: PostgreSQL's snapshot, as `xmin:xmax:running`."""
 
     snapshot: str
 
@@ -76,10 +86,10 @@ class Position(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
-    """What one snapshot of the database showed. `active_sessions` only if it was asked for."""
+class Batch:
+    """What one snapshot of the database showed. `active_sessions`: None unless the poll counted them."""
 
-    position: Position
+    checkpoint: Checkpoint
     at: datetime
     active_sessions: int | None
     events: list[Event]
@@ -91,16 +101,21 @@ class Look:
         return _message("state.snapshot", self.at, data)
 
 
-def look(*, since: Position | None, counting: bool) -> Look:
-    """Everything that was committed between `since` and now; from None, only where we are now.
+def poll(*, since: Checkpoint | None, counting: bool) -> Batch:
+    """The events committed after `since`, in order; without `since` only the present checkpoint.
 
-    Of one session, created comes before destroyed: whoever deleted it saw it, so his transaction has the higher id.
+    Of one session, created comes before destroyed: the transaction that deleted it saw it, so it has the higher id.
     """
     upper, running = (since.upper, since.running) if since else (_NEVER, [])
-    rows = SESSIONS.execute(_LOOK, {"upper": upper, "running": running, "counting": counting})
-    snapshot, at, active_sessions = rows[0][:3]
-    events = [Event(Kind(row[3]), *row[4:]) for row in rows if row[3] is not None]
-    return Look(Position(snapshot), at, active_sessions, events)
+    rows = [
+        _Row._make(row) for row in SESSIONS.execute(_POLL, {"upper": upper, "running": running, "counting": counting})
+    ]
+    events = [
+        Event(Kind(row.kind), row.session_id, row.node_id, row.happened_at, row.recorded_at)
+        for row in rows
+        if row.kind is not None
+    ]
+    return Batch(Checkpoint(rows[0].snapshot), rows[0].at, rows[0].active_sessions, events)
 
 
 def _message(event_type: str, at: datetime, data: dict[str, Any]) -> str:

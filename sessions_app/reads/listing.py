@@ -1,4 +1,4 @@
-"""Long lists of sessions for operators: page after page from where the last one ended, however many there are."""
+"""Long lists of sessions for operators: each page starts at the cursor of the last one, however long the list is."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,14 +13,14 @@ from sessions_app.stores import SESSIONS
 _AT_ONCE = 500
 
 
-class Lives(TextChoices):
+class Liveness(TextChoices):
     ACTIVE = "active"
     EXPIRED = "expired"
 
 
 @dataclass(frozen=True, slots=True)
-class Listed:
-    """`left`: seconds; below zero where the time has run out. `time`: observations since the STM was last cleared."""
+class SessionSummary:
+    """`left`: seconds, negative once the session has expired. `time`: observations since the STM was last cleared."""
 
     session_id: str
     node_id: str
@@ -34,8 +34,8 @@ class Listed:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """Of a session in a list: when it was created (of the expired ones: when it expired), and its id."""
+class Cursor:
+    """A session's place in a list: the time that the list is ordered by, and its id."""
 
     moment: str
     session_id: str
@@ -45,8 +45,9 @@ class Place:
 
 
 def _page(*, by: str, newest_first: bool, conditions: list[str]) -> str:
-    """In the order of an index. The limit is said, so that the plan knows that few rows are wanted."""
+    """In the order of an index. The limit is a literal, so that the planner knows that few rows are wanted."""
     beyond, direction = ("<", "DESC") if newest_first else (">", "ASC")
+    # The columns of SessionSummary.
     return f"""
         SELECT id, node_id, {ALIVE}, created_at, expires_at, ttl_seconds, {LEFT}, stm_end - stm_start, time
         FROM sessions_app_session
@@ -55,28 +56,30 @@ def _page(*, by: str, newest_first: bool, conditions: list[str]) -> str:
     """
 
 
-def place(listed: Listed, lives: Lives | None) -> Place:
-    moment = listed.expires_at if lives == Lives.EXPIRED else listed.created_at
-    return Place(moment.isoformat(timespec="microseconds"), listed.session_id)
+def cursor_of(session: SessionSummary, liveness: Liveness | None) -> Cursor:
+    """Where the list of `sessions` with this `liveness` continues after this session."""
+    moment = session.expires_at if liveness == Liveness.EXPIRED else session.created_at
+    return Cursor(moment.isoformat(timespec="microseconds"), session.session_id)
 
 
 def sessions(
-    *, node_id: str | None = None, lives: Lives | None = None, after: Place | None = None, limit: int
-) -> Iterator[Listed]:
-    """The newest first; of the expired ones, which are few, those first that expired first. In bounded memory."""
-    newest_first = lives != Lives.EXPIRED
-    conditions = {Lives.ACTIVE: [ALIVE], Lives.EXPIRED: [f"NOT ({ALIVE})"], None: []}[lives]
+    *, node_id: str | None = None, liveness: Liveness | None = None, after: Cursor | None = None, limit: int
+) -> Iterator[SessionSummary]:
+    """Newest first; expired ones alone are few, and come in the order in which they expired. In bounded memory."""
+    newest_first = liveness != Liveness.EXPIRED
+    conditions = {Liveness.ACTIVE: [ALIVE], Liveness.EXPIRED: [f"NOT ({ALIVE})"], None: []}[liveness]
     if node_id is not None:
         conditions.append("node_id = %(node_id)s")
     sql = _page(by="created_at" if newest_first else "expires_at", newest_first=newest_first, conditions=conditions)
-    return islice(_all(sql, node_id, lives, after or Place("infinity" if newest_first else "-infinity", "")), limit)
+    start = after or Cursor("infinity" if newest_first else "-infinity", "")
+    return islice(_all(sql, node_id, liveness, start), limit)
 
 
-def _all(sql: str, node_id: str | None, lives: Lives | None, after: Place) -> Iterator[Listed]:
+def _all(sql: str, node_id: str | None, liveness: Liveness | None, after: Cursor) -> Iterator[SessionSummary]:
     while True:
         rows = SESSIONS.execute_in_order(sql, {"node_id": node_id, "moment": after.moment, "id": after.session_id})
         for row in rows:
-            yield Listed(*row)
+            yield SessionSummary(*row)
         if len(rows) < _AT_ONCE:
             return
-        after = place(Listed(*rows[-1]), lives)
+        after = cursor_of(SessionSummary(*rows[-1]), liveness)

@@ -128,7 +128,7 @@ def _everywhere(heard: list[_Heard], host: str, port: int) -> Iterator[Finding]:
 def _same_database(heard: list[_Heard], port: int) -> Iterator[Finding]:
     """Whether the service knows the newest session that this command sees."""
     try:
-        newest = next(listing.sessions(lives=listing.Lives.ACTIVE, limit=1), None)
+        newest = next(listing.sessions(liveness=listing.Liveness.ACTIVE, limit=1), None)
         if newest is None:
             return
         where = next(one.address for one in heard if one.answers)

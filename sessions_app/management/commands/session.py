@@ -65,28 +65,28 @@ What its node learned stays when it is deleted."""
 """,
         )
         parser.add_argument("--node", type=node_id, help="only those of this node")
-        parser.add_argument("--state", choices=listing.Lives.values, help="only those that live, or that do not")
+        parser.add_argument("--state", choices=listing.Liveness.values, help="only those that live, or that do not")
         parser.add_argument("--limit", type=at_least(1), default=50, metavar="N", help="at most so many (50)")
         parser.add_argument("--after", type=_place, metavar="PLACE", help="go on where a list said that it stopped")
         add_json_argument(parser, lines=True)
 
     def _list(
-        self, node: str | None, state: str | None, limit: int, after: listing.Place | None, json: bool, **options: Any
+        self, node: str | None, state: str | None, limit: int, after: listing.Cursor | None, json: bool, **options: Any
     ) -> None:
-        lives = listing.Lives(state) if state else None
-        found = listing.sessions(node_id=node, lives=lives, after=after, limit=limit + 1)
+        liveness = listing.Liveness(state) if state else None
+        found = listing.sessions(node_id=node, liveness=liveness, after=after, limit=limit + 1)
         shown = islice(found, limit)
         last = None
         if json:
             for last in shown:
-                self.print_json({**_listed(last), "place": str(listing.place(last, lives))})
+                self.print_json({**_listed(last), "place": str(listing.cursor_of(last, liveness))})
         else:
             page = list(shown)
             last = page[-1] if page else None
             columns = ("session", "node", "state", "created", "left", "events", "observations")
             self.print_table(columns, map(_row, page))
         if last and next(found, None):
-            self.tell(f"There are more: --after {listing.place(last, lives)}")
+            self.tell(f"There are more: --after {listing.cursor_of(last, liveness)}")
 
     def _add_show(self, commands: Any) -> None:
         parser = self.add_subcommand(
@@ -207,16 +207,16 @@ def _default_ttl() -> int:
     return ttl
 
 
-def _place(text: str) -> listing.Place:
+def _place(text: str) -> listing.Cursor:
     moment, _, session_id = text.partition("/")
     try:
         datetime.fromisoformat(moment)
     except ValueError:
         raise argparse.ArgumentTypeError(f"{text!r} is not a place that a list has told") from None
-    return listing.Place(moment, session_id)
+    return listing.Cursor(moment, session_id)
 
 
-def _listed(session: listing.Listed) -> dict[str, Any]:
+def _listed(session: listing.SessionSummary) -> dict[str, Any]:
     return {
         "session_id": session.session_id,
         "node_id": session.node_id,
@@ -229,6 +229,6 @@ def _listed(session: listing.Listed) -> dict[str, Any]:
     }
 
 
-def _row(session: listing.Listed) -> tuple[Any, ...]:
+def _row(session: listing.SessionSummary) -> tuple[Any, ...]:
     state, left = ("active", duration(session.left)) if session.is_alive else ("expired", None)
     return session.session_id, session.node_id, state, session.created_at, left, session.stm_length, session.time
