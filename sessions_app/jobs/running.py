@@ -15,8 +15,8 @@ from foundation import logs
 from foundation.errors import Refusal
 from foundation.postgresql.locks import alone
 from sessions_app.jobs.delivery import GRACE, deliver, lock_name
-from sessions_app.jobs.kinds import STEPS
 from sessions_app.jobs.lifecycle import BLOCKED, deliver_freed_on_commit, find
+from sessions_app.jobs.steps import STEPS
 from sessions_app.models.jobs import UNFINISHED, Job, State
 from sessions_app.stores import SESSIONS
 

@@ -1,8 +1,8 @@
-"""What can be done to a session: each operation is one transaction, and nothing else writes sessions.
+"""The operations on sessions: each is one transaction, and nothing else writes sessions.
 
-All of them admit the session in the statement that changes or locks it (`WHERE id = … AND expires_at > now()`). The row
-lock that PostgreSQL takes there puts concurrent operations in order, and after waiting for it PostgreSQL looks at the
-*new* row: a session that was deleted meanwhile stays deleted (R08), and no operation works on an old copy (R04).
+Every operation admits the session in the statement that changes or locks it (`WHERE id = … AND expires_at > now()`).
+The row lock that PostgreSQL takes there orders concurrent operations. After waiting for the lock, PostgreSQL evaluates
+the *new* row: a session that was deleted meanwhile stays deleted (R08), and no operation works on an old copy (R04).
 """
 
 from sessions_app.operations.changes import clear_all, clear_stm, expire, extend, hold, touch, update_config

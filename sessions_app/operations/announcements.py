@@ -1,7 +1,7 @@
-"""Announcing sessions as they come and go, to whoever listens.
+"""Session events for `/ws/events`: recorded here, followed in `reads/event_feed.py`.
 
-An event is a row written by the statement that creates or destroys the session: a change that is rolled back was never
-announced, and one that is committed cannot be forgotten.
+The statement that creates or destroys a session also writes its event: a change that is rolled back is never announced,
+and one that commits is always announced.
 """
 
 from sessions_app.models.sessions import SessionEvent
@@ -19,7 +19,7 @@ _DELETE_OLD = f"""
 
 
 def record(kind: Kind, changed: str) -> str:
-    """SQL that records an event of each session of a query: `id, node id or NULL, time of the change FROM …`."""
+    """SQL that records one event per session. `changed`: `id, node id or NULL, time of the change FROM …`."""
     return f"""
         INSERT INTO sessions_app_sessionevent (changed, kind, recorded_at, session_id, node_id, happened_at)
         SELECT pg_current_xact_id(), {kind}, clock_timestamp(), {changed}
@@ -27,5 +27,5 @@ def record(kind: Kind, changed: str) -> str:
 
 
 def delete_old(*, limit: int = 5000) -> int:
-    """Forget up to `limit` events that are older than ten minutes; answers how many."""
+    """Delete up to `limit` events that are older than ten minutes; returns how many."""
     return len(SESSIONS.execute(_DELETE_OLD, {"limit": limit}))

@@ -23,8 +23,8 @@ _EXTEND = f"""
         extended_until = clock_timestamp() + make_interval(secs => %(ttl)s)
     WHERE id = %(id)s AND {ALIVE} RETURNING node_id
 """
-# Not the present moment: a request that began before this one and waits for the row has a `now()` before that, would
-# find the session alive, and touch it. No request began before the session's creation.
+# Not `now()`: a request that began earlier and waits for this row lock has an earlier `now()`. It would then find the
+# session alive and touch it. No request on this session began before its creation.
 _EXPIRE = f"UPDATE sessions_app_session SET expires_at = created_at WHERE id = %(id)s AND {ALIVE} RETURNING node_id"
 _UPDATE_CONFIG = f"""
     UPDATE sessions_app_session
@@ -32,8 +32,8 @@ _UPDATE_CONFIG = f"""
         expires_at = {TOUCHED_DEADLINE}
     WHERE id = %(id)s AND {ALIVE} RETURNING node_id, {CACHED_VERSION}
 """
-# The rows of an observation that commits while this waits for the lock are not seen by its DELETE, but they are outside
-# the new windows, so no reader sees them either; the next trim takes them.
+# The DELETE does not see the entries of an observation that commits while this waits for the lock. But they are outside
+# the new windows, so no reader sees them, and the next trim deletes them.
 _CLEAR = f"""
     WITH session AS (
         UPDATE sessions_app_session
@@ -52,7 +52,7 @@ _CLEAR = f"""
 
 
 def _change(statement: str, parameters: Parameters) -> list[Any]:
-    """What the statement returns, the node first. Raises SessionNotFound where it found no session that lives."""
+    """The columns that the statement returns, `node_id` first. Raises SessionNotFound."""
     row = SESSIONS.execute_one(statement, parameters)
     if row is None:
         raise SessionNotFound(parameters["id"])
@@ -61,13 +61,13 @@ def _change(statement: str, parameters: Parameters) -> list[Any]:
 
 
 def touch(*, session_id: str) -> str:
-    """Keep the session alive for another `ttl_seconds`; answers its node. Raises SessionNotFound."""
+    """Keep the session alive for another `ttl_seconds`; returns its node. Raises SessionNotFound."""
     [node_id] = _change(_TOUCH, {"id": session_id})
     return str(node_id)
 
 
 def hold(*, session_id: str) -> None:
-    """Keep the session alive, for everybody, while a long batch on it runs. Raises SessionNotFound."""
+    """Keep the session alive for all requests while a long batch on it runs. Raises SessionNotFound."""
     _change(_HOLD, {"id": session_id})
 
 
@@ -77,7 +77,7 @@ def extend(*, session_id: str, ttl_seconds: int) -> None:
 
 
 def expire(*, session_id: str) -> None:
-    """Let the session's time run out now; its row goes with those of other expired ones. Raises SessionNotFound."""
+    """Expire the session now; the next cleanup deletes its row. Raises SessionNotFound."""
     _change(_EXPIRE, {"id": session_id})
 
 
@@ -91,15 +91,15 @@ def update_config(*, session_id: str, changes: dict[str, Any]) -> None:
 
 @transaction.atomic
 def clear_all(*, session_id: str) -> None:
-    """`clear_stm`, and the session's node forgets everything it learned. Raises SessionNotFound."""
+    """`clear_stm`, and clear everything that the session's node learned. Raises SessionNotFound."""
     node_id = clear_stm(session_id=session_id)
     memory_app.operations.nodes.clear(node_id=node_id)
 
 
 def clear_stm(*, session_id: str) -> str:
-    """Empty STM, accumulators and percept, set the time to 0; the rest stays (engine.md 3.1). Answers the node.
+    """Empty STM, accumulators and percept, set the time to 0; the rest stays (engine.md 3.1). Returns the node.
 
-    Vectors that wait to be learned are forgotten with the events that they belong to.
+    Vectors that wait to be learned go with the events that they belong to.
     """
     node_id, version = _change(_CLEAR, {"id": session_id})
     cache.forget_on_commit(session_id, version)

@@ -30,7 +30,7 @@ def new_session_id() -> str:
 
 
 def create(*, node_id: str, ttl_seconds: int, config: dict[str, Any], metadata: dict[str, Any]) -> SessionInfo:
-    """Create a session that lives `ttl_seconds` from its last access; `config` as `config.validate` returned it."""
+    """Create a session that lives for `ttl_seconds` after its last access. `config`: from `config.validate`."""
     session_id = new_session_id()
     logs.about(session_id=session_id, node_id=node_id)
     own = {key: value for key, value in config.items() if value is not None}

@@ -1,4 +1,4 @@
-"""The end of sessions: by request, or by time."""
+"""Deleting sessions: on request, or after they expired."""
 
 from django.db import transaction
 
@@ -18,8 +18,8 @@ _DELETE = f"""
 _DELETE_ENTRIES = "DELETE FROM sessions_app_entry WHERE session_id = ANY(%(ids)s)"
 
 
-def _delete_those(condition: str) -> str:
-    """Of sessions whose time has run out."""
+def _delete_where(condition: str) -> str:
+    """SQL that deletes expired sessions and records their events; its rows are their ids."""
     return f"""
         WITH session AS (DELETE FROM sessions_app_session WHERE {condition} RETURNING id, expires_at),
         announced AS ({announcements.record(announcements.Kind.EXPIRED, "id, NULL, expires_at FROM session")})
@@ -27,10 +27,10 @@ def _delete_those(condition: str) -> str:
     """
 
 
-_DELETE_IF_EXPIRED = _delete_those(f"id = ANY(%(ids)s) AND NOT ({ALIVE})")
-# SKIP LOCKED: a session that somebody works on is not waited for. If that somebody was admitted before the deadline, he
-# has moved it by the time his lock is gone.
-_DELETE_EXPIRED = _delete_those("""
+_DELETE_IF_EXPIRED = _delete_where(f"id = ANY(%(ids)s) AND NOT ({ALIVE})")
+# SKIP LOCKED: do not wait for a session that a request holds. If that request was admitted before the deadline, it has
+# moved the deadline by the time it releases the lock.
+_DELETE_EXPIRED = _delete_where("""
     id = ANY(ARRAY(
         SELECT id FROM sessions_app_session WHERE expires_at <= now()
         ORDER BY expires_at LIMIT %(limit)s FOR UPDATE SKIP LOCKED
@@ -40,25 +40,25 @@ _DELETE_EXPIRED = _delete_those("""
 
 @transaction.atomic
 def delete(*, session_id: str) -> None:
-    """Delete a session with all it holds; what its node learned stays. Raises SessionNotFound."""
+    """Delete a session and its contents; what its node learned stays. Raises SessionNotFound."""
     row = SESSIONS.execute_one(_DELETE, {"id": session_id})
     if row is None:
         raise SessionNotFound(session_id)
     version, node_id = row
     logs.about(node_id=node_id)
-    # A statement of its own, because it must see what was committed while the first one waited for the row lock.
+    # A statement of its own: it must see the entries that were committed while the first one waited for the row lock.
     SESSIONS.execute(_DELETE_ENTRIES, {"ids": [session_id]})
     cache.forget_on_commit(session_id, version)
 
 
 @transaction.atomic
 def delete_expired(*, limit: int = 500) -> int:
-    """Delete up to `limit` sessions whose time has run out; answers how many."""
+    """Delete up to `limit` expired sessions; returns how many."""
     return _delete_expired(_DELETE_EXPIRED, {"limit": limit})
 
 
 def delete_if_expired(*, ids: list[str]) -> int:
-    """Delete those of these sessions whose time has run out, in the running transaction; answers how many."""
+    """Delete the expired ones of these sessions, in the running transaction; returns how many."""
     return _delete_expired(_DELETE_IF_EXPIRED, {"ids": ids})
 
 

@@ -1,4 +1,4 @@
-"""Doing a request once, however often it is sent: the optional `Idempotency-Key` header (R26)."""
+"""Performing a request once, however often it is sent: the optional `Idempotency-Key` header (R26)."""
 
 import hashlib
 from collections.abc import Callable
@@ -24,7 +24,7 @@ _DELETE_OLD = """
 
 
 def fingerprint(*parts: bytes) -> bytes:
-    """What makes a request the same request: method, path, query and body."""
+    """A hash of what identifies a request: method, path, query and body."""
     digest = hashlib.sha256()
     for part in parts:
         digest.update(len(part).to_bytes(8, "big") + part)
@@ -33,11 +33,11 @@ def fingerprint(*parts: bytes) -> bytes:
 
 @transaction.atomic
 def once(*, scope: str, key: str, fingerprint: bytes, perform: Callable[[], bytes]) -> tuple[bytes, bool]:
-    """The answer of `perform`, and whether it is a repeat: then it is the first answer and nothing was performed.
+    """The result of `perform`, and whether this is a repeat: then it is the first result, and nothing was performed.
 
-    The key is claimed, the work done and the answer kept in one transaction. A second request with the key waits at the
-    claim until the first has committed (and then repeats its answer) or rolled back (and then does the work itself). So
-    a request that failed leaves nothing behind. Raises IdempotencyKeyReused for another request under the same key.
+    One transaction claims the key, does the work and stores the result. A second request with the key waits at the
+    claim until the first commits (and then returns its result) or rolls back (and then does the work itself). So a
+    failed request leaves nothing behind. Raises IdempotencyKeyReused for another request under the same key.
     """
     claimed = SESSIONS.execute_one(_CLAIM, {"scope": scope, "key": key, "fingerprint": fingerprint})
     if claimed is None:
@@ -51,5 +51,5 @@ def once(*, scope: str, key: str, fingerprint: bytes, perform: Callable[[], byte
 
 
 def delete_old(*, limit: int = 5000) -> int:
-    """Forget up to `limit` keys that are older than a day; answers how many."""
+    """Delete up to `limit` keys that are older than a day; returns how many."""
     return len(SESSIONS.execute(_DELETE_OLD, {"limit": limit}))

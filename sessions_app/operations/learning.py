@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from django.db import transaction
 
 from sessions_app.errors import EmptyStm
-from sessions_app.operations.locked import LockedSession
+from sessions_app.operations.locked_session import LockedSession
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 """Observing: the hot path."""
 
 import logging
+from typing import NamedTuple
 
 from django.db import DatabaseError, transaction
 
@@ -12,7 +13,7 @@ from sessions_app import cache, config
 from sessions_app.expiry import ALIVE, TOUCHED_DEADLINE
 from sessions_app.models.sessions import Stream
 from sessions_app.observations import Observation, Observed, percept_text
-from sessions_app.operations.locked import LockedSession
+from sessions_app.operations.locked_session import LockedSession
 from sessions_app.operations.sql import CACHED_VERSION, NEXT_VERSION, json_text, trim_if_due
 from sessions_app.stores import SESSIONS
 
@@ -26,9 +27,9 @@ _NO_LEARNING_DUE = f"""
 
 _PREDICTS = "COALESCE((config->>'process_predictions')::boolean, %(process_predictions)s)"
 
-# One round trip that admits, orders, counts, appends and answers; where there is no vector, whose neighbours have to be
-# looked for under the lock, and nothing to learn. The service cannot know the session's own
-# `sort_symbols` before it asks, so it offers the event both ways and the row chooses.
+# One round trip that admits, orders, counts and appends. Not for an observation with a vector, whose neighbours have to
+# be found under the lock, and not where learning is due. The process does not know the session's own `sort_symbols`, so
+# it sends the event both ways, and the row chooses.
 _OBSERVE = f"""
     WITH session AS (
         UPDATE sessions_app_session SET
@@ -62,35 +63,47 @@ _OBSERVE = f"""
         ) AS entry (stream, position, value)
         WHERE entry.value IS NOT NULL
     )
-    SELECT node_id, time, stm_end - stm_start, stm_end + emotives_end + metadata_end, cached_version FROM session
+    SELECT node_id, time, stm_end - stm_start AS stm_length, stm_end + emotives_end + metadata_end AS appended,
+        cached_version
+    FROM session
 """
 
 
-def observe(*, session_id: str, observation: Observation) -> tuple[str, Observed]:
-    """Append one observation, and learn if the STM is long enough now; answers the node and the state after it.
+class _ObservedRow(NamedTuple):
+    """`appended`: entries ever appended to the streams; `cached_version`: see CACHED_VERSION."""
 
-    Raises SessionNotFound; VectorDimensionError and VectorsNotAvailable, and then nothing is changed.
+    node_id: str
+    time: int
+    stm_length: int
+    appended: int
+    cached_version: int | None
+
+
+def observe(*, session_id: str, observation: Observation) -> tuple[str, Observed]:
+    """Append one observation, and learn if the STM is long enough now; returns the node and the state afterwards.
+
+    Raises SessionNotFound, VectorDimensionError and VectorsNotAvailable; each leaves everything unchanged.
     """
     if observation.vector:
         return _observe_in_steps(session_id, observation)
     parameters = _parameters(session_id, observation)
-    row = SESSIONS.execute_one(_OBSERVE, parameters)
-    if row is None:
+    columns = SESSIONS.execute_one(_OBSERVE, parameters)
+    if columns is None:
         return _observe_in_steps(session_id, observation)
-    node_id, time, stm_length, appended, cached_version = row
-    logs.about(node_id=node_id)
-    cache.forget_on_commit(session_id, cached_version)
-    _tidy(session_id, appended, parameters)
-    return node_id, Observed(observation.unique_id, stm_length, time)
+    row = _ObservedRow._make(columns)
+    logs.about(node_id=row.node_id)
+    cache.forget_on_commit(session_id, row.cached_version)
+    _trim_or_log(session_id, row.appended, parameters)
+    return row.node_id, Observed(observation.unique_id, row.stm_length, row.time)
 
 
-def _tidy(session_id: str, appended: int, parameters: Parameters) -> None:
+def _trim_or_log(session_id: str, appended: int, parameters: Parameters) -> None:
     new = parameters["events"] + parameters["emotives_count"] + parameters["metadata_count"]
     try:
         trim_if_due(session_id, appended - new, appended)
     except DatabaseError as error:
-        # The observation is committed: to answer with an error would make the client send it again.
-        log.warning("Old entries of session %s could not be deleted: %s", session_id, error)
+        # The observation is committed. An error would make the client send it again.
+        log.warning("Could not delete old entries of session %s: %s", session_id, error)
 
 
 @transaction.atomic

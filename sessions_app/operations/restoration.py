@@ -1,4 +1,4 @@
-"""Bringing sessions back from a file: under the ids they had, and never over one that lives."""
+"""Restoring sessions from a file: under their old ids, and never over a living session."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -15,8 +15,8 @@ from sessions_app.operations.deletion import delete_if_expired
 from sessions_app.operations.sql import FIRST_VERSION, json_text
 from sessions_app.stores import SESSIONS
 
-# ON CONFLICT waits for whoever is inserting the same id, so there is no moment in which two could win. `json` takes
-# the text of metadata over as it is.
+# ON CONFLICT waits for a transaction that is inserting the same id, so two cannot both win. Type `json` keeps the text
+# of metadata as it is.
 _RESTORE = f"""
     WITH given AS (
         SELECT * FROM json_to_recordset(%(sessions)s::json) AS given (
@@ -106,7 +106,7 @@ class SavedSession:
 
 @dataclass(frozen=True, slots=True)
 class Restored:
-    """Ids, each in one list: those that are back, those that live here already, those whose time has run out."""
+    """Ids, each in one list: restored, already living here, or expired according to the file."""
 
     restored: list[str]
     living: list[str]
@@ -114,11 +114,11 @@ class Restored:
 
 
 def restore(*, sessions: list[SavedSession]) -> Restored:
-    """Create sessions, no two of one id, as they were. One whose id lives here is left alone, whatever it holds.
+    """Create sessions as they were; ids must be distinct. A living session of the same id stays, whatever it holds.
 
-    A row whose time has run out gives its id free: it would be deleted within seconds anyway.
+    An expired session of the same id is deleted first: the next cleanup would delete it anyway.
     """
-    # A transaction of its own: events are told in the order of transactions, and of one first what was created.
+    # A transaction of its own: the event feed orders by transaction, and within one it reports created ones first.
     with transaction.atomic(durable=True):
         delete_if_expired(ids=[session.session_id for session in sessions])
     with transaction.atomic():

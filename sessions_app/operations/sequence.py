@@ -1,4 +1,4 @@
-"""Observing many at once: all of a sequence or nothing, in one transaction."""
+"""Observing a sequence: all of it or nothing, in one transaction."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,12 +8,12 @@ from django.db import transaction
 
 from memory_app.errors import VectorDimensionError
 from sessions_app.observations import Observation, Observed
-from sessions_app.operations.locked import LockedSession
+from sessions_app.operations.locked_session import LockedSession
 
 
 @dataclass(frozen=True, slots=True)
 class SequenceObserved:
-    """`auto_learned_patterns`: all names learned, in order; "" where there was too little to learn."""
+    """`auto_learned_patterns`: all learned names, in order; "" where the STM had too few symbols."""
 
     node_id: str
     initial_stm_length: int
@@ -35,10 +35,10 @@ def observe_sequence(
     """Append observations in order (engine.md 2.7).
 
     `clear_stm_between` empties the STM before each but the first; `learn_after_each` and `learn_at_end` learn it where
-    it is not empty. An empty list changes nothing. Raises SessionNotFound; VectorDimensionError, with the position of
-    the observation whose vector it is, and VectorsNotAvailable.
+    it is not empty. An empty list changes nothing. Raises SessionNotFound; VectorDimensionError,
+    with the position of the observation whose vector it is, and VectorsNotAvailable.
     """
-    with _telling_which(observations):
+    with _observation_index_in_errors(observations):
         session = LockedSession(session_id)
         initial_length = len(session.stm)
         results: list[Observed] = []
@@ -62,11 +62,11 @@ def observe_sequence(
 
 
 @contextmanager
-def _telling_which(observations: list[Observation]) -> Iterator[None]:
+def _observation_index_in_errors(observations: list[Observation]) -> Iterator[None]:
     try:
         yield
     except VectorDimensionError as error:
         names = [one.vector.name if one.vector else None for one in observations]
-        # One that is not among them has been waiting since an earlier request.
+        # A vector that is not among them has been waiting since an earlier request.
         error.observation_index = names.index(error.vector_name) if error.vector_name in names else None
         raise

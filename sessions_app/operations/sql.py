@@ -1,4 +1,4 @@
-"""SQL that several operations share, and JSON as PostgreSQL gets it."""
+"""SQL fragments that several operations share, and JSON as text for PostgreSQL."""
 
 from typing import Any
 
@@ -13,9 +13,9 @@ from sessions_app.stores import SESSIONS
 FIRST_VERSION = "(extract(epoch FROM clock_timestamp()) * 1000000)::bigint"
 NEXT_VERSION = f"GREATEST(version + 1, {FIRST_VERSION})"
 
-# In RETURNING: the version that the statement replaced, so that its cache entry can go; NULL where the session was too
-# small to be cached. The subselect sees the row as it was when the statement began. (If the statement had to wait for
-# the lock that may be an older version still; its successor's entry then just runs out.)
+# In RETURNING: the version that the statement replaced, so that its cache entry can be deleted; NULL where the session
+# was too small to be cached. The subselect sees the row as it was when the statement began. (If the statement waited
+# for the lock, that may be an even older version; the entry of the version in between then stays until it expires.)
 CACHED_VERSION = f"""
     CASE WHEN GREATEST(seen_end - seen_start, seen_emotives_end - seen_emotives_start) >= {cache.WORTH_CACHING}
     THEN (SELECT before.version FROM sessions_app_session AS before WHERE before.id = %(id)s) END
@@ -26,7 +26,7 @@ def json_text(value: Any) -> str:
     return to_json(value).decode()
 
 
-# Readers never see entries outside their windows, so it does not matter when these are deleted: now and then.
+# No reader sees entries outside the windows, so deleting them can wait and happen in batches.
 _TRIM_EVERY = 128  # entries
 _TRIM = f"""
     DELETE FROM sessions_app_entry AS entry USING sessions_app_session AS session
@@ -39,6 +39,6 @@ _TRIM = f"""
 
 
 def trim_if_due(session_id: str, appended_before: int, appended_now: int) -> None:
-    """Delete entries that fell out of their windows, once per so many entries appended to all streams together."""
+    """Delete entries outside their windows, once per _TRIM_EVERY entries appended to all streams together."""
     if appended_before // _TRIM_EVERY != appended_now // _TRIM_EVERY:
         SESSIONS.execute(_TRIM, {"id": session_id})

@@ -1,4 +1,4 @@
-"""Teaching a node many sequences at once."""
+"""Training a node with many sequences at once."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -10,17 +10,16 @@ from engine.lesson import Lesson
 from memory_app.vectors import NodeVectors
 from sessions_app.config import effective
 from sessions_app.observations import Observation
-from sessions_app.operations.state import SessionState
+from sessions_app.operations.session_state import SessionState
 
 
 @transaction.atomic
 def train(*, node_id: str, config: Mapping[str, Any], sequences: Iterable[list[Observation]]) -> int:
-    """Let the node learn sequences, all or none; answers how many patterns were learned, repetitions counted.
+    """Let the node learn sequences, all or none; returns how many patterns were learned, repetitions counted.
 
-    Each is observed and then learned in a session of its own that exists only here, with the configuration `config`
-    (from `config.validate`): what the node knows afterwards is what it would know from real ones. It is learned with a
-    few statements for all; only what vectors are near is asked for each time. Raises VectorDimensionError,
-    VectorsNotAvailable.
+    Each sequence is observed and learned in a new session in memory, with the configuration `config` (from
+    `config.validate`), so the node learns exactly what real sessions would teach it. A few statements store all of
+    it; only a vector's neighbours take a query each. Raises VectorDimensionError, VectorsNotAvailable.
     """
     in_force = effective({key: value for key, value in config.items() if value is not None})
     lessons: list[Lesson] = []

@@ -1,7 +1,7 @@
-"""What observing and learning do to a session, in memory."""
+"""How observing and learning change a session, in memory."""
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 from engine.lesson import Lesson, prepare_lesson
 from engine.naming import PATTERN_PREFIX
@@ -14,7 +14,7 @@ from sessions_app.observations import Observation, percept_text
 
 
 class Window:
-    """The live part (start, end] of one stream, at most `limit` long, and the entries that are known of it."""
+    """The live part (start, end] of one stream, at most `limit` long, with those of its entries that are loaded."""
 
     def __init__(self, start: int, end: int, *, limit: int | None = STM_LIMIT) -> None:
         self.start = start
@@ -38,7 +38,7 @@ class Window:
     def load(self, position: int, value: Any) -> None:
         self._entries[position] = value
 
-    def knows_last(self) -> bool:
+    def has_last(self) -> bool:
         return self.end in self._entries
 
     def last(self) -> Any:
@@ -48,14 +48,23 @@ class Window:
         return [self._entries[position] for position in range(self.start + 1, self.end + 1)]
 
     def appended_from(self, first: int) -> Iterator[tuple[int, Any]]:
-        """New entries from a position on: only what is still needed gets a row."""
+        """New entries from a position on: one that has already left every window needs no row."""
         return (
             (position, self._entries[position]) for position in range(max(first, self.stored_end + 1), self.end + 1)
         )
 
 
+class SeenWindows(NamedTuple):
+    """The windows (start, end] of events and of emotives that the last observation saw, before any learning."""
+
+    stm_start: int
+    stm_end: int
+    emotives_start: int
+    emotives_end: int
+
+
 class SessionState:
-    """A new session of a node, with `config` in force. What is learned collects in `lessons` and `vectors`."""
+    """A new session of a node, with `config` in force. `lessons` and `vectors` collect what the node has to learn."""
 
     def __init__(self, node_id: str, config: dict[str, Any], vectors: NodeVectors) -> None:
         self.node_id = node_id
@@ -64,12 +73,12 @@ class SessionState:
         self.percept: str | None = None
         self.stm, self.emotives, self.metadata = Window(0, 0), Window(0, 0), Window(0, 0)
         self.waiting = Window(0, 0, limit=None)
-        self.seen = (0, 0, 0, 0)
+        self.seen = SeenWindows(0, 0, 0, 0)
         self.lessons: list[Lesson] = []
         self.vectors = vectors
 
     def observe(self, observation: Observation) -> str | None:
-        """Append one observation; answers the name of the pattern that it made the session learn, if any (3.2).
+        """Append one observation; returns the name of the pattern that it made the session learn, if any (3.2).
 
         Raises VectorDimensionError, VectorsNotAvailable.
         """
@@ -84,16 +93,16 @@ class SessionState:
         self.time += 1
         self.percept = percept_text(observation)
         predicts = event and self.config["process_predictions"]
-        self.seen = (
-            self.stm.start if predicts else self.stm.end,
-            self.stm.end,
-            self.emotives.start,
-            self.emotives.end,
+        self.seen = SeenWindows(
+            stm_start=self.stm.start if predicts else self.stm.end,
+            stm_end=self.stm.end,
+            emotives_start=self.emotives.start,
+            emotives_end=self.emotives.end,
         )
         return self._learn_if_due() if event else None
 
     def _symbols_of(self, vector: NamedVector) -> list[str]:
-        """The vector's symbols (2.3); it waits from now on."""
+        """The vector's symbols (2.3). Adds the vector to those that wait to be learned."""
         neighbours = self.vectors.nearest(vector)
         waits = self.last_waiting() if self.vectors.dimension is None else None
         if waits and waits.dimension != vector.dimension:
@@ -111,10 +120,10 @@ class SessionState:
         return self.learn(keep=len(due.remaining)) or None
 
     def learn(self, *, keep: int = 0) -> str:
-        """Learn the STM; answers `PTRN|` + name, or "" where there are fewer than two symbols (4.1).
+        """Learn the STM; returns `PTRN|` + name, or "" where there are fewer than two symbols (4.1).
 
-        The STM is emptied but for the last `keep` events, the accumulators are consumed (D09, D10). Vectors that wait
-        are learned in either case (2.3). Raises VectorDimensionError.
+        Empties the STM except for the last `keep` events, and the accumulators (D09, D10). Learns the waiting vectors
+        in either case (2.3). Raises VectorDimensionError.
         """
         self.load()
         self.vectors.learn(self.waiting.values())
@@ -129,9 +138,9 @@ class SessionState:
         return PATTERN_PREFIX + lesson.name
 
     def last_waiting(self) -> NamedVector | None:
-        """The vector that was observed last, if it waits to be learned."""
+        """The last observed vector, if it waits to be learned."""
         last: NamedVector | None = self.waiting.last() if len(self.waiting) else None
         return last
 
     def load(self) -> None:
-        """Get the entries that are stored of this session: none, for it is new."""
+        """Load the stored entries of this session. A new session has none."""

@@ -1,4 +1,6 @@
-"""A session under its row lock, for what needs more than one statement: sequences and learning."""
+"""A session under its row lock, for operations that need more than one statement: sequences, vectors, learning."""
+
+from typing import NamedTuple
 
 from pydantic_core import from_json
 
@@ -11,8 +13,8 @@ from sessions_app.config import effective
 from sessions_app.errors import SessionNotFound
 from sessions_app.expiry import ALIVE, TOUCHED_DEADLINE
 from sessions_app.models.sessions import Stream
+from sessions_app.operations.session_state import SeenWindows, SessionState, Window
 from sessions_app.operations.sql import CACHED_VERSION, NEXT_VERSION, json_text, trim_if_due
-from sessions_app.operations.state import SessionState, Window
 from sessions_app.stores import SESSIONS
 
 _LOCK = f"""
@@ -21,7 +23,7 @@ _LOCK = f"""
         seen_start, seen_end, seen_emotives_start, seen_emotives_end
     FROM sessions_app_session WHERE id = %(id)s AND {ALIVE} FOR UPDATE
 """
-# A statement after the lock, because one that waited for the lock itself would miss what was committed meanwhile.
+# A statement of its own after the lock: one that itself waited for the lock would not see what its holder committed.
 _ENTRIES = f"""
     SELECT stream.number, entry.position, entry.value::text
     FROM (VALUES
@@ -57,6 +59,27 @@ _SAVE = f"""
 """
 
 
+class SessionRow(NamedTuple):
+    """The columns of _LOCK. `config` is the session's own, as JSON."""
+
+    node_id: str
+    config: str
+    time: int
+    percept: str | None
+    stm_start: int
+    stm_end: int
+    emotives_start: int
+    emotives_end: int
+    metadata_start: int
+    metadata_end: int
+    vectors_start: int
+    vectors_end: int
+    seen_start: int
+    seen_end: int
+    seen_emotives_start: int
+    seen_emotives_end: int
+
+
 class LockedSession(SessionState):
     """One session, locked for the rest of the transaction. Change it in memory, then `save` once.
 
@@ -64,21 +87,23 @@ class LockedSession(SessionState):
     """
 
     def __init__(self, session_id: str) -> None:
-        row = SESSIONS.execute_one(_LOCK, {"id": session_id})
-        if row is None:
+        columns = SESSIONS.execute_one(_LOCK, {"id": session_id})
+        if columns is None:
             raise SessionNotFound(session_id)
-        node_id: str = row[0]
-        logs.about(node_id=node_id)
-        super().__init__(node_id, effective(from_json(row[1])), NodeVectors(node_id))
+        row = SessionRow._make(columns)
+        logs.about(node_id=row.node_id)
+        super().__init__(row.node_id, effective(from_json(row.config)), NodeVectors(row.node_id))
         self.id = session_id
-        self.time, self.percept = row[2:4]
-        self.stm, self.emotives, self.metadata = Window(*row[4:6]), Window(*row[6:8]), Window(*row[8:10])
-        self.waiting = Window(*row[10:12], limit=None)
-        self.seen = row[12:16]
+        self.time, self.percept = row.time, row.percept
+        self.stm = Window(row.stm_start, row.stm_end)
+        self.emotives = Window(row.emotives_start, row.emotives_end)
+        self.metadata = Window(row.metadata_start, row.metadata_end)
+        self.waiting = Window(row.vectors_start, row.vectors_end, limit=None)
+        self.seen = SeenWindows(row.seen_start, row.seen_end, row.seen_emotives_start, row.seen_emotives_end)
         self._loaded = False
 
     def last_waiting(self) -> NamedVector | None:
-        if len(self.waiting) and not self.waiting.knows_last():
+        if len(self.waiting) and not self.waiting.has_last():
             [(value,)] = SESSIONS.execute(_LAST_WAITING, {"id": self.id, "position": self.waiting.end})
             self.waiting.load(self.waiting.end, NamedVector(**from_json(value)))
         return super().last_waiting()
@@ -99,7 +124,7 @@ class LockedSession(SessionState):
             windows[stream].load(position, NamedVector(**content) if stream == Stream.VECTORS else content)
 
     def save(self) -> None:
-        """Write what was appended and changed, and teach the node what was learned."""
+        """Write the new entries and the changed row, and apply the lessons to the node's memory."""
         self._append_entries()
         [(cached_version,)] = SESSIONS.execute(
             _SAVE,
@@ -115,10 +140,10 @@ class LockedSession(SessionState):
                 "metadata_end": self.metadata.end,
                 "vectors_start": self.waiting.start,
                 "vectors_end": self.waiting.end,
-                "seen_start": self.seen[0],
-                "seen_end": self.seen[1],
-                "seen_emotives_start": self.seen[2],
-                "seen_emotives_end": self.seen[3],
+                "seen_start": self.seen.stm_start,
+                "seen_end": self.seen.stm_end,
+                "seen_emotives_start": self.seen.emotives_start,
+                "seen_emotives_end": self.seen.emotives_end,
             },
         )
         memory_app.operations.patterns.learn(
@@ -133,8 +158,8 @@ class LockedSession(SessionState):
 
     def _append_entries(self) -> None:
         needed_from = {
-            Stream.EVENTS: (self.stm, min(self.stm.start, self.seen[0])),
-            Stream.EMOTIVES: (self.emotives, min(self.emotives.start, self.seen[2])),
+            Stream.EVENTS: (self.stm, min(self.stm.start, self.seen.stm_start)),
+            Stream.EMOTIVES: (self.emotives, min(self.emotives.start, self.seen.emotives_start)),
             Stream.METADATA: (self.metadata, self.metadata.start),
             Stream.VECTORS: (self.waiting, self.waiting.start),
         }
