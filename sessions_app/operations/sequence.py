@@ -8,6 +8,7 @@ from django.db import transaction
 
 from memory_app.errors import VectorDimensionError
 from sessions_app.observations import Observation, Observed
+from sessions_app.operations.changes import touch
 from sessions_app.operations.locked_session import LockedSession
 
 
@@ -35,7 +36,7 @@ def observe_sequence(
     """Append observations in order (engine.md 2.7).
 
     `clear_stm_between` empties the STM before each but the first; `learn_after_each` and `learn_at_end` learn it where
-    it is not empty. An empty list changes nothing. Raises SessionNotFound; VectorDimensionError,
+    it is not empty. An empty list is an access that changes nothing else. Raises SessionNotFound; VectorDimensionError,
     with the position of the observation whose vector it is, and VectorsNotAvailable.
     """
     with _observation_index_in_errors(observations):
@@ -58,6 +59,8 @@ def observe_sequence(
                 final = session.learn()
                 learned.append(final)
             session.save()
+        else:
+            touch(session_id=session_id)
     return SequenceObserved(session.node_id, initial_length, len(session.stm), results, learned, final)
 
 

@@ -55,6 +55,17 @@ def test_after_every_access_at_least_the_whole_life_is_ahead(
         assert asked + life <= dies <= datetime.now(UTC) + life + slack
 
 
+def test_a_sequence_without_observations_renews_the_life(client: httpx.Client, new_session: NewSession) -> None:
+    """It changes nothing in the session, but it is an access."""
+    life = timedelta(seconds=8)
+    session_id = new_session(node_id="empty sequence", ttl_seconds=8)
+    time.sleep(0.1 * life.total_seconds())  # so that the deadline has to be moved
+    asked = datetime.now(UTC)
+    response = client.post(f"/sessions/{session_id}/observe-sequence", json={"observations": []})
+    assert (response.status_code, response.json()["observations_processed"]) == (200, 0)
+    assert deadline(client, session_id, node_id="empty sequence") >= asked + life
+
+
 def test_silence_ends_it_and_asking_whether_it_exists_does_not_keep_it(
     client: httpx.Client, new_session: NewSession
 ) -> None:
