@@ -24,6 +24,11 @@ _FIND = """
 _COUNT_PATTERNS = """
     SELECT count(*) FROM memory_app_pattern JOIN memory_app_node USING (memory) WHERE node_id = %(node_id)s
 """
+_COUNT_NEW_PATTERNS = """
+    SELECT count(*) FROM memory_app_pattern
+    WHERE memory = (SELECT memory FROM memory_app_node WHERE node_id = %(node_id)s)
+      AND changed = pg_current_xact_id() AND created = changed
+"""
 _COUNT_AFFINITIES = "SELECT count(*) FROM memory_app_symbolaffinity WHERE memory = %(memory)s"
 _CLEARED = "SELECT memory FROM memory_app_clearedmemory"
 _COUNT_ROWS = """
@@ -131,6 +136,12 @@ def _stored_pattern(name: str, events: str, length: int, frequency: int, emotive
 
 def count_patterns(node_id: str) -> int:
     [(number,)] = PATTERNS.execute(_COUNT_PATTERNS, {"node_id": node_id})
+    return int(number)
+
+
+def count_new_patterns(node_id: str) -> int:
+    """How many patterns the running transaction has created."""
+    [(number,)] = PATTERNS.execute(_COUNT_NEW_PATTERNS, {"node_id": node_id})
     return int(number)
 
 

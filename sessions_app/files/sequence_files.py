@@ -1,4 +1,4 @@
-"""Sequences to be learned, read from files of any size in bounded memory (docs/commands.md).
+"""Reading training sequences from files of any size in bounded memory (docs/commands.md).
 
 text: a line is a sequence, each of its words an event of one symbol.
 csv: a row is an event of the sequence that its `case` column names; without such a column a row is a sequence, whose
@@ -31,7 +31,7 @@ from sessions_app.shapes.observations import make_untold_observation
 FORMATS = ("text", "csv", "ndjson")
 SUFFIXES = {".txt": "text", ".csv": "csv", ".ndjson": "ndjson", ".jsonl": "ndjson"}
 
-# Bytes of a line, and of a sequence: what a request may have.
+# Of a line, and of a sequence, in bytes: the limit of a request.
 LONGEST: int = settings.ENV.max_request_size
 
 _EVENTS = TypeAdapter(list[bodies.TrainingEvent])
@@ -39,7 +39,7 @@ _EVENTS = TypeAdapter(list[bodies.TrainingEvent])
 
 @dataclass(frozen=True, slots=True)
 class Sequence:
-    """`line`: where it begins, from 1; `size`: about how many bytes it takes in the file."""
+    """`line`: where it begins, from 1; `size`: its approximate size in the file, in bytes."""
 
     line: int
     size: int
@@ -47,7 +47,7 @@ class Sequence:
 
 
 class WrongHeader(Exception):
-    """A table has no column of a name that was asked for."""
+    """The table lacks a requested column, or has it twice."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +69,7 @@ def read_text(file: IO[bytes], *, skip: int) -> Iterator[Sequence]:
 
 
 def read_ndjson(file: IO[bytes], *, skip: int, dimension: Callable[[], int | None]) -> Iterator[Sequence]:
-    """`dimension`: asked for when the first vector comes; what vectors must have. Raises WrongLine."""
+    """`dimension`: called at the first vector; the dimension that vectors must have. Raises WrongLine."""
     expected: int | None = None
     for number, line in islice(_filled(file), skip, None):
         try:
@@ -91,13 +91,13 @@ def read_ndjson(file: IO[bytes], *, skip: int, dimension: Callable[[], int | Non
 
 
 def read_csv(file: IO[bytes], *, skip: int, columns: Columns) -> Iterator[Sequence]:
-    """Sequences in the order in which they begin, their events in that of the rows. Raises WrongLine, WrongHeader.
+    """Sequences in the order in which they begin, their events in the order of the rows. Raises WrongLine, WrongHeader.
 
-    The rows of a sequence may be anywhere: they are gathered in a temporary file first, so every row is looked at
-    before the first sequence comes.
+    The rows of a sequence may be anywhere in the file, so a temporary file collects all rows before this yields the
+    first sequence.
     """
     rows = _rows(file, columns)
-    return islice(_sequences_of_rows(rows) if columns.case is None else _gathered(rows), skip, None)
+    return islice(_sequences_of_rows(rows) if columns.case is None else _sequences_of_cases(rows), skip, None)
 
 
 def _numbered(file: IO[bytes]) -> Iterator[tuple[int, bytes]]:
@@ -131,7 +131,7 @@ def _described(problem: Mapping[str, Any]) -> str:
 
 
 _Event = tuple[list[str], dict[str, float], dict[str, str]]  # strings, emotives, metadata
-# Where it begins, its sequence's name (or the row's own number), what it says.
+# The line where it begins, its sequence's name (or the line number), its event.
 _Row = tuple[int, str, _Event]
 
 
@@ -164,7 +164,7 @@ def _wanted(header: list[str], columns: Columns) -> list[str]:
     for name in wanted:
         if header.count(name) != 1:
             has = "no column" if name not in header else "more than one column"
-            raise WrongHeader(f"The file has {has} {name!r}, but these: {', '.join(header)}")
+            raise WrongHeader(f"The file has {has} {name!r}. Its columns: {', '.join(header)}")
     return wanted
 
 
@@ -176,22 +176,22 @@ def _emotives(number: int, row: list[str], columns: Columns, place: dict[str, in
             try:
                 emotives[name] = float(text)
             except ValueError:
-                raise WrongLine(number, f"{name}: {text!r} is no number") from None
+                raise WrongLine(number, f"{name}: {text!r} is not a number") from None
             if not isfinite(emotives[name]):
                 raise WrongLine(number, f"{name}: {text!r} is not finite")
     return emotives
 
 
 def _sequences_of_rows(rows: Iterator[_Row]) -> Iterator[Sequence]:
-    """What a row says of its sequence goes with the last event."""
+    """Emotives and metadata of a row go with the last event."""
     for number, _, ([*texts], emotives, metadata) in rows:
         words = " ".join(texts).split()
         events: list[_Event] = [([word], {}, {}) for word in words[:-1]] + [(words[-1:], emotives, metadata)]
         yield Sequence(number, sum(map(len, texts)), [_observation(event) for event in events])
 
 
-def _gathered(rows: Iterator[_Row]) -> Iterator[Sequence]:
-    # A database without a name is a temporary file, which ends with its connection.
+def _sequences_of_cases(rows: Iterator[_Row]) -> Iterator[Sequence]:
+    # SQLite keeps a database without a name in a temporary file, and deletes it with the connection.
     with closing(sqlite3.connect("")) as store:
         store.executescript(
             "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA temp_store = FILE;"

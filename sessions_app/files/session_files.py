@@ -1,4 +1,4 @@
-"""Sessions from a file of JSON lines (docs/migrating.md), as `inspection.exported` and the Python client write them.
+"""Importing sessions from JSON lines (docs/migrating.md), as `inspection.exported` and the Python client write them.
 
 {"kato": "sessions", "version": 1}
 {"session_id": "session-…", "node_id": "kitchen", "ttl_seconds": 3600, "metadata": {}, "config": {}, "stm": [["a"]]}
@@ -34,7 +34,7 @@ class Head(Line):
 
 
 class NotSaved(Line):
-    """What the Python client writes of a session that it could not read."""
+    """The Python client writes this for a session that it could not read."""
 
     error: str
 
@@ -77,33 +77,33 @@ class Session(Line):
 
     @cached_property
     def own_config(self) -> dict[str, Any]:
-        """What the session itself sets. Raises InvalidConfiguration."""
+        """The session's own settings. Raises InvalidConfiguration."""
         return {key: value for key, value in config.validate(self.config).items() if value is not None}
 
     @property
     def observations(self) -> int:
-        """Where the file does not tell: one for each event."""
+        """Where the file has no `time`: one per event."""
         return len(self.stm) if self.time is None else self.time
 
     @property
     def last(self) -> Percept | None:
-        """Where the file does not tell: as if the last event had been observed as it is."""
+        """Where the file has no `percept`: as if the last event had been observed unchanged."""
         if "percept" not in self.model_fields_set and self.stm:
             return Percept(strings=sorted(self.stm[-1]), vectors=[], metadata={})
         return self.percept
 
     @model_validator(mode="after")
-    def _hangs_together(self) -> Self:
+    def _is_consistent(self) -> Self:
         _ = self.own_config
         if (self.last is None) != (self.observations == 0):
-            raise ValueError("percept must be there where time counts observations, and only there")
+            raise ValueError("percept must be present where time is above 0, and only there")
         for name, seen, held in (
             ("stm", self.percept_stm, self.stm),
             ("emotives", self.percept_emotives, self.accumulated_emotives),
         ):
             shared = min(len(seen or []), len(held))
             if seen is not None and shared and seen[-shared:] != held[-shared:]:
-                raise ValueError(f"percept_{name} must end as what the session holds, or the other way round")
+                raise ValueError(f"percept_{name} and what the session holds must end alike")
         return self
 
     def saved(self, *, renew: bool) -> SavedSession:
@@ -133,38 +133,38 @@ _KINDS: dict[str, type[Line]] = {"kato": Head, "node_id": Session, "error": NotS
 
 @dataclass(slots=True)
 class Content:
-    """What a file holds. complete: the last line says that it is all."""
+    """`complete`: the last line says that the file has all sessions."""
 
     sessions: int = 0
     complete: bool = False
 
 
 def check(lines: Iterable[bytes]) -> Content:
-    """Look at every line of a file. Raises WrongLine."""
+    """Check every line of a file. Raises WrongLine."""
     content = Content()
     for number, line in parsed(lines, _line):
         if content.complete:
-            raise WrongLine(number, "there is something after the end")
+            raise WrongLine(number, "there are more lines after the last one")
         match line:
             case Session():
                 content.sessions += 1
             case End():
                 if line.sessions != content.sessions:
-                    raise WrongLine(number, f"{line.sessions} sessions were exported, here are {content.sessions}")
+                    raise WrongLine(number, f"{line.sessions} sessions were exported, the file has {content.sessions}")
                 content.complete = True
     return content
 
 
 def add(*, lines: Iterable[bytes], renew: bool) -> Iterator[Restored]:
-    """Bring back what a checked file holds, a batch at a time; yields what became of each once it is kept.
+    """Restore the sessions of a checked file, batch by batch; yields the result of each batch after its commit.
 
-    renew: let each live its `ttl_seconds` from now, whatever the file says about its end.
+    renew: let each session live for its `ttl_seconds` from now, whatever the file says about its end.
     """
     batch: dict[str, SavedSession] = {}
     for _, line in parsed(lines, _line):
         if not isinstance(line, Session):
             continue
-        # The second one of an id comes into another batch, and so upon the first one, which lives.
+        # A repeated id goes into a later batch, where it meets the first one alive.
         if len(batch) == BATCH or line.session_id in batch:
             yield operations.restore(sessions=list(batch.values()))
             batch.clear()

@@ -1,4 +1,4 @@
-"""Teaching a node sequences without end, a batch at a time; each batch is learned and known by itself."""
+"""Training a node with any number of sequences: batch after batch, each in a transaction of its own."""
 
 import time
 from collections.abc import Iterable, Iterator, Mapping
@@ -7,6 +7,7 @@ from typing import Any
 
 from django.db import InterfaceError, OperationalError, connection, transaction
 
+import memory_app.reads.nodes
 from engine.stm import STM_LIMIT
 from foundation.json_lines import WrongLine
 from sessions_app import operations
@@ -16,22 +17,16 @@ from sessions_app.stores import SESSIONS
 BATCH = 500  # sequences
 BATCH_SIZE = 4 * 1024 * 1024  # bytes of the file, about
 
-# The transaction that runs, and how many patterns it has made.
-_MADE = """
-    SELECT pg_current_xact_id()::text, (
-        SELECT count(*) FROM memory_app_pattern
-        WHERE memory = (SELECT memory FROM memory_app_node WHERE node_id = %(node_id)s)
-            AND changed = pg_current_xact_id() AND created = changed)
-"""
+_OWN_TRANSACTION = "SELECT pg_current_xact_id()::text"
 _OUTCOME = "SELECT pg_xact_status(%(transaction)s::xid8)"
 _OUTCOME_WITHIN = 5.0  # seconds
 
 
 @dataclass(frozen=True, slots=True)
-class Taught:
+class TrainingTotals:
     """`patterns`: learned, repetitions counted; `new`: those of them that the node did not know before.
 
-    `cut`: sequences of which only the last 1000 events were looked at, because an STM has no more.
+    `cut`: sequences that lost all but their last 1000 events, because an STM holds no more.
     """
 
     sequences: int = 0
@@ -40,8 +35,8 @@ class Taught:
     new: int = 0
     cut: int = 0
 
-    def __add__(self, other: "Taught") -> "Taught":
-        return Taught(
+    def __add__(self, other: "TrainingTotals") -> "TrainingTotals":
+        return TrainingTotals(
             self.sequences + other.sequences,
             self.events + other.events,
             self.patterns + other.patterns,
@@ -51,7 +46,7 @@ class Taught:
 
 
 def batches(sequences: Iterable[Sequence]) -> Iterator[list[Sequence]]:
-    """Raises WrongLine, after what comes before that line."""
+    """Raises WrongLine, after the batch of the sequences before that line."""
     batch: list[Sequence] = []
     size = 0
     try:
@@ -69,32 +64,33 @@ def batches(sequences: Iterable[Sequence]) -> Iterator[list[Sequence]]:
         yield batch
 
 
-def looked_at(config: Mapping[str, Any], batch: list[Sequence]) -> Taught:
-    """What there is to learn from."""
+def totals_of(config: Mapping[str, Any], batch: list[Sequence]) -> TrainingTotals:
+    """The sequences and events of a batch, before any of it is learned."""
     lengths = [sum(1 for one in sequence.observations if one.strings or one.vector) for sequence in batch]
     cut = sum(length > STM_LIMIT for length in lengths) if not config.get("max_pattern_length") else 0
-    return Taught(len(batch), sum(lengths), cut=cut)
+    return TrainingTotals(len(batch), sum(lengths), cut=cut)
 
 
-def teach(node_id: str, config: Mapping[str, Any], batch: list[Sequence]) -> Taught:
+def train_batch(node_id: str, config: Mapping[str, Any], batch: list[Sequence]) -> TrainingTotals:
     """Let the node learn a batch, all of it or nothing. Raises VectorDimensionError, VectorsNotAvailable.
 
-    Where the connection breaks while the batch is committed, PostgreSQL is asked how that ended: an error means that
-    nothing was learned, unless PostgreSQL stays away.
+    If the connection breaks during the commit, this asks PostgreSQL how the transaction ended. So an error means that
+    nothing was learned, except OutcomeUnknown: PostgreSQL did not come back.
     """
     own_id: str | None = None
     try:
         with transaction.atomic():
             patterns = operations.train(node_id=node_id, config=config, sequences=(one.observations for one in batch))
-            [(own_id, new)] = SESSIONS.execute(_MADE, {"node_id": node_id})
+            new = memory_app.reads.nodes.count_new_patterns(node_id)
+            [(own_id,)] = SESSIONS.execute(_OWN_TRANSACTION, {})
     except (OperationalError, InterfaceError):
         if own_id is None or not _committed(own_id):
             raise
-    return looked_at(config, batch) + Taught(patterns=patterns, new=new)
+    return totals_of(config, batch) + TrainingTotals(patterns=patterns, new=new)
 
 
 def _committed(transaction_id: str) -> bool:
-    """Raises OperationalError where PostgreSQL cannot be asked."""
+    """Whether a transaction whose connection broke was committed. Raises OutcomeUnknown."""
     deadline = time.monotonic() + _OUTCOME_WITHIN
     while True:
         connection.close()
@@ -110,7 +106,7 @@ def _committed(transaction_id: str) -> bool:
 
 
 class OutcomeUnknown(OperationalError):
-    """PostgreSQL was lost while a batch was committed, and did not come back to say whether it was."""
+    """The connection broke during a commit, and PostgreSQL did not come back to say how it ended."""
 
     def __init__(self) -> None:
-        super().__init__("PostgreSQL was lost at the moment of a commit; the batch under way may have been learned")
+        super().__init__("the connection to PostgreSQL broke during a commit; the last batch may have been learned")

@@ -13,7 +13,7 @@ from sessions_app.config import effective
 from sessions_app.errors import SessionNotFound
 from sessions_app.expiry import ALIVE, TOUCHED_DEADLINE
 from sessions_app.models.sessions import Stream
-from sessions_app.operations.session_state import SeenWindows, SessionState, Window
+from sessions_app.operations.session_state import SessionState, Window
 from sessions_app.operations.sql import CACHED_VERSION, NEXT_VERSION, json_text, trim_if_due
 from sessions_app.stores import SESSIONS
 
@@ -99,7 +99,8 @@ class LockedSession(SessionState):
         self.emotives = Window(row.emotives_start, row.emotives_end)
         self.metadata = Window(row.metadata_start, row.metadata_end)
         self.waiting = Window(row.vectors_start, row.vectors_end, limit=None)
-        self.seen = SeenWindows(row.seen_start, row.seen_end, row.seen_emotives_start, row.seen_emotives_end)
+        self.seen_start, self.seen_end = row.seen_start, row.seen_end
+        self.seen_emotives_start, self.seen_emotives_end = row.seen_emotives_start, row.seen_emotives_end
         self._loaded = False
 
     def last_waiting(self) -> NamedVector | None:
@@ -140,10 +141,10 @@ class LockedSession(SessionState):
                 "metadata_end": self.metadata.end,
                 "vectors_start": self.waiting.start,
                 "vectors_end": self.waiting.end,
-                "seen_start": self.seen.stm_start,
-                "seen_end": self.seen.stm_end,
-                "seen_emotives_start": self.seen.emotives_start,
-                "seen_emotives_end": self.seen.emotives_end,
+                "seen_start": self.seen_start,
+                "seen_end": self.seen_end,
+                "seen_emotives_start": self.seen_emotives_start,
+                "seen_emotives_end": self.seen_emotives_end,
             },
         )
         memory_app.operations.patterns.learn(
@@ -158,8 +159,8 @@ class LockedSession(SessionState):
 
     def _append_entries(self) -> None:
         needed_from = {
-            Stream.EVENTS: (self.stm, min(self.stm.start, self.seen.stm_start)),
-            Stream.EMOTIVES: (self.emotives, min(self.emotives.start, self.seen.emotives_start)),
+            Stream.EVENTS: (self.stm, min(self.stm.start, self.seen_start)),
+            Stream.EMOTIVES: (self.emotives, min(self.emotives.start, self.seen_emotives_start)),
             Stream.METADATA: (self.metadata, self.metadata.start),
             Stream.VECTORS: (self.waiting, self.waiting.start),
         }

@@ -1,7 +1,7 @@
 """How observing and learning change a session, in memory."""
 
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import Any
 
 from engine.lesson import Lesson, prepare_lesson
 from engine.naming import PATTERN_PREFIX
@@ -54,15 +54,6 @@ class Window:
         )
 
 
-class SeenWindows(NamedTuple):
-    """The windows (start, end] of events and of emotives that the last observation saw, before any learning."""
-
-    stm_start: int
-    stm_end: int
-    emotives_start: int
-    emotives_end: int
-
-
 class SessionState:
     """A new session of a node, with `config` in force. `lessons` and `vectors` collect what the node has to learn."""
 
@@ -73,7 +64,8 @@ class SessionState:
         self.percept: str | None = None
         self.stm, self.emotives, self.metadata = Window(0, 0), Window(0, 0), Window(0, 0)
         self.waiting = Window(0, 0, limit=None)
-        self.seen = SeenWindows(0, 0, 0, 0)
+        # The windows that the last observation saw, before any learning.
+        self.seen_start = self.seen_end = self.seen_emotives_start = self.seen_emotives_end = 0
         self.lessons: list[Lesson] = []
         self.vectors = vectors
 
@@ -93,12 +85,8 @@ class SessionState:
         self.time += 1
         self.percept = percept_text(observation)
         predicts = event and self.config["process_predictions"]
-        self.seen = SeenWindows(
-            stm_start=self.stm.start if predicts else self.stm.end,
-            stm_end=self.stm.end,
-            emotives_start=self.emotives.start,
-            emotives_end=self.emotives.end,
-        )
+        self.seen_start, self.seen_end = self.stm.start if predicts else self.stm.end, self.stm.end
+        self.seen_emotives_start, self.seen_emotives_end = self.emotives.start, self.emotives.end
         return self._learn_if_due() if event else None
 
     def _symbols_of(self, vector: NamedVector) -> list[str]:

@@ -411,13 +411,13 @@ def test_an_import_that_is_interrupted_goes_on_when_it_is_repeated(
         (line("s", stm=[["a"]] * (STM_LIMIT + 1)), "stm: List should have at most 1000 items"),
         (line("s", stm=[["\0"]]), "stm.0.0: Input should not contain the character U+0000"),
         (line("s", config={"persistence": 0}), "config.persistence: Must be an integer between 1 and 100"),
-        (line("s", stm=[["a"]], percept_stm=[["b"]]), "percept_stm must end as what the session holds"),
+        (line("s", stm=[["a"]], percept_stm=[["b"]]), "percept_stm and what the session holds must end alike"),
         (line("s", created_at="2020-01-01T00:00:00"), "created_at: Input should have timezone info"),
         (line("s", waiting_vectors=[[1e39]]), "waiting_vectors.0.0: Input should be less than or equal to 3402823466"),
         (line("s", metadata="x"), "metadata: Input should be a valid dictionary"),
-        (line("s", time=3), "percept must be there where time counts observations, and only there"),
-        (line("s", stm=[["a"]], percept={}), "percept must be there where time counts observations, and only there"),
-        ({"end": True, "sessions": 7}, "7 sessions were exported, here are 1"),
+        (line("s", time=3), "percept must be present where time is above 0, and only there"),
+        (line("s", stm=[["a"]], percept={}), "percept must be present where time is above 0, and only there"),
+        ({"end": True, "sessions": 7}, "7 sessions were exported, the file has 1"),
     ],
 )  # fmt: skip
 def test_a_wrong_line_is_named_and_nothing_is_imported(

@@ -25,7 +25,7 @@ from memory_app.management.arguments import node_id
 from memory_app.vector_table import space_of_node
 from sessions_app.files import sequence_files
 from sessions_app.files.sequence_files import Columns, Sequence, WrongHeader
-from sessions_app.files.training import Taught, batches, looked_at, teach
+from sessions_app.files.training import TrainingTotals, batches, totals_of, train_batch
 from sessions_app.management.options import add_config_arguments, count, given_config, names
 
 CONFIG = ("max_pattern_length", "stm_mode", "sort_symbols", "persistence")
@@ -79,9 +79,9 @@ class Command(TerminalCommand):
 
     def _train(self, file: str, node: str, dry_run: bool, skip: int, **options: Any) -> None:
         config = given_config(options, CONFIG)
-        learn = partial(looked_at, config) if dry_run else partial(teach, node, config)
+        learn = partial(totals_of, config) if dry_run else partial(train_batch, node, config)
         began = time.monotonic()
-        taught = Taught()
+        taught = TrainingTotals()
         trouble: CommandError | None = None
         with _opened(file) as lines, progress("sequences") as advance, _Interrupts() as interrupts:
             try:
@@ -102,7 +102,13 @@ class Command(TerminalCommand):
             raise trouble
 
     def _report(
-        self, node: str, taught: Taught, seconds: float, dry_run: bool, trouble: Exception | None, **options: Any
+        self,
+        node: str,
+        taught: TrainingTotals,
+        seconds: float,
+        dry_run: bool,
+        trouble: Exception | None,
+        **options: Any,
     ) -> None:
         if options["json"]:
             result = {
@@ -132,7 +138,7 @@ class Command(TerminalCommand):
             self.tell(f"Of {taught.cut} sequences only the last 1000 events count, as in a session")
 
 
-def _stopped(reason: str, taught: Taught, skip: int, dry_run: bool) -> str:
+def _stopped(reason: str, taught: TrainingTotals, skip: int, dry_run: bool) -> str:
     number = f"{taught.sequences} sequence{'' if taught.sequences == 1 else 's'}"
     if dry_run:
         return f"{reason}. Right before that: {number}; nothing was learned"
