@@ -1,6 +1,6 @@
 """A session's configuration: keys, defaults, validation (the same at creation and at update; http.md 1.2).
 
-A session stores only what its client set; everything else follows the service's defaults.
+A session stores only what its client set. Every other setting has the service's default.
 """
 
 from collections.abc import Callable, Mapping
@@ -16,7 +16,7 @@ INDEXER_TYPES = ("VI", "LSH", "ANNOY", "FAISS")
 
 
 class Rule(NamedTuple):
-    """What a setting may be: as a check, in words, and as a JSON schema."""
+    """The valid values of a setting: as a check, in words, and as a JSON schema."""
 
     accepts: Callable[[Any], bool]
     message: str
@@ -44,7 +44,7 @@ def _integer(low: int, high: float = inf, *, message: str) -> Rule:
 
 
 def _is_whole(value: Any) -> bool:
-    """To JSON Schema, and to many a client's serialiser, 5.0 is an integer too."""
+    """JSON Schema, and the serialisers of many clients, take 5.0 for an integer too."""
     return isinstance(value, int) or (isinstance(value, float) and value.is_integer())
 
 
@@ -69,7 +69,7 @@ _PIPELINE = Rule(
     {"type": "array", "items": {"type": "string", "enum": list(FILTERS)}},
 )
 
-# Keys that the reference checks in POST config too: null is an error for them.
+# KATO checks these keys in POST config too: null is an error.
 _CHECKED: dict[str, Rule] = {
     "max_pattern_length": _integer(0, message="Must be a non-negative integer"),
     "persistence": _integer(1, 100, message="Must be an integer between 1 and 100"),
@@ -82,7 +82,7 @@ _CHECKED: dict[str, Rule] = {
     "rank_sort_algo": _one_of(RANK_FIELDS),
     "sort": _FLAG,
 }
-# Keys for which null takes the session's own value back.
+# For these keys null removes the session's own value.
 _OPTIONAL: dict[str, Rule] = {
     "sort_symbols": _FLAG,
     "fuzzy_token_threshold": _RATIO,
@@ -102,9 +102,9 @@ _OPTIONAL: dict[str, Rule] = {
 }
 _RULES = {**_CHECKED, **_OPTIONAL}
 
-# Shown only when something sets them.
+# In force only where the session or the environment sets them.
 ONLY_WHEN_SET = ("fuzzy_token_threshold", "affinity_emotive")
-# In the order of answers (http.md 1.2).
+# In the order of responses (http.md 1.2).
 DEFAULTS: dict[str, Any] = {
     "max_pattern_length": settings.ENV.max_pattern_length,
     "persistence": settings.ENV.persistence,
@@ -134,9 +134,9 @@ DEFAULTS: dict[str, Any] = {
 
 
 def validate(given: Mapping[str, Any]) -> dict[str, Any]:
-    """What `given` changes: key → new value, None where the session's own value is to be removed.
+    """The changes that `given` asks for: key → new value, or None to remove the session's own value.
 
-    Unknown keys are ignored, identity fields among them. Raises InvalidConfiguration naming every bad key.
+    Ignores unknown keys, identity fields among them. Raises InvalidConfiguration, which names every invalid key.
     """
     problems: dict[str, str] = {}
     changes: dict[str, Any] = {}
@@ -156,7 +156,7 @@ def validate(given: Mapping[str, Any]) -> dict[str, Any]:
 def _normalised(changes: dict[str, Any]) -> dict[str, Any]:
     for key, value in changes.items():
         wanted = _RULES[key].schema["type"]
-        # true passes the number checks, as in KATO; stored as the number it counts as.
+        # Booleans pass the number checks, as in KATO, and are stored as 0 and 1.
         if (wanted == "integer" and value is not None) or (isinstance(value, bool) and wanted == "number"):
             changes[key] = int(value)
     if "stm_mode" in changes and changes["stm_mode"] not in ("CLEAR", "ROLLING"):
@@ -170,7 +170,7 @@ def _normalised(changes: dict[str, Any]) -> dict[str, Any]:
 
 
 def effective(own: Mapping[str, Any]) -> dict[str, Any]:
-    """The configuration in force: the session's own values over the service's defaults, in the order of answers."""
+    """The configuration in force: the session's own values over the service's defaults, in the order of responses."""
     merged = {key: own.get(key, default) for key, default in DEFAULTS.items()}
     for key in ONLY_WHEN_SET:
         if merged[key] is None:
@@ -184,14 +184,14 @@ def rule(key: str) -> Rule:
 
 
 def schema_of_changes() -> dict[str, Any]:
-    """JSON schema of what `validate` takes."""
+    """JSON schema of the argument of `validate`."""
     properties = {key: rule.schema for key, rule in _CHECKED.items()}
     properties |= {key: {"anyOf": [rule.schema, {"type": "null"}]} for key, rule in _OPTIONAL.items()}
     return {"type": "object", "properties": properties, "examples": [{"recall_threshold": 0.4}]}
 
 
 def schema_in_force() -> dict[str, Any]:
-    """JSON schema of what `effective` answers."""
+    """JSON schema of the result of `effective`."""
     required = [key for key in DEFAULTS if key not in ONLY_WHEN_SET]
     return {
         "type": "object",

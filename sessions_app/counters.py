@@ -1,4 +1,4 @@
-"""What sessions count."""
+"""Metrics of sessions and of their cache."""
 
 from functools import lru_cache
 
@@ -31,7 +31,7 @@ _cache_reads = Counter(
 _cache_writes = Counter("kato_cache_writes", "Entries put into the Redis cache", ["view"], registry=registry)
 
 
-# Bound once: looking a label up costs as much as counting.
+# Cached: looking up a label costs as much as counting.
 @lru_cache(maxsize=64)
 def cache_read(view: str, result: str) -> Counter:
     return _cache_reads.labels(view, result)
@@ -43,7 +43,7 @@ def cache_write(view: str) -> Counter:
 
 
 def count_on_commit(*, observations: int = 0, patterns: int = 0) -> None:
-    """Count what the running transaction, if there is one, has stored: once it is stored."""
+    """Count when the running transaction commits, or now if there is none."""
     if observations:
         transaction.on_commit(lambda: _observations.inc(observations))
     if patterns:

@@ -1,4 +1,4 @@
-"""What can go wrong with a session or a job."""
+"""Errors about sessions and jobs."""
 
 from typing import Any
 

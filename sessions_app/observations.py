@@ -1,4 +1,4 @@
-"""An observation, validated, and what is told about it afterwards."""
+"""A validated observation, and the state of the session after it."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -10,7 +10,7 @@ from engine.vectors import NamedVector
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """`vectors` as given, `vector` what they stand for; `metadata` is any JSON object."""
+    """`vectors` as given, `vector` their sum; `metadata` is any JSON object."""
 
     strings: list[str]
     vectors: list[list[float]]
@@ -24,7 +24,7 @@ class Observation:
 class Observed:
     """The state right after one observation: events in the STM, observations since the last clear.
 
-    `auto_learned_pattern`: `PTRN|` + name of the pattern that it made the session learn, or None.
+    `auto_learned_pattern`: `PTRN|` + name of the pattern that the session learned because of it, or None.
     """
 
     unique_id: str
@@ -34,6 +34,6 @@ class Observed:
 
 
 def percept_text(observation: Observation) -> str:
-    """The percept as stored: all but the current emotives, which follow from their stream (engine.md 2.5)."""
+    """The percept as stored: without the emotives, which are computed from their stream (engine.md 2.5)."""
     percept = {"strings": sorted(observation.strings), "vectors": observation.vectors, "metadata": observation.metadata}
     return to_json(percept).decode()

@@ -1,4 +1,4 @@
-"""Where sessions and jobs are stored, as the statistics name it."""
+"""The store of sessions and jobs, under the name that the metrics give it."""
 
 from foundation.postgresql.statements import Store
 

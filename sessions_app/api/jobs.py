@@ -19,7 +19,7 @@ from sessions_app.jobs import lifecycle
 from sessions_app.models.jobs import Kind, State
 from sessions_app.operations import touch
 from sessions_app.shapes import bodies
-from sessions_app.shapes.answers import describe_job, job_answer
+from sessions_app.shapes.descriptions import describe_job, job_answer
 from sessions_app.shapes.observations import make_observation
 
 _SKIP = TypeAdapter(Annotated[int, Field(ge=0, le=2**31)])

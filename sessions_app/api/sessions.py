@@ -20,7 +20,7 @@ from sessions_app.api.base import SessionView, answer_once, answer_once_for_sess
 from sessions_app.api.schema import E1_NOT_FOUND, IDEMPOTENCY_KEY, PAGE, TTL_SECONDS, errors
 from sessions_app.errors import SessionNotFound
 from sessions_app.shapes import bodies
-from sessions_app.shapes.answers import describe_session
+from sessions_app.shapes.descriptions import describe_session
 
 _SKIP = TypeAdapter(Annotated[int, Field(ge=0, le=2**31)])
 _LIMIT = TypeAdapter(Annotated[int, Field(ge=1, le=1000)])

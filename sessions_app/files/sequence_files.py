@@ -26,7 +26,7 @@ from foundation.json_lines import WrongLine
 from memory_app.errors import VectorDimensionError
 from sessions_app.observations import Observation
 from sessions_app.shapes import bodies
-from sessions_app.shapes.observations import make_untold_observation
+from sessions_app.shapes.observations import make_training_observation
 
 FORMATS = ("text", "csv", "ndjson")
 SUFFIXES = {".txt": "text", ".csv": "csv", ".ndjson": "ndjson", ".jsonl": "ndjson"}
@@ -65,7 +65,7 @@ def read_text(file: IO[bytes], *, skip: int) -> Iterator[Sequence]:
     """Raises WrongLine."""
     for number, line in islice(_filled(file), skip, None):
         words = _decoded(number, line).split()
-        yield Sequence(number, len(line), [make_untold_observation([word]) for word in words])
+        yield Sequence(number, len(line), [make_training_observation([word]) for word in words])
 
 
 def read_ndjson(file: IO[bytes], *, skip: int, dimension: Callable[[], int | None]) -> Iterator[Sequence]:
@@ -75,7 +75,7 @@ def read_ndjson(file: IO[bytes], *, skip: int, dimension: Callable[[], int | Non
         try:
             events = _EVENTS.validate_json(line)
             check_storable(line)
-            observations = [make_untold_observation(event) for event in events]
+            observations = [make_training_observation(event) for event in events]
         except ValidationError as error:
             raise WrongLine(number, _described(error.errors(include_url=False, include_input=False)[0])) from None
         except InvalidRequest as error:

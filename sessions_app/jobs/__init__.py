@@ -1,1 +1,1 @@
-"""Background work: a job is a row, committed together with its cause. Celery only carries the news of it."""
+"""Background work: a job is a row, committed together with its cause. Celery only notifies workers of it."""

@@ -1,4 +1,4 @@
-"""What a request does at once or a job does later: the same work, the same answer."""
+"""Work that a request does synchronously or a job does later, with the same result."""
 
 import time
 
@@ -12,7 +12,7 @@ from sessions_app.shapes.observations import make_observations
 
 
 def observe_sequence(session_id: str, given: bodies.ObserveSequence) -> bytes:
-    """Observe a sequence, in a request or in a job, and tell how it went. Raises what the operation raises."""
+    """Observe a sequence; returns the response body. Raises what the operation raises."""
     observed = operations.observe_sequence(
         session_id=session_id,
         observations=make_observations(given.observations),
@@ -22,10 +22,10 @@ def observe_sequence(session_id: str, given: bodies.ObserveSequence) -> bytes:
     )
     patterns = sum(map(bool, observed.auto_learned_patterns))
     count_on_commit(observations=len(observed.results), patterns=patterns)
-    return to_json(_sequence_answer(observed, isolated=given.clear_stm_between))
+    return to_json(_sequence_body(observed, isolated=given.clear_stm_between))
 
 
-def _sequence_answer(observed: operations.SequenceObserved, *, isolated: bool) -> dict[str, object]:
+def _sequence_body(observed: operations.SequenceObserved, *, isolated: bool) -> dict[str, object]:
     return {
         "status": "completed",
         "processor_id": observed.node_id,
@@ -50,7 +50,7 @@ def _sequence_answer(observed: operations.SequenceObserved, *, isolated: bool) -
 
 
 def finalize_training(session_id: str) -> bytes:
-    """Finalize the session's node, in a request or in a job, and tell how it went. Raises SessionNotFound."""
+    """Finalize the session's node; returns the response body. Raises SessionNotFound."""
     begun = time.perf_counter()
     node_id = reads.session(session_id).node_id
     patterns = memory_app.operations.finalizing.finalize(node_id=node_id)

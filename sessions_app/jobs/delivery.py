@@ -1,8 +1,8 @@
-"""Telling workers about jobs, at least once.
+"""Delivering jobs to workers, at least once.
 
-The news of a job travels through Celery when the transaction that accepted the job has committed. What is lost there (a
-crash in between, a broker that is down or forgets) the relay finds in the table. A worker that gets news twice, or of
-a job that is over, finds that out from the row.
+When the transaction that accepted a job commits, a Celery message carries the job's id to a worker. Where that message
+is lost (a crash in between, a broker that is down or loses data), the relay finds the job in the table. A worker that
+gets a message twice, or for a finished job, sees that in the row.
 """
 
 import logging
@@ -22,11 +22,11 @@ log = logging.getLogger(__name__)
 _LOCK_PREFIX = "job:"
 TASK = "sessions_app.jobs.tasks.run_job"
 
-# How long the relay leaves a job to the message that was sent when the job was accepted.
+# How long the relay waits for the message that was sent when the job was accepted.
 GRACE = "interval '10 seconds'"
 
-# For each job that is due, its advisory lock tells whether somebody works on it: the worker's connection holds it, and
-# a worker that was killed holds nothing. A message that only waits in a long queue is sent again at growing distances.
+# The advisory lock of a due job shows whether a worker is at work on it: the worker's connection holds the lock, and a
+# killed worker has no connection. A job whose message only waits in a long queue is sent again at growing intervals.
 _RELAY = f"""
     WITH due AS MATERIALIZED (
         SELECT id FROM sessions_app_job WHERE state IN ('waiting', 'running') AND due_at <= now()
@@ -44,17 +44,17 @@ _breaker = Breaker(failures=1, pause=1.0)
 
 
 def lock_name(job_id: str) -> str:
-    """Of the advisory lock that is held by whoever works on the job."""
+    """The advisory lock that the worker of this job holds."""
     return f"{_LOCK_PREFIX}{job_id}"
 
 
 def deliver_on_commit(*job_ids: str) -> None:
-    """Tell a worker about jobs once the running transaction has committed."""
+    """Deliver jobs when the running transaction commits."""
     transaction.on_commit(partial(deliver, job_ids))
 
 
 def deliver(job_ids: Iterable[str]) -> None:
-    """Tell a worker about jobs now. Never fails: the rows are there, and the relay delivers what this cannot."""
+    """Deliver jobs now. Never fails: the rows are stored, and the relay delivers what this cannot."""
     for job_id in job_ids:
         if not _breaker.admits():
             return
@@ -62,19 +62,19 @@ def deliver(job_ids: Iterable[str]) -> None:
             current_app.send_task(TASK, (job_id,), retry=False)
         except BrokerError as error:
             _breaker.failed()
-            log.warning("The broker does not take job %s, the relay will deliver it later: %s", job_id, error)
+            log.warning("Could not send job %s to the broker; the relay will deliver it: %s", job_id, error)
         else:
             _breaker.succeeded()
 
 
 def relay(*, limit: int = 500) -> int:
-    """Deliver up to `limit` jobs that are due and that nobody works on; answers how many.
+    """Deliver up to `limit` due jobs that no worker is at work on; returns how many.
 
-    Two at once share the work: each takes the rows that the other has not locked.
+    Two relays at once share the work: each takes the rows that the other has not locked.
     """
     with transaction.atomic():
         examined = SESSIONS.execute(_RELAY, {"limit": limit})
-    # After the commit: as long as this transaction holds the locks, a worker would think that somebody is at work.
+    # After the commit: while this transaction holds the advisory locks, a worker would find them taken and leave.
     abandoned = [job_id for job_id, is_abandoned in examined if is_abandoned]
     deliver(abandoned)
     return len(abandoned)

@@ -1,4 +1,4 @@
-"""What can be done to a job from outside: accept, find, list, cancel, retry, purge."""
+"""Managing jobs: accept, find, list, count, cancel, retry, purge."""
 
 import uuid
 from collections.abc import Iterable
@@ -22,7 +22,7 @@ _ACCEPT = f"""
     VALUES (%(id)s, %(kind)s, %(node_id)s, %(session_id)s, %(trace_id)s, %(parameters)s::json, %(total)s,
             now(), now(), now() + {GRACE})
 """
-_AGAIN = f"""
+_RETRY = f"""
     UPDATE sessions_app_job SET state = 'waiting', attempts = 0, error = NULL, finished_at = NULL,
         waiting_since = now(), due_at = now() + {GRACE}
     WHERE id = %(id)s AND state IN ('failed', 'cancelled') RETURNING id
@@ -35,8 +35,8 @@ _PURGE = """
     DELETE FROM sessions_app_job WHERE id IN (SELECT id FROM old) RETURNING id
 """
 
-# Which earlier jobs a job waits for: those of its own session, so that what was sent in order happens in order; and
-# finalize-training for all of its node, because it is about what those teach.
+# A job waits for the earlier jobs of its session, so that requests sent in order take effect in order.
+# Finalize-training waits for all earlier jobs of its node, because it depends on what they learn.
 _BLOCKED_BY = """
     earlier.state IN ('waiting', 'running') AND earlier.node_id = job.node_id AND earlier.number < job.number
     AND (earlier.session_id = job.session_id OR job.kind = 'finalize-training')
@@ -85,7 +85,7 @@ def accept(
     total: int,
     parts: Iterable[bytes] = (),
 ) -> Job:
-    """Make a job of `total` units, in the transaction of its cause; a worker hears of it when that commits."""
+    """Store a job of `total` units in the transaction of its cause; a worker gets it when that commits."""
     job_id = f"job-{uuid.uuid4().hex}-{time_ns() // 1_000_000}"
     logs.about(job_id=job_id, node_id=node_id)
     SESSIONS.execute(
@@ -118,7 +118,7 @@ def find(job_id: str) -> Job:
 def page(
     *, skip: int, limit: int, state: State | None = None, kind: Kind | None = None, node_id: str | None = None
 ) -> JobPage:
-    """Jobs, the last accepted first, without their results: those may be long."""
+    """Jobs, the last accepted first, without their results, which may be long."""
     filters = {"state": state, "kind": kind, "node_id": node_id}
     jobs = Job.objects.filter(**{name: value for name, value in filters.items() if value is not None})
     return JobPage(list(jobs.defer("result", "parameters").order_by("-number")[skip : skip + limit]), jobs.count())
@@ -126,10 +126,10 @@ def page(
 
 @transaction.atomic
 def cancel(*, job_id: str) -> Job:
-    """End a job that is not finished. What its steps did stays; nothing is done after this was answered.
+    """End an unfinished job. The effects of its completed steps stay, and no step commits after this returned.
 
-    A step that is running finds at its end that the job is not, and is rolled back. Cancelling a cancelled job changes
-    nothing. Raises JobNotFound, and JobFinished where the job is done or failed.
+    A running step finds the job cancelled when it records its progress, and rolls back. Cancelling a cancelled job
+    changes nothing. Raises JobNotFound, and JobFinished where the job is done or failed.
     """
     unfinished = Job.objects.filter(id=find(job_id).id, state__in=UNFINISHED)
     if unfinished.update(state=State.CANCELLED, finished_at=Now()):
@@ -142,11 +142,11 @@ def cancel(*, job_id: str) -> Job:
 
 @transaction.atomic
 def retry(*, job_id: str) -> Job:
-    """Take up a failed or cancelled job where it stopped.
+    """Resume a failed or cancelled job where it stopped; an unfinished job stays as it is.
 
-    Raises JobNotFound, and JobFinished where it is done. A job that is not finished stays as it is.
+    Raises JobNotFound, and JobFinished where the job is done.
     """
-    if SESSIONS.execute(_AGAIN, {"id": find(job_id).id}):
+    if SESSIONS.execute(_RETRY, {"id": find(job_id).id}):
         deliver_on_commit(job_id)
     job = find(job_id)
     if job.state == State.DONE:
@@ -155,15 +155,15 @@ def retry(*, job_id: str) -> Job:
 
 
 def purge(*, limit: int = 500) -> int:
-    """Forget up to `limit` jobs that finished more than a week ago; answers how many."""
+    """Delete up to `limit` jobs that finished more than a week ago; returns how many."""
     return len(SESSIONS.execute(_PURGE, {"limit": limit}))
 
 
 def deliver_freed_on_commit(job_id: str) -> None:
-    """Deliver what waits for this job, which the running transaction finishes.
+    """Deliver the jobs that wait for this job, which the running transaction finishes.
 
-    What waits is looked for after the commit. Before it, a job could be accepted unseen, be taken up by a worker, be
-    put aside because this one is still running, and then nobody would come back to it.
+    Searches for them after the commit. A search before it could miss a job: accepted after the search, taken by a
+    worker and put aside because this job was still running, it would wait for the relay.
     """
     transaction.on_commit(lambda: deliver(row[0] for row in SESSIONS.execute(_FREED, {"id": job_id})))
 

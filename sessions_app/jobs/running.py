@@ -1,8 +1,8 @@
-"""Working on jobs: in a Celery worker, step by step, for a slice of time.
+"""Running jobs: in a Celery worker, step by step, for a slice of time.
 
-Who works on a job holds its advisory lock, so that no two waste their time on it. What makes a step happen once is not
-the lock but the row: a step's last statement moves `done` on from what it was when the step began, and only while the
-job runs. A second worker, or one whose job was cancelled, moves nothing and rolls its step back.
+The worker of a job holds its advisory lock, so that no second worker wastes time on it. What makes each step happen
+once is not the lock but the row: the last statement of a step advances `done` from its value at the start of the step,
+and only while the job is running. A second worker, or one whose job was cancelled, advances nothing and rolls back.
 """
 
 import logging
@@ -22,8 +22,8 @@ from sessions_app.stores import SESSIONS
 
 log = logging.getLogger(__name__)
 
-# After so long a worker turns to whatever else is to be done, and comes back: one long job must not keep the scheduled
-# work and everybody else's jobs waiting, nor a stopping worker.
+# After this time a worker takes other messages and continues the job later: a long job must not delay scheduled tasks,
+# other jobs, or a worker that is shutting down.
 TIME_SLICE = 2.0  # seconds
 MAX_ATTEMPTS = 8
 
@@ -62,30 +62,30 @@ class WorkersEnded(Exception):
 
 
 class Stopped(Exception):
-    """The job is not running any more, or somebody else did this step: the step must leave no trace."""
+    """The job is no longer running, or another worker did this step: this step must roll back."""
 
 
-# What no further attempt can change.
+# Errors that another attempt cannot avoid.
 FINAL = (Refusal, ValidationError, WorkersEnded)
 
 
 def run(job_id: str) -> None:
-    """Work on a job for a slice of time, unless it is finished, has to wait, or somebody else works on it."""
-    with alone(lock_name(job_id)) as nobody_else:
-        goes_on = nobody_else and SESSIONS.execute_one(_CLAIM, {"id": job_id}) is not None and _work_on(job_id)
-    # Not before the lock is given back: the next worker would find it taken, and leave.
-    if goes_on:
+    """Work on a job for a slice of time, unless it is finished, has to wait, or another worker has it."""
+    with alone(lock_name(job_id)) as is_alone:
+        has_more = is_alone and SESSIONS.execute_one(_CLAIM, {"id": job_id}) is not None and _work_on(job_id)
+    # After releasing the lock: otherwise the next worker could find it taken, and leave.
+    if has_more:
         deliver([job_id])
 
 
 def _work_on(job_id: str) -> bool:
-    """Work on the job for a slice of time, and leave a line if that ends it; whether there is more to do at once."""
+    """Work on the job for a slice of time, and log its end; returns whether to continue it right away."""
     job = find(job_id)
     with logs.context(trace_id=job.trace_id, job_id=job_id, session_id=job.session_id, node_id=job.node_id):
-        goes_on = _do_steps(job)
-        if not goes_on:
+        has_more = _do_steps(job)
+        if not has_more:
             _log_end(job_id)
-    return goes_on
+    return has_more
 
 
 def _do_steps(job: Job) -> bool:
@@ -98,7 +98,7 @@ def _do_steps(job: Job) -> bool:
                 return bool(SESSIONS.execute(_GIVE_TURN, {"id": job.id}))
             job = find(job.id)
     except Stopped:
-        pass  # somebody else knows how it ends
+        pass  # the row says already how it ends
     except FINAL as error:
         _fail(job, str(error))
     except Exception as error:
@@ -112,7 +112,7 @@ def _do_steps(job: Job) -> bool:
 
 
 def _log_end(job_id: str) -> None:
-    """The one line of a job: that it is done, failed, or was cancelled while this worker was at it."""
+    """Log one line per job: it is done, failed, or was cancelled while this worker was at it."""
     job = Job.objects.only("kind", "state", "done", "attempts", "error", "started_at", "finished_at").get(id=job_id)
     if job.state in UNFINISHED or job.started_at is None or job.finished_at is None:
         return
@@ -130,7 +130,7 @@ def _log_end(job_id: str) -> None:
 
 @transaction.atomic
 def _step(job: Job) -> bool:
-    """Do one step, effect and progress together; whether that was the last. Raises Stopped."""
+    """Do one step, effect and progress together; returns whether it was the last. Raises Stopped."""
     done, result = STEPS[job.kind](job)
     row = SESSIONS.execute_one(_ADVANCE, {"id": job.id, "before": job.done, "done": done, "result": result.decode()})
     if row is None:

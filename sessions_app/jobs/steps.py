@@ -1,4 +1,4 @@
-"""What each kind of job does in one step, inside the transaction that also moves the job on."""
+"""One step of each kind of job. It runs in the transaction that also records the job's progress."""
 
 from collections.abc import Callable
 
@@ -10,16 +10,16 @@ from sessions_app.counters import count_on_commit
 from sessions_app.jobs.deferrable import finalize_training, observe_sequence
 from sessions_app.models.jobs import Job, JobPart, Kind
 from sessions_app.shapes import bodies
-from sessions_app.shapes.observations import make_untold_observation
+from sessions_app.shapes.observations import make_training_observation
 
 _SEQUENCES = TypeAdapter(list[list[bodies.TrainingEvent]])
 
-# Given the job as the last step left it: the units that are done after this step, and the result so far, as JSON.
+# Takes the job as the last step left it; returns the units done after this step, and the result so far, as JSON.
 Step = Callable[[Job], tuple[int, bytes]]
 
 
 def _observe_sequence(job: Job) -> tuple[int, bytes]:
-    """All of it at once: a sequence is observed as a whole or not at all."""
+    """The whole job: a sequence is observed as a whole or not at all."""
     parts = JobPart.objects.filter(job_id=job.id)
     body = b"".join(bytes(part.content) for part in parts.order_by("number"))
     answer = observe_sequence(_session_of(job), bodies.ObserveSequence.model_validate_json(body))
@@ -37,10 +37,10 @@ def _session_of(job: Job) -> str:
 
 
 def _train(job: Job) -> tuple[int, bytes]:
-    """One part: a batch of sequences, each of them the whole life of a session of its own."""
+    """One part of the job: a batch of sequences, each learned as by a session of its own."""
     [part] = JobPart.objects.filter(job_id=job.id).order_by("number")[:1]
     sequences = [
-        [make_untold_observation(event) for event in given] for given in _SEQUENCES.validate_json(bytes(part.content))
+        [make_training_observation(event) for event in given] for given in _SEQUENCES.validate_json(bytes(part.content))
     ]
     learned = operations.train(node_id=job.node_id, config=job.parameters["config"], sequences=sequences)
     count_on_commit(observations=sum(map(len, sequences)), patterns=learned)

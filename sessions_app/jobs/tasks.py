@@ -1,4 +1,4 @@
-"""What Celery may be asked to do with sessions."""
+"""The Celery task that runs jobs."""
 
 from celery import shared_task
 
@@ -7,5 +7,5 @@ from sessions_app.jobs.running import run
 
 @shared_task
 def run_job(job_id: str) -> None:
-    """Work on a job for a while. May be asked for at any time, any number of times: the job's row decides."""
+    """Work on a job for a slice of time. Safe to send at any time, any number of times: the job's row decides."""
     run(job_id)

@@ -1,4 +1,4 @@
-"""Tables of the session store and of background work, for Django to find."""
+"""Tables of sessions and jobs, where Django looks for them."""
 
 from sessions_app.models.jobs import Job, JobPart
 from sessions_app.models.sessions import Entry, IdempotencyKey, Session, SessionEvent, Stream

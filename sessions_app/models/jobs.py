@@ -1,4 +1,4 @@
-"""Tables of background work. Rows are written by `operations.py`, `running.py` and `delivery.py`, and nothing else."""
+"""Tables of background work. Only the modules in `jobs/` write them."""
 
 from django.db import models
 from django.db.models import Func, Value
@@ -24,10 +24,10 @@ class Kind(models.TextChoices):
 
 
 class Job(models.Model):
-    """One piece of background work: what is asked for, how far it is, how it ended.
+    """One piece of background work: its input, its progress, how it ended.
 
-    A worker performs a job in steps. A step's effect and the growth of `done` are one transaction, so however often the
-    job is delivered, and wherever a worker is killed, each step happens once.
+    A worker performs a job in steps. One transaction commits a step's effect and advances `done`. So each step happens
+    once, however often the job is delivered and wherever a worker is killed.
     """
 
     id = TextFieldInC(primary_key=True)
@@ -36,7 +36,7 @@ class Job(models.Model):
     kind = TextFieldInC(choices=Kind.choices)
     node_id = TextFieldInC()
     session_id = TextFieldInC(null=True)
-    # Of the request that asked for it: what is logged about the job carries it too.
+    # Of the request that created the job; its log lines carry it too.
     trace_id = models.TextField(null=True)
     parameters = VerbatimJSONField()
     state = TextFieldInC(choices=State.choices, db_default=State.WAITING.value)
@@ -45,12 +45,12 @@ class Job(models.Model):
     result = VerbatimJSONField(null=True)
     # Why it failed, or why the last attempt did.
     error = models.TextField(null=True)
-    # How often the step at hand was begun: 1 unless something went wrong.
+    # How often the current step was started: 1 unless something went wrong.
     attempts = models.IntegerField(db_default=0)
     created_at = models.DateTimeField()
-    # Since when it could be worked on: its creation, or the end of a back-off.
+    # When it became ready: its creation, or the end of a back-off.
     waiting_since = models.DateTimeField()
-    # From then on the relay delivers it (again), unless somebody works on it.
+    # From then on the relay delivers it (again), unless a worker is at work on it.
     due_at = models.DateTimeField()
     started_at = models.DateTimeField(null=True)
     finished_at = models.DateTimeField(null=True)
@@ -77,7 +77,7 @@ class Job(models.Model):
 
 
 class JobPart(models.Model):
-    """A piece of what a job works on, deleted by the step that has done it: a long list is never rewritten."""
+    """A piece of a job's input. The step that has processed it deletes it, so no step rewrites a long list."""
 
     pk = models.CompositePrimaryKey("job_id", "number")
     job_id = TextFieldInC()

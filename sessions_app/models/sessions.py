@@ -1,4 +1,4 @@
-"""Tables of the session store. Rows are written by `operations/` and nothing else."""
+"""Tables of sessions. Only the modules in `operations/` write them."""
 
 from django.db import models
 
@@ -9,20 +9,20 @@ class Session(models.Model):
     """One client's conversation with one node.
 
     The session owns four streams of entries (events, emotives, metadata, vectors). Positions in a stream start at 1 and
-    are never used twice; the live part is the window (start, end]. Appending moves `end`; clearing, learning and the
-    limit of 1000 move `start`. So nothing that is already stored is ever rewritten, and what lies outside the window is
-    gone whether its row was deleted already or not.
+    are never reused; the live part is the window (start, end]. Appending moves `end`; clearing, learning and the limit
+    of 1000 move `start`. So no operation rewrites a stored entry, and no reader sees an entry outside the window,
+    whether its row is deleted yet or not.
     """
 
     id = TextFieldInC(primary_key=True)
     node_id = TextFieldInC()
     created_at = models.DateTimeField()
     ttl_seconds = models.BigIntegerField()
-    # Decides on life and death, by the database's clock. Set a little further than now + ttl_seconds by each touch, so
-    # that not every read has to write (see `expiry.py`).
+    # The deadline, by the database's clock. A touch sets it a little further than now + ttl_seconds, so that not every
+    # read has to write (see `expiry.py`).
     expires_at = models.DateTimeField()
     extended_until = models.DateTimeField(null=True)
-    # Changes with every change of the content and never names two contents (see `NEXT_VERSION`).
+    # A new one with every change of the content; no version ever names two contents (see `NEXT_VERSION`).
     version = models.BigIntegerField()
     config = models.JSONField(default=dict)
     metadata = VerbatimJSONField()
@@ -34,11 +34,11 @@ class Session(models.Model):
     emotives_end = models.BigIntegerField(db_default=0)
     metadata_start = models.BigIntegerField(db_default=0)
     metadata_end = models.BigIntegerField(db_default=0)
-    # Vectors that wait to be learned. No limit: learning stores every one.
+    # Vectors that wait to be learned. No limit: a learn stores all of them.
     vectors_start = models.BigIntegerField(db_default=0)
     vectors_end = models.BigIntegerField(db_default=0)
-    # What the last observation saw, before it may have been learned: STM and accumulated emotives. The percept and the
-    # predictions of that observation stay as they were when learning moves the windows above.
+    # The STM and the accumulated emotives as the last observation left them. Its percept and predictions stay the same
+    # when learning moves the windows above.
     seen_start = models.BigIntegerField(db_default=0)
     seen_end = models.BigIntegerField(db_default=0)
     seen_emotives_start = models.BigIntegerField(db_default=0)
@@ -63,7 +63,7 @@ class Stream(models.IntegerChoices):
 
 
 class Entry(models.Model):
-    """One entry of one stream of a session. No foreign key: the session's row lock already orders all writers."""
+    """An entry of a stream of a session. No foreign key: the session's row lock already orders all writers."""
 
     pk = models.CompositePrimaryKey("session_id", "stream", "position")
     session_id = TextFieldInC()
@@ -79,7 +79,7 @@ class Entry(models.Model):
 
 
 class IdempotencyKey(models.Model):
-    """The first answer to a POST that carried an Idempotency-Key, committed together with its effect."""
+    """The first response to a POST with an Idempotency-Key, committed together with its effect."""
 
     pk = models.CompositePrimaryKey("scope", "key")
     scope = TextFieldInC()
@@ -96,10 +96,10 @@ class IdempotencyKey(models.Model):
 
 
 class SessionEvent(models.Model):
-    """What clients of `/ws/events` are told, committed together with what it tells (see `events.py`).
+    """An event for clients of `/ws/events`, committed together with its cause (see `operations/announcements.py`).
 
-    A session is created once and destroyed once, and both again if a file brings it back. The transaction's id comes
-    first in the key, because that is the order of reading; so new rows are always added at one end of the index.
+    A session is created once and destroyed once, and both again if a file restores it. The transaction's id comes first
+    in the key, because the feed reads in that order; so new rows go to one end of the index.
     """
 
     class Kind(models.IntegerChoices):

@@ -8,7 +8,7 @@ from foundation import logs
 from sessions_app.expiry import FIRST_DEADLINE
 from sessions_app.operations import announcements
 from sessions_app.operations.sql import FIRST_VERSION, json_text
-from sessions_app.shapes.info import SessionInfo
+from sessions_app.shapes.session_info import SessionInfo
 from sessions_app.stores import SESSIONS
 
 _CREATE = f"""

@@ -9,7 +9,7 @@ from pydantic_core import from_json
 from foundation import logs
 from sessions_app.expiry import ALIVE, PROMISED_DEADLINE
 from sessions_app.reads.admission import ADMISSION, admit
-from sessions_app.shapes.info import SessionInfo
+from sessions_app.shapes.session_info import SessionInfo
 from sessions_app.stores import SESSIONS
 
 

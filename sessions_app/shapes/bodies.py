@@ -1,4 +1,7 @@
-"""Inputs and answers of the session endpoints (http.md 1.1). The inputs validate, all of them document."""
+"""Request and response bodies of the session endpoints (http.md 1.1).
+
+Requests are validated by them; the OpenAPI document describes all of them.
+"""
 
 from typing import Annotated, Any, Literal
 
@@ -10,13 +13,13 @@ from memory_app.vector_table import LARGEST_NUMBER, MAX_DIMENSION
 from sessions_app import config
 
 Events = list[list[str]]
-# Validated by rules of their own, so that every message is that of KATO.
+# `config.validate` checks these, so that every message is the one of KATO.
 SettingsInForce = Annotated[dict[str, Any], WithJsonSchema(config.schema_in_force())]
 SettingsChanges = Annotated[dict[str, Any], WithJsonSchema(config.schema_of_changes())]
 
 MAX_ID_LENGTH = 255
 MAX_TTL: int = settings.ENV.session_ttl_max
-# Their sum is what has to be within these bounds.
+# The bounds apply to the sum of an observation's vectors, so pydantic does not check them here.
 _Element = Annotated[float, WithJsonSchema({"type": "number", "minimum": -LARGEST_NUMBER, "maximum": LARGEST_NUMBER})]
 GivenVector = Annotated[list[_Element], Field(min_length=1, max_length=MAX_DIMENSION)]
 
@@ -73,8 +76,8 @@ def _spelling(event: Any) -> str:
     return "symbols" if isinstance(event, list) else "observation"
 
 
-# An event in short, its symbols alone, or the whole observation. A discriminator, so that an error is told for the
-# spelling that was meant.
+# An event is the list of its symbols, or a whole observation. The discriminator makes pydantic report errors for the
+# spelling that the client used, and only for that.
 TrainingEvent = Annotated[
     Annotated[list[str], Tag("symbols")] | Annotated[ObservationInput, Tag("observation")], Discriminator(_spelling)
 ]

@@ -1,4 +1,4 @@
-"""Bodies of the errors that are about sessions (http.md 0.4)."""
+"""Response bodies of errors about sessions (http.md 0.4)."""
 
 from typing import Literal
 

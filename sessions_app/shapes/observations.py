@@ -1,4 +1,4 @@
-"""From an observation as it was sent to one that can be observed."""
+"""Making an Observation from a request body."""
 
 import uuid
 
@@ -13,7 +13,7 @@ from sessions_app.shapes import bodies
 
 
 def make_observation(given: bodies.ObservationInput, prefix: str, *location: str | int) -> Observation:
-    """`location`: where in the body it is. Raises VectorDimensionError, InvalidRequest."""
+    """`location`: its path in the body, for errors. Raises VectorDimensionError, InvalidRequest."""
     return Observation(
         strings=given.strings,
         vectors=given.vectors,
@@ -24,9 +24,9 @@ def make_observation(given: bodies.ObservationInput, prefix: str, *location: str
     )
 
 
-def make_untold_observation(event: list[str] | bodies.ObservationInput) -> Observation:
-    """One of a training run. Raises as `make_observation`."""
-    # Nobody is told their ids; making those, and a whole input of mere symbols, would cost as much as all the rest.
+def make_training_observation(event: list[str] | bodies.ObservationInput) -> Observation:
+    """One of a training run, without an id. Raises as `make_observation`."""
+    # No client sees these ids. Making them, and an input object for plain symbols, would double the cost.
     if isinstance(event, list):
         return Observation(strings=event, vectors=[], vector=None, emotives={}, metadata={}, unique_id="")
     event.unique_id = ""
@@ -34,7 +34,7 @@ def make_untold_observation(event: list[str] | bodies.ObservationInput) -> Obser
 
 
 def make_observations(given: list[bodies.ObservationInput]) -> list[Observation]:
-    """Those of a sequence. Raises as `make_observation`."""
+    """The observations of a sequence. Raises as `make_observation`."""
     made = []
     for position, item in enumerate(given):
         try:

@@ -1,4 +1,4 @@
-"""Answers that tell what a session perceived and what its node predicts (http.md 1.1)."""
+"""Response bodies of percepts, predictions and cognition (http.md 1.1)."""
 
 from typing import Any, Literal
 

@@ -13,7 +13,7 @@ from memory_app.management.arguments import node_id
 from sessions_app.errors import JobFinished, JobNotFound
 from sessions_app.jobs import lifecycle
 from sessions_app.models.jobs import Job, Kind, State
-from sessions_app.shapes.answers import describe_job
+from sessions_app.shapes.descriptions import describe_job
 
 
 class Command(TerminalCommand):

@@ -24,7 +24,7 @@ from sessions_app.management.observing import add_observe
 from sessions_app.management.text import some
 from sessions_app.reads import inspection, listing
 from sessions_app.shapes import bodies
-from sessions_app.shapes.answers import describe_session
+from sessions_app.shapes.descriptions import describe_session
 
 
 class Command(TerminalCommand):

@@ -1,4 +1,4 @@
-"""A session as a client may know it."""
+"""The public facts of a session."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -7,7 +7,7 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class SessionInfo:
-    """What a client is told about a session. `metadata` is JSON as the client wrote it, `config` the session's own."""
+    """`metadata`: JSON as the client wrote it; `config`: the session's own settings."""
 
     session_id: str
     node_id: str

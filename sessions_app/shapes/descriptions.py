@@ -1,4 +1,4 @@
-"""What clients and commands are told about sessions and jobs."""
+"""Sessions and jobs as JSON objects, for clients and commands."""
 
 from datetime import datetime
 from typing import Any
@@ -7,7 +7,7 @@ from pydantic_core import from_json, to_json
 
 from sessions_app import config as session_config
 from sessions_app.models.jobs import Job
-from sessions_app.shapes.info import SessionInfo
+from sessions_app.shapes.session_info import SessionInfo
 
 
 def moment(value: datetime) -> str:
@@ -19,7 +19,7 @@ def _moment(value: datetime | None) -> str | None:
 
 
 def describe_session(info: SessionInfo) -> dict[str, Any]:
-    """What a client is told about a session."""
+    """A session as the API returns it."""
     return {
         "session_id": info.session_id,
         "node_id": info.node_id,
@@ -32,7 +32,7 @@ def describe_session(info: SessionInfo) -> dict[str, Any]:
 
 
 def describe_job(job: Job) -> dict[str, Any]:
-    """What a client is told about a job, but for its result."""
+    """A job as the API returns it, without its result."""
     return {
         "job_id": job.id,
         "kind": job.kind,
