@@ -2,6 +2,7 @@
 
 import time
 from collections import Counter, defaultdict
+from collections.abc import Callable
 
 from pydantic import BaseModel
 
@@ -10,7 +11,7 @@ from foundation.metrics.folder import instance, started_at
 from foundation.metrics.registry import collected
 from katoproject.monitoring.resources import Resources
 
-# What a request to a route is, once it was answered with a 2xx.
+# Route → the operation that a response of 2xx stands for.
 _OPERATIONS = {
     ("POST", "/sessions"): "create",
     ("DELETE", "/sessions/{session_id}"): "delete",
@@ -28,7 +29,7 @@ _OPERATIONS = {
 
 
 class RequestCount(BaseModel):
-    """Since the service started; `status` is a class such as `2xx`."""
+    """Requests since the service started; `status` is a class such as `2xx`."""
 
     method: str
     path: str
@@ -51,7 +52,7 @@ class StoreCount(BaseModel):
 
 
 class Live(BaseModel):
-    """Of the web processes that live, added up; `peak` is the highest `in_flight` there was."""
+    """Sums over the running web processes; `peak` is the highest `in_flight` since the start."""
 
     workers: int = 0
     in_flight: int = 0
@@ -64,7 +65,7 @@ class Live(BaseModel):
 
 
 class Shared(BaseModel):
-    """What only the stores know; None where they did not say."""
+    """What only the stores know; None where a store was unavailable."""
 
     sessions_active: int | None = None
     sessions_expired: int | None = None
@@ -76,7 +77,7 @@ class Shared(BaseModel):
 
 
 class Minute(BaseModel):
-    """The last minute, or what there was of it: `seconds` of wall clock, of request time `spent`."""
+    """The last minute, or less after a start: `seconds` of wall clock time, `spent` seconds of request time."""
 
     seconds: float = 0.0
     requests: int = 0
@@ -84,25 +85,25 @@ class Minute(BaseModel):
     spent: float = 0.0
 
 
-# Everything but who and when has a default: samples of an earlier release, in the database for a day, lack what is new.
+# Every field but the first three has a default: stored samples of an earlier release lack new fields.
 class Snapshot(BaseModel):
     instance: str
     started_at: float
     at: float
     requests: list[RequestCount] = []
-    # By upper bound in seconds: requests of all routes that took at most so long.
+    # Upper bound in seconds → requests of all routes that took at most that long.
     durations: dict[str, int] = {}
     session_operations: dict[str, int] = {}
     observations: int = 0
     patterns_learned: int = 0
-    # Chore → pieces of work done.
+    # Chore → units of work done.
     upkeep: dict[str, int] = {}
     # View → hit, miss, fallback, write → number.
     cache: dict[str, dict[str, int]] = {}
     # Cached entries compared with their rows, and those that were wrong.
     cache_comparisons: int = 0
     cache_disagreements: int = 0
-    # `redis`, and PostgreSQL by what its statements are about: sessions, patterns, vectors, monitoring, other.
+    # `redis`, and the subjects of statements to PostgreSQL: sessions, patterns, vectors, monitoring, other.
     stores: dict[str, StoreCount] = {}
     live: Live = Live()
     resources: Resources | None = None
@@ -119,7 +120,7 @@ class Snapshot(BaseModel):
 
     @property
     def error_count(self) -> int:
-        """Answers with a status of 500 or above: what a client did wrong is no error of the service."""
+        """Responses with a status of 500 or above. Client errors are not errors of the service."""
         return sum(one.count for one in self.requests if one.status == "5xx")
 
     @property
@@ -138,71 +139,114 @@ class Snapshot(BaseModel):
         return sum(view.get(result, 0) for view in self.cache.values())
 
 
+Labels = dict[str, str]
+
+
+class _Counts:
+    """What the samples of all metrics add up to, while they are read one by one."""
+
+    def __init__(self) -> None:
+        self.requests: dict[tuple[str, str, str], RequestCount] = {}
+        self.durations: Counter[str] = Counter()
+        self.replays: Counter[tuple[str, str]] = Counter()
+        self.upkeep: dict[str, int] = {}
+        self.cache: defaultdict[str, dict[str, int]] = defaultdict(dict)
+        self.stores: defaultdict[str, StoreCount] = defaultdict(StoreCount)
+        # Fields of the snapshot that are one number.
+        self.single: dict[str, int] = {}
+
+    def request(self, labels: Labels) -> RequestCount:
+        method, path, status = labels["method"], labels["path"], labels["status"]
+        empty = RequestCount(method=method, path=path, status=status, count=0, seconds=0.0)
+        return self.requests.setdefault((method, path, status), empty)
+
+    def set_request_count(self, labels: Labels, value: float) -> None:
+        self.request(labels).count = int(value)
+
+    def set_request_seconds(self, labels: Labels, value: float) -> None:
+        self.request(labels).seconds = value
+
+    def add_durations(self, labels: Labels, value: float) -> None:
+        self.durations[labels["le"]] += int(value)
+
+    def set_replays(self, labels: Labels, value: float) -> None:
+        self.replays[labels["method"], labels["path"]] = int(value)
+
+    def set_upkeep(self, labels: Labels, value: float) -> None:
+        self.upkeep[labels["chore"]] = int(value)
+
+    def set_cache_reads(self, labels: Labels, value: float) -> None:
+        self.cache[labels["view"]][labels["result"]] = int(value)
+
+    def set_cache_writes(self, labels: Labels, value: float) -> None:
+        self.cache[labels["view"]]["write"] = int(value)
+
+    # The metrics of Redis have no label `store`.
+
+    def set_store_operations(self, labels: Labels, value: float) -> None:
+        self.stores[labels.get("store", "redis")].operations = int(value)
+
+    def set_store_seconds(self, labels: Labels, value: float) -> None:
+        self.stores[labels.get("store", "redis")].seconds = value
+
+    def set_store_errors(self, labels: Labels, value: float) -> None:
+        self.stores[labels.get("store", "redis")].errors = int(value)
+
+
+def _single(field: str) -> Callable[[_Counts, Labels, float], None]:
+    def set_field(counts: _Counts, labels: Labels, value: float) -> None:
+        counts.single[field] = int(value)
+
+    return set_field
+
+
+# Sample of a metric → where its value goes. Samples that are not here go nowhere.
+_SETTERS: dict[str, Callable[[_Counts, Labels, float], None]] = {
+    "kato_request_duration_seconds_count": _Counts.set_request_count,
+    "kato_request_duration_seconds_sum": _Counts.set_request_seconds,
+    "kato_request_duration_seconds_bucket": _Counts.add_durations,
+    "kato_idempotent_replays_total": _Counts.set_replays,
+    "kato_upkeep_total": _Counts.set_upkeep,
+    "kato_cache_reads_total": _Counts.set_cache_reads,
+    "kato_cache_writes_total": _Counts.set_cache_writes,
+    "kato_postgresql_duration_seconds_count": _Counts.set_store_operations,
+    "kato_postgresql_duration_seconds_sum": _Counts.set_store_seconds,
+    "kato_postgresql_errors_total": _Counts.set_store_errors,
+    "kato_redis_duration_seconds_count": _Counts.set_store_operations,
+    "kato_redis_duration_seconds_sum": _Counts.set_store_seconds,
+    "kato_redis_errors_total": _Counts.set_store_errors,
+    "kato_observations_total": _single("observations"),
+    "kato_patterns_learned_total": _single("patterns_learned"),
+    "kato_cache_comparisons_total": _single("cache_comparisons"),
+    "kato_cache_disagreements_total": _single("cache_disagreements"),
+}
+
+
 def take() -> Snapshot:
-    """This instance now, all its processes together; a few milliseconds."""
-    requests: defaultdict[tuple[str, str, str], list[float]] = defaultdict(lambda: [0, 0.0])
-    durations: Counter[str] = Counter()
-    replays: Counter[tuple[str, str]] = Counter()
-    plain: Counter[str] = Counter()
-    upkeep: dict[str, int] = {}
-    cache: defaultdict[str, dict[str, int]] = defaultdict(dict)
-    stores: defaultdict[str, StoreCount] = defaultdict(StoreCount)
+    """This instance now, all its processes together. Takes a few milliseconds."""
+    counts = _Counts()
     for metric in collected():
         for sample in metric.samples:
-            labels, value = sample.labels, sample.value
-            match sample.name:
-                case "kato_request_duration_seconds_count":
-                    requests[labels["method"], labels["path"], labels["status"]][0] = value
-                case "kato_request_duration_seconds_sum":
-                    requests[labels["method"], labels["path"], labels["status"]][1] = value
-                case "kato_request_duration_seconds_bucket":
-                    durations[labels["le"]] += int(value)
-                case "kato_idempotent_replays_total":
-                    replays[labels["method"], labels["path"]] = int(value)
-                case "kato_upkeep_total":
-                    upkeep[labels["chore"]] = int(value)
-                case "kato_cache_reads_total":
-                    cache[labels["view"]][labels["result"]] = int(value)
-                case "kato_cache_writes_total":
-                    cache[labels["view"]]["write"] = int(value)
-                case "kato_postgresql_duration_seconds_count":
-                    stores[labels["store"]].operations = int(value)
-                case "kato_postgresql_duration_seconds_sum":
-                    stores[labels["store"]].seconds = value
-                case "kato_postgresql_errors_total":
-                    stores[labels["store"]].errors = int(value)
-                case "kato_redis_duration_seconds_count":
-                    stores["redis"].operations = int(value)
-                case "kato_redis_duration_seconds_sum":
-                    stores["redis"].seconds = value
-                case "kato_redis_errors_total":
-                    stores["redis"].errors = int(value)
-                case name:
-                    plain[name] = int(value)
-    counts = [
-        RequestCount(method=method, path=path, status=status, count=int(count), seconds=seconds)
-        for (method, path, status), (count, seconds) in sorted(requests.items())
-    ]
+            if setter := _SETTERS.get(sample.name):
+                setter(counts, sample.labels, sample.value)
+    requests = [counts.requests[key] for key in sorted(counts.requests)]
     return Snapshot(
         instance=instance(),
         started_at=started_at(),
         at=time.time(),
-        requests=counts,
-        durations=dict(durations),
-        session_operations=_operations(counts, replays),
-        observations=plain["kato_observations_total"],
-        patterns_learned=plain["kato_patterns_learned_total"],
-        upkeep=upkeep,
-        cache=dict(cache),
-        cache_comparisons=plain["kato_cache_comparisons_total"],
-        cache_disagreements=plain["kato_cache_disagreements_total"],
-        stores=dict(stores),
+        requests=requests,
+        durations=dict(counts.durations),
+        session_operations=_operations(requests, counts.replays),
+        upkeep=counts.upkeep,
+        cache=dict(counts.cache),
+        stores=dict(counts.stores),
         live=live_now(),
+        **counts.single,
     )
 
 
 def _operations(requests: list[RequestCount], replays: Counter[tuple[str, str]]) -> dict[str, int]:
-    """Operations on sessions that were done. A replay is an answer, but it did nothing."""
+    """Completed operations on sessions, without replays: those return a stored response and change nothing."""
     done: Counter[str] = Counter(dict.fromkeys(_OPERATIONS.values(), 0))
     for one in requests:
         route = (one.method, one.path)
