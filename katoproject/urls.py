@@ -1,11 +1,10 @@
-"""All routes. Documentation and health here, the others beside their views."""
+"""All routes. Those of the documentation are here, the others beside their views."""
 
 from django.conf import settings
 from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path
 from django.views.generic import RedirectView
 
-from katoproject.monitoring import health
 from katoproject.openapi import pages
 
 handler400 = "foundation.http.errors.bad_request"
@@ -23,9 +22,6 @@ urlpatterns = [
     path("", include("sessions_app.api.urls")),
     path("", include("memory_app.api.urls")),
     path("", include("katoproject.monitoring.api.urls")),
-    path("", health.Root.as_view()),
-    path("health", health.Health.as_view()),
-    path("health/ready", health.Ready.as_view()),
     path("admin", RedirectView.as_view(pattern_name="admin:index")),
     path("admin/", admin.site.urls),
     *(_documentation if settings.ENV.docs_enabled else []),

@@ -29,6 +29,6 @@ class Console(UnfoldAdminSite):
         return response
 
     def parts(self, request: HttpRequest) -> HttpResponse:
-        from katoproject.monitoring import health
+        from katoproject.monitoring import readiness
 
-        return TemplateResponse(request, "console/parts.html", {"parts": health.parts()})
+        return TemplateResponse(request, "console/parts.html", {"parts": readiness.parts()})

@@ -1,4 +1,4 @@
-"""What the machine is doing."""
+"""CPU, memory and disk of the machine."""
 
 import threading
 import time
@@ -7,8 +7,8 @@ import psutil
 from django.conf import settings
 from pydantic import BaseModel
 
-# A share of CPU time is one between two looks; over less than this it says nothing.
-_SHORTEST_LOOK = 1.0
+# CPU usage is measured between two readings; over a shorter interval it means nothing. Seconds.
+_SHORTEST_INTERVAL = 1.0
 
 
 class Resources(BaseModel):
@@ -39,19 +39,19 @@ class Resources(BaseModel):
 class _Cpu:
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._looked, self._percent = time.monotonic(), psutil.cpu_percent()
+        self._measured_at, self._percent = time.monotonic(), psutil.cpu_percent()
 
     def percent(self) -> float:
         with self._lock:
-            if time.monotonic() - self._looked >= _SHORTEST_LOOK:
-                self._looked, self._percent = time.monotonic(), psutil.cpu_percent()
+            if time.monotonic() - self._measured_at >= _SHORTEST_INTERVAL:
+                self._measured_at, self._percent = time.monotonic(), psutil.cpu_percent()
             return self._percent
 
 
 _cpu = _Cpu()
 
 
-def look() -> Resources:
+def measure() -> Resources:
     memory = psutil.virtual_memory()
     disk = next(path for path in (settings.STATIC_ROOT.parent, settings.BASE_DIR) if path.exists())
     return Resources(

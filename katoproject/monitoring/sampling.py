@@ -82,7 +82,7 @@ class Sampler:
 
     def sample(self) -> None:
         taken = snapshot.take()
-        taken.resources = resources.look()
+        taken.resources = resources.measure()
         self._points = [one for one in self._points if taken.at - one.at <= latest.MINUTE][-10:]
         taken.minute = latest.minute_of(taken, self._points)
         self._points.append(latest.point_of(taken))

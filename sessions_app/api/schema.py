@@ -1,23 +1,16 @@
 """Pieces of the OpenAPI document that several endpoints share."""
 
-from typing import Any
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse
 
-from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse
-
-from foundation.http.error_shapes import Error, Problems
+from foundation.http.error_shapes import Error
+from foundation.http.schema import BODY_TOO_LARGE, INVALID_REQUEST, response
 from sessions_app.config import schema_of_changes
 from sessions_app.models.jobs import Kind, State
 from sessions_app.shapes import error_bodies
 from sessions_app.shapes.bodies import MAX_TTL
 
-
-def _answer(shape: Any, description: str, example: dict[str, Any]) -> OpenApiResponse:
-    return OpenApiResponse(shape, description, [OpenApiExample("example", example)])
-
-
 _SESSION = "session-b8313c61f0274a448775756081f0f908-1795329555083"
 _MISSING = f"Session {_SESSION} not found or expired"
-_PROBLEM = {"type": "missing", "loc": ["body", "node_id"], "msg": "Field required", "input": {}}
 _INVALID = {"recall_threshold": "Must be a number between 0.0 and 1.0"}
 
 _WRONG_DIMENSION = {
@@ -29,49 +22,45 @@ _WRONG_DIMENSION = {
 }
 
 _ERRORS = {
-    400: _answer(
+    400: response(
         error_bodies.InvalidConfiguration,
         "The configuration is invalid. Nothing was changed.",
         {"detail": {"error": "Configuration validation failed", "validation_errors": _INVALID}},
     ),
-    404: _answer(
+    404: response(
         error_bodies.SessionNotFound,
         "No such session, or it has expired.",
         {"error": {"code": "SESSION_NOT_FOUND", "message": _MISSING, "session_id": _SESSION}},
     ),
-    413: _answer(Error, "The body is larger than MAX_REQUEST_SIZE.", {"detail": "Request body too large"}),
-    422: _answer(
-        Problems,
-        "The request is not valid; every problem is listed. Nothing was changed.",
-        {"detail": [_PROBLEM]},
-    ),
-    501: _answer(
+    413: BODY_TOO_LARGE,
+    422: INVALID_REQUEST,
+    501: response(
         error_bodies.NoVectors,
         "PostgreSQL has no pgvector, which vectors need. Nothing was changed.",
         {"detail": {"error": "VectorsNotAvailable", "message": "Vectors need PostgreSQL's extension pgvector: …"}},
     ),
 }
-VECTOR_OF_WRONG_DIMENSION = _answer(
+VECTOR_OF_WRONG_DIMENSION = response(
     error_bodies.WrongVector,
     "A vector has not the dimension of the node's vectors, or of those it came with. Nothing was changed. "
     "In a sequence `observation_index` names the observation.",
     {"detail": _WRONG_DIMENSION},
 )
-NOTHING_LEARNED = _answer(
+NOTHING_LEARNED = response(
     error_bodies.NothingLearned,
     "The STM is empty; or a vector that waits to be learned has not the dimension of the node's vectors: then the "
     "detail is an object that names it, and clear-stm forgets it. Nothing was changed.",
     {"detail": "Cannot learn from empty STM"},
 )
-JOB_REFUSED = _answer(
+JOB_REFUSED = response(
     error_bodies.RefusedJob,
     "The configuration is invalid; or a vector has not the dimension of the node's vectors, or of those it came with. "
     "There is no job.",
     {"detail": {"error": "Configuration validation failed", "validation_errors": _INVALID}},
 )
-JOB_NOT_FOUND = _answer(Error, "No such job, or it finished more than a week ago.", {"detail": "Job j not found"})
-JOB_FINISHED = _answer(Error, "The job is finished, so there is nothing to do.", {"detail": "Job j is done already"})
-E1_NOT_FOUND = _answer(Error, "No such session, or it has expired.", {"detail": _MISSING})
+JOB_NOT_FOUND = response(Error, "No such job, or it finished more than a week ago.", {"detail": "Job j not found"})
+JOB_FINISHED = response(Error, "The job is finished, so there is nothing to do.", {"detail": "Job j is done already"})
+E1_NOT_FOUND = response(Error, "No such session, or it has expired.", {"detail": _MISSING})
 
 
 def errors(*statuses: int) -> dict[int, OpenApiResponse]:

@@ -1,4 +1,4 @@
-"""The parts that several monitoring answers are made of."""
+"""Parts that several monitoring responses share."""
 
 import os
 import time
@@ -16,7 +16,7 @@ from memory_app.index import indexes
 from memory_app.node_ids import display_id
 from sessions_app import reads
 
-PATIENCE = 0.5  # seconds that a monitoring route waits for the database, where it can answer without
+PATIENCE = 0.5  # seconds that a monitoring route waits for the database, where it can respond without it
 
 database = Asker()
 
@@ -30,7 +30,7 @@ def _moment(seconds: float) -> str:
 
 
 def population() -> reads.Population | None:
-    """How many sessions there are, or None while the database does not say."""
+    """How many sessions there are, or None while the database is unavailable."""
     try:
         return database.ask(reads.population, patience=PATIENCE)[0]
     except (DatabaseTrouble, NoAnswer):
@@ -63,7 +63,7 @@ def processors() -> shapes.Processors:
 
 
 def summary(instances: list[Snapshot], active: int | None) -> shapes.Summary:
-    """Totals of all instances; resources are those of this machine."""
+    """Totals of all instances, and the resources of this machine."""
     requests = sum(one.request_count for one in instances)
     errors = sum(one.error_count for one in instances)
     spent, asked = sum(one.minute.spent for one in instances), sum(one.minute.requests for one in instances)
@@ -86,12 +86,12 @@ def summary(instances: list[Snapshot], active: int | None) -> shapes.Summary:
 
 
 def machine(instances: list[Snapshot]) -> resources.Resources:
-    """As the sampler saw it, so that all processes tell the same; without a sampler as it is now."""
-    return instances[0].resources or resources.look()
+    """As the sampler measured it, so that all processes return the same; without a sampler, as it is now."""
+    return instances[0].resources or resources.measure()
 
 
 def rates(instances: list[Snapshot]) -> shapes.Rates:
-    """Of the last minute."""
+    """Rates over the last minute."""
     minutes = [one.minute for one in instances if one.minute.seconds > 0]
     requests = sum(one.requests / one.seconds for one in minutes)
     errors = sum(one.errors / one.seconds for one in minutes)

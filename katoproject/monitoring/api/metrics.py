@@ -16,14 +16,14 @@ from foundation.asking import Asker, NoAnswer
 from foundation.http.answers import error_answer, json_answer, unavailable
 from foundation.http.bodies import parse_query
 from foundation.http.error_shapes import Error
+from foundation.http.schema import INVALID_REQUEST, response
 from foundation.http.views import LeanView
 from katoproject.monitoring import history, latest, series
 from katoproject.monitoring.api import figures, shapes
 from katoproject.monitoring.prometheus import exposition
 from katoproject.monitoring.snapshot import Snapshot
-from sessions_app.api.schema import errors
 
-HISTORY_PATIENCE = 4.0  # seconds; the window may be a day
+HISTORY_PATIENCE = 4.0  # seconds; a window may be a year
 
 _MINUTES = TypeAdapter(Annotated[int, Field(ge=1, le=525_600)])
 _MINUTES_PARAMETER = OpenApiParameter(
@@ -34,8 +34,8 @@ _MINUTES_PARAMETER = OpenApiParameter(
 _database = Asker()
 
 
-class _Metrics:
-    """The answer of `/metrics`, computed once in METRICS_CACHE_TTL_SECONDS, whoever asks how often."""
+class _CachedMetrics:
+    """The body of `/metrics`, computed at most once in METRICS_CACHE_TTL_SECONDS, however many clients ask."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -49,7 +49,7 @@ class _Metrics:
             return self._body
 
 
-_cached = _Metrics()
+_cached = _CachedMetrics()
 
 
 def _metrics() -> shapes.MetricsAnswer:
@@ -100,12 +100,12 @@ class Metric(LeanView):
         parameters=[_MINUTES_PARAMETER],
         responses={
             200: shapes.MetricAnswer,
-            404: OpenApiResponse(
+            404: response(
                 Error,
                 "No such metric, or nothing within that time.",
-                [OpenApiExample("example", {"detail": "No data available for metric 'x' in the last 10 minutes"})],
+                {"detail": "No data available for metric 'x' in the last 10 minutes"},
             ),
-            **errors(422),
+            422: INVALID_REQUEST,
         },
     )
     def get(self, request: HttpRequest, metric_name: str) -> HttpResponse:
@@ -136,7 +136,7 @@ class Stats(LeanView):
     @extend_schema(
         summary="The time series of all metrics, and a summary",
         parameters=[_MINUTES_PARAMETER],
-        responses={200: shapes.StatsAnswer, 422: errors(422)[422]},
+        responses={200: shapes.StatsAnswer, 422: INVALID_REQUEST},
     )
     def get(self, request: HttpRequest) -> HttpResponse:
         minutes = parse_query(request, "minutes", _MINUTES, 10)

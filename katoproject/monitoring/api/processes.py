@@ -1,4 +1,4 @@
-"""`/status` and `/concurrency`: what the processes of the service do."""
+"""`/status` and `/concurrency`: the processes of the service and their load."""
 
 import time
 

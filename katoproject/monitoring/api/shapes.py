@@ -1,4 +1,4 @@
-"""Answers of the monitoring routes: the fields of KATO, and some more."""
+"""Responses of the monitoring routes: KATO's fields, and some more."""
 
 from typing import Any
 

@@ -1,32 +1,24 @@
-"""`/`, `/health` (does the process live?) and `/health/ready` (can it do its work?)."""
+"""`/`, `/health` (is the process alive?) and `/health/ready` (can it do its work?)."""
 
 import time
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
 
-from celery import current_app
 from django.db import Error as DatabaseTrouble
 from django.http import HttpRequest, HttpResponse
-from django_redis import get_redis_connection
 from drf_spectacular.utils import OpenApiResponse, extend_schema
-from kombu.exceptions import OperationalError as BrokerError
 from pydantic import BaseModel, Field
 from pydantic_core import to_json
-from redis.exceptions import RedisError
 
 from foundation.asking import Asker, NoAnswer
 from foundation.http.answers import json_answer
 from foundation.http.views import LeanView
-from foundation.postgresql.statements import OTHER
 from katoproject.configuration import identity
-from katoproject.monitoring import latest, resources, snapshot
+from katoproject.monitoring import latest, readiness, resources, snapshot
+from katoproject.monitoring.api import figures
 from katoproject.monitoring.series import SERIES
 from sessions_app import reads
-from sessions_app.jobs import lifecycle
+from sessions_app.jobs.lifecycle import Backlog
 
-HEALTH_PATIENCE = 0.3  # seconds that liveness waits for the number of sessions
-READY_PATIENCE = 2.0  # seconds that readiness waits for each part
+PATIENCE = 0.3  # seconds that liveness waits for the number of sessions
 
 
 class RootAnswer(BaseModel):
@@ -81,18 +73,14 @@ class ReadyAnswer(BaseModel):
     timestamp: str
 
 
-_sessions, _jobs = Asker(), Asker()
+_session_asker = Asker()
 
 
 def _active_sessions() -> int | None:
     try:
-        return _sessions.ask(reads.count, patience=HEALTH_PATIENCE)[0]
+        return _session_asker.ask(reads.count, patience=PATIENCE)[0]
     except (DatabaseTrouble, NoAnswer):
         return None
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat()
 
 
 def _uptime() -> float:
@@ -126,7 +114,7 @@ class Health(LeanView):
         responses={200: HealthAnswer},
     )
     def get(self, request: HttpRequest) -> HttpResponse:
-        machine = resources.look()
+        machine = resources.measure()
         return json_answer(
             to_json(
                 HealthAnswer(
@@ -138,65 +126,11 @@ class Health(LeanView):
                     metrics_collected=len(SERIES),
                     last_collection=latest.collected_at(),
                     active_sessions=_active_sessions(),
-                    timestamp=_now(),
+                    timestamp=figures.now(),
                     program=identity.describe(),
                 )
             )
         )
-
-
-def _ask_database() -> None:
-    OTHER.execute("SELECT 1", {})
-
-
-def _ask_redis() -> None:
-    get_redis_connection("default").ping()
-
-
-def _ask_broker() -> None:
-    with current_app.connection_for_read(connect_timeout=READY_PATIENCE) as broker:
-        broker.ensure_connection(max_retries=1, timeout=2)
-
-
-def _ask_worker() -> None:
-    if not current_app.control.ping(timeout=READY_PATIENCE / 2, limit=1):
-        raise BrokerError("no worker answered")
-
-
-# Name → how to ask, and whether requests need it. Without Redis they are slower; without broker and worker only
-# background work waits.
-PARTS: dict[str, tuple[Callable[[], None], bool]] = {
-    "database": (_ask_database, True),
-    "redis": (_ask_redis, False),
-    "broker": (_ask_broker, False),
-    "worker": (_ask_worker, False),
-}
-_askers = {name: Asker() for name in PARTS}
-_together = ThreadPoolExecutor(len(PARTS) + 1, thread_name_prefix="ready")
-
-
-def _background() -> BackgroundAnswer | None:
-    try:
-        backlog, _ = _jobs.ask(lifecycle.backlog, patience=READY_PATIENCE)
-    except (DatabaseTrouble, NoAnswer):
-        return None
-    return BackgroundAnswer(jobs_waiting=backlog.waiting, lag_seconds=backlog.lag_seconds)
-
-
-def _part(name: str) -> PartAnswer:
-    question, required = PARTS[name]
-    try:
-        _, seconds = _askers[name].ask(question, patience=READY_PATIENCE)
-    except NoAnswer:
-        return PartAnswer(ok=False, required=required, latency_ms=None, error="no answer in time")
-    except (DatabaseTrouble, RedisError, BrokerError, OSError) as error:
-        return PartAnswer(ok=False, required=required, latency_ms=None, error=f"{type(error).__name__}: {error}")
-    return PartAnswer(ok=True, required=required, latency_ms=round(seconds * 1000, 3), error=None)
-
-
-def parts() -> dict[str, PartAnswer]:
-    """How each part does, asked now, all at the same time."""
-    return dict(zip(PARTS, _together.map(_part, PARTS), strict=True))
 
 
 class Ready(LeanView):
@@ -205,20 +139,25 @@ class Ready(LeanView):
         responses={200: ReadyAnswer, 503: OpenApiResponse(ReadyAnswer, "The database does not answer.")},
     )
     def get(self, request: HttpRequest) -> HttpResponse:
-        background = _together.submit(_background)
-        asked = parts()
-        ready = all(part.ok for part in asked.values() if part.required)
-        counted = snapshot.take()
-        counts = {name: counted.cache_count(name) for name in ("hit", "miss", "fallback")}
+        backlog = readiness.backlog()
+        parts = readiness.parts()
+        ready = all(part.ok for part in parts.values() if part.required)
+        counts = snapshot.take()
         answer = ReadyAnswer(
             ready=ready,
-            parts=asked,
-            background=background.result(),
-            cache=counts,
+            parts={name: PartAnswer.model_validate(part, from_attributes=True) for name, part in parts.items()},
+            background=_background(backlog.result()),
+            cache={name: counts.cache_count(name) for name in ("hit", "miss", "fallback")},
             program=identity.describe(),
-            timestamp=_now(),
+            timestamp=figures.now(),
         )
         response = json_answer(to_json(answer), 200 if ready else 503)
         if not ready:
             response["Retry-After"] = "1"
         return response
+
+
+def _background(backlog: Backlog | None) -> BackgroundAnswer | None:
+    if backlog is None:
+        return None
+    return BackgroundAnswer(jobs_waiting=backlog.waiting, lag_seconds=backlog.lag_seconds)

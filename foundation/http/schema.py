@@ -1,0 +1,21 @@
+"""Pieces of the OpenAPI document that the endpoints of several packages share."""
+
+from typing import Any
+
+from drf_spectacular.utils import OpenApiExample, OpenApiResponse
+
+from foundation.http.error_shapes import Error, Problems
+
+
+def response(shape: Any, description: str, example: dict[str, Any]) -> OpenApiResponse:
+    return OpenApiResponse(shape, description, [OpenApiExample("example", example)])
+
+
+_PROBLEM = {"type": "missing", "loc": ["body", "node_id"], "msg": "Field required", "input": {}}
+
+BODY_TOO_LARGE = response(Error, "The body is larger than MAX_REQUEST_SIZE.", {"detail": "Request body too large"})
+INVALID_REQUEST = response(
+    Problems,
+    "The request is not valid; every problem is listed. Nothing was changed.",
+    {"detail": [_PROBLEM]},
+)

@@ -1,0 +1,88 @@
+"""The parts that the service stands on, and whether each of them works now."""
+
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+
+from celery import current_app
+from django.db import Error as DatabaseTrouble
+from django_redis import get_redis_connection
+from kombu.exceptions import OperationalError as BrokerError
+from redis.exceptions import RedisError
+
+from foundation.asking import Asker, NoAnswer
+from foundation.postgresql.statements import OTHER
+from sessions_app.jobs import lifecycle
+from sessions_app.jobs.lifecycle import Backlog
+
+PATIENCE = 2.0  # seconds that a check of one part may take
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """`required`: whether requests need it; without the others the service is slower."""
+
+    ok: bool
+    required: bool
+    latency_ms: float | None
+    error: str | None
+
+
+def _check_database() -> None:
+    OTHER.execute("SELECT 1", {})
+
+
+def _check_redis() -> None:
+    get_redis_connection("default").ping()
+
+
+def _check_broker() -> None:
+    with current_app.connection_for_read(connect_timeout=PATIENCE) as broker:
+        broker.ensure_connection(max_retries=1, timeout=2)
+
+
+def _check_worker() -> None:
+    if not current_app.control.ping(timeout=PATIENCE / 2, limit=1):
+        raise BrokerError("no worker answered")
+
+
+# Name → its check, and whether requests need it. Without Redis they are slower; without broker and worker only
+# background work waits.
+PARTS: dict[str, tuple[Callable[[], None], bool]] = {
+    "database": (_check_database, True),
+    "redis": (_check_redis, False),
+    "broker": (_check_broker, False),
+    "worker": (_check_worker, False),
+}
+_askers = {name: Asker() for name in PARTS}
+_backlog_asker = Asker()
+# One thread more than there are parts: the backlog is read at the same time.
+_threads = ThreadPoolExecutor(len(PARTS) + 1, thread_name_prefix="ready")
+
+
+def parts() -> dict[str, Part]:
+    """The state of each part, all checked now and at the same time."""
+    return dict(zip(PARTS, _threads.map(_part, PARTS), strict=True))
+
+
+def _part(name: str) -> Part:
+    check, required = PARTS[name]
+    try:
+        _, seconds = _askers[name].ask(check, patience=PATIENCE)
+    except NoAnswer:
+        return Part(ok=False, required=required, latency_ms=None, error="no answer in time")
+    except (DatabaseTrouble, RedisError, BrokerError, OSError) as error:
+        return Part(ok=False, required=required, latency_ms=None, error=f"{type(error).__name__}: {error}")
+    return Part(ok=True, required=required, latency_ms=round(seconds * 1000, 3), error=None)
+
+
+def backlog() -> Future[Backlog | None]:
+    """The waiting jobs, read in a thread while the caller checks the parts; None without the database."""
+    return _threads.submit(_backlog)
+
+
+def _backlog() -> Backlog | None:
+    try:
+        return _backlog_asker.ask(lifecycle.backlog, patience=PATIENCE)[0]
+    except (DatabaseTrouble, NoAnswer):
+        return None
