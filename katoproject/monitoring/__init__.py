@@ -1,6 +1,6 @@
-"""What the service counts, samples and tells about itself (docs/monitoring.md).
+"""What the service counts and measures about itself (docs/monitoring.md).
 
-`counters` and `board`: what every process writes, in files that all processes of a machine share. `snapshot`: those
-added up at one moment. `sampling`: snapshots kept in PostgreSQL. `history` and `series`: what was, from every process
-alike. `api/`: the routes.
+Every process counts into files that all processes of a machine share (`foundation/metrics`). `snapshot` adds them up at
+one moment. `sampling` stores snapshots in PostgreSQL, `rolling` thins them out. `history` and `series` read them back,
+with the same result in every process. `readiness` checks the parts that the service stands on. `api/` has the routes.
 """

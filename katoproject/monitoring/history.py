@@ -1,4 +1,4 @@
-"""Reading samples back: the same from every process of every instance."""
+"""Reading samples back, with the same result in every process of every instance."""
 
 from dataclasses import dataclass
 from itertools import groupby, pairwise
@@ -9,12 +9,12 @@ from katoproject.monitoring.sampling import EVERY
 from katoproject.monitoring.snapshot import Snapshot
 from katoproject.monitoring.stores import MONITORING
 
-# However long the window, an answer has about so many points a series: samples are left out evenly. Totals stay right.
+# However long the window, a series has about this many points: samples are left out evenly. Totals stay exact.
 _MOST_POINTS = 120
 
-# The last sample of each step, of each run where an instance was started anew within it; and somewhat more than the
-# window, because a difference at its beginning needs a sample from before it. The documents are read after the choice,
-# which takes the narrow columns alone.
+# The last sample of each step, and of each run if an instance was restarted within the step. The query begins before
+# the window, because a difference at its beginning needs a sample from before it. The samples are chosen by the narrow
+# columns alone; only the chosen documents are read.
 _WINDOW = """
     WITH chosen AS (
         SELECT instance, max(at) AS at FROM monitoring_sample
@@ -27,14 +27,14 @@ _WINDOW = """
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """Two samples of one instance that follow each other; `before` is None where the instance began, or began anew."""
+    """Two consecutive samples of one instance; `before` is None for the first sample after a start."""
 
     before: Snapshot | None
     after: Snapshot
 
 
 def steps(*, minutes: int, now: float) -> list[Step]:
-    """The samples of the last minutes, each with the one before it, instance by instance, oldest first."""
+    """The samples of the last minutes, oldest first, each with the one before it of the same instance."""
     window = minutes * 60.0
     step = max(EVERY, window / _MOST_POINTS)
     distance = max(step, HOUR) if window > DAY else step

@@ -1,4 +1,4 @@
-"""What the sampler found last, in a file beside the counters: for every process, with or without a database."""
+"""The last sample, in a file beside the counters: every process can read it, with or without the database."""
 
 import os
 import time
@@ -8,14 +8,14 @@ from pydantic import BaseModel
 from foundation.metrics.folder import folder
 from katoproject.monitoring.snapshot import Minute, Snapshot, take
 
-# A sample older than this tells nothing about now: nobody samples any more, or that instance is gone.
+# An older sample says nothing about now: no process samples any more, or that instance is gone. Seconds.
 FRESH = 30.0
 MINUTE = 60.0
 _NAME = "latest.json"
 
 
 class Point(BaseModel):
-    """Totals of this instance, to subtract from later ones."""
+    """Totals of this instance at one moment, to be subtracted from later ones."""
 
     at: float
     requests: int = 0
@@ -25,9 +25,9 @@ class Point(BaseModel):
 
 class Latest(BaseModel):
     snapshot: Snapshot
-    # Of the last minute, oldest first.
+    # Those of the last minute, oldest first.
     points: list[Point]
-    # Other instances of the service, on the same database, as they last said.
+    # The last samples of the other instances of the service on the same database.
     others: list[Snapshot]
 
 
@@ -41,7 +41,7 @@ def point_of(snapshot: Snapshot) -> Point:
 
 
 def minute_of(snapshot: Snapshot, points: list[Point]) -> Minute:
-    """What happened since the oldest point of the last minute, or since the start of an instance that is younger."""
+    """The difference to the oldest point of the last minute, or to the start of an instance that is younger."""
     recent = [point for point in points if 0 < snapshot.at - point.at <= MINUTE + 5]
     now, then = point_of(snapshot), recent[0] if recent else Point(at=snapshot.started_at)
     if snapshot.at - snapshot.started_at <= MINUTE:
@@ -55,7 +55,7 @@ def minute_of(snapshot: Snapshot, points: list[Point]) -> Minute:
 
 
 def read() -> Latest | None:
-    """What was sampled within the last half minute, or None."""
+    """The sample of the last half minute, or None."""
     found = folder()
     if found is None:
         return None
@@ -67,7 +67,7 @@ def read() -> Latest | None:
 
 
 def collected_at() -> float:
-    """When the sampler last did its work, in epoch seconds; 0 before the first time."""
+    """When the last sample was taken, in epoch seconds; 0 before the first."""
     found = folder()
     try:
         return (found / _NAME).stat().st_mtime if found else 0.0
@@ -80,11 +80,11 @@ def write(latest: Latest) -> None:
     assert found is not None
     fresh = found / f"{_NAME}.{os.getpid()}"
     fresh.write_text(latest.model_dump_json())
-    fresh.replace(found / _NAME)  # whole for whoever reads it meanwhile
+    fresh.replace(found / _NAME)  # atomic: a process that reads meanwhile finds the old file or the new one
 
 
 def now() -> list[Snapshot]:
-    """Every instance: this one as it is at this moment, first; others as they said within the last half minute."""
+    """Every instance: first this one as of now, then the others by their samples of the last half minute."""
     latest = read()
     mine = take()
     if latest is None:

@@ -1,4 +1,4 @@
-"""The table of what was counted: of each instance a row every ten seconds for a day, then one an hour for a year."""
+"""Stored samples: a row per instance every ten seconds for a day, then one an hour for a year."""
 
 from django.db import models
 from django.db.models.fields.json import KeyTextTransform
@@ -10,7 +10,7 @@ from foundation.postgresql.fields import TextFieldInC
 class Sample(models.Model):
     """All counters of one instance at one moment, as totals since it started (see `snapshot.Snapshot`).
 
-    One document and not a row per series: nobody asks for a single one of a hundred rows that were written together.
+    One document and not a row per series: the hundred values of a sample are always written and read together.
     """
 
     pk = models.CompositePrimaryKey("at", "instance")
@@ -22,7 +22,7 @@ class Sample(models.Model):
         output_field=models.FloatField(),
         db_persist=True,
     )
-    # The last of its hour, left when the others were deleted: totals need no more (`rolling.py`).
+    # The last of its hour, kept when the others were deleted: totals need no more (`rolling.py`).
     hourly = models.BooleanField(db_default=False)
 
     def __str__(self) -> str:

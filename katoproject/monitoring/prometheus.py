@@ -1,4 +1,4 @@
-"""The exposition for Prometheus: the counters of all processes, and what is derived or measured at this moment."""
+"""The exposition for Prometheus: the counters of all processes, and values derived or measured now."""
 
 from collections.abc import Iterable, Iterator
 
@@ -15,7 +15,7 @@ from katoproject.monitoring.snapshot import Snapshot, take
 
 
 def exposition() -> CollectorRegistry:
-    """What one scrape sees. Everything is about this instance; Prometheus adds instances up itself."""
+    """The metrics of one scrape. All are about this instance; Prometheus adds instances up itself."""
     registry = CollectorRegistry()
     for collector in (_Counters(), _Derived()):
         registry.register(collector)
@@ -32,7 +32,7 @@ class _Derived(Collector):
         sampled = latest.read()
         yield _operations(take())
         yield InfoMetricFamily(
-            "kato_instance", "Which service this is", {"instance_id": instance(), "release": identity.RELEASE}
+            "kato_instance", "The identity of the service", {"instance_id": instance(), "release": identity.RELEASE}
         )
         yield GaugeMetricFamily("kato_start_time_seconds", "When counting began", started_at())
         yield from _processes()
@@ -42,7 +42,7 @@ class _Derived(Collector):
 
 def _operations(taken: Snapshot) -> Metric:
     family = CounterMetricFamily(
-        "kato_session_operations", "Operations on sessions that were done, replays not counted", labels=["operation"]
+        "kato_session_operations", "Completed operations on sessions, without replays", labels=["operation"]
     )
     for operation, number in taken.session_operations.items():
         family.add_metric([operation], number)
@@ -50,11 +50,11 @@ def _operations(taken: Snapshot) -> Metric:
 
 
 def _processes() -> Iterator[Metric]:
-    """Every process of its own: a sum would hide the one that is stuck or swollen."""
+    """A sample per process: a sum would hide the one process that hangs or grows."""
     families = {
-        "in_flight": GaugeMetricFamily("kato_requests_in_flight", "Requests under way", labels=["pid"]),
+        "in_flight": GaugeMetricFamily("kato_requests_in_flight", "Requests in progress", labels=["pid"]),
         "index_nodes": GaugeMetricFamily("kato_index_nodes", "Nodes whose index is in memory", labels=["pid"]),
-        "index_bytes": GaugeMetricFamily("kato_index_memory_bytes", "Memory that indexes take", labels=["pid"]),
+        "index_bytes": GaugeMetricFamily("kato_index_memory_bytes", "Memory used by indexes", labels=["pid"]),
         "resident_bytes": GaugeMetricFamily("kato_process_memory_bytes", "Resident memory", labels=["pid"]),
     }
     living = board.living()
@@ -62,25 +62,25 @@ def _processes() -> Iterator[Metric]:
         for field, family in families.items():
             family.add_metric([str(slot.pid)], getattr(slot, field))
     yield from families.values()
-    yield GaugeMetricFamily("kato_workers", "Web processes that live", len(living))
-    yield GaugeMetricFamily("kato_requests_in_flight_peak", "The most at one moment, all processes", board.peak())
+    yield GaugeMetricFamily("kato_workers", "Running web processes", len(living))
+    yield GaugeMetricFamily("kato_requests_in_flight_peak", "The highest number, of all processes", board.peak())
 
 
 def _sampled(taken: Snapshot) -> Iterator[Metric]:
-    """What is measured every ten seconds; left out where it could not be measured."""
+    """What is measured every ten seconds; a value that could not be measured is left out."""
     shared, resources = taken.shared, taken.resources
     measured = {
-        "kato_sessions_active": ("Sessions that live", shared.sessions_active),
-        "kato_sessions_expired_left": ("Expired sessions not deleted yet", shared.sessions_expired),
-        "kato_cleanup_lag_seconds": ("Age of the oldest of those", shared.cleanup_lag_seconds),
-        "kato_jobs_waiting": ("Background jobs that nobody works on yet", shared.jobs_waiting),
-        "kato_jobs_running": ("Background jobs that are under way", shared.jobs_running),
-        "kato_job_lag_seconds": ("How long the oldest waiting job has been waiting", shared.job_lag_seconds),
-        "kato_queue_length": ("Background tasks that wait for a worker", shared.queue_length),
-        "kato_cpu_usage_percent": ("Of the machine", resources.cpu_percent if resources else None),
-        "kato_memory_usage_percent": ("Of the machine", resources.memory_percent if resources else None),
-        "kato_disk_usage_percent": ("Of the disk with the data folder", resources.disk_percent if resources else None),
-        "kato_sampled_time_seconds": ("When these figures were measured", taken.at),
+        "kato_sessions_active": ("Active sessions", shared.sessions_active),
+        "kato_sessions_expired_left": ("Expired sessions that are not deleted yet", shared.sessions_expired),
+        "kato_cleanup_lag_seconds": ("Seconds since the oldest of those expired", shared.cleanup_lag_seconds),
+        "kato_jobs_waiting": ("Background jobs waiting for a worker", shared.jobs_waiting),
+        "kato_jobs_running": ("Running background jobs", shared.jobs_running),
+        "kato_job_lag_seconds": ("Seconds that the oldest waiting job has waited", shared.job_lag_seconds),
+        "kato_queue_length": ("Background tasks waiting for a worker", shared.queue_length),
+        "kato_cpu_usage_percent": ("CPU usage of the machine", resources.cpu_percent if resources else None),
+        "kato_memory_usage_percent": ("Memory usage of the machine", resources.memory_percent if resources else None),
+        "kato_disk_usage_percent": ("Usage of the data folder's disk", resources.disk_percent if resources else None),
+        "kato_sampled_time_seconds": ("When these values were measured", taken.at),
     }
     for name, (documentation, value) in measured.items():
         if value is not None:

@@ -1,7 +1,7 @@
-"""Rolling samples up: after a day, one an hour is left of each instance; after a year, none.
+"""Rolling samples up: after a day, one per hour and instance is kept; after a year, none.
 
-Samples are totals, so the last of an hour tells all that was counted in it. What was measured (sessions that live,
-lags) is not: of that the highest of the hour is written into the sample that stays.
+Counters are totals, so the last sample of an hour includes all that was counted in it. Measurements (active sessions,
+lags) are not: the highest of the hour is written into the sample that is kept.
 """
 
 from katoproject.monitoring.stores import MONITORING
@@ -9,7 +9,7 @@ from katoproject.monitoring.stores import MONITORING
 KEPT_DAYS = 365
 HOUR, DAY = 3600.0, 86_400.0  # seconds
 
-# One hour at a time, the oldest first. Of an instance that was started anew within it, the last sample of each run.
+# One hour at a time, the oldest first. If an instance was restarted within it, the last sample of each run is kept.
 _ROLL_UP = """
     WITH whole AS (
         SELECT date_trunc('hour', min(at)) AS begun FROM monitoring_sample
@@ -43,10 +43,10 @@ _FORGET = """
 
 
 def roll_up() -> int:
-    """Roll up the oldest hour that is over for a day; answers how many samples that deleted."""
+    """Roll up the oldest hour that ended more than a day ago. Returns the number of deleted samples."""
     return len(MONITORING.execute(_ROLL_UP, {}))
 
 
 def forget() -> int:
-    """Delete samples that are older than a year; answers how many."""
+    """Delete samples that are older than a year. Returns their number."""
     return len(MONITORING.execute(_FORGET, {"days": KEPT_DAYS}))

@@ -36,7 +36,7 @@ def _total(read: Callable[[Snapshot], float]) -> Values:
 
 
 def _measured(read: Callable[[Snapshot], float | None]) -> Values:
-    """Where it was not found out, there is no point."""
+    """A measurement; no point where it could not be measured."""
 
     def values(step: Step) -> Iterable[Value]:
         value = read(step.after)
@@ -66,7 +66,7 @@ def _by_route(taken: Snapshot | None, wanted: Callable[[RequestCount], bool]) ->
 
 
 def _route_values(value: Callable[[tuple[int, float], tuple[int, float]], float], *, errors: bool = False) -> Values:
-    """A point for each route that was asked for since the sample before: of the others there is nothing new."""
+    """A point for each route that had requests since the sample before; the others have not changed."""
 
     def wanted(one: RequestCount) -> bool:
         return not errors or one.status == "5xx"
@@ -91,7 +91,7 @@ def _operations(step: Step) -> Iterable[Value]:
 
 
 def _hit_ratio(step: Step) -> Iterable[Value]:
-    """Of the reads since the sample before."""
+    """The share of hits among the reads since the sample before."""
     hits, misses = (
         step.after.cache_count(result) - (step.before.cache_count(result) if step.before else 0)
         for result in ("hit", "miss")
@@ -114,7 +114,7 @@ def _store(name: str, read: Callable[[Snapshot], StoreCount]) -> dict[str, Value
 
 
 SERIES: dict[str, Values] = {
-    # Of KATO
+    # KATO's
     "kato_cpu_usage_percent": _resource("cpu_percent"),
     "kato_memory_usage_percent": _resource("memory_percent"),
     "kato_memory_usage_bytes": _resource("memory_bytes"),

@@ -1,4 +1,4 @@
-"""Where samples are stored, as the statistics name it."""
+"""The name of the samples in the statistics of statements."""
 
 from foundation.postgresql.statements import Store
 
