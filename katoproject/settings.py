@@ -48,7 +48,10 @@ MIDDLEWARE = ["katoproject.server.middleware.envelope"]
 TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
-        "DIRS": [PROJECT_DIR / "katoproject" / part / "templates" for part in ("console", "openapi")],
+        "DIRS": [
+            PROJECT_DIR / part / "templates"
+            for part in ("katoproject/console", "katoproject/openapi", "foundation/console")
+        ],
         "APP_DIRS": True,
         "OPTIONS": {
             "context_processors": [

@@ -94,10 +94,12 @@ class NodeAdmin(ConsoleAdmin):
         from memory_app.index import indexes  # loads the kernels; Django loads this module in every process
 
         node_id: str = thing.pk
+        memory = cast(Node, thing).memory
         return {
             "shown_as": display_id(node_id),
             "patterns": nodes.count_patterns(node_id),
-            "vectors": vector_table.count(cast(Node, thing).memory),
+            "vectors": vector_table.count(memory),
+            "dimension": vector_table.space_of_memory(memory).dimension,
             "recent": self._rows(node_id, (one for one, _ in nodes.recent_patterns(node_id, limit=5))),
             "index": next((one for one in indexes.held() if one.node_id == node_id), None),
             **self.links(node_id),
