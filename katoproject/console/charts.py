@@ -1,37 +1,24 @@
-"""The first page: how the service does now, and how it did in the last hour or day, from the samples it keeps."""
+"""The charts of the first page: what each one shows, and its data from the stored samples."""
 
 import math
-import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from django.contrib.admin.utils import quote
-from django.http import HttpRequest
-from django.template.defaultfilters import filesizeformat, pluralize
-from django.urls import reverse
 from pydantic_core import to_json
 
-from foundation.console.formatting import duration
-from foundation.postgresql.statements import OTHER
-from katoproject.monitoring import history
 from katoproject.monitoring.history import Step
 from katoproject.monitoring.snapshot import Snapshot
 
-Read = Callable[[list[Step]], float | None]
-
-_FRESH = 60.0  # seconds
-_FAILED = """
-    SELECT id FROM sessions_app_job WHERE finished_at > now() - interval '1 day' AND state = 'failed'
-    ORDER BY finished_at DESC LIMIT 100
-"""
+# A value of one slice of time, from the steps in it; None where there is nothing to compute it from.
+Measure = Callable[[list[Step]], float | None]
 
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """`minutes` in slices of `slice_seconds`; `label` says how a slice is named on the axis."""
+    """`minutes` in slices of `slice_seconds`; `label` is the format of a slice's name on the axis."""
 
     minutes: int
     slice_seconds: int
@@ -45,38 +32,39 @@ WINDOWS = {
 }
 
 
-def _grown(read: Callable[[Snapshot], float]) -> Read:
-    """By how much a total grew, all instances together."""
+def _grown(read: Callable[[Snapshot], float]) -> Measure:
+    """The growth of a total, over all instances."""
     return lambda steps: sum(read(step.after) - (read(step.before) if step.before else 0) for step in steps)
 
 
-def _highest(read: Callable[[Snapshot], float | None]) -> Read:
+def _highest(read: Callable[[Snapshot], float | None]) -> Measure:
+    """The highest measurement of any instance."""
     return lambda steps: max((value for step in steps if (value := read(step.after)) is not None), default=None)
 
 
-def _ratio(part: Read, whole: Read, factor: float) -> Read:
-    def read(steps: list[Step]) -> float | None:
-        of, number = part(steps), whole(steps)
-        return factor * of / number if of is not None and number else None
+def _ratio(part: Measure, whole: Measure, factor: float) -> Measure:
+    def ratio(steps: list[Step]) -> float | None:
+        numerator, denominator = part(steps), whole(steps)
+        return factor * numerator / denominator if numerator is not None and denominator else None
 
-    return read
+    return ratio
 
 
-def slow(steps: list[Step], share: float = 0.95) -> float | None:
-    """Milliseconds within which this share of the requests was answered, as near as the histogram tells."""
+def latency(steps: list[Step], share: float = 0.95) -> float | None:
+    """Milliseconds within which this share of the requests ended, interpolated within the buckets of the histogram."""
     grown: Counter[float] = Counter()
     for step in steps:
         for text, number in step.after.durations.items():
             grown[float(text)] += number - (step.before.durations.get(text, 0) if step.before else 0)
     counts = sorted(grown.items())
     wanted = share * counts[-1][1] if counts else 0.0
-    below, fewer = 0.0, 0
+    lower_bound, count_below = 0.0, 0
     for bound, count in counts:
         if count >= wanted > 0:
-            # Of what took longer than the last bound, nothing is known but that.
-            part = 0.0 if math.isinf(bound) else (bound - below) * (wanted - fewer) / (count - fewer)
-            return 1000 * (below + part)
-        below, fewer = bound, count
+            # Beyond the last finite bound the histogram has no upper limit to interpolate to.
+            width = 0.0 if math.isinf(bound) else bound - lower_bound
+            return 1000 * (lower_bound + width * (wanted - count_below) / (count - count_below))
+        lower_bound, count_below = bound, count
     return None
 
 
@@ -84,7 +72,7 @@ def slow(steps: list[Step], share: float = 0.95) -> float | None:
 class Chart:
     title: str
     kind: str
-    lines: dict[str, Read]
+    lines: dict[str, Measure]
     note: str = ""
 
 
@@ -118,14 +106,14 @@ CHARTS = (
                 100,
             )
         },
-        "percent of what was looked up in Redis",
+        "percent of the reads of Redis",
     ),
     Chart(
         "Latency",
         "line",
         {
             "mean": _ratio(_grown(lambda one: one.request_seconds), _grown(lambda one: one.request_count), 1000),
-            "95 of 100 within": slow,
+            "95 of 100 within": latency,
         },
         "milliseconds, all requests",
     ),
@@ -141,7 +129,7 @@ CHARTS = (
 )
 _COLORS = ("var(--color-primary-600)", "#f59e0b", "#10b981")
 _TICKS = {"color": "#9ca3af", "maxRotation": 0}
-_OPTIONS = to_json(
+OPTIONS = to_json(
     {
         "animation": False,
         "responsive": True,
@@ -161,29 +149,8 @@ _OPTIONS = to_json(
 ).decode()
 
 
-def context(request: HttpRequest) -> dict[str, Any]:
-    if not request.user.has_perm("sessions_app.view_session"):
-        return {}
-    chosen = request.GET.get("window", "day")
-    window = WINDOWS.get(chosen, WINDOWS["day"])
-    now = time.time()
-    steps = history.steps(minutes=window.minutes, now=now)
-    newest = _newest(steps, now)
-    return {
-        "charts": charts(window, steps, now),
-        "cards": _cards(newest),
-        "wrong": sum(one.cache_disagreements for one in newest),
-        "failed": [
-            (row[0], reverse("admin:sessions_app_job_change", args=[quote(row[0])]))
-            for row in OTHER.execute(_FAILED, {})
-        ],
-        "windows": [(name, name == chosen) for name in WINDOWS],
-        "options": _OPTIONS,
-    }
-
-
 def charts(window: Window, steps: list[Step], now: float) -> list[dict[str, Any]]:
-    """Each chart with its data, and as rows: the beginning of a slice, then a value for each line."""
+    """Each chart with its data, and the same as rows: the start of a slice, then a value for each line."""
     size = window.slice_seconds
     last = int(now // size)
     slices: dict[int, list[Step]] = {number: [] for number in range(last - window.minutes * 60 // size + 1, last + 1)}
@@ -191,11 +158,13 @@ def charts(window: Window, steps: list[Step], now: float) -> list[dict[str, Any]
         if (number := int(step.after.at // size)) in slices:
             slices[number].append(step)
     labels = [datetime.fromtimestamp(number * size, UTC).strftime(window.label) for number in slices]
-    return [_drawn(chart, labels, list(slices.values())) for chart in CHARTS]
+    return [_render(chart, labels, list(slices.values())) for chart in CHARTS]
 
 
-def _drawn(chart: Chart, labels: list[str], slices: list[list[Step]]) -> dict[str, Any]:
-    lines = {name: [_rounded(read(steps)) if steps else None for steps in slices] for name, read in chart.lines.items()}
+def _render(chart: Chart, labels: list[str], slices: list[list[Step]]) -> dict[str, Any]:
+    lines = {
+        name: [_rounded(measure(steps)) if steps else None for steps in slices] for name, measure in chart.lines.items()
+    }
     datasets = [
         {
             "label": name,
@@ -216,39 +185,3 @@ def _drawn(chart: Chart, labels: list[str], slices: list[list[Step]]) -> dict[st
 
 def _rounded(value: float | None) -> float | None:
     return None if value is None else round(value, 2)
-
-
-def _newest(steps: list[Step], now: float) -> list[Snapshot]:
-    """The last sample of each instance that still samples."""
-    newest = {step.after.instance: step.after for step in steps if now - step.after.at < _FRESH}
-    return list(newest.values())
-
-
-def _cards(instances: list[Snapshot]) -> list[dict[str, str]]:
-    if not instances:
-        return []
-    shared = max(instances, key=lambda one: one.at).shared
-    minutes = [one.minute for one in instances if one.minute.seconds]
-    requests = sum(60 * one.requests / one.seconds for one in minutes)
-    errors = sum(60 * one.errors / one.seconds for one in minutes)
-
-    def card(title: str, value: int | float | None, note: str) -> dict[str, str]:
-        return {"title": title, "value": "?" if value is None else f"{value:,.0f}", "note": note}
-
-    lag, behind = shared.job_lag_seconds, shared.cleanup_lag_seconds
-    expired = f"{shared.sessions_expired or 0:,} expired to be deleted"
-    if behind:
-        expired += f", the oldest since {duration(behind)}"
-    workers, nodes = sum(one.live.workers for one in instances), sum(one.live.index_nodes for one in instances)
-    return [
-        card("Active sessions", shared.sessions_active, expired),
-        card("Requests a minute", requests, f"{errors:,.0f} errors a minute"),
-        card("Jobs waiting", shared.jobs_waiting, f"the oldest for {duration(lag)}" if lag else "none is kept waiting"),
-        card("Jobs running", shared.jobs_running, "in all workers"),
-        card("Web processes", workers, "of all instances"),
-        {
-            "title": "Indexes",
-            "value": filesizeformat(sum(one.live.index_bytes for one in instances)),
-            "note": f"of {nodes:,} node{pluralize(nodes)} in memory, all processes together",
-        },
-    ]

@@ -1,7 +1,8 @@
-"""The sampler: every ten seconds, what one instance has counted becomes a row in PostgreSQL.
+"""The sampler: every ten seconds, it stores the counts of one instance as a row in PostgreSQL.
 
-Each process of an instance runs one in a thread of its own, which says every two seconds what the process holds in
-memory. Whoever has the lock samples. The kernel gives the lock up with its holder, and another process takes over.
+Each process of an instance runs a sampler in a thread of its own, which publishes every two seconds what the process
+holds in memory. The process with the lock samples for the instance. The kernel releases the lock when that process
+ends, and another one takes over.
 """
 
 import fcntl
@@ -23,6 +24,8 @@ from katoproject.monitoring.latest import Latest, Point
 from katoproject.monitoring.snapshot import Shared, Snapshot
 from katoproject.monitoring.stores import MONITORING
 from memory_app.index import indexes
+from sessions_app import reads
+from sessions_app.jobs import lifecycle
 
 EVERY = 10.0  # seconds
 _BEAT = 2.0  # seconds
@@ -36,15 +39,6 @@ _OTHERS = """
     SELECT DISTINCT ON (instance) snapshot::text FROM monitoring_sample
     WHERE at > now() - make_interval(secs => %(seconds)s) AND instance <> %(instance)s ORDER BY instance, at DESC
 """
-_SHARED = """
-    SELECT (SELECT count(*) FROM sessions_app_session WHERE expires_at > now()),
-           (SELECT count(*) FROM sessions_app_session WHERE expires_at <= now()),
-           COALESCE((SELECT extract(epoch FROM now() - min(expires_at)) FROM sessions_app_session
-                     WHERE expires_at <= now()), 0)::float,
-           count(*) FILTER (WHERE state = 'waiting'), count(*) FILTER (WHERE state = 'running'),
-           GREATEST(0, extract(epoch FROM now() - min(waiting_since) FILTER (WHERE state = 'waiting')))::float
-    FROM sessions_app_job WHERE state IN ('waiting', 'running')
-"""
 
 log = logging.getLogger(__name__)
 
@@ -53,7 +47,7 @@ class Sampler:
     def __init__(self, lock_file: IO[str]) -> None:
         self._lock_file = lock_file
         self._points: list[Point] = []
-        self._database_serves = True
+        self._database_is_available = True
 
     def run(self) -> None:
         time.sleep(_FIRST)
@@ -61,18 +55,18 @@ class Sampler:
             try:
                 self.beat()
             except Exception:
-                # The next beat must come whatever this one met: without samples nobody sees what went wrong.
+                # The thread must outlive any failure: without samples, operators would not see what went wrong.
                 log.exception("Sampling failed")
             time.sleep(_BEAT)
 
     def beat(self) -> None:
         publish_indexes()
-        if self._is_ours() and time.time() - latest.collected_at() > EVERY - _BEAT / 2:
+        if self._is_sampler() and time.time() - latest.collected_at() > EVERY - _BEAT / 2:
             self.sample()
 
-    def _is_ours(self) -> bool:
+    def _is_sampler(self) -> bool:
         try:
-            # Not flock, which children that are forked later would hold as well.
+            # Not flock: processes forked later would inherit that lock.
             fcntl.lockf(self._lock_file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except (BlockingIOError, PermissionError):
             return False
@@ -88,27 +82,30 @@ class Sampler:
         self._points.append(latest.point_of(taken))
         taken.shared, others = Shared(queue_length=_queue_length()), []
         try:
-            close_old_connections()  # Django does this before a request, but this thread sees no requests
-            _ask_database(taken.shared)
-            others = self._keep(taken)
-            self._database_serves = True
+            close_old_connections()  # Django does this before each request; this thread has no requests
+            _measure_database(taken.shared)
+            others = self._store(taken)
+            self._database_is_available = True
         except DatabaseTrouble as error:
-            if self._database_serves:
-                log.warning("No samples are kept until PostgreSQL serves again: %s", error)
-            self._database_serves = False
+            if self._database_is_available:
+                log.warning("PostgreSQL is unavailable, so no samples are stored until it is back: %s", error)
+            self._database_is_available = False
         latest.write(Latest(snapshot=taken, points=self._points, others=others))
 
-    def _keep(self, taken: Snapshot) -> list[Snapshot]:
-        """Store the sample; answers what the other instances said last."""
+    def _store(self, taken: Snapshot) -> list[Snapshot]:
+        """Store the sample. Returns the last samples of the other instances."""
         MONITORING.execute(_INSERT, {"at": taken.at, "instance": taken.instance, "snapshot": taken.model_dump_json()})
         rows = MONITORING.execute(_OTHERS, {"seconds": latest.FRESH, "instance": taken.instance})
         return [Snapshot.model_validate_json(row[0]) for row in rows]
 
 
-def _ask_database(shared: Shared) -> None:
-    [row] = MONITORING.execute(_SHARED, {})
-    shared.sessions_active, shared.sessions_expired, shared.cleanup_lag_seconds = row[:3]
-    shared.jobs_waiting, shared.jobs_running, shared.job_lag_seconds = row[3:]
+def _measure_database(shared: Shared) -> None:
+    """Raises DatabaseTrouble."""
+    population, backlog = reads.population(), lifecycle.backlog()
+    shared.sessions_active, shared.sessions_expired = population.active, population.expired
+    shared.cleanup_lag_seconds = population.cleanup_lag_seconds
+    shared.jobs_waiting, shared.jobs_running = backlog.waiting, backlog.running
+    shared.job_lag_seconds = backlog.lag_seconds
 
 
 def _queue_length() -> int | None:
@@ -116,11 +113,11 @@ def _queue_length() -> int | None:
         length: Any = get_redis_connection("default").llen("celery")
         return int(length)
     except RedisError:
-        return None  # shown as unknown; the requests that need Redis say so themselves
+        return None  # shown as unknown; the requests that need Redis report the error
 
 
 def publish_indexes() -> None:
-    """What this process holds in memory, for all to see."""
+    """Show what this process holds in memory to all processes."""
     held = indexes.held()
     board.publish(
         nodes=len(held),
@@ -132,9 +129,9 @@ def publish_indexes() -> None:
 
 
 def start() -> None:
-    """Sample from this process, if the service it belongs to keeps counts."""
+    """Start the sampler of this process, if its service counts into a folder."""
     found = folder()
     if found is None:
         return
-    lock_file = (found / "sampler.lock").open("a")  # and never closed, which would give the lock up
+    lock_file = (found / "sampler.lock").open("a")  # never closed: that would release the lock
     threading.Thread(target=Sampler(lock_file).run, name="sampler", daemon=True).start()

@@ -24,7 +24,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from katoproject.configuration.secret import kept_secret
-from katoproject.console.dashboard import WINDOWS, charts
+from katoproject.console.charts import WINDOWS, charts
 from katoproject.console.groups import ADMINISTRATOR, GROUPS
 from katoproject.monitoring.history import Step
 from katoproject.monitoring.snapshot import Snapshot
@@ -411,6 +411,7 @@ def test_a_node_shows_its_patterns_and_symbols(log_in: LogIn, mind: Callable[...
     base = change(NODES, teacher.node).removesuffix("change/")
     html = page(browser, f"{base}change/")
     assert "learned 2×, 3 symbols" in html
+    assert "<dt>Vectors</dt><dd>0</dd>" in html
     assert f"{base}patterns/{name}/" in html
     pattern = page(browser, f"{base}patterns/{name}/")
     assert re.findall(r'class="chip ">(\w)<', pattern) == ["k", "c", "t"]
