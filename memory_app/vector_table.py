@@ -23,6 +23,10 @@ AVAILABLE = """
     EXISTS (SELECT FROM pg_attribute WHERE attrelid = to_regclass('memory_app_vector') AND attname = 'embedding'
         AND NOT attisdropped)
 """
+_AVAILABILITY = f"""
+    SELECT (SELECT extversion FROM pg_extension WHERE extname = 'vector'),
+        (SELECT default_version FROM pg_available_extensions WHERE name = 'vector'), {AVAILABLE}
+"""
 _INSTALLED = f"SELECT {AVAILABLE}, EXISTS (SELECT FROM pg_available_extensions WHERE name = 'vector')"
 # MAIN: up to about 2,000 dimensions stay in the row itself, where a scan reads them four times as fast as elsewhere.
 _PREPARE = (
@@ -67,6 +71,20 @@ def prepare() -> None:
             "in this database and `manage.py migrate` was run again: %s",
             error,
         )
+
+
+class Availability(NamedTuple):
+    """Of pgvector: the version of the extension in this database, the version that PostgreSQL can install, and whether
+    there is a table of vectors."""
+
+    installed: str | None
+    installable: str | None
+    has_table: bool
+
+
+def availability() -> Availability:
+    [row] = VECTORS.execute(_AVAILABILITY, {})
+    return Availability(*row)
 
 
 def indexed_expression(dimension: int) -> str:

@@ -92,7 +92,7 @@ def test_a_stranger_on_the_other_address_is_found(port: int, ours: str, theirs: 
     assert finding.verdict == Verdict.PROBLEM
     where = f"[::1]:{port}" if theirs == "::1" else f"127.0.0.1:{port}"
     assert finding.found.startswith(
-        f"stranger/1 (without KATO's identity) answers on {where}: clients that say localhost"
+        f"stranger/1 (without KATO's identity) answers on {where}: clients that connect to localhost"
     )
     assert finding.fix is not None
     assert "listening there: pid " in finding.fix
@@ -130,27 +130,29 @@ def test_something_that_speaks_no_http_is_found(port: int) -> None:
         [finding] = the_port()
         thread.join()
     assert finding.verdict == Verdict.PROBLEM
-    assert f"something takes connections on [::1]:{port}" in finding.found
+    assert f"a program accepts connections on [::1]:{port}" in finding.found
 
 
 def test_a_silent_listener_costs_a_bounded_time(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(address, "PATIENCE", 0.1)
     with listening("127.0.0.1", port, identity=ONE), socket.create_server(("::1", port), family=socket.AF_INET6):
         [finding] = the_port()
-    assert f"something takes connections on [::1]:{port}" in finding.found
+    assert f"a program accepts connections on [::1]:{port}" in finding.found
 
 
 def test_an_address_that_nobody_has_is_a_warning(port: int) -> None:
     with listening("127.0.0.1", port, identity=ONE):
         [finding] = the_port()
     assert finding.verdict == Verdict.WARNING
-    assert "nobody on ::1: whoever takes that gets requests of clients that say localhost" in finding.found
+    assert (
+        "none on ::1: a program that takes that address gets requests that clients send to localhost" in finding.found
+    )
 
 
 def test_nobody_at_all_is_a_problem(port: int) -> None:
     [finding] = the_port()
     assert finding.verdict == Verdict.PROBLEM
-    assert finding.found == f"nobody answers on 127.0.0.1:{port} and [::1]:{port}"
+    assert finding.found == f"no program answers on 127.0.0.1:{port} and [::1]:{port}"
 
 
 @pytest.mark.parametrize(("knows_it", "verdict"), [(True, Verdict.OK), (False, Verdict.PROBLEM)])
@@ -181,7 +183,7 @@ def test_a_setting_that_loses_what_was_acknowledged_is_found(database: psycopg.C
         database.execute("ALTER DATABASE kato RESET synchronous_commit")
         connection.close()
     assert finding.verdict == Verdict.PROBLEM
-    assert "synchronous_commit off: after a power cut, what was acknowledged may be lost" in finding.found
+    assert "synchronous_commit off: a power cut may lose or damage acknowledged writes" in finding.found
 
 
 def test_a_migration_that_is_not_applied_is_found(database: psycopg.Connection) -> None:
@@ -197,7 +199,7 @@ def test_a_migration_that_is_not_applied_is_found(database: psycopg.Connection) 
     assert (missing.verdict, missing.fix) == (Verdict.PROBLEM, "run `manage.py migrate`")
     assert missing.found == "not applied: memory_app.0004_node_rebuilt"
     assert newer.verdict == Verdict.WARNING
-    assert "newer version than this program (memory_app.9999_later)" in newer.found
+    assert "newer version than this program migrated the database (memory_app.9999_later)" in newer.found
 
 
 def test_clocks_that_differ_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -214,8 +216,8 @@ def test_a_disk_that_is_full_and_few_files_are_found(monkeypatch: pytest.MonkeyP
         Verdict.OK,
         Verdict.WARNING,
     }
-    monkeypatch.setattr(machine, "LEAST_ROOM", 2**60)
-    monkeypatch.setattr(machine, "COMFORTABLE_FILES", 2**40)
+    monkeypatch.setattr(machine, "LEAST_SPACE", 2**60)
+    monkeypatch.setattr(machine, "ENOUGH_FILES", 2**40)
     assert [one.verdict for one in machine.data_folder()] == [Verdict.PROBLEM]
     assert [one.verdict for one in machine.file_descriptors()] == [Verdict.WARNING]
 
@@ -302,7 +304,7 @@ def test_everything_that_hangs_is_told_in_a_bounded_time() -> None:
     for check in ("database", "redis", "worker", "port"):
         assert f"\nproblem  {check} " in told.out
     assert "ok       data folder" in told.out
-    assert f"something takes connections on 127.0.0.1:{ports[2]}" in told.out
+    assert f"a program accepts connections on 127.0.0.1:{ports[2]}" in told.out
 
 
 def test_an_examination_that_hangs_or_fails_keeps_no_other_from_its_end() -> None:
@@ -323,7 +325,7 @@ def test_an_examination_that_hangs_or_fails_keeps_no_other_from_its_end() -> Non
         ("fails", "problem"),
         ("works", "ok"),
     ]
-    assert found[2].found == "this examination itself failed: KeyError: 'x'"
+    assert found[2].found == "the check itself failed: KeyError: 'x'"
 
 
 def test_it_has_no_other_arguments() -> None:

@@ -119,4 +119,4 @@ def test_a_scheduler_is_known_by_the_work_it_sends() -> None:
         client.pexpire("kato:scheduled", 2_900_000)
         late = {one.check: one for one in background.workers()}["beat"]
     assert late.verdict == Verdict.PROBLEM
-    assert "were sent nothing by a scheduler for 70" in late.found
+    assert "the scheduler has sent no work for 70" in late.found

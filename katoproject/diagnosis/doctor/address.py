@@ -1,7 +1,7 @@
-"""Who answers where clients ask: on every address of the service's port, is it this service, and nothing else?
+"""Which program answers where clients connect: is it this service, and no other, on every address of its port?
 
-`localhost` has two addresses. Where two programs share the port, one on each or both on one, clients reach now this one
-and now that one, and a session that was created a moment ago is not there: the incident that this service began with.
+`localhost` has two addresses. When two programs share the port, one on each address or both on one, clients reach
+either of them, and a session that was just created is missing: the incident that this service began with.
 """
 
 import http.client
@@ -19,19 +19,24 @@ from katoproject.launcher.preflight import COVERS_LOOPBACK, LOOPBACK
 from sessions_app import reads
 from sessions_app.reads import listing
 
-PATIENCE = 2.0  # seconds for one answer
-ASKED = 8  # connections to each address: processes that share a port take them in turn
+PATIENCE = 2.0  # seconds for one response
+CONNECTIONS = 8  # to each address: the kernel divides them among processes that share a port
 
 _CHECK = "port"
 
 
 @dataclass(slots=True)
-class _Heard:
-    """On one address. `silence`: why nobody answered, where nobody did."""
+class _Probe:
+    """The responses from one address. `error`: why the last request had none."""
 
     address: str
     answers: list[Answer] = field(default_factory=list)
-    silence: OSError | http.client.HTTPException | None = None
+    error: OSError | http.client.HTTPException | None = None
+
+    @property
+    def accepts_without_http(self) -> bool:
+        """Whether a program accepts connections but does not speak HTTP, or not in time."""
+        return isinstance(self.error, (http.client.HTTPException, TimeoutError))
 
     @property
     def instances(self) -> set[str]:
@@ -44,94 +49,94 @@ class _Heard:
 
 def address() -> Iterator[Finding]:
     host, port = settings.ENV.host, settings.ENV.port
-    heard = [_listen(one, port) for one in (LOOPBACK if host in COVERS_LOOPBACK else (host,))]
-    wrong = [*_strangers(heard, port), *_several(heard, port)]
+    probes = [_probe(one, port) for one in (LOOPBACK if host in COVERS_LOOPBACK else (host,))]
+    wrong = [*_strangers(probes, port), *_several(probes, port)]
     yield from wrong
-    if not any(one.answers for one in heard):
-        yield from _nobody(heard, port)
+    if not any(one.answers for one in probes):
+        yield from _no_program(probes, port)
         return
     if not wrong:
-        yield from _everywhere(heard, host, port)
-        yield from _same_database(heard, port)
+        yield from _this_service(probes, host, port)
+        yield from _same_database(probes, port)
 
 
-def _listen(address: str, port: int) -> _Heard:
-    heard = _Heard(address)
-    for _ in range(ASKED):
+def _probe(address: str, port: int) -> _Probe:
+    probe = _Probe(address)
+    for _ in range(CONNECTIONS):
         try:
             connection = Connection(BaseUrl("http", address, port, ""), address, timeout=PATIENCE)
             try:
-                heard.answers.append(connection.request("GET", "/health"))
+                probe.answers.append(connection.request("GET", "/health"))
             finally:
                 connection.close()
         except (OSError, http.client.HTTPException) as error:
-            heard.silence = error
-            break  # who does not answer once need not be waited for again
-    return heard
+            probe.error = error
+            break  # an address that failed once is not worth another wait
+    return probe
 
 
-def _strangers(heard: list[_Heard], port: int) -> Iterator[Finding]:
-    for one in heard:
+def _strangers(probes: list[_Probe], port: int) -> Iterator[Finding]:
+    for one in probes:
         for program in one.strangers:
             yield problem(
                 _CHECK,
-                f"{program} answers on {_at(one.address, port)}: clients that say localhost reach it instead of this "
-                "service, or now this one and now that",
+                f"{program} answers on {_at(one.address, port)}: clients that connect to localhost reach it "
+                "instead of this service, or either of them",
                 f"stop it{_listener(port)}, or set PORT to another number",
             )
-        if not one.answers and isinstance(one.silence, (http.client.HTTPException, TimeoutError)):
+        if not one.answers and one.accepts_without_http:
             yield problem(
                 _CHECK,
-                f"something takes connections on {_at(one.address, port)} and does not answer as a web server does: "
-                "clients that reach it hang or fail",
-                f"stop it{_listener(port)}, or restart the service if it is that",
+                f"a program accepts connections on {_at(one.address, port)} but does not respond with HTTP: clients "
+                "that reach it hang or fail",
+                f"stop it{_listener(port)}, or restart it if it is this service",
             )
 
 
-def _several(heard: list[_Heard], port: int) -> Iterator[Finding]:
-    instances = {one.address: one.instances for one in heard if one.instances}
+def _several(probes: list[_Probe], port: int) -> Iterator[Finding]:
+    instances = {one.address: one.instances for one in probes if one.instances}
     together = set().union(*instances.values())
     if len(together) > 1:
-        told = "; ".join(f"{_at(address, port)}: {', '.join(sorted(ids))}" for address, ids in instances.items())
+        where = "; ".join(f"{_at(address, port)}: {', '.join(sorted(ids))}" for address, ids in instances.items())
         yield problem(
             _CHECK,
-            f"{len(together)} services share this port ({told}): a client reaches now one and now another",
-            f"stop all but one{_listener(port)}; each needs a PORT of its own",
+            f"{len(together)} services share this port ({where}): clients reach any of them",
+            f"stop all but one{_listener(port)}, or give each a PORT of its own",
         )
 
 
-def _nobody(heard: list[_Heard], port: int) -> Iterator[Finding]:
-    silent = [one for one in heard if not isinstance(one.silence, (http.client.HTTPException, TimeoutError))]
-    if len(silent) == len(heard):
-        where = " and ".join(_at(one.address, port) for one in heard)
+def _no_program(probes: list[_Probe], port: int) -> Iterator[Finding]:
+    if not any(one.accepts_without_http for one in probes):
+        where = " and ".join(_at(one.address, port) for one in probes)
         yield problem(
             _CHECK,
-            f"nobody answers on {where}",
-            "start the service (`make run`), or set HOST and PORT as it has them",
+            f"no program answers on {where}",
+            "start the service (`make run`), or set HOST and PORT to its values",
         )
 
 
-def _everywhere(heard: list[_Heard], host: str, port: int) -> Iterator[Finding]:
-    answering = [one for one in heard if one.answers]
+def _this_service(probes: list[_Probe], host: str, port: int) -> Iterator[Finding]:
+    answering = [one for one in probes if one.answers]
     found = f"{answering[0].answers[0].program} on {' and '.join(_at(one.address, port) for one in answering)}"
-    silent = [one.address for one in heard if not one.answers and isinstance(one.silence, ConnectionRefusedError)]
+    silent = [one.address for one in probes if not one.answers and isinstance(one.error, ConnectionRefusedError)]
     if silent and host in (*LOOPBACK, "localhost"):
         yield warning(
             _CHECK,
-            f"{found}, nobody on {silent[0]}: whoever takes that gets requests of clients that say localhost",
-            "start the service with `make run`, which serves both",
+            f"{found}, none on {silent[0]}: a program that takes that address gets requests that clients send to "
+            "localhost",
+            "start the service with `make run`, which listens on both",
         )
     else:
         yield ok(_CHECK, found)
 
 
-def _same_database(heard: list[_Heard], port: int) -> Iterator[Finding]:
-    """Whether the service knows the newest session that this command sees."""
+def _same_database(probes: list[_Probe], port: int) -> Iterator[Finding]:
+    """Whether the service uses this command's database: does it know the newest session here?"""
     try:
         newest = next(listing.sessions(liveness=listing.Liveness.ACTIVE, limit=1), None)
         if newest is None:
             return
-        where = next(one.address for one in heard if one.answers)
+        where = next(one.address for one in probes if one.answers)
         connection = Connection(BaseUrl("http", where, port, ""), where, timeout=PATIENCE)
         try:
             answer = connection.request("GET", f"/sessions/{newest.session_id}/exists")
@@ -139,15 +144,15 @@ def _same_database(heard: list[_Heard], port: int) -> Iterator[Finding]:
             connection.close()
         known_there = answer.status == http.HTTPStatus.OK and answer.body["exists"]
         if known_there or not reads.existence(newest.session_id).exists:
-            yield ok("same database", "the service knows the newest session that is stored")
+            yield ok("same database", "the service knows the newest stored session")
         else:
             yield problem(
                 "same database",
                 f"the service does not know session {newest.session_id}, which is in this command's database",
-                "set DATABASE_URL or KATO_DATA_DIR as the service has them",
+                "set DATABASE_URL or KATO_DATA_DIR to the values of the service",
             )
     except (DatabaseError, InterfaceError, OSError, http.client.HTTPException):
-        return  # said by other examinations
+        return  # other checks report it
 
 
 def _at(address: str, port: int) -> str:
@@ -155,12 +160,12 @@ def _at(address: str, port: int) -> str:
 
 
 def _listener(port: int) -> str:
-    """Which processes listen there, as far as this account may know: ` (pid 4711 python)`."""
+    """The processes that listen on the port, if this account may see them: ` (listening there: pid 4711 python)`."""
     try:
         pids = {
             one.pid for one in psutil.net_connections("tcp") if one.laddr and one.laddr.port == port and not one.raddr
         }
         names = [f"pid {pid} {psutil.Process(pid).name()}" for pid in sorted(filter(None, pids))]
     except psutil.Error:
-        return ""  # another account's, or it has just ended
+        return ""  # the process belongs to another account, or has just ended
     return f" (listening there: {', '.join(names)})" if names else ""

@@ -1,4 +1,4 @@
-"""PostgreSQL: it decides everything, so it must be there, durable, and of the shape that this program expects."""
+"""PostgreSQL: reachable, durable, and with the schema that this program expects."""
 
 import time
 from collections.abc import Iterator
@@ -12,13 +12,13 @@ from foundation.postgresql.statements import OTHER
 from foundation.postgresql.trouble import STORE_TROUBLE, first_line
 from foundation.terminal.errors import how_to_reach_the_database
 from katoproject.diagnosis.doctor.findings import Finding, ok, problem, warning
-from memory_app.vector_table import AVAILABLE
+from memory_app import vector_table
 
-OLDEST = 14  # that Django takes
-OLDEST_PGVECTOR = [0, 5]  # with HNSW
-SKEW = 2.0  # seconds; nobody lives longer or shorter by it, but logs of several machines do not fit together
+OLDEST = 14  # the oldest version that Django supports
+OLDEST_PGVECTOR = (0, 5)  # the first with HNSW
+SKEW = 2.0  # seconds; sessions are not affected, but logs of several machines become hard to compare
 
-_FACTS = """
+_SERVER = """
     SELECT current_setting('server_version'), current_setting('server_version_num')::int / 10000,
         current_setting('server_encoding'),
         pg_is_in_recovery() OR current_setting('default_transaction_read_only')::bool,
@@ -27,14 +27,10 @@ _FACTS = """
         (SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend'),
         current_setting('max_connections')::int
 """
-_VECTORS = f"""
-    SELECT (SELECT extversion FROM pg_extension WHERE extname = 'vector'),
-        (SELECT default_version FROM pg_available_extensions WHERE name = 'vector'), {AVAILABLE}
-"""
 
 
 @dataclass(frozen=True, slots=True)
-class _Facts:
+class _ServerRow:
     version: str
     major: int
     encoding: str
@@ -48,16 +44,16 @@ class _Facts:
 
 def database() -> Iterator[Finding]:
     try:
-        facts = _Facts(*OTHER.execute(_FACTS, {})[0])
+        server = _ServerRow(*OTHER.execute(_SERVER, {})[0])
         seconds, skew = _clock()
     except STORE_TROUBLE as error:
         yield problem(
-            "database", f"does not serve ({first_line(error)}): every request fails", how_to_reach_the_database()
+            "database", f"unavailable ({first_line(error)}): every request fails", how_to_reach_the_database()
         )
         return
-    yield from _server(facts, seconds)
-    yield from _durability(facts)
-    yield from _connections(facts)
+    yield from _server(server, seconds)
+    yield from _durability(server)
+    yield from _connections(server)
     yield from _skew(skew)
     for examination in (_migrations, _vectors):
         try:
@@ -67,7 +63,7 @@ def database() -> Iterator[Finding]:
 
 
 def _clock() -> tuple[float, float]:
-    """Seconds that a question takes, and by how many this machine's clock is ahead of the database's."""
+    """Seconds that a statement takes, and how far this machine's clock is ahead of the database's."""
     begun = time.time()
     [(there,)] = OTHER.execute("SELECT clock_timestamp()", {})
     ended = time.time()
@@ -75,44 +71,44 @@ def _clock() -> tuple[float, float]:
     return ended - begun, (begun + ended) / 2 - there.timestamp()
 
 
-def _server(facts: _Facts, seconds: float) -> Iterator[Finding]:
-    found = f"PostgreSQL {facts.version}, answers in {seconds * 1000:.1f} ms"
-    if facts.major < OLDEST:
+def _server(server: _ServerRow, seconds: float) -> Iterator[Finding]:
+    found = f"PostgreSQL {server.version}, responds in {seconds * 1000:.1f} ms"
+    if server.major < OLDEST:
         yield problem("database", f"{found}: too old", f"upgrade it to {OLDEST} or newer")
-    elif facts.encoding != "UTF8":
+    elif server.encoding != "UTF8":
         yield problem(
             "database",
-            f"{found}, but keeps text as {facts.encoding}: not every symbol can be stored",
-            "make a database with ENCODING 'UTF8'",
+            f"{found}, but its encoding is {server.encoding}: not every symbol can be stored",
+            "create a database with ENCODING 'UTF8'",
         )
-    elif facts.is_read_only:
+    elif server.is_read_only:
         yield problem(
-            "database", f"{found}, but takes no writes (a standby, or read-only)", "set DATABASE_URL to the primary"
+            "database", f"{found}, but rejects writes (a standby, or read-only)", "set DATABASE_URL to the primary"
         )
     else:
         yield ok("database", found)
 
 
-def _durability(facts: _Facts) -> Iterator[Finding]:
-    off = [name for name in ("fsync", "full_page_writes") if not getattr(facts, name)]
-    if facts.synchronous_commit == "off":
+def _durability(server: _ServerRow) -> Iterator[Finding]:
+    off = [name for name in ("fsync", "full_page_writes") if not getattr(server, name)]
+    if server.synchronous_commit == "off":
         off.append("synchronous_commit")
     if off:
         yield problem(
             "durability",
-            f"{' and '.join(off)} off: after a power cut, what was acknowledged may be lost or damaged",
-            f"ALTER SYSTEM SET {off[0]} = on; SELECT pg_reload_conf(); (each of them; also not by role or database)",
+            f"{' and '.join(off)} off: a power cut may lose or damage acknowledged writes",
+            f"ALTER SYSTEM SET {off[0]} = on; SELECT pg_reload_conf(); (for each; roles and databases may override it)",
         )
     else:
-        yield ok("durability", f"fsync, full_page_writes on, synchronous_commit {facts.synchronous_commit}")
+        yield ok("durability", f"fsync, full_page_writes on, synchronous_commit {server.synchronous_commit}")
 
 
-def _connections(facts: _Facts) -> Iterator[Finding]:
-    found = f"{facts.connections} of {facts.max_connections} taken"
-    if facts.connections > 0.9 * facts.max_connections:
+def _connections(server: _ServerRow) -> Iterator[Finding]:
+    found = f"{server.connections} of {server.max_connections} in use"
+    if server.connections > 0.9 * server.max_connections:
         yield warning(
             "connections",
-            f"{found}: who comes next is refused",
+            f"{found}: PostgreSQL will soon refuse connections",
             "raise max_connections, or lower KATO_WORKERS times KATO_LIMIT_CONCURRENCY",
         )
     else:
@@ -124,11 +120,11 @@ def _skew(skew: float) -> Iterator[Finding]:
         yield warning(
             "clock",
             f"this machine is {abs(skew):.1f} s {'ahead of' if skew > 0 else 'behind'} PostgreSQL: sessions live as "
-            "long as promised (only the database's clock counts), but times in logs and ids do not fit together",
+            "long as promised (only the database's clock counts), but times in logs and ids are off",
             "synchronise the clocks (chrony, ntpd)",
         )
     else:
-        yield ok("clock", f"within {abs(skew) * 1000:.0f} ms of PostgreSQL's")
+        yield ok("clock", f"within {abs(skew) * 1000:.0f} ms of PostgreSQL's clock")
 
 
 def _migrations() -> Iterator[Finding]:
@@ -142,7 +138,7 @@ def _migrations() -> Iterator[Finding]:
     elif unknown:
         yield warning(
             "migrations",
-            f"the database is of a newer version than this program ({', '.join(unknown)})",
+            f"a newer version than this program migrated the database ({', '.join(unknown)})",
             "run the newer program",
         )
     else:
@@ -150,20 +146,22 @@ def _migrations() -> Iterator[Finding]:
 
 
 def _vectors() -> Iterator[Finding]:
-    [(installed, available, ready)] = OTHER.execute(_VECTORS, {})
-    if ready and [int(part) for part in installed.split(".")[:2]] < OLDEST_PGVECTOR:
-        yield warning("pgvector", f"version {installed}: too old to index vectors", "ALTER EXTENSION vector UPDATE")
-    elif ready:
-        yield ok("pgvector", f"version {installed}")
-    elif available or installed:
+    pgvector = vector_table.availability()
+    version = pgvector.installed
+    if pgvector.has_table and version is not None:
+        if tuple(int(part) for part in version.split(".")[:2]) < OLDEST_PGVECTOR:
+            yield warning("pgvector", f"version {version}: too old to index vectors", "ALTER EXTENSION vector UPDATE")
+        else:
+            yield ok("pgvector", f"version {version}")
+    elif pgvector.installable or version:
         yield warning(
             "pgvector",
-            "it can be had, but is not set up: observations with vectors are refused",
+            "available, but not set up: observations with vectors are rejected",
             "run `manage.py migrate`; if that warns, first CREATE EXTENSION vector as a superuser of this database",
         )
     else:
         yield warning(
             "pgvector",
-            "PostgreSQL has none: observations with vectors are refused, all else works",
+            "missing from PostgreSQL: observations with vectors are rejected, everything else works",
             "install pgvector (package postgresql-N-pgvector), then run `manage.py migrate`",
         )

@@ -1,4 +1,4 @@
-"""What an examination finds, and examining many things at once although each may hang."""
+"""What a check finds, and running many checks at once although each may hang."""
 
 import threading
 import time
@@ -17,7 +17,7 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """`found`: what is so, and what it means where it is not well; `fix`: what to do then."""
+    """`found`: the state, and what it means if it is a problem; `fix`: what to do about it."""
 
     check: str
     verdict: Verdict
@@ -37,37 +37,39 @@ def problem(check: str, found: str, fix: str) -> Finding:
     return Finding(check, Verdict.PROBLEM, found, fix)
 
 
-Examination = Callable[[], Iterable[Finding]]
+Check = Callable[[], Iterable[Finding]]
 
 
 @dataclass(slots=True)
 class _Running:
     name: str
-    examination: Examination
+    run_check: Check
     findings: list[Finding] = field(default_factory=list)
-    over: threading.Event = field(default_factory=threading.Event)
+    ended: threading.Event = field(default_factory=threading.Event)
 
     def run(self) -> None:
         try:
-            for finding in self.examination():
+            for finding in self.run_check():
                 self.findings.append(finding)
-        except Exception as error:  # noqa: BLE001 - told as a finding: the other examinations go on
-            told = f"this examination itself failed: {type(error).__name__}: {error}"
-            self.findings.append(problem(self.name, told, "report this"))
+        except Exception as error:  # noqa: BLE001 - reported as a finding: the other checks continue
+            found = f"the check itself failed: {type(error).__name__}: {error}"
+            self.findings.append(problem(self.name, found, "report this as a bug"))
         finally:
             connections.close_all()
-            self.over.set()
+            self.ended.set()
 
 
-def examine(examinations: Mapping[str, Examination], *, patience: float) -> Iterator[Finding]:
-    """All at the same time; what they found in the order given. None is waited for beyond `patience` seconds."""
+def examine(checks: Mapping[str, Check], *, patience: float) -> Iterator[Finding]:
+    """Run all checks at once. Yields their findings in the given order, after at most `patience` seconds."""
     deadline = time.monotonic() + patience
-    running = [_Running(name, examination) for name, examination in examinations.items()]
+    running = [_Running(name, check) for name, check in checks.items()]
     for one in running:
-        # As a daemon, because one that hangs must not hang the end of the program.
+        # A daemon thread: a check that hangs must not keep the program from ending.
         threading.Thread(target=one.run, name=f"doctor-{one.name}", daemon=True).start()
     for one in running:
-        came_to_an_end = one.over.wait(max(0.0, deadline - time.monotonic()))
+        ended = one.ended.wait(max(0.0, deadline - time.monotonic()))
         yield from list(one.findings)
-        if not came_to_an_end:
-            yield problem(one.name, f"no answer within {patience:g} s", "see what it is busy with, or restart it")
+        if not ended:
+            yield problem(
+                one.name, f"no answer within {patience:g} s", "find out what it is waiting for, or restart it"
+            )

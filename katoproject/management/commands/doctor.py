@@ -1,4 +1,4 @@
-"""`manage.py doctor`: is everything there that the service needs, and nothing in its way?"""
+"""`manage.py doctor`: is everything there that the service needs, and does nothing interfere?"""
 
 from collections import Counter
 from dataclasses import asdict
@@ -13,11 +13,11 @@ from foundation.terminal.command import Command as TerminalCommand
 from foundation.terminal.errors import Error
 from foundation.terminal.tables import counted, readable
 from katoproject.diagnosis.doctor import address, background, database, machine
-from katoproject.diagnosis.doctor.findings import Examination, Finding, Verdict, examine
+from katoproject.diagnosis.doctor.findings import Check, Finding, Verdict, examine
 
-PATIENCE = 15.0  # seconds; each question has a shorter limit of its own
+PATIENCE = 15.0  # seconds; each check has shorter limits of its own
 
-EXAMINATIONS: dict[str, Examination] = {
+CHECKS: dict[str, Check] = {
     "data folder": machine.data_folder,
     "file descriptors": machine.file_descriptors,
     "database": database.database,
@@ -30,19 +30,20 @@ _STYLES = {Verdict.OK: "green", Verdict.WARNING: "yellow", Verdict.PROBLEM: "bol
 
 
 class Command(TerminalCommand):
-    help = """Examine the service and what it stands on, and say what to do about what is not well.
+    help = """Check the service and what it depends on, and say how to fix what is wrong.
 
-Looked at are the data folder, file descriptors, PostgreSQL (reachable, durable, migrated, with pgvector, its clock),
-Redis, the background worker, the scheduler, jobs, and who answers on the service's port: on both addresses that
-localhost has, for a second program there takes requests of clients without anybody noticing.
+It checks the data folder, file descriptors, PostgreSQL (reachable, durable, migrated, with pgvector, its clock), Redis,
+the background worker, the scheduler, jobs, and which program answers on the service's port. It tries both addresses of
+localhost, because a second program on one of them takes requests of clients unnoticed.
 
-Changes nothing. Works with everything down, and takes some seconds then. Run it with the settings of the service.
+It changes nothing. It works even if everything is down, and then takes some seconds. Run it with the same settings as
+the service.
 
 Exit status 0: no problem (there may be warnings); 1: a problem."""
     examples = """
   manage.py doctor
   manage.py doctor --json | jq '.findings[] | select(.verdict != "ok")'
-  PORT=8001 manage.py doctor          of a service on another port
+  PORT=8001 manage.py doctor          a service on another port
 """
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -51,7 +52,7 @@ Exit status 0: no problem (there may be warnings); 1: a problem."""
     def handle(self, *args: Any, **options: Any) -> None:
         json: bool = options["json"]
         found = []
-        for finding in examine(EXAMINATIONS, patience=PATIENCE):
+        for finding in examine(CHECKS, patience=PATIENCE):
             found.append(finding)
             if not json:
                 self._print(finding)
@@ -59,11 +60,11 @@ Exit status 0: no problem (there may be warnings); 1: a problem."""
         worst = next(verdict for verdict in reversed(Verdict) if counts[verdict])
         if json:
             self.print_json({"verdict": worst, "findings": [asdict(finding) for finding in found]})
-        told = [counted(counts[one], one.value) for one in (Verdict.PROBLEM, Verdict.WARNING) if counts[one]]
+        totals = [counted(counts[one], one.value) for one in (Verdict.PROBLEM, Verdict.WARNING) if counts[one]]
         if worst == Verdict.PROBLEM:
-            raise Error(" and ".join(told))
+            raise Error(" and ".join(totals))
         if not json:
-            self.stdout.write(" and ".join(told) or "All is well")
+            self.stdout.write(" and ".join(totals) or "No problems found")
 
     def _print(self, finding: Finding) -> None:
         table = Table.grid(Column(width=7, style=_STYLES[finding.verdict]), Column(width=16), Column(), padding=(0, 2))
