@@ -1,7 +1,7 @@
-"""How long it takes from a write's acknowledgement by one process until an answer of another process shows it.
+"""How long it takes from a write's acknowledgement by one process until a response of another process shows it.
 
-Whoever reads asks at once and, if the answer does not show the write, again and again. So at best this is the time of
-one read, and every answer that came too early is counted: a service that keeps its word has none.
+The reader asks at once and repeats until a response shows the write. So the minimum is the time of one read. Each
+response that came too early is counted: a service that keeps its promise has none.
 """
 
 import http
@@ -17,7 +17,8 @@ from katoproject.diagnosis.remote import BaseUrl, Connection
 from sessions_app.cache import WORTH_CACHING
 
 PATIENCE = 10.0  # seconds until a write counts as lost
-# Connections opened in search of a second process: the kernel deals them out, so many more than there are processes.
+# Connections opened to find a second process. The kernel divides them among the processes, so this is far more than
+# there are processes.
 MOST_TRIES = 64
 SHORT, LONG = 10, WORTH_CACHING + 8  # events; a long STM is read through the cache
 TTL = 600
@@ -25,12 +26,12 @@ TTL = 600
 Progress = Callable[[int], None]
 
 
-def _nobody_listens(more: int) -> None:
+def _ignore(more: int) -> None:
     pass
 
 
-class Wrong(Exception):
-    """The service does not do what is measured here; says what it answered."""
+class UnexpectedResponse(Exception):
+    """The service did not do what is measured here. The text names its response."""
 
 
 @dataclass
@@ -59,32 +60,32 @@ class Pair:
 
 @contextmanager
 def two_processes(url: BaseUrl) -> Iterator[Pair]:
-    """Connections that two processes answer, where there are two and they tell. Raises OSError, HTTPException."""
-    writer = _first_that_listens(url)
+    """Connections to two processes, if there are two that name themselves. Raises OSError, HTTPException."""
+    writer = _first_connection(url)
     opened = [writer]
     try:
-        who_writes = who_reads = writer.request("GET", "/").identity
-        while who_reads == who_writes and len(opened) <= MOST_TRIES:
+        writer_identity = reader_identity = writer.request("GET", "/").identity
+        while reader_identity == writer_identity and len(opened) <= MOST_TRIES:
             opened.append(Connection(url, writer.address))
-            who_reads = opened[-1].request("GET", "/").identity
-        yield Pair(writer, opened[-1], who_reads != who_writes)
+            reader_identity = opened[-1].request("GET", "/").identity
+        yield Pair(writer, opened[-1], reader_identity != writer_identity)
     finally:
         for connection in opened:
             connection.close()
 
 
-def _first_that_listens(url: BaseUrl) -> Connection:
+def _first_connection(url: BaseUrl) -> Connection:
     *others, last = url.addresses()
     for address in others:
         try:
             return Connection(url, address)
         except OSError:
-            continue  # the last one's error is told
+            continue  # the error of the last address is raised
     return Connection(url, last)
 
 
 def measure(pair: Pair, samples: int, progress: Progress) -> list[Distribution]:
-    """Raises Wrong, OSError, HTTPException. `progress` is told of every sample, three times `samples` in all."""
+    """Calls `progress` three times `samples` times. Raises UnexpectedResponse, OSError, HTTPException."""
     return [
         observe_then_read(pair, SHORT, samples, progress)[0],
         *observe_then_read(pair, LONG, samples, progress),
@@ -92,10 +93,8 @@ def measure(pair: Pair, samples: int, progress: Progress) -> list[Distribution]:
     ]
 
 
-def observe_then_read(
-    pair: Pair, length: int, samples: int, progress: Progress = _nobody_listens
-) -> list[Distribution]:
-    """Of the first read after each write, and of a second one, which finds what the first left in the cache."""
+def observe_then_read(pair: Pair, length: int, samples: int, progress: Progress = _ignore) -> list[Distribution]:
+    """Times of the first read after each write, and of a second one, which finds the cache filled by the first."""
     session = _create(pair.writer, f"latency-{uuid.uuid4().hex}")
     for number in range(length):
         _post(pair.writer, f"{session}/observe", {"strings": [f"before-{number}"]})
@@ -111,22 +110,22 @@ def observe_then_read(
     return [first, again]
 
 
-def learn_then_predict(pair: Pair, samples: int, progress: Progress = _nobody_listens) -> Distribution:
+def learn_then_predict(pair: Pair, samples: int, progress: Progress = _ignore) -> Distribution:
     node = f"latency-{uuid.uuid4().hex}"
-    teacher, asker = _create(pair.writer, node), _create(pair.reader, node)
+    teacher, predictor = _create(pair.writer, node), _create(pair.reader, node)
     found = Distribution("learn → predict")
     for number in range(samples):
-        # Its own symbols each time: the prediction then names this pattern or none.
+        # New symbols each time: then only this pattern can be predicted.
         event = [f"kettle-{number}", f"water-{number}"]
-        _post(pair.reader, f"{asker}/clear-stm")
-        _post(pair.reader, f"{asker}/observe", {"strings": event})
+        _post(pair.reader, f"{predictor}/clear-stm")
+        _post(pair.reader, f"{predictor}/observe", {"strings": event})
         _post(pair.writer, f"{teacher}/observe", {"strings": event})
         _post(pair.writer, f"{teacher}/observe", {"strings": [f"tea-{number}"]})
         name = _post(pair.writer, f"{teacher}/learn")["pattern_name"].removeprefix("PTRN|")
-        _time_until(found, partial(_is_predicted, name, asker, pair.reader))
+        _time_until(found, partial(_is_predicted, name, predictor, pair.reader))
         progress(1)
     _post(pair.writer, f"{teacher}/clear-all")
-    for session in (teacher, asker):
+    for session in (teacher, predictor):
         _ask(pair.writer, "DELETE", session)
     return found
 
@@ -139,13 +138,15 @@ def _is_predicted(name: str, session: str, reader: Connection) -> bool:
     return any(prediction["name"] == name for prediction in _get(reader, f"{session}/predictions")["predictions"])
 
 
-def _time_until(of: Distribution, shown: Callable[[], bool]) -> None:
+def _time_until(distribution: Distribution, shown: Callable[[], bool]) -> None:
     begun = time.perf_counter()
     while not shown():
-        of.too_early += 1
+        distribution.too_early += 1
         if time.perf_counter() - begun > PATIENCE:
-            raise Wrong(f"{of.name}: an acknowledged write could not be read after {PATIENCE:g} s")
-    of.times.append(time.perf_counter() - begun)
+            raise UnexpectedResponse(
+                f"{distribution.name}: an acknowledged write could not be read after {PATIENCE:g} s"
+            )
+    distribution.times.append(time.perf_counter() - begun)
 
 
 def _create(by: Connection, node: str) -> str:
@@ -164,5 +165,7 @@ def _get(by: Connection, path: str) -> Any:
 def _ask(by: Connection, method: str, path: str, body: Any = None) -> Any:
     answer = by.request(method, path, body)
     if answer.status != http.HTTPStatus.OK:
-        raise Wrong(f"{answer.program} at {answer.address} answers {method} {path} with {answer.status}: {answer.body}")
+        raise UnexpectedResponse(
+            f"{answer.program} at {answer.address} answers {method} {path} with {answer.status}: {answer.body}"
+        )
     return answer.body

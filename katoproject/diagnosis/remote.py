@@ -1,6 +1,6 @@
-"""A service at any URL, asked over connections to one address each, so that it can be told who answered.
+"""Requests to a service at any URL, over connections to one address each, so that the answering program is known.
 
-A name may have several addresses, and a port may be another program's on one of them. Libraries hide which address a
+A name may have several addresses, and another program may have the port on one of them. Libraries hide which address a
 request went to; that is how two programs on one port went unnoticed for days (docs/investigation.md).
 """
 
@@ -17,7 +17,7 @@ from katoproject.configuration.identity import HEADER
 from katoproject.launcher.preflight import LOOPBACK
 
 TIMEOUT = 30.0
-# What has no route for a request says so in these words (FastAPI, and this service); never about a missing session.
+# The response of FastAPI, and of this service, to a request without a route. A missing session has another one.
 NO_SUCH_ROUTE = {"detail": "Not Found"}
 
 
@@ -30,7 +30,7 @@ class BaseUrl:
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Raises ValueError where this is no address of an HTTP service."""
+        """Raises ValueError if this is not the URL of an HTTP service."""
         try:
             parts = urlsplit(text)
             default_port = {"http": 80, "https": 443}[parts.scheme]
@@ -45,10 +45,10 @@ class BaseUrl:
         return f"{self.scheme}://{host}:{self.port}{self.path}"
 
     def addresses(self) -> list[str]:
-        """The numeric addresses of the host. Raises OSError where the name is not known.
+        """The numeric addresses of the host. Raises OSError if the name is unknown.
 
-        `localhost` has both loopback addresses, IPv6 first as most systems have it, whatever this machine's own list of
-        hosts says: the clients of a service run on other machines, too.
+        `localhost` has both loopback addresses, IPv6 first as on most systems, whatever this machine's hosts file says:
+        the clients of a service run on other machines, too.
         """
         found = [str(entry[4][0]) for entry in socket.getaddrinfo(self.host, self.port, type=socket.SOCK_STREAM)]
         if self.host == "localhost":
@@ -58,7 +58,7 @@ class BaseUrl:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """`body` is parsed where it is JSON, else text. `identity`: KATO's header; without one the `Server` header."""
+    """`body` is parsed if it is JSON, else text. `identity`: KATO's header, or without it the `Server` header."""
 
     status: int
     body: Any
@@ -68,7 +68,7 @@ class Answer:
 
     @property
     def program(self) -> str:
-        """Who answered, whichever of its processes it was: name and version, and its host."""
+        """The program that answered, without its process: name, version and host."""
         if self.is_kato:
             return re.sub(r"instance [^;]*; |; pid \d+", "", self.identity)
         return f"{self.identity or 'nameless'} (without KATO's identity)"
@@ -79,26 +79,26 @@ class Answer:
 
 
 class Connection:
-    """One connection, to one address, kept open from request to request. Raises OSError where nobody listens."""
+    """One connection to one address, kept open between requests. Raises OSError if no program listens there."""
 
     def __init__(self, url: BaseUrl, address: str, *, timeout: float = TIMEOUT) -> None:
         self.address = address
         self._prefix = url.path
         stream = socket.create_connection((address, url.port), timeout)
-        # http.client sends head and body apart: with Nagle's algorithm the body would wait for an acknowledgement.
+        # http.client sends head and body separately: with Nagle's algorithm the body would wait for an acknowledgement.
         stream.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if url.scheme == "https":
             stream = ssl.create_default_context().wrap_socket(stream, server_hostname=url.host)
         self._http = http.client.HTTPConnection(url.host, url.port, timeout=timeout)
         self._http.sock = stream
-        self._http.auto_open = 0  # a new connection would be to whichever address the library likes
+        self._http.auto_open = 0  # the library would choose the address of a new connection
         self.is_open = True
 
     def request(self, method: str, path: str, body: Any = None) -> Answer:
-        """Raises OSError or http.client.HTTPException when there is no answer."""
+        """Raises OSError or http.client.HTTPException if there is no response."""
         content = None if body is None else json.dumps(body).encode()
         headers = {} if body is None else {"Content-Type": "application/json"}
-        self.is_open = False  # until the answer has been read to its end
+        self.is_open = False  # until the response has been read completely
         self._http.request(method, self._prefix + path, content, headers)
         response = self._http.getresponse()
         text = response.read()

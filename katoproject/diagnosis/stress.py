@@ -1,8 +1,8 @@
-"""Create, use, delete, many at once, against any server; and which server answered.
+"""Create, use and delete many sessions at once, on any server, and record which program answered.
 
-This is the scenario of the incident (docs/investigation.md). Connections are kept and lent out as the library of the
-incident does it: who needs one gets the one that has been idle longest, and a new one goes to the next address of the
-name. So a second program behind the same name does not stay hidden.
+This is the scenario of the incident (docs/investigation.md). Connections are pooled as in the library of the incident:
+a request takes the connection that has been idle longest, and a new connection goes to the next address of the name.
+So a second program behind the same name is found.
 """
 
 import http.client
@@ -21,14 +21,14 @@ from typing import Any
 
 from katoproject.diagnosis.remote import Answer, BaseUrl, Connection
 
-# A session of a cycle that fails is left behind; it is gone after so many seconds.
+# A failed cycle leaves its session behind; it expires after this many seconds.
 TTL = 60
-SHOWN = 120  # characters of an answer in a report
+SHOWN = 120  # characters of a response in a report
 
 
 @dataclass
 class Server:
-    """What answered at one address under one name."""
+    """A program that answered at one address."""
 
     address: str
     program: str
@@ -49,9 +49,9 @@ class Report:
     succeeded: int = 0
     seconds: float = 0.0
     servers: list[Server] = field(default_factory=list)
-    # Step, what was wrong, at which address → how often.
+    # Step, what was wrong, at which address → count.
     failures: Counter[tuple[str, str, str]] = field(default_factory=Counter)
-    # Addresses of the name at which nobody listens.
+    # Addresses of the name at which no program listens.
     silent: list[str] = field(default_factory=list)
 
     @property
@@ -60,34 +60,34 @@ class Report:
 
     @property
     def warnings(self) -> list[str]:
-        """What is wrong behind this name, whether a cycle failed by it or not."""
+        """What is wrong behind this name, even if no cycle failed because of it."""
         strangers = [one for one in self.servers if one.without_the_route]
-        said = [
+        warnings = [
             f"{one.program} at {one.address} does not know the routes of KATO: it is another program on the same port. "
             "Stop it, or use an address instead of the name."
             for one in strangers
         ]
         if any("SESSION_NOT_FOUND" in what for _, what, _ in self.failures):
-            said.append(
-                "A session that had just been created was not known. One service never says that: several without a "
-                "common database answer here, or this one loses sessions."
+            warnings.append(
+                "A session that had just been created was not found. Either several services without a common "
+                "database answer here, or this service loses sessions."
             )
-        return said
+        return warnings
 
     @property
     def is_sound(self) -> bool:
         return self.succeeded == self.cycles and not any(one.without_the_route for one in self.servers)
 
 
-class NobodyAnswers(Exception):
-    """At no address of this name does anybody listen."""
+class NoListener(Exception):
+    """No program listens at any address of this name."""
 
 
-class Failed(Exception):
-    """A step of a cycle did not do what it should: the step, what was wrong, and where."""
+class StepFailed(Exception):
+    """A step of a cycle did not do what it should: the step, what was wrong, and at which address."""
 
 
-class Connections:
+class ConnectionPool:
     def __init__(self, url: BaseUrl, addresses: list[str]) -> None:
         self._url = url
         self._lock = threading.Lock()
@@ -95,7 +95,8 @@ class Connections:
         self._idle: deque[Connection] = deque()
 
     @contextmanager
-    def one(self) -> Iterator[Connection]:
+    def connection(self) -> Iterator[Connection]:
+        """Raises StepFailed if no program listens at the next address."""
         with self._lock:
             connection = self._idle.popleft() if self._idle else None
             address = "" if connection else next(self._next_address)
@@ -103,7 +104,7 @@ class Connections:
             try:
                 connection = Connection(self._url, address)
             except OSError as error:
-                raise Failed("connect", str(error), address) from error
+                raise StepFailed("connect", str(error), address) from error
         try:
             yield connection
         finally:
@@ -120,17 +121,17 @@ class Connections:
 
 class Stress:
     def __init__(self, url: BaseUrl, *, cycles: int, at_once: int) -> None:
-        """Raises OSError for an unknown name, NobodyAnswers when nobody listens at any of its addresses."""
+        """Raises OSError for an unknown name, NoListener if no program listens at any of its addresses."""
         self.report = Report(url, cycles, at_once)
         self._node = f"stress-{uuid.uuid4().hex}"
         self._lock = threading.Lock()
         self._servers: dict[tuple[str, str], Server] = {}
-        listening = [address for address in url.addresses() if self._somebody_listens(address)]
+        listening = [address for address in url.addresses() if self._listens(address)]
         if not listening:
-            raise NobodyAnswers(f"Nobody listens at {url} ({', '.join(self.report.silent)})")
-        self._connections = Connections(url, listening)
+            raise NoListener(f"No program listens at {url} ({', '.join(self.report.silent)})")
+        self._connections = ConnectionPool(url, listening)
 
-    def _somebody_listens(self, address: str) -> bool:
+    def _listens(self, address: str) -> bool:
         try:
             Connection(self.report.url, address).close()
         except OSError:
@@ -139,7 +140,7 @@ class Stress:
         return True
 
     def run(self, progress: Callable[[int], None]) -> Report:
-        """`progress` is told of every cycle that ends."""
+        """Calls `progress` for each cycle that ends."""
         begun = time.perf_counter()
         pool = ThreadPoolExecutor(self.report.at_once)
         try:
@@ -147,7 +148,7 @@ class Stress:
                 self.report.succeeded += succeeded
                 progress(1)
         finally:
-            # After Ctrl-C the cycles that run are ended, the others are not begun.
+            # After Ctrl-C the running cycles are finished, the others are not started.
             pool.shutdown(cancel_futures=True)
             self._connections.close()
         self.report.seconds = time.perf_counter() - begun
@@ -155,7 +156,7 @@ class Stress:
         return self.report
 
     def _cycle(self, number: int) -> bool:
-        """Create, observe, read, delete one session. Answers whether all of it was right."""
+        """Create, observe, read, delete one session. Returns whether all of it was right."""
         event = [f"stress-{number}"]
         try:
             created = self._ask("create", "POST", "/sessions", {"node_id": self._node, "ttl_seconds": TTL})
@@ -164,24 +165,24 @@ class Stress:
             self._expected("observe", observed, "stm_length", 1)
             self._expected("read", self._ask("read", "GET", f"{path}/stm"), "stm", [event])
             self._ask("delete", "DELETE", path)
-        except Failed as failure:
+        except StepFailed as failure:
             with self._lock:
                 self.report.failures[failure.args] += 1
             return False
         return True
 
     def _ask(self, step: str, method: str, path: str, body: Any = None) -> Answer:
-        with self._connections.one() as connection:
+        with self._connections.connection() as connection:
             try:
                 answer = connection.request(method, path, body)
             except (OSError, http.client.HTTPException) as error:
-                raise Failed(step, f"no answer ({type(error).__name__}: {error})", connection.address) from error
-        self._note(answer)
+                raise StepFailed(step, f"no answer ({type(error).__name__}: {error})", connection.address) from error
+        self._count(answer)
         if answer.status != http.HTTPStatus.OK:
-            raise Failed(step, f"{answer.status} {_without_ids(answer.body)}", answer.address)
+            raise StepFailed(step, f"{answer.status} {_shown(answer.body)}", answer.address)
         return answer
 
-    def _note(self, answer: Answer) -> None:
+    def _count(self, answer: Answer) -> None:
         with self._lock:
             key = answer.address, answer.program
             server = self._servers.setdefault(key, Server(*key))
@@ -192,12 +193,12 @@ class Stress:
     def _expected(self, step: str, answer: Answer, name: str, wanted: Any = None) -> Any:
         found = answer.body.get(name) if isinstance(answer.body, dict) else None
         if found is None or (wanted is not None and found != wanted):
-            raise Failed(step, f"{name} is wrong in {_without_ids(answer.body)}", answer.address)
+            raise StepFailed(step, f"{name} is wrong in {_shown(answer.body)}", answer.address)
         return found
 
 
-def _without_ids(body: Any) -> str:
-    """An answer as text, the same for every session."""
+def _shown(body: Any) -> str:
+    """A response as text, without ids, so that equal failures of different sessions count as one."""
     text = body if isinstance(body, str) else json.dumps(body, ensure_ascii=False)
     text = re.sub(r"session-[\w-]+", "session-…", text)
     return text if len(text) <= SHOWN else f"{text[:SHOWN]}…"

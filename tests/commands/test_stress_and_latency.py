@@ -132,7 +132,7 @@ def test_latency_finds_out_a_service_that_acknowledges_before_it_stores() -> Non
     report = done.json
     assert [row["too_early"] > 0 for row in report["rows"]] == [False, False, False, True]
     assert report["two_processes"] is False
-    assert "processes that do not tell who they are" in done.err
+    assert "processes that do not identify themselves" in done.err
 
 
 @needs_ipv6

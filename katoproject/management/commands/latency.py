@@ -1,4 +1,4 @@
-"""`manage.py latency`: how soon does another process know what one has acknowledged?"""
+"""`manage.py latency`: how soon does a response of one process show what another one acknowledged?"""
 
 import sys
 from http.client import HTTPException
@@ -11,20 +11,20 @@ from foundation.terminal.arguments import add_json_argument, at_least
 from foundation.terminal.command import Command as TerminalCommand
 from foundation.terminal.errors import Error, WrongArguments
 from foundation.terminal.progress import progress
-from katoproject.diagnosis.latency import Distribution, Wrong, measure, two_processes
+from katoproject.diagnosis.latency import Distribution, UnexpectedResponse, measure, two_processes
 from katoproject.diagnosis.remote import BaseUrl
 
 
 class Command(TerminalCommand):
     help = """\
-Measure how long it takes from a write's acknowledgement by one process until another process's answer shows it.
+Measure how long it takes from a write's acknowledgement by one process until a response of another process shows it.
 
-Milliseconds. A short STM is read from PostgreSQL; one of 520 events by way of the cache, which the first read after a
-write fills and which `read again` then hits; the last line is from learning a pattern to a prediction of it. Every
-figure contains the time of one read, which at best is all. `too early` counts the answers that did not show an
-acknowledged write yet. Works on a node and sessions of its own, and deletes them.
+Times are in milliseconds. A short STM is read from PostgreSQL. An STM of 520 events is read through the cache: the
+first read after a write fills it, and `read again` is served from it. The last line is the time from learning a pattern
+to a prediction of it. Every figure contains the time of one read, which is the minimum. `too early` counts responses
+that did not show an acknowledged write yet. The command uses a node and sessions of its own, and deletes them.
 
-Exit status: 0 no answer came too early; 1 one did, or nobody answers."""
+Exit status: 0 no response came too early; 1 a response did, or the service is unavailable."""
     examples = """\
   manage.py latency                                        the service of this machine
   manage.py latency http://10.0.0.7:8000 --samples 1000
@@ -45,18 +45,18 @@ Exit status: 0 no answer came too early; 1 one did, or nobody answers."""
         try:
             with two_processes(base) as pair, progress("samples", total=3 * samples) as advance:
                 rows = measure(pair, samples, advance)
-                told_apart = pair.are_two_processes
+                are_distinct = pair.are_two_processes
         except (OSError, HTTPException) as error:
             raise Error(f"{base} does not answer ({error}). Is the service running?") from error
-        except Wrong as error:
+        except UnexpectedResponse as error:
             raise Error(str(error)) from error
         if options["json"]:
-            self.print_json({"url": str(base), "two_processes": told_apart, "rows": [_document(row) for row in rows]})
+            self.print_json({"url": str(base), "two_processes": are_distinct, "rows": [_document(row) for row in rows]})
         else:
             headings = ("", "writes", "p50 ms", "p90 ms", "p99 ms", "max ms", "too early")
             self.print_table(headings, [(row.name, len(row.times), *_figures(row), row.too_early) for row in rows])
-        if not told_apart:
-            self.tell("Both connections reached one process, or processes that do not tell who they are.")
+        if not are_distinct:
+            self.tell("Both connections reached one process, or processes that do not identify themselves.")
         if any(row.too_early for row in rows):
             sys.exit(1)
 

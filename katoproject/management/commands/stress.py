@@ -1,4 +1,4 @@
-"""`manage.py stress`: does every session that is created exist, and who says so?"""
+"""`manage.py stress`: does every session that is created exist, and which program answered?"""
 
 import sys
 from typing import Any
@@ -11,21 +11,21 @@ from foundation.terminal.command import Command as TerminalCommand
 from foundation.terminal.errors import Error, WrongArguments
 from foundation.terminal.progress import progress
 from katoproject.diagnosis.remote import BaseUrl
-from katoproject.diagnosis.stress import NobodyAnswers, Report, Stress
+from katoproject.diagnosis.stress import NoListener, Report, Stress
 
 
 class Command(TerminalCommand):
     help = """\
-Create, use and delete sessions, many at once, on any server that speaks KATO's API, and tell who answered.
+Create, use and delete many sessions at once, on any server with KATO's API, and show which program answered.
 
 Each cycle creates a session, observes an event, reads it back and deletes the session. New connections go to the
-addresses of the name in turn, so a second program behind the same name is found: `localhost` is always tried at both
-loopback addresses. Needs nothing of the server but its URL.
+addresses of the name in turn, so a second program behind the same name is found; for `localhost` the command always
+tries both loopback addresses. It needs only the URL of the server.
 
-Exit status: 0 every cycle succeeded and nobody else answered; 1 not so, or nobody answers."""
+Exit status: 0 every cycle succeeded and no other program answered; 1 otherwise, or if no program listens."""
     examples = """\
   manage.py stress                                         the service of this machine
-  manage.py stress http://localhost:8000                   is somebody else behind that name?
+  manage.py stress http://localhost:8000                   is another program behind that name?
   manage.py stress http://10.0.0.7:8000 --cycles 10000 --at-once 50
   manage.py stress --json | jq .success_ratio"""
 
@@ -42,7 +42,7 @@ Exit status: 0 every cycle succeeded and nobody else answered; 1 not so, or nobo
             stress = Stress(BaseUrl.parse(options["url"]), cycles=cycles, at_once=options["at_once"])
         except ValueError as error:
             raise WrongArguments(str(error)) from error
-        except (OSError, NobodyAnswers) as error:
+        except (OSError, NoListener) as error:
             raise Error(f"{error}. Is the service running?") from error
         with progress("cycles", total=cycles) as advance:
             report = stress.run(advance)
@@ -62,8 +62,8 @@ Exit status: 0 every cycle succeeded and nobody else answered; 1 not so, or nobo
             (one.address, one.program, len(one.processes), one.requests, _statuses(one.statuses))
             for one in report.servers
         ]
-        silent = [(address, "nobody listens", None, None, "") for address in report.silent]
-        self.print_table(("address", "who answered", "processes", "requests", "answers"), [*servers, *silent])
+        silent = [(address, "no program listens", None, None, "") for address in report.silent]
+        self.print_table(("address", "program", "processes", "requests", "answers"), [*servers, *silent])
         if report.failures:
             failures = [(step, address, what, times) for (step, what, address), times in report.failures.most_common()]
             self.print_table(("failed at", "address", "because", "times"), failures)
