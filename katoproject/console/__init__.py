@@ -1,1 +1,1 @@
-"""The operators' console at /admin/: Django's admin, which looks at everything and changes through operations only."""
+"""The operators' console at /admin/: Django's admin, which shows everything and changes only through operations."""

@@ -1,4 +1,4 @@
-"""Who may use the console: users, and the groups that say what they may do."""
+"""The users of the console, and the groups with their permissions."""
 
 from django.contrib import admin
 from django.contrib.auth.admin import GroupAdmin, UserAdmin
@@ -19,4 +19,4 @@ class KatoUserAdmin(UserAdmin, ModelAdmin):  # type: ignore[type-arg]  # not sub
 
 @admin.register(Group)
 class KatoGroupAdmin(GroupAdmin, ModelAdmin):
-    """To look at: `migrate` sets the groups of the service, a superuser makes others."""
+    """Read-only for the groups of the service, which `migrate` sets; a superuser can create others."""

@@ -1,8 +1,8 @@
-"""Who may do what in the console: three groups, each with all that the one before it may.
+"""The permissions of operators: three groups, each with all permissions of the one before.
 
-Django's permissions on the models mean operations here: `change_session` is expire, extend and clear, `delete_node` is
-to make a node forget. The groups belong to the service: every `migrate` gives them back exactly these permissions.
-Whoever needs another set makes a group of his own.
+Django's permissions on the models stand for operations here: `change_session` for expire, extend and clear,
+`delete_node` for making a node forget. The groups belong to the service: every `migrate` resets them to exactly these
+permissions. For another set, create another group.
 """
 
 from typing import Any
@@ -25,7 +25,7 @@ GROUPS = {"viewer": VIEWER, "operator": OPERATOR, "administrator": ADMINISTRATOR
 
 
 def make_groups(**signal: Any) -> None:
-    """Receiver of `post_migrate`."""
+    """The receiver of `post_migrate`."""
     for name, wanted in GROUPS.items():
         group, _ = Group.objects.get_or_create(name=name)
         chosen = Q()

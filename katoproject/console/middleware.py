@@ -1,6 +1,6 @@
-"""What the console needs around its views and the API does not: logins, messages, headers for browsers.
+"""The middleware that the console needs and the API does not: logins, messages, headers for browsers.
 
-In `settings.MIDDLEWARE` these would cost every request of every client 100 µs.
+In `settings.MIDDLEWARE` it would cost every request of every client 100 µs.
 """
 
 from collections.abc import Callable
@@ -18,8 +18,8 @@ Handler = Callable[[HttpRequest], HttpResponse]
 
 PREFIX = "/admin/"
 
-# Without CsrfViewMiddleware, whose hook only works in `settings.MIDDLEWARE`: Django's admin wraps each of its views in
-# `csrf_protect`.
+# Without CsrfViewMiddleware, which only works in `settings.MIDDLEWARE`: Django's admin wraps each of its views in
+# `csrf_protect` instead.
 _CHAIN = (
     SecurityMiddleware,
     SessionMiddleware,
@@ -35,7 +35,7 @@ def is_for_console(request: HttpRequest) -> bool:
 
 
 def console(get_response: Handler) -> Handler:
-    """`get_response` inside all that the console needs."""
+    """`get_response`, wrapped in the middleware of the console."""
     handler = get_response
     for middleware in reversed(_CHAIN):
         handler = cast(Handler, convert_exception_to_response(middleware(handler)))

@@ -15,14 +15,14 @@ class Console(UnfoldAdminSite):
 
     def __init__(self, name: str = "admin") -> None:
         super().__init__(name)
-        # It deletes rows behind the back of the operations.
+        # Django's own action deletes rows without the operations.
         self.disable_action("delete_selected")
 
     def extra_urls(self) -> list[URLPattern]:
         return [path("parts/", self.admin_view(self.parts), name="parts")]
 
     def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        # Imported when there is a request: the site is made before there are models.
+        # Imported here because Django creates the site before it loads the models.
         from katoproject.console import dashboard
 
         response: HttpResponse = super().index(request, {**dashboard.context(request), **(extra_context or {})})
