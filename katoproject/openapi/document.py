@@ -1,7 +1,7 @@
-"""What all operations have in common, added to the OpenAPI document; and an example of every body.
+"""Adds to the OpenAPI document what all operations have in common, and an example of every body.
 
-drf-spectacular describes the views one by one. What the middleware and the error handler do to every answer is told
-here, once, and shared by reference.
+drf-spectacular describes the views one by one. What the middleware and the error handler do to every response is
+described here once and shared by reference.
 """
 
 import re
@@ -39,7 +39,7 @@ _FAMILIES = {
     **{name: name for name in ("sessions", "jobs", "health")},
     **dict.fromkeys(("pattern", "patterns", "symbols", "percept-data", "cognition-data"), "kato-ops"),
     **dict.fromkeys(("", "status"), "health"),
-}  # the first part of a path → its tag; all others: monitoring
+}  # the first part of a path → its tag; the others have the tag `monitoring`
 
 _HEADERS: dict[str, Schema] = {
     "X-Trace-ID": {
@@ -93,24 +93,35 @@ _BAD_KEY = {
     "input": "",
 }
 
-# Every answer has these; what a route answers beyond them is told beside its view.
+# Every operation has these responses. A view documents its other ones itself.
 _SHARED_RESPONSES = {"405": "MethodNotAllowed", "500": "InternalError", "503": "Unavailable"}
 
 
 class OperationSchema(AutoSchema):
     def get_operation_id(self) -> str:
-        """Method and path, which no other operation has: `get_sessions_session_id_stm`."""
+        """Method and path, which are unique: `get_sessions_session_id_stm`."""
         return re.sub(r"\W+", "_", f"{self.method.lower()}{self.path}").strip("_")
 
     def map_parsers(self) -> list[str]:
-        """The views read bodies themselves, without REST framework's parsers."""
+        """The views parse bodies themselves, without REST framework's parsers."""
         return ["application/json"]
 
 
 def complete(result: Schema, **_: Any) -> Schema:
     """drf-spectacular's postprocessing hook."""
     result["info"]["description"] = DESCRIPTION
-    components = result["components"]
+    _add_components(result["components"])
+    for path, item in result["paths"].items():
+        for method, operation in item.items():
+            _complete_operation(path, method, operation)
+    for path, status, name in (("/sessions", "200", "session_id"), ("/jobs", "202", "job_id")):
+        result["paths"][path]["post"]["responses"][status]["links"] = dict(_links(result["paths"], name))
+    add_examples(result)
+    result["tags"] = [{"name": name, "description": text} for name, text in TAGS.items()]
+    return result
+
+
+def _add_components(components: Schema) -> None:
     for shape in (Error, Problems):
         schema = shape.model_json_schema(ref_template="#/components/schemas/{model}")
         components["schemas"] |= {**schema.pop("$defs", {}), shape.__name__: schema}
@@ -134,20 +145,16 @@ def complete(result: Schema, **_: Any) -> Schema:
             "content": {"text/plain": {"schema": {"type": "string"}, "example": "Internal Server Error"}},
         },
     }
-    for path, item in result["paths"].items():
-        for method, operation in item.items():
-            operation["tags"] = [_FAMILIES.get(path.split("/")[1], "monitoring")]
-            _share_responses(path, operation)
-            for status, response in operation["responses"].items():
-                _complete_response(path, method, operation, status, response)
-            _share_parameters(path, operation)
-            if "requestBody" in operation:
-                operation["requestBody"]["required"] = True
-    for path, status, name in (("/sessions", "200", "session_id"), ("/jobs", "202", "job_id")):
-        result["paths"][path]["post"]["responses"][status]["links"] = dict(_links(result["paths"], name))
-    add_examples(result)
-    result["tags"] = [{"name": name, "description": text} for name, text in TAGS.items()]
-    return result
+
+
+def _complete_operation(path: str, method: str, operation: Schema) -> None:
+    operation["tags"] = [_FAMILIES.get(path.split("/")[1], "monitoring")]
+    _share_responses(path, operation)
+    for status, response in operation["responses"].items():
+        _complete_response(path, method, operation, status, response)
+    _share_parameters(path, operation)
+    if "requestBody" in operation:
+        operation["requestBody"]["required"] = True
 
 
 def _share_responses(path: str, operation: Schema) -> None:
@@ -164,7 +171,7 @@ def _complete_response(path: str, method: str, operation: Schema, status: str, r
     if "$ref" in response:
         return
     names = ["X-Trace-ID", "X-Kato-Instance"]
-    # http.md 0.2: where the session is looked up before the route, and was found.
+    # http.md 0.2: where the session was looked up before the route, and found.
     looked_up = path.startswith("/sessions/{session_id}/") or (method == "delete" and path == "/sessions/{session_id}")
     if looked_up and not path.endswith("/exists") and status != "404":
         names.append("X-Session-ID")
@@ -179,7 +186,7 @@ def _complete_response(path: str, method: str, operation: Schema, status: str, r
 
 
 def _links(paths: Schema, name: str) -> Iterator[tuple[str, Schema]]:
-    """From an answer that has `name` to the operations that take it in their path."""
+    """Links from a response that has `name` to the operations with it in their path."""
     for path, item in paths.items():
         if f"{{{name}}}" in path:
             for operation in item.values():

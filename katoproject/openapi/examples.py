@@ -1,7 +1,7 @@
-"""An example of every parameter and body, put together from an example of every field.
+"""An example of every parameter and body, built from an example of every field.
 
-A field means the same wherever it occurs, so one value per name tells one story throughout the document. What a shape
-says itself (pydantic's `examples`) goes first. A test holds every example to its schema.
+A field means the same wherever it occurs, so one value per name makes the whole document one story. Examples in a
+shape itself (pydantic's `examples`) take precedence. A test validates every example against its schema.
 """
 
 from typing import Any
@@ -12,9 +12,9 @@ _NAME = "6e203a0c5b2f4ab0a3e1d6a8f30b5f0b26c1a7de"
 _SESSION = "session-b8313c61f0274a448775756081f0f908-1795329555083"
 _KITCHEN = [["kettle", "on"], ["boil"], ["cup", "tea"]]
 
-# Where a name has values of two types, both are here.
+# A tuple has values of two types, for a name that has both.
 EXAMPLES: dict[str, Any] = {
-    # Who and when
+    # Identities and times
     "session_id": _SESSION,
     "node_id": "kitchen",
     "processor_id": "kitchen",
@@ -177,29 +177,29 @@ EXAMPLES: dict[str, Any] = {
 
 
 def add_examples(document: Schema) -> None:
-    """Give every required parameter, request body and answer of the document that has none its example.
+    """Add an example to every required parameter, request body and response without one.
 
-    Not the optional parameters: Swagger UI would send it, and a second request under the example of an Idempotency-Key
-    is a repeat of the first.
+    Optional parameters get none: Swagger UI would send it, and a second request with the example of an Idempotency-Key
+    would be a repeat of the first.
     """
     components = document["components"]
-    answers = list(components["responses"].values())
+    bodies = list(components["responses"].values())
     for item in document["paths"].values():
         for operation in item.values():
             for parameter in operation["parameters"]:
                 if parameter.get("required"):
                     parameter.setdefault("example", EXAMPLES[parameter["name"]])
-            answers += operation["responses"].values()
+            bodies += operation["responses"].values()
             if "requestBody" in operation:
-                answers.append(operation["requestBody"])
-    for answer in answers:
-        for media in answer.get("content", {}).values():
+                bodies.append(operation["requestBody"])
+    for body in bodies:
+        for media in body.get("content", {}).values():
             if "example" not in media and "examples" not in media:
                 media["example"] = example_of(media["schema"], components["schemas"])
 
 
 def example_of(schema: Schema, components: dict[str, Schema], name: str = "") -> Any:
-    """One value of the schema of a field called `name`."""
+    """A value that matches the schema of a field called `name`."""
     if "$ref" in schema:
         return example_of(components[schema["$ref"].rpartition("/")[2]], components, name)
     if "examples" in schema:

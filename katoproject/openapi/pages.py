@@ -1,4 +1,4 @@
-"""`/openapi.json`, `/docs` and `/redoc`: drf-spectacular's views, with the methods and errors of all other routes."""
+"""`/openapi.json`, `/docs` and `/redoc`: drf-spectacular's views, with the methods and errors of the other routes."""
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -21,12 +21,12 @@ class Docs(SpectacularSwaggerView):
 class Redoc(SpectacularRedocView):
     http_method_names = _METHODS
     url_name = "openapi"
-    # A template of ours, because the library's loads fonts from elsewhere.
+    # Our own template: the one of the library loads fonts from another site.
     template_name = "redoc.html"
 
 
 class OAuthRedirect(LeanView):
-    """The page that Swagger UI comes back to from a login. KATO has it, though it has no login."""
+    """The page to which Swagger UI returns from a login. KATO has it, although it has no login."""
 
     schema = None
 
