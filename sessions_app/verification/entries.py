@@ -34,7 +34,7 @@ def _missing(snapshot: Connection, node_id: str | None) -> Iterator[Fault]:
         what = (
             f"session {session_id}: {number} of its {Stream(stream).label.lower()} are lost; clear-stm makes it whole"
         )
-        yield Fault((), what, mendable=False)
+        yield Fault((), what, repairable=False)
 
 
 # Before a window there may be entries for a while; after it, or of no session, never.
@@ -91,11 +91,11 @@ _NAMED = TypeAdapter(NamedVector)
 def _values(snapshot: Connection, node_id: str | None) -> Iterator[Fault]:
     for session_id, stream, position in rows(snapshot, _WRONG, node=node_id):
         label = Stream(stream).label.lower()
-        yield Fault((), f"session {session_id}, entry {position} of its {label}: it cannot be read", mendable=False)
+        yield Fault((), f"session {session_id}, entry {position} of its {label}: it cannot be read", repairable=False)
     for session_id, position, text in rows(snapshot, _VECTORS, node=node_id):
         if not _is_named_rightly(text):
             what = f"session {session_id}, vector {position}: its name is not that of its numbers"
-            yield Fault((), what, mendable=False)
+            yield Fault((), what, repairable=False)
 
 
 def _is_named_rightly(text: str) -> bool:

@@ -17,7 +17,7 @@ def _listed(names: list[str] | tuple[str, ...]) -> str:
 _OPEN = f"state IN {_listed(tuple(state.value for state in UNFINISHED))}"
 _IS_DONE = f"state = '{State.DONE.value}'"
 _JOBS = f"""
-    SELECT id, problem, mendable FROM sessions_app_job, LATERAL (VALUES
+    SELECT id, problem, repairable FROM sessions_app_job, LATERAL (VALUES
         (state IN {_listed(State.values)}, 'it is in a state that there is not', false),
         (kind IN {_listed(Kind.values)}, 'it is of a kind that there is not', false),
         (total >= 1 AND done BETWEEN 0 AND total, 'more is done than there is to do', false),
@@ -26,11 +26,11 @@ _JOBS = f"""
         ({_IS_DONE} OR done <> total, 'all of it is done, but it is not called so', {_OPEN}),
         ((finished_at IS NULL) = ({_OPEN}), 'its end does not fit its state', true),
         (state <> '{State.FAILED.value}' OR error IS NOT NULL, 'it failed without a reason', false)
-    ) AS found (holds, problem, mendable)
+    ) AS found (holds, problem, repairable)
     WHERE NOT holds AND {OF_NODE}
 """
 _LOCK = "SELECT id FROM sessions_app_job WHERE id = ANY(%(ids)s) ORDER BY id FOR UPDATE"
-_MEND_JOBS = f"""
+_REPAIR_JOBS = f"""
     UPDATE sessions_app_job SET state = CASE WHEN {_OPEN} AND done = total THEN 'done' ELSE state END,
         finished_at = CASE WHEN {_OPEN} AND done < total THEN NULL ELSE COALESCE(finished_at, now()) END
     WHERE id = ANY(%(ids)s)
@@ -38,12 +38,12 @@ _MEND_JOBS = f"""
 
 
 def _jobs(snapshot: Connection, node_id: str | None) -> Iterator[Fault]:
-    for job_id, problem, mendable in rows(snapshot, _JOBS, node=node_id):
-        yield Fault((job_id,), f"job {job_id}: {problem}", mendable)
+    for job_id, problem, repairable in rows(snapshot, _JOBS, node=node_id):
+        yield Fault((job_id,), f"job {job_id}: {problem}", repairable)
 
 
-def _mend_jobs(connection: Connection, faults: list[Fault]) -> None:
-    for statement in (_LOCK, _MEND_JOBS):
+def _repair_jobs(connection: Connection, faults: list[Fault]) -> None:
+    for statement in (_LOCK, _REPAIR_JOBS):
         connection.execute(statement, {"ids": [fault.key[0] for fault in faults]})
 
 
@@ -89,7 +89,7 @@ def _work(snapshot: Connection, node_id: str | None) -> Iterator[Fault]:
         is_whole = numbers == list(range(len(numbers))) and bool(numbers) if kind != Kind.TRAIN else sequences == ahead
         if not is_whole:
             what = f"job {job_id}: what it works on is not all there; cancel it, and send the request again"
-            yield Fault((), what, mendable=False)
+            yield Fault((), what, repairable=False)
 
 
 def _sequences(content: bytes) -> int:
@@ -119,7 +119,7 @@ def _count_on(connection: Connection, faults: list[Fault]) -> None:
 
 
 CHECKS = [
-    Check("jobs", "a job's state fits what is done", _jobs, _mend_jobs),
+    Check("jobs", "a job's state fits what is done", _jobs, _repair_jobs),
     Check("job-parts", "nothing is kept of jobs that are done or gone", _left_over, _delete_parts),
     Check("job-work", "a job that is not done has all that is still to do", _work),
     Check("job-numbers", "the number of the next job is not in use", _numbers, _count_on, of_node=False),

@@ -22,7 +22,7 @@ _PERCEPT = """
         AND json_typeof(percept->'vectors') = 'array' AND json_typeof(percept->'metadata') = 'object', false)
 """
 _ROWS = f"""
-    SELECT id, problem, mendable FROM sessions_app_session, LATERAL (VALUES
+    SELECT id, problem, repairable FROM sessions_app_session, LATERAL (VALUES
         (version >= 1, 'its version is below 1', false),
         (ttl_seconds >= 1, 'its time to live is below a second', false),
         (json_typeof(metadata) = 'object', 'its metadata is no object', false),
@@ -31,7 +31,7 @@ _ROWS = f"""
         ({_SAW_STM} AND {_SAW_EMOTIVES}, 'what the last observation saw is not in its windows', true),
         ((percept IS NULL) = (time = 0), 'it has a percept without an observation, or the reverse', false),
         (percept IS NULL OR {_PERCEPT}, 'its percept cannot be read', false)
-    ) AS found (holds, problem, mendable)
+    ) AS found (holds, problem, repairable)
     WHERE NOT holds AND {OF_NODE}
 """
 _LOCK = "SELECT id FROM sessions_app_session WHERE id = ANY(%(ids)s) ORDER BY id FOR UPDATE"
@@ -39,7 +39,7 @@ _CUT = ", ".join(
     f"{stream}_start = GREATEST({stream}_start, {stream}_end - %(limit)s)" for stream in ("stm", "emotives", "metadata")
 )
 # What exactly it saw is lost: now it saw what there is.
-_MEND_ROWS = f"""
+_REPAIR_ROWS = f"""
     UPDATE sessions_app_session SET version = {NEXT_VERSION}, {_CUT},
         seen_start = CASE WHEN {_SAW_STM} THEN seen_start ELSE GREATEST(stm_start, stm_end - %(limit)s) END,
         seen_end = stm_end,
@@ -51,18 +51,18 @@ _MEND_ROWS = f"""
 
 
 def _session_rows(snapshot: Connection, node_id: str | None) -> Iterator[Fault]:
-    for session_id, problem, mendable in rows(snapshot, _ROWS, node=node_id, limit=STM_LIMIT):
-        yield Fault((session_id,), f"session {session_id}: {problem}", mendable)
+    for session_id, problem, repairable in rows(snapshot, _ROWS, node=node_id, limit=STM_LIMIT):
+        yield Fault((session_id,), f"session {session_id}: {problem}", repairable)
 
 
-def _mend_rows(connection: Connection, faults: list[Fault]) -> None:
-    _locked(connection, faults, _MEND_ROWS)
+def _repair_rows(connection: Connection, faults: list[Fault]) -> None:
+    _locked(connection, faults, _REPAIR_ROWS)
 
 
-def _locked(connection: Connection, faults: list[Fault], mend: str) -> None:
+def _locked(connection: Connection, faults: list[Fault], repair: str) -> None:
     """In a statement after the lock, which sees what those who had it left."""
     parameters = {"ids": [fault.key[0] for fault in faults], "limit": STM_LIMIT}
-    for statement in (_LOCK, mend):
+    for statement in (_LOCK, repair):
         connection.execute(statement, parameters)
 
 
@@ -78,7 +78,7 @@ _PERCEPTS = f"""
     SELECT session.id FROM sessions_app_session AS session JOIN sessions_app_entry AS entry ON {_JOIN_LAST}
     WHERE percept IS NOT NULL AND {_LAST} AND {OF_NODE}
 """
-_MEND_PERCEPTS = f"""
+_REPAIR_PERCEPTS = f"""
     UPDATE sessions_app_session AS session SET version = {NEXT_VERSION}, percept = json_build_object(
         'strings', to_json({_STRINGS_OF.format("entry.value")}),
         'vectors', percept->'vectors', 'metadata', percept->'metadata')
@@ -92,8 +92,8 @@ def _percepts(snapshot: Connection, node_id: str | None) -> Iterator[Fault]:
         yield Fault((session_id,), f"session {session_id}: its percept is not of its last event")
 
 
-def _mend_percepts(connection: Connection, faults: list[Fault]) -> None:
-    _locked(connection, faults, _MEND_PERCEPTS)
+def _repair_percepts(connection: Connection, faults: list[Fault]) -> None:
+    _locked(connection, faults, _REPAIR_PERCEPTS)
 
 
 _CONFIGS = f"SELECT config::text, min(id), count(*) FROM sessions_app_session WHERE {OF_NODE} GROUP BY config"
@@ -104,7 +104,7 @@ def _configs(snapshot: Connection, node_id: str | None) -> Iterator[Fault]:
         for key, problem in _problems_of_config(from_json(text)).items():
             others = f" and {number - 1} more" if number > 1 else ""
             what = f"session {session_id}{others}: {key}: {problem}; set it with POST …/config"
-            yield Fault((), what, mendable=False)
+            yield Fault((), what, repairable=False)
 
 
 def _problems_of_config(own: object) -> dict[str, str]:
@@ -118,7 +118,7 @@ def _problems_of_config(own: object) -> dict[str, str]:
 
 
 CHECKS = [
-    Check("sessions", "a session's windows, version and percept go together", _session_rows, _mend_rows),
-    Check("percepts", "the percept of a session is of its last event", _percepts, _mend_percepts),
+    Check("sessions", "a session's windows, version and percept go together", _session_rows, _repair_rows),
+    Check("percepts", "the percept of a session is of its last event", _percepts, _repair_percepts),
     Check("configurations", "a session's own settings are valid", _configs),
 ]

@@ -218,7 +218,7 @@ def test_what_follows_from_something_else_is_made_anew(session: str, check: str,
     execute(damage)
     verdict = Verdict()
     assert set(verdict.broken) == {check}, verdict.examples
-    assert f"Something does not hold: {check}. --repair mends" in str(verdict.error)
+    assert f"Checks failed: {check}; run with --repair" in str(verdict.error)
     verdict = Verdict("--repair")
     assert (verdict.error, verdict.mended) == (None, {check}), verdict.examples
     assert everything() == before
