@@ -1,7 +1,7 @@
-"""Looking whether everything that must hold in the database holds, and mending what follows from something else.
+"""Checks of what must hold in the database, and repairs of what can be derived from other data.
 
-A check looks at one snapshot, so writers neither wait for it nor mislead it. What it finds may have changed by the time
-it is mended: a mend locks, as the operations do, and decides anew by what is there then.
+A check reads one snapshot, so writers neither wait for it nor mislead it. What it finds may have changed before it is
+repaired: a repair takes the same locks as the operations, and decides again by the rows as they are then.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -16,7 +16,7 @@ from foundation.postgresql.maintenance import maintenance_connection
 
 Connection = psycopg.Connection[Any]
 
-# Rows that are fetched, and faults that are mended in one transaction.
+# Rows fetched at once, and faults repaired in one transaction.
 BATCH = 500
 EXAMPLES = 5
 
@@ -25,34 +25,34 @@ OF_NODE = "(%(node)s::text IS NULL OR node_id = %(node)s)"
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """`key`: what the mend needs to find it again; `what`: a line for people."""
+    """`key`: what the repair needs to find it again; `what`: a line for people."""
 
     key: tuple[Any, ...]
     what: str
-    mendable: bool = True
+    repairable: bool = True
 
 
 class NotChecked(Exception):
-    """Why a check cannot be made now."""
+    """The check cannot run now; the message says why."""
 
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """`holds`: what must hold, in a sentence. `find`: given a snapshot, and a node where only that one is looked at.
+    """`holds`: what must hold, in a sentence. `find`: takes a snapshot, and a node if only that node is checked.
 
-    `mend`: given the faults that it may mend, in a transaction. `of_node`: can it be made for one node alone?
+    `repair`: takes the repairable faults, in a transaction. `of_node`: whether the check can be limited to one node.
     """
 
     name: str
     holds: str
     find: Callable[[Connection, str | None], Iterator[Fault]]
-    mend: Callable[[Connection, list[Fault]], None] | None = None
+    repair: Callable[[Connection, list[Fault]], None] | None = None
     of_node: bool = True
 
 
 @dataclass(slots=True)
 class Result:
-    """How many faults there were, how many there are now, and some of those; `not_checked`: why nothing is known."""
+    """The number of faults before and after repair, and examples of those left; `not_checked`: why it could not run."""
 
     check: Check
     found: int = 0
@@ -66,12 +66,12 @@ class Result:
 
 
 def verify(checks: Sequence[Check], *, node_id: str | None = None, repair: bool = False) -> Iterator[Result]:
-    """Make the checks, one after the other."""
-    with maintenance_connection() as reading, maintenance_connection() as mending:
+    """Run the checks, one after the other."""
+    with maintenance_connection() as reading, maintenance_connection() as repairing:
         reading.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
         reading.read_only = True
         for check in checks:
-            yield _make(check, reading, mending if repair else None, node_id)
+            yield _run(check, reading, repairing if repair else None, node_id)
 
 
 def rows(snapshot: Connection, sql: str, **parameters: Any) -> Iterator[tuple[Any, ...]]:
@@ -82,19 +82,19 @@ def rows(snapshot: Connection, sql: str, **parameters: Any) -> Iterator[tuple[An
         yield from cursor
 
 
-def _make(check: Check, reading: Connection, mending: Connection | None, node_id: str | None) -> Result:
+def _run(check: Check, reading: Connection, repairing: Connection | None, node_id: str | None) -> Result:
     result = Result(check)
     try:
         with _found(check, reading, node_id) as faults:
-            if mending is None or check.mend is None:
+            if repairing is None or check.repair is None:
                 _count(result, faults)
                 result.found = result.left
                 return result
             while batch := list(islice(faults, BATCH)):
                 result.found += len(batch)
-                if mendable := [fault for fault in batch if fault.mendable]:
-                    with mending.transaction():
-                        check.mend(mending, mendable)
+                if repairable := [fault for fault in batch if fault.repairable]:
+                    with repairing.transaction():
+                        check.repair(repairing, repairable)
         if result.found:
             with _found(check, reading, node_id) as faults:
                 _count(result, faults)

@@ -1,18 +1,18 @@
-"""Values and tables for people at a terminal."""
+"""Tables for people at a terminal."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime
 from typing import IO, Any
 
-from pydantic_core import to_json
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from foundation.terminal.text import readable
+
 
 def console(output: IO[str], *, no_color: bool) -> Console:
-    """A console on `output`. Where that is not a terminal, nothing is folded: there is no margin."""
+    """A console on `output`. If that is not a terminal, it has no margin, so no line is wrapped."""
     width = None if output.isatty() else 10_000
     return Console(file=output, width=width, highlight=False, no_color=no_color or None)
 
@@ -37,24 +37,3 @@ def fields_of(fields: Mapping[str, Any]) -> Table:
     for name, value in fields.items():
         table.add_row(name, Text(readable(value)))
     return table
-
-
-def readable(value: Any) -> str:
-    """A value on one line of a terminal, which nothing in it can confuse."""
-    match value:
-        case None:
-            return "–"
-        case bool():
-            return "yes" if value else "no"
-        case int():
-            return f"{value:,}"
-        case float():
-            return f"{value:,.3f}"
-        case datetime():
-            return value.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S")
-    text = value if isinstance(value, str) else to_json(value).decode()
-    return "".join(one if one.isprintable() else ascii(one)[1:-1] for one in text.replace("\u00a0", " "))
-
-
-def counted(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"

@@ -22,7 +22,7 @@ _LOCK_PATTERNS = """
     ORDER BY memory, name FOR UPDATE
 """
 # Changed by this transaction, as by a learn, so that the indexes follow it.
-_MEND_PATTERN = """
+_REPAIR_PATTERN = """
     UPDATE memory_app_pattern SET length = %(length)s, metadata = %(metadata)s::json, changed = pg_current_xact_id(),
         created = LEAST(created, changed)
     WHERE memory = %(memory)s AND name = %(name)s
@@ -47,12 +47,12 @@ class _PatternRow(NamedTuple):
 def _find_wrong_patterns(snapshot: Connection, node_id: str | None) -> Iterator[Fault]:
     for row in map(_PatternRow._make, rows(snapshot, _READ_PATTERNS, node=node_id)):
         name = bytes(row.name)
-        for problem, mendable in _problems_of_pattern(row, name.hex()):
-            yield Fault((row.memory, name), f"node {row.node_id!r}, pattern {name.hex()}: {problem}", mendable)
+        for problem, repairable in _problems_of_pattern(row, name.hex()):
+            yield Fault((row.memory, name), f"node {row.node_id!r}, pattern {name.hex()}: {problem}", repairable)
 
 
 def _problems_of_pattern(row: _PatternRow, name: str) -> Iterator[tuple[str, bool]]:
-    """Each with whether it can be mended."""
+    """Each with whether it can be repaired."""
     try:
         events = _EVENTS.validate_json(row.events, strict=True)
         emotives = _EMOTIVES.validate_json(row.emotives, strict=True)
@@ -82,14 +82,14 @@ def _in_order(metadata: dict[str, list[str]]) -> dict[str, list[str]]:
     return {key: sorted(set(texts)) for key, texts in metadata.items()}
 
 
-def _mend_patterns(connection: Connection, faults: list[Fault]) -> None:
+def _repair_patterns(connection: Connection, faults: list[Fault]) -> None:
     keys: dict[str, list[Any]] = {
         "memories": [fault.key[0] for fault in faults],
         "names": [fault.key[1] for fault in faults],
     }
     for memory, name, events, metadata in connection.execute(_LOCK_PATTERNS, keys).fetchall():
         connection.execute(
-            _MEND_PATTERN,
+            _REPAIR_PATTERN,
             {
                 "memory": memory,
                 "name": name,
@@ -143,7 +143,7 @@ def _find_wrong_affinities(snapshot: Connection, node_id: str | None) -> Iterato
         if keys != (affinity_key(row.symbol), affinity_key(row.emotive)):
             yield Fault((row.memory, *keys, row.symbol, row.emotive), f"{where}: under wrong keys")
         if not Decimal(row.value).is_finite():
-            yield Fault((), f"{where}: it is {row.value}", mendable=False)
+            yield Fault((), f"{where}: it is {row.value}", repairable=False)
 
 
 def _move_affinities(connection: Connection, faults: list[Fault]) -> None:
@@ -167,7 +167,7 @@ CHECKS = [
         "patterns",
         "a pattern has the name, the length and the order that follow from it",
         _find_wrong_patterns,
-        _mend_patterns,
+        _repair_patterns,
     ),
     Check(
         "affinities", "an affinity is found under its symbol and its emotive", _find_wrong_affinities, _move_affinities

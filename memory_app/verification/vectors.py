@@ -54,14 +54,14 @@ def _find_wrong_spaces(snapshot: Connection, node_id: str | None) -> Iterator[Fa
     for row in map(_SpaceRow._make, rows(snapshot, _READ_SPACES, node=node_id)):
         where = f"node {row.node_id!r}"
         if row.least != row.most:
-            yield Fault((), f"{where}: it has vectors of {row.least} and of {row.most} dimensions", mendable=False)
+            yield Fault((), f"{where}: it has vectors of {row.least} and of {row.most} dimensions", repairable=False)
         elif row.least != row.dimension:
             stored, found = row.dimension or "none", row.least or "none"
             yield Fault((row.memory,), f"{where}: the stored dimension is {stored}, that of its vectors is {found}")
         elif row.lacks_index:
             yield Fault((row.memory,), f"{where}: the index of its vectors is missing; it will be rebuilt")
         if row.named is False:
-            yield Fault((), f"{where}: a vector has no name of 20 bytes", mendable=False)
+            yield Fault((), f"{where}: a vector has no name of 20 bytes", repairable=False)
 
 
 def _restore_space(connection: Connection, faults: list[Fault]) -> None:

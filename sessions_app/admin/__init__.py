@@ -1,4 +1,4 @@
-"""Sessions and jobs in the console."""
+"""The console's pages for sessions and jobs. Importing them registers them with Django's admin."""
 
 from sessions_app.admin import jobs, sessions
 

@@ -1,4 +1,4 @@
-"""Background jobs in the console: how far they are, why one failed; take up again, cancel."""
+"""Background jobs in the console: progress, reasons of failures; retry and cancel."""
 
 from typing import Any
 
@@ -29,12 +29,12 @@ LABELS = {
 
 
 class ChoiceFilter(admin.SimpleListFilter):
-    """By a field with few values, of which none is looked up."""
+    """Filter by a field whose values are fixed, so that none has to be queried."""
 
     choices_of: type[State] | type[Kind]
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [(one.value, str(one.label)) for one in self.choices_of]
+        return [(choice.value, str(choice.label)) for choice in self.choices_of]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Job]) -> QuerySet[Job]:
         return queryset.filter(**{str(self.parameter_name): self.value()}) if self.value() else queryset
@@ -62,8 +62,8 @@ class JobAdmin(ConsoleAdmin):
             label="Retry",
             icon="replay",
             permission="sessions_app.change_job",
-            perform=lambda one: lifecycle.retry(job_id=one),
-            warning="What failed or was cancelled is taken up where it stopped; nothing that is done is done again.",
+            perform=lambda job_id: lifecycle.retry(job_id=job_id),
+            warning="Continues a failed or cancelled job where it stopped. Nothing is done twice.",
             done="Retried",
         ),
         Act(
@@ -71,8 +71,8 @@ class JobAdmin(ConsoleAdmin):
             label="Cancel",
             icon="cancel",
             permission="sessions_app.change_job",
-            perform=lambda one: lifecycle.cancel(job_id=one),
-            warning="What it did so far stays; nothing more is done.",
+            perform=lambda job_id: lifecycle.cancel(job_id=job_id),
+            warning="What the job did so far stays; nothing more is done.",
             done="Cancelled",
             variant=ActionVariant.WARNING,
         ),

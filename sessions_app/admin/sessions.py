@@ -1,4 +1,4 @@
-"""Sessions in the console: find one, see what it holds and what its node makes of it, end or extend it."""
+"""Sessions in the console: find one, see what it holds and what its node predicts, extend or end it."""
 
 from contextlib import suppress
 from typing import Any
@@ -37,7 +37,7 @@ MOST_PREDICTIONS = 20
 LABELS = {"active": "success", "idle": "warning", "expired": "danger"}
 
 
-def state(*, is_alive: bool, unused_for: float) -> str:
+def state_of(*, is_alive: bool, unused_for: float) -> str:
     if not is_alive:
         return "expired"
     return "idle" if unused_for >= IDLE_AFTER else "active"
@@ -95,8 +95,8 @@ class SessionAdmin(ConsoleAdmin):
             label="Extend",
             icon="more_time",
             permission="sessions_app.change_session",
-            perform=lambda one, **fields: operations.extend(session_id=one, **fields),
-            warning="It will live exactly this long from now, or longer if it is used.",
+            perform=lambda session_id, **fields: operations.extend(session_id=session_id, **fields),
+            warning="The session will expire after this time, or later if it is used meanwhile.",
             done="Extended",
             form=ExtendForm,
         ),
@@ -105,8 +105,8 @@ class SessionAdmin(ConsoleAdmin):
             label="Clear STM",
             icon="mop",
             permission="sessions_app.change_session",
-            perform=lambda one: operations.clear_stm(session_id=one),
-            warning="Short-term memory, accumulated emotives and percept are emptied. What its node learned stays.",
+            perform=lambda session_id: operations.clear_stm(session_id=session_id),
+            warning="Empties short-term memory, accumulated emotives and percept. What its node learned stays.",
             done="STM cleared",
         ),
         Act(
@@ -114,8 +114,8 @@ class SessionAdmin(ConsoleAdmin):
             label="Expire now",
             icon="timer_off",
             permission="sessions_app.change_session",
-            perform=lambda one: operations.expire(session_id=one),
-            warning="Clients will not find it any more, as if its time had run out. This cannot be undone.",
+            perform=lambda session_id: operations.expire(session_id=session_id),
+            warning="Clients will no longer find it, as if its time had run out. This cannot be undone.",
             done="Expired",
             variant=ActionVariant.WARNING,
         ),
@@ -124,8 +124,8 @@ class SessionAdmin(ConsoleAdmin):
             label="Delete",
             icon="delete",
             permission="sessions_app.delete_session",
-            perform=lambda one: operations.delete(session_id=one),
-            warning="Clients will not find it any more. What its node learned stays. This cannot be undone.",
+            perform=lambda session_id: operations.delete(session_id=session_id),
+            warning="Clients will no longer find it. What its node learned stays. This cannot be undone.",
             done="Deleted",
             variant=ActionVariant.DANGER,
             is_end=True,
@@ -144,7 +144,7 @@ class SessionAdmin(ConsoleAdmin):
         )
 
     def get_ordering(self, request: HttpRequest) -> tuple[str, ...]:
-        """Idle and expired ones by deadline: that is the index in which they stand together."""
+        """Idle and expired sessions by deadline, because only the index on it has them next to each other."""
         by_deadline = request.GET.get("state") in ("idle", "expired")
         return ("expires_at",) if by_deadline else ("-created_at",)
 
@@ -164,7 +164,7 @@ class SessionAdmin(ConsoleAdmin):
 
     @display(description="State", label=LABELS)
     def state(self, session: Any) -> str:
-        return state(is_alive=session.is_alive, unused_for=session.unused_for)
+        return state_of(is_alive=session.is_alive, unused_for=session.unused_for)
 
     @display(description="Age", ordering="-created_at")
     def age(self, session: Any) -> str:
@@ -197,12 +197,12 @@ class SessionAdmin(ConsoleAdmin):
 
     def details(self, request: HttpRequest, thing: Model) -> dict[str, Any]:
         session = inspection.inspect(thing.pk)
-        shown = state(is_alive=session.is_alive, unused_for=session.unused_for)
+        shown_state = state_of(is_alive=session.is_alive, unused_for=session.unused_for)
         own = session.config
         return {
             "session": session,
-            "state": shown,
-            "label": LABELS[shown],
+            "state": shown_state,
+            "label": LABELS[shown_state],
             "age": duration(session.age),
             "left": duration(session.left) if session.is_alive else "–",
             "unused_for": duration(session.unused_for),
@@ -217,15 +217,15 @@ class SessionAdmin(ConsoleAdmin):
         }
 
     def predictions_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        """A part of the session's page, asked for by itself: a node's index may have to be built first."""
+        """A part of the session's page, loaded separately because it may have to build the node's index first."""
         from sessions_app.reads import predicting  # loads the kernels; Django loads this module in every process
 
         session = self._inspected(request, object_id)
-        answer = from_json(predicting.preview(session.session_id))
-        shown = answer["predictions"][:MOST_PREDICTIONS]
+        found = from_json(predicting.preview(session.session_id))
+        shown = found["predictions"][:MOST_PREDICTIONS]
         context = {
             "predictions": [(prediction_view(one), pattern_url(session.node_id, one["name"])) for one in shown],
-            "count": answer["count"],
+            "count": found["count"],
         }
         return TemplateResponse(request, "console/predictions.html", context)
 
@@ -237,12 +237,12 @@ class SessionAdmin(ConsoleAdmin):
 
     @admin.action(description="Export as JSON", permissions=["view"])
     def export(self, request: HttpRequest, queryset: QuerySet[Session]) -> HttpResponse:
-        """One list of all that are still there."""
-        found = []
+        """One JSON list of the selected sessions that still exist."""
+        exported = []
         for session_id in queryset.values_list("id", flat=True):
             with suppress(SessionNotFound):
-                found.append(inspection.exported(inspection.inspect(session_id)))
-        return _download("sessions.json", found)
+                exported.append(inspection.exported(inspection.inspect(session_id)))
+        return _download("sessions.json", exported)
 
     def _inspected(self, request: HttpRequest, object_id: str) -> inspection.Inspection:
         if not self.has_view_permission(request):

@@ -8,7 +8,8 @@ from foundation.http.answers import json_answer
 from foundation.http.bodies import as_object, parse_object, read_raw_body
 from sessions_app import config as session_config
 from sessions_app import operations, reads
-from sessions_app.api.base import SessionView, answer_once_for_session
+from sessions_app.api.answering import answer_once_for_session
+from sessions_app.api.base import SessionView
 from sessions_app.api.schema import CONFIG_BODY, IDEMPOTENCY_KEY, errors
 from sessions_app.shapes import bodies
 

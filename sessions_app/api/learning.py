@@ -7,8 +7,10 @@ from drf_spectacular.utils import extend_schema
 from pydantic_core import to_json
 
 from sessions_app import operations
-from sessions_app.api.base import SessionView, answer_once_for_session
-from sessions_app.api.jobs import answer_with_job, parse_mode
+from sessions_app.api import query
+from sessions_app.api.answering import answer_once_for_session, answer_with_job
+from sessions_app.api.base import SessionView
+from sessions_app.api.responses import learned_body
 from sessions_app.api.schema import IDEMPOTENCY_KEY, MODE, NOTHING_LEARNED, errors
 from sessions_app.counters import count_on_commit
 from sessions_app.jobs.deferrable import finalize_training
@@ -27,21 +29,7 @@ class Learn(SessionView):
         def perform() -> bytes:
             learned = operations.learn(session_id=session_id)
             count_on_commit(patterns=int(bool(learned.pattern_name)))
-            counted = f"{learned.events} event{'' if learned.events == 1 else 's'}"
-            message = (
-                f"Learned pattern {learned.pattern_name} from {counted}"
-                if learned.pattern_name
-                else f"Nothing was learned from {counted}: a pattern needs at least two symbols"
-            )
-            return to_json(
-                {
-                    "status": "learned",
-                    "pattern_name": learned.pattern_name,
-                    "session_id": session_id,
-                    "processor_id": None,
-                    "message": message,
-                }
-            )
+            return learned_body(session_id, learned)
 
         return answer_once_for_session(request, session_id, perform)
 
@@ -54,7 +42,7 @@ class FinalizeTraining(SessionView):
         responses={200: bodies.FinalizedAnswer, 202: bodies.JobAnswer, **errors(404, 422)},
     )
     def post(self, request: HttpRequest, session_id: str) -> HttpResponse:
-        if parse_mode(request) == "async":
+        if query.is_async(request):
             return answer_with_job(request, session_id, Kind.FINALIZE_TRAINING, total=1)
         return answer_once_for_session(request, session_id, partial(finalize_training, session_id))
 

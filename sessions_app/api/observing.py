@@ -9,8 +9,10 @@ from pydantic_core import to_json
 from foundation.http.answers import json_answer
 from foundation.http.bodies import parse_body, read_raw_body
 from sessions_app import operations, reads
-from sessions_app.api.base import SessionView, answer_once_for_session
-from sessions_app.api.jobs import answer_with_job, parse_mode
+from sessions_app.api import query
+from sessions_app.api.answering import answer_once_for_session, answer_with_job
+from sessions_app.api.base import SessionView
+from sessions_app.api.responses import observed_body
 from sessions_app.api.schema import IDEMPOTENCY_KEY, MODE, VECTOR_OF_WRONG_DIMENSION, errors
 from sessions_app.counters import count_on_commit
 from sessions_app.jobs.deferrable import observe_sequence
@@ -18,7 +20,7 @@ from sessions_app.models.jobs import Kind
 from sessions_app.shapes import bodies, predictions
 from sessions_app.shapes.observations import make_observation, make_observations
 
-# A body of more bytes than this may take so long to read and to perform that a short-lived session runs out (R12).
+# Reading and performing a body of more bytes than this can take longer than a short-lived session has left (R12).
 LONG_BATCH = 64 * 1024
 
 
@@ -37,17 +39,7 @@ class Observe(SessionView):
         def perform() -> bytes:
             node_id, observed = operations.observe(session_id=session_id, observation=observation)
             count_on_commit(observations=1, patterns=int(bool(observed.auto_learned_pattern)))
-            return to_json(
-                {
-                    "status": "okay",
-                    "session_id": session_id,
-                    "processor_id": node_id,
-                    "stm_length": observed.stm_length,
-                    "time": observed.time,
-                    "unique_id": observed.unique_id,
-                    "auto_learned_pattern": observed.auto_learned_pattern,
-                }
-            )
+            return observed_body(session_id, node_id, observed)
 
         return answer_once_for_session(request, session_id, perform, body=body)
 
@@ -65,13 +57,13 @@ class ObserveSequence(SessionView):
         },
     )
     def post(self, request: HttpRequest, session_id: str) -> HttpResponse:
-        mode = parse_mode(request)
+        in_background = query.is_async(request)
         body = read_raw_body(request)
         if len(body) > LONG_BATCH:
             operations.hold(session_id=session_id)
         given = parse_body(request, bodies.ObserveSequence, body)
-        if mode == "async":
-            make_observations(given.observations)  # so that what is wrong with the request itself is told now
+        if in_background:
+            make_observations(given.observations)  # rejects invalid observations now, rather than in the job
             units = max(1, len(given.observations))
             return answer_with_job(request, session_id, Kind.OBSERVE_SEQUENCE, total=units, body=body)
         return answer_once_for_session(request, session_id, partial(observe_sequence, session_id, given), body=body)

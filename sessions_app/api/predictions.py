@@ -2,10 +2,10 @@
 
 from django.http import HttpRequest, HttpResponse
 from drf_spectacular.utils import extend_schema
-from pydantic_core import to_json
 
 from foundation.http.answers import json_answer
 from sessions_app.api.base import SessionView
+from sessions_app.api.responses import cognition_body
 from sessions_app.api.schema import errors
 from sessions_app.reads import predicting
 from sessions_app.shapes import predictions
@@ -27,20 +27,4 @@ class CognitionData(SessionView):
     )
     def get(self, request: HttpRequest, session_id: str) -> HttpResponse:
         cognition = predicting.cognition(session_id)
-        rest = to_json(
-            {
-                "emotives": cognition.emotives,
-                "symbols": cognition.symbols,
-                "command": "",
-                "metadata": {},
-                "path": [],
-                "strings": [],
-                "vectors": [],
-                "short_term_memory": cognition.stm,
-                "time": cognition.time,
-            }
-        )
-        return json_answer(
-            b'{"cognition_data":{"predictions":%b,%b,"session_id":%b,"node_id":%b}'
-            % (cognition.predictions, rest.removeprefix(b"{"), to_json(session_id), to_json(cognition.node_id))
-        )
+        return json_answer(cognition_body(session_id, cognition))

@@ -4,6 +4,7 @@ from drf_spectacular.utils import OpenApiParameter, OpenApiResponse
 
 from foundation.http.error_shapes import Error
 from foundation.http.schema import BODY_TOO_LARGE, INVALID_REQUEST, response
+from sessions_app.api.query import DEFAULT_LIMIT, DEFAULT_TTL, MAX_LIMIT, MAX_SKIP
 from sessions_app.config import schema_of_changes
 from sessions_app.models.jobs import Kind, State
 from sessions_app.shapes import error_bodies
@@ -64,7 +65,7 @@ E1_NOT_FOUND = response(Error, "No such session, or it has expired.", {"detail":
 
 
 def errors(*statuses: int) -> dict[int, OpenApiResponse]:
-    """The named error answers. Those that every route can give are added in `katoproject/openapi/document.py`."""
+    """The error responses of a route. `katoproject/openapi/document.py` adds those that every route can give."""
     return {status: _ERRORS[status] for status in statuses}
 
 
@@ -82,12 +83,12 @@ MODE = OpenApiParameter(
 )
 TTL_SECONDS = OpenApiParameter(
     "ttl_seconds",
-    {"type": "integer", "minimum": 1, "maximum": MAX_TTL, "default": 3600},
+    {"type": "integer", "minimum": 1, "maximum": MAX_TTL, "default": DEFAULT_TTL},
     description="The new life, from now.",
 )
 _PAGE = [
-    OpenApiParameter("skip", {"type": "integer", "minimum": 0, "maximum": 2**31, "default": 0}),
-    OpenApiParameter("limit", {"type": "integer", "minimum": 1, "maximum": 1000, "default": 100}),
+    OpenApiParameter("skip", {"type": "integer", "minimum": 0, "maximum": MAX_SKIP, "default": 0}),
+    OpenApiParameter("limit", {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": DEFAULT_LIMIT}),
 ]
 JOB_FILTERS = [
     *_PAGE,

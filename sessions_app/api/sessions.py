@@ -1,31 +1,26 @@
-"""`/sessions` and `/sessions/{id}`: create, list, count, look at, keep and delete sessions."""
+"""`/sessions` and `/sessions/{id}`: create, list, count, show, extend and delete sessions."""
 
-from typing import Annotated, Any
+from typing import Any
 
 from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse
 from drf_spectacular.utils import extend_schema
-from pydantic import Field, TypeAdapter
 from pydantic_core import to_json
 from rest_framework.request import Request
 
 from foundation import logs
 from foundation.http.answers import error_answer, json_answer
-from foundation.http.bodies import parse_body, parse_query, read_raw_body
+from foundation.http.bodies import parse_body, read_raw_body
 from foundation.http.views import LeanView
-from memory_app.node_ids import NodeId
 from sessions_app import config as session_config
 from sessions_app import operations, reads
-from sessions_app.api.base import SessionView, answer_once, answer_once_for_session, scope_of_node
+from sessions_app.api import query
+from sessions_app.api.answering import answer_once, answer_once_for_session, scope_of_node
+from sessions_app.api.base import SessionView
 from sessions_app.api.schema import E1_NOT_FOUND, IDEMPOTENCY_KEY, PAGE, TTL_SECONDS, errors
 from sessions_app.errors import SessionNotFound
 from sessions_app.shapes import bodies
 from sessions_app.shapes.descriptions import describe_session
-
-_SKIP = TypeAdapter(Annotated[int, Field(ge=0, le=2**31)])
-_LIMIT = TypeAdapter(Annotated[int, Field(ge=1, le=1000)])
-_NODE = TypeAdapter(NodeId)
-_TTL = TypeAdapter(Annotated[int, Field(ge=1, le=bodies.MAX_TTL)])
 
 
 class Sessions(LeanView):
@@ -57,10 +52,8 @@ class Sessions(LeanView):
         responses={200: bodies.SessionList, **errors(422)},
     )
     def get(self, request: HttpRequest) -> HttpResponse:
-        skip = parse_query(request, "skip", _SKIP, 0)
-        limit = parse_query(request, "limit", _LIMIT, 100)
-        node_id = parse_query(request, "node_id", _NODE, None)
-        page = reads.page(skip=skip, limit=limit, node_id=node_id)
+        skip, limit = query.skip_and_limit(request)
+        page = reads.page(skip=skip, limit=limit, node_id=query.node_id(request))
         sessions = [describe_session(info) for info in page.sessions]
         return json_answer(to_json({"sessions": sessions, "total": page.total, "skip": skip, "limit": limit}))
 
@@ -83,11 +76,11 @@ class OneSession(SessionView):
         responses={200: bodies.SessionAnswer, 404: E1_NOT_FOUND, **errors()},
     )
     def get(self, request: HttpRequest, session_id: str) -> HttpResponse:
-        self.session_found = False  # the one route whose answers do not carry the header (http.md 0.2)
+        self.session_found = False  # these responses do not carry the header (http.md 0.2)
         try:
             info = reads.session(session_id)
         except SessionNotFound as error:
-            return error_answer(str(error), 404)  # E1 here, E3 everywhere else (Q15)
+            return error_answer(str(error), 404)  # body E1 here, E3 on all other routes (Q15)
         return json_answer(to_json(describe_session(info)))
 
     @extend_schema(summary="Delete a session", responses={200: bodies.DeletedAnswer, **errors(404)})
@@ -98,7 +91,7 @@ class OneSession(SessionView):
 
 class Exists(SessionView):
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
-        logs.about(session_id=kwargs["session_id"])  # one that cannot be is no error here: it does not exist
+        logs.about(session_id=kwargs["session_id"])  # an impossible id is no error here: such a session does not exist
 
     @extend_schema(
         summary="Whether a session lives; never extends it", responses={200: bodies.ExistsAnswer, **errors()}
@@ -117,7 +110,7 @@ class Extend(SessionView):
         responses={200: bodies.ExtendedAnswer, **errors(404, 422)},
     )
     def post(self, request: HttpRequest, session_id: str) -> HttpResponse:
-        ttl_seconds = parse_query(request, "ttl_seconds", _TTL, 3600)
+        ttl_seconds = query.ttl_seconds(request)
 
         def perform() -> bytes:
             operations.extend(session_id=session_id, ttl_seconds=ttl_seconds)
@@ -127,7 +120,7 @@ class Extend(SessionView):
 
 
 class UnknownSubPath(SessionView):
-    """Below a session, but no route of ours: the session is looked up first, then the route is missing."""
+    """An unknown path below a session: 404 for the session if it does not exist, otherwise for the path."""
 
     schema = None
 

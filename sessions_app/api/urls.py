@@ -1,4 +1,4 @@
-"""The session routes. The middleware takes one superfluous trailing slash off, so none is mentioned here."""
+"""The routes of sessions and jobs. They have no trailing slash: the middleware removes one from each request."""
 
 from django.urls import path, re_path
 

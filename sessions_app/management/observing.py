@@ -16,14 +16,14 @@ from foundation.terminal.arguments import add_json_argument, utf8
 from foundation.terminal.command import Command
 from foundation.terminal.errors import Error, Interrupted, WrongArguments, explained
 from foundation.terminal.progress import progress, rewindable
-from foundation.terminal.tables import counted
+from foundation.terminal.text import counted
 from sessions_app import operations
 from sessions_app.observations import Observation
 from sessions_app.shapes import bodies
 from sessions_app.shapes.observations import make_observation
 
 _EVENT = TypeAdapter[list[str] | bodies.ObservationInput](bodies.TrainingEvent)
-_AT_ONCE = 100  # observations in one transaction
+_BATCH = 100  # observations in one transaction
 
 
 def add_observe(command: Command, commands: Any) -> None:
@@ -32,8 +32,9 @@ def add_observe(command: Command, commands: Any) -> None:
         "observe",
         partial(_observe, command),
         about="Append observations to a session's STM.\n"
-        "One, whose symbols are given as arguments, or those of a file: a line is the JSON list of an event's\n"
-        "symbols, or an observation as the API takes it. Every line is looked at before the first is observed.",
+        "Either one observation, whose symbols are arguments, or those of a file. Each line of the file is the JSON\n"
+        "list of an event's symbols, or an observation as in the API. Every line is checked before the first one is\n"
+        "observed.",
         examples="""
   manage.py session observe session-0b1f… kettle on --emotive joy=0.5
   manage.py session observe session-0b1f… --file day.ndjson --learn
@@ -48,7 +49,7 @@ def add_observe(command: Command, commands: Any) -> None:
         action="append",
         default=[],
         metavar="NAME=NUMBER",
-        help="an emotive of the event; may be repeated",
+        help="an emotive of the event; can be repeated",
     )
     parser.add_argument("--file", help="lines of JSON, one observation each; - is standard input")
     parser.add_argument("--learn", action="store_true", help="learn the STM afterwards")
@@ -67,13 +68,13 @@ def _observe(
     **options: Any,
 ) -> None:
     if bool(file) == bool(symbols or emotive):
-        raise WrongArguments("Say what to observe: either symbols and emotives, or --file FILE")
+        raise WrongArguments("Pass either symbols and emotives, or --file FILE")
     report: dict[str, Any] = {"session_id": session_id, "observations": 0, "patterns_learned": 0}
     if file:
         with rewindable(file) as lines:
             total = sum(1 for _ in _observations(lines))
             if not total:
-                raise Error("The file is empty: there is nothing to observe")
+                raise Error("The file is empty; there is nothing to observe")
             lines.seek(0)
             _observe_all(session_id, _observations(lines), total, report)
     else:
@@ -88,26 +89,26 @@ def _observe(
     if json:
         command.print_json(report)
         return
-    made = f"{report['observations']:,} observed, {counted(report['stm_length'], 'event')} in the STM"
-    command.stdout.write(f"{made}, {counted(report['patterns_learned'], 'pattern')} learned")
+    text = f"{report['observations']:,} observed, {counted(report['stm_length'], 'event')} in the STM"
+    command.stdout.write(f"{text}, {counted(report['patterns_learned'], 'pattern')} learned")
 
 
 def _observe_all(session_id: str, observations: Iterator[Observation], total: int, report: dict[str, Any]) -> None:
     try:
         with progress("Observing", total=total) as advance:
-            while batch := list(islice(observations, _AT_ONCE)):
-                done = operations.observe_sequence(session_id=session_id, observations=batch)
+            while batch := list(islice(observations, _BATCH)):
+                observed = operations.observe_sequence(session_id=session_id, observations=batch)
                 report["observations"] += len(batch)
-                report["patterns_learned"] += sum(map(bool, done.auto_learned_patterns))
-                report["stm_length"] = done.final_stm_length
+                report["patterns_learned"] += sum(map(bool, observed.auto_learned_patterns))
+                report["stm_length"] = observed.final_stm_length
                 advance(len(batch))
     except KeyboardInterrupt:
-        raise Interrupted(f"{report['observations']} of {total} observations were made; they stay") from None
+        raise Interrupted(f"{report['observations']} of {total} observations were made and stay") from None
     except (Refusal, *STORE_TROUBLE) as error:
         if not report["observations"]:
             raise
-        told = f"{report['observations']} of {total} observations were made and stay. Then: {explained(error)}"
-        raise Error(told) from error
+        done = f"{report['observations']} of {total} observations were made and stay"
+        raise Error(f"{done}. Then: {explained(error)}") from error
 
 
 def _emotive(text: str) -> tuple[str, float]:
@@ -119,10 +120,10 @@ def _emotive(text: str) -> tuple[str, float]:
 
 
 def _observations(lines: IO[bytes]) -> Iterator[Observation]:
-    """Raises Error, naming the line that is wrong."""
+    """Raises Error with the number of the invalid line."""
     for number, text in enumerate(lines, start=1):
         try:
-            # As part of an object, because a line may be a list.
+            # Wrapped, because a line may be a list and as_object takes objects.
             given = _EVENT.validate_python(as_object({"observation": from_json(text)}, [])["observation"])
             one = given if isinstance(given, bodies.ObservationInput) else bodies.ObservationInput(strings=given)
             yield make_observation(one, "obs-", "observation")

@@ -1,4 +1,4 @@
-"""What commands take: names, and the settings of a session, with the limits and messages of the API."""
+"""Arguments of commands: lists of names, and the settings of a session with the limits and messages of the API."""
 
 import argparse
 import csv
@@ -8,31 +8,32 @@ from typing import Any
 from sessions_app import config
 
 _TYPES = {"number": float, "integer": int}
+# Shown by --help, with the limits and the default.
 _MEANINGS = {
-    "max_pattern_length": "events after which a session learns by itself, 0 for never",
-    "stm_mode": "what is left then, CLEAR nothing or ROLLING all but the oldest event",
+    "max_pattern_length": "number of events after which a session learns automatically, 0 for never",
+    "stm_mode": "what stays in the STM then, CLEAR nothing, ROLLING all but the oldest event",
     "sort_symbols": "sort the symbols of an event",
-    "persistence": "emotives maps that are kept of a pattern",
-    "recall_threshold": "least similarity of a pattern that is predicted",
-    "max_predictions": "most predictions",
-    "rank_sort_algo": "what predictions are ranked by",
-    "use_token_matching": "compare whole symbols, not their characters",
-    "fuzzy_token_threshold": "least likeness of two symbols that may stand for each other",
-    "affinity_emotive": "the emotive whose affinity weighs symbols",
-    "filter_pipeline": "what patterns must pass before they are compared, with commas between",
-    "length_min_ratio": "filter length, least length of a pattern in lengths of the STM",
-    "length_max_ratio": "filter length, greatest length of a pattern in lengths of the STM",
-    "jaccard_threshold": "filter jaccard, least share of symbols in common",
-    "jaccard_min_overlap": "filter jaccard, least symbols in common",
-    "minhash_threshold": "filter minhash, least estimated share of symbols in common",
-    "minhash_bands": "filter minhash, bands of a signature",
-    "minhash_rows": "filter minhash, rows of a band",
-    "minhash_num_hashes": "filter minhash, hashes of a signature",
+    "persistence": "how many emotives maps a pattern keeps",
+    "recall_threshold": "minimum similarity of a predicted pattern",
+    "max_predictions": "maximum number of predictions",
+    "rank_sort_algo": "the metric that ranks predictions",
+    "use_token_matching": "compare whole symbols instead of their characters",
+    "fuzzy_token_threshold": "minimum similarity of two symbols that count as a match",
+    "affinity_emotive": "the emotive whose affinity weights symbols",
+    "filter_pipeline": "filters that a pattern must pass before it is compared, separated by commas",
+    "length_min_ratio": "filter length, minimum length of a pattern, relative to the STM",
+    "length_max_ratio": "filter length, maximum length of a pattern, relative to the STM",
+    "jaccard_threshold": "filter jaccard, minimum share of common symbols",
+    "jaccard_min_overlap": "filter jaccard, minimum number of common symbols",
+    "minhash_threshold": "filter minhash, minimum estimated share of common symbols",
+    "minhash_bands": "filter minhash, bands per signature",
+    "minhash_rows": "filter minhash, rows per band",
+    "minhash_num_hashes": "filter minhash, hashes per signature",
 }
 
 
 def names(text: str) -> list[str]:
-    """Separated by commas; one that has a comma itself stands in double quotes. Raises ArgumentTypeError."""
+    """Names separated by commas; one that contains a comma is in double quotes. Raises ArgumentTypeError."""
     try:
         text.encode()
         return next(csv.reader([text], strict=True), [])
@@ -40,16 +41,9 @@ def names(text: str) -> list[str]:
         raise argparse.ArgumentTypeError(f"{text!a}: {error}") from None
 
 
-def count(text: str) -> int:
-    """Raises ArgumentTypeError."""
-    if not text.isdecimal():
-        raise argparse.ArgumentTypeError(f"{text!r} is no number of things")
-    return int(text)
-
-
 def add_config_arguments(parser: argparse.ArgumentParser, keys: Iterable[str]) -> None:
-    """`--recall-threshold 0.4` and the like."""
-    group = parser.add_argument_group("configuration", "as a session may have it")
+    """One option for each setting, such as `--recall-threshold 0.4`."""
+    group = parser.add_argument_group("configuration", "settings, as a session has them")
     for key in keys:
         rule = config.rule(key)
         kind: dict[str, Any] = {}
@@ -68,10 +62,12 @@ def add_config_arguments(parser: argparse.ArgumentParser, keys: Iterable[str]) -
 def _help(key: str, rule: config.Rule) -> str:
     meaning, default = _MEANINGS[key], config.DEFAULTS[key]
     limits = "" if rule.schema["type"] == "boolean" else f": {rule.message.removeprefix('Must be ')}"
-    told = {True: " (default: yes)", False: " (default: no)"} if isinstance(default, bool) else {}
-    return meaning + limits + ("" if default in (None, []) else told.get(default, f" (default: {default})"))
+    if default is None or default == []:
+        return meaning + limits
+    shown = {True: "yes", False: "no"}[default] if isinstance(default, bool) else default
+    return f"{meaning}{limits} (default: {shown})"
 
 
 def given_config(options: Mapping[str, Any], keys: Iterable[str]) -> dict[str, Any]:
-    """What the options set. Raises InvalidConfiguration."""
+    """The settings that were given as options. Raises InvalidConfiguration."""
     return config.validate({key: options[key] for key in keys if options[key] is not None})

@@ -1,4 +1,4 @@
-"""What must hold of sessions, of what is told about them, and of jobs."""
+"""What must hold for sessions, their entries, events and cache entries, and for jobs."""
 
 from sessions_app.verification import announcements, cached, entries, jobs, sessions
 

@@ -1,6 +1,7 @@
-"""The entries of sessions: one for each position of a window, none elsewhere that would be in the way."""
+"""The entries of sessions: one for each position of a window, and none that a later entry would collide with."""
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
 import numpy as np
 from pydantic import TypeAdapter, ValidationError
@@ -9,7 +10,7 @@ from engine.vectors import NamedVector, vector_name
 from foundation.verification import OF_NODE, Check, Connection, Fault, rows
 from sessions_app.models.sessions import Stream
 
-# Of each stream: what must be stored, (from, until].
+# For each stream, the range of positions that must be stored: (after, until].
 _STREAMS = f"""
     LATERAL (VALUES
         ({Stream.EVENTS}, LEAST(stm_start, seen_start), stm_end),
@@ -29,21 +30,19 @@ _MISSING = f"""
 """
 
 
-def _missing(snapshot: Connection, node_id: str | None) -> Iterator[Fault]:
+def _find_missing(snapshot: Connection, node_id: str | None) -> Iterator[Fault]:
     for session_id, stream, number in rows(snapshot, _MISSING, node=node_id):
-        what = (
-            f"session {session_id}: {number} of its {Stream(stream).label.lower()} are lost; clear-stm makes it whole"
-        )
-        yield Fault((), what, mendable=False)
+        label = Stream(stream).label.lower()
+        yield Fault((), f"session {session_id}: {number} of its {label} are lost; use clear-stm", repairable=False)
 
 
-# Before a window there may be entries for a while; after it, or of no session, never.
+# Entries before a window are deleted later. Entries after it, or without a session, must not exist.
 _END = f"""
     CASE stream WHEN {Stream.EVENTS} THEN stm_end WHEN {Stream.EMOTIVES} THEN emotives_end
         WHEN {Stream.METADATA} THEN metadata_end WHEN {Stream.VECTORS} THEN vectors_end ELSE -1 END
 """
 _STRAY = f"""
-    SELECT session_id, stream, position, session.id IS NULL
+    SELECT session_id, stream, position, session.id IS NULL AS is_orphan
     FROM sessions_app_entry LEFT JOIN sessions_app_session AS session ON session.id = session_id
     WHERE (session.id IS NULL OR position < 1 OR position > {_END}) AND {OF_NODE}
 """
@@ -58,11 +57,18 @@ _DELETE_STRAY = f"""
 """
 
 
-def _stray(snapshot: Connection, node_id: str | None) -> Iterator[Fault]:
-    for session_id, stream, position, is_orphan in rows(snapshot, _STRAY, node=node_id):
-        where = "there is no such session" if is_orphan else "it is in no window and in the way of the next one"
-        what = f"session {session_id}, stream {stream}, entry {position}: {where}"
-        yield Fault((session_id, stream, position), what)
+class _StrayEntry(NamedTuple):
+    session_id: str
+    stream: int
+    position: int
+    is_orphan: bool
+
+
+def _find_stray(snapshot: Connection, node_id: str | None) -> Iterator[Fault]:
+    for entry in map(_StrayEntry._make, rows(snapshot, _STRAY, node=node_id)):
+        why = "there is no such session" if entry.is_orphan else "it is in no window, and a later entry needs its place"
+        what = f"session {entry.session_id}, stream {entry.stream}, entry {entry.position}: {why}"
+        yield Fault((entry.session_id, entry.stream, entry.position), what)
 
 
 def _delete_stray(connection: Connection, faults: list[Fault]) -> None:
@@ -71,7 +77,7 @@ def _delete_stray(connection: Connection, faults: list[Fault]) -> None:
     connection.execute(_DELETE_STRAY, {"ids": ids, "streams": streams, "positions": positions})
 
 
-_WRONG = f"""
+_UNREADABLE = f"""
     SELECT session_id, stream, position FROM sessions_app_entry JOIN sessions_app_session ON id = session_id
     WHERE {OF_NODE} AND CASE
         WHEN json_typeof(value) <> CASE stream WHEN {Stream.EVENTS} THEN 'array' ELSE 'object' END THEN true
@@ -88,17 +94,17 @@ _VECTORS = f"""
 _NAMED = TypeAdapter(NamedVector)
 
 
-def _values(snapshot: Connection, node_id: str | None) -> Iterator[Fault]:
-    for session_id, stream, position in rows(snapshot, _WRONG, node=node_id):
+def _find_wrong_values(snapshot: Connection, node_id: str | None) -> Iterator[Fault]:
+    for session_id, stream, position in rows(snapshot, _UNREADABLE, node=node_id):
         label = Stream(stream).label.lower()
-        yield Fault((), f"session {session_id}, entry {position} of its {label}: it cannot be read", mendable=False)
+        yield Fault((), f"session {session_id}, entry {position} of its {label}: it cannot be read", repairable=False)
     for session_id, position, text in rows(snapshot, _VECTORS, node=node_id):
-        if not _is_named_rightly(text):
-            what = f"session {session_id}, vector {position}: its name is not that of its numbers"
-            yield Fault((), what, mendable=False)
+        if not _has_right_name(text):
+            what = f"session {session_id}, vector {position}: its name does not match its numbers"
+            yield Fault((), what, repairable=False)
 
 
-def _is_named_rightly(text: str) -> bool:
+def _has_right_name(text: str) -> bool:
     try:
         vector = _NAMED.validate_json(text)
     except ValidationError:
@@ -107,7 +113,7 @@ def _is_named_rightly(text: str) -> bool:
 
 
 CHECKS = [
-    Check("entries", "every position of a session's windows has its entry", _missing),
-    Check("stray-entries", "every entry is of a session, and not after its windows", _stray, _delete_stray),
-    Check("entry-values", "entries are what their stream is of; vectors have the names of their numbers", _values),
+    Check("entries", "every position of a session's windows has an entry", _find_missing),
+    Check("stray-entries", "every entry has a session, and is not after its windows", _find_stray, _delete_stray),
+    Check("entry-values", "entries have the type of their stream; vectors have the right names", _find_wrong_values),
 ]

@@ -1,8 +1,9 @@
-"""Jobs: their state fits their progress, and what is left of their work fits both."""
+"""Jobs: the state matches the progress, and the stored parts of the work match both."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import groupby
-from operator import itemgetter
+from operator import attrgetter
+from typing import NamedTuple
 
 from pydantic_core import from_json
 
@@ -10,59 +11,59 @@ from foundation.verification import OF_NODE, Check, Connection, Fault, rows
 from sessions_app.models.jobs import UNFINISHED, Kind, State
 
 
-def _listed(names: list[str] | tuple[str, ...]) -> str:
+def _sql_list(names: list[str] | tuple[str, ...]) -> str:
     return f"({', '.join(repr(str(name)) for name in names)})"
 
 
-_OPEN = f"state IN {_listed(tuple(state.value for state in UNFINISHED))}"
+_OPEN = f"state IN {_sql_list(tuple(state.value for state in UNFINISHED))}"
 _IS_DONE = f"state = '{State.DONE.value}'"
 _JOBS = f"""
-    SELECT id, problem, mendable FROM sessions_app_job, LATERAL (VALUES
-        (state IN {_listed(State.values)}, 'it is in a state that there is not', false),
-        (kind IN {_listed(Kind.values)}, 'it is of a kind that there is not', false),
-        (total >= 1 AND done BETWEEN 0 AND total, 'more is done than there is to do', false),
-        (kind = '{Kind.TRAIN.value}' OR session_id IS NOT NULL, 'it is about no session', false),
-        (NOT {_IS_DONE} OR done = total, 'it is called done and is not', false),
-        ({_IS_DONE} OR done <> total, 'all of it is done, but it is not called so', {_OPEN}),
-        ((finished_at IS NULL) = ({_OPEN}), 'its end does not fit its state', true),
-        (state <> '{State.FAILED.value}' OR error IS NOT NULL, 'it failed without a reason', false)
-    ) AS found (holds, problem, mendable)
+    SELECT id, problem, repairable FROM sessions_app_job, LATERAL (VALUES
+        (state IN {_sql_list(State.values)}, 'it has an unknown state', false),
+        (kind IN {_sql_list(Kind.values)}, 'it has an unknown kind', false),
+        (total >= 1 AND done BETWEEN 0 AND total, 'done is not between 0 and total', false),
+        (kind = '{Kind.TRAIN.value}' OR session_id IS NOT NULL, 'it has no session', false),
+        (NOT {_IS_DONE} OR done = total, 'its state is done, but units of it are not', false),
+        ({_IS_DONE} OR done <> total, 'all its units are done, but its state is not', {_OPEN}),
+        ((finished_at IS NULL) = ({_OPEN}), 'finished_at does not match its state', true),
+        (state <> '{State.FAILED.value}' OR error IS NOT NULL, 'it failed, but has no error', false)
+    ) AS found (holds, problem, repairable)
     WHERE NOT holds AND {OF_NODE}
 """
 _LOCK = "SELECT id FROM sessions_app_job WHERE id = ANY(%(ids)s) ORDER BY id FOR UPDATE"
-_MEND_JOBS = f"""
+_REPAIR_JOBS = f"""
     UPDATE sessions_app_job SET state = CASE WHEN {_OPEN} AND done = total THEN 'done' ELSE state END,
         finished_at = CASE WHEN {_OPEN} AND done < total THEN NULL ELSE COALESCE(finished_at, now()) END
     WHERE id = ANY(%(ids)s)
 """
 
 
-def _jobs(snapshot: Connection, node_id: str | None) -> Iterator[Fault]:
-    for job_id, problem, mendable in rows(snapshot, _JOBS, node=node_id):
-        yield Fault((job_id,), f"job {job_id}: {problem}", mendable)
+def _find_inconsistent(snapshot: Connection, node_id: str | None) -> Iterator[Fault]:
+    for job_id, problem, repairable in rows(snapshot, _JOBS, node=node_id):
+        yield Fault((job_id,), f"job {job_id}: {problem}", repairable)
 
 
-def _mend_jobs(connection: Connection, faults: list[Fault]) -> None:
-    for statement in (_LOCK, _MEND_JOBS):
+def _repair_jobs(connection: Connection, faults: list[Fault]) -> None:
+    for statement in (_LOCK, _REPAIR_JOBS):
         connection.execute(statement, {"ids": [fault.key[0] for fault in faults]})
 
 
-_USELESS = f"job.id IS NULL OR {_IS_DONE}"
-_LEFT_OVER = f"""
+_UNNEEDED = f"job.id IS NULL OR {_IS_DONE}"
+_UNNEEDED_PARTS = f"""
     SELECT job_id, part.number FROM sessions_app_jobpart AS part LEFT JOIN sessions_app_job AS job ON job.id = job_id
-    WHERE ({_USELESS}) AND {OF_NODE}
+    WHERE ({_UNNEEDED}) AND {OF_NODE}
 """
 _DELETE_PARTS = f"""
     DELETE FROM sessions_app_jobpart WHERE (job_id, number) IN (
         SELECT part.job_id, part.number FROM sessions_app_jobpart AS part
         JOIN unnest(%(ids)s::text[], %(numbers)s::int[]) AS given (job_id, number) USING (job_id, number)
-        LEFT JOIN sessions_app_job AS job ON job.id = part.job_id WHERE {_USELESS})
+        LEFT JOIN sessions_app_job AS job ON job.id = part.job_id WHERE {_UNNEEDED})
 """
 
 
-def _left_over(snapshot: Connection, node_id: str | None) -> Iterator[Fault]:
-    for job_id, number in rows(snapshot, _LEFT_OVER, node=node_id):
-        yield Fault((job_id, number), f"job {job_id}, part {number}: nobody will work on it")
+def _find_unneeded_parts(snapshot: Connection, node_id: str | None) -> Iterator[Fault]:
+    for job_id, number in rows(snapshot, _UNNEEDED_PARTS, node=node_id):
+        yield Fault((job_id, number), f"job {job_id}, part {number}: no step will use it")
 
 
 def _delete_parts(connection: Connection, faults: list[Fault]) -> None:
@@ -70,29 +71,47 @@ def _delete_parts(connection: Connection, faults: list[Fault]) -> None:
     connection.execute(_DELETE_PARTS, {"ids": ids, "numbers": numbers})
 
 
-# The work that is still ahead of a job: a sequence as a whole, in pieces from the first one on; a training in batches.
+# The remaining work of each unfinished job: of a sequence all pieces, numbered from 0; of a training the open batches.
 _WORK = f"""
-    SELECT job.id, kind, total - done, part.number, CASE WHEN kind = '{Kind.TRAIN.value}' THEN part.content END
+    SELECT job.id, kind, total - done AS remaining, part.number,
+        CASE WHEN kind = '{Kind.TRAIN.value}' THEN part.content END AS content
     FROM sessions_app_job AS job LEFT JOIN sessions_app_jobpart AS part ON part.job_id = job.id
     WHERE NOT {_IS_DONE} AND kind <> '{Kind.FINALIZE_TRAINING.value}' AND {OF_NODE}
     ORDER BY job.id, part.number
 """
 
 
-def _work(snapshot: Connection, node_id: str | None) -> Iterator[Fault]:
-    for (job_id, kind, ahead), parts in groupby(rows(snapshot, _WORK, node=node_id), key=itemgetter(0, 1, 2)):
-        numbers, sequences = [], 0
-        for _, _, _, number, content in parts:
-            if number is not None:
-                numbers.append(number)
-                sequences += _sequences(content) if content is not None else 0
-        is_whole = numbers == list(range(len(numbers))) and bool(numbers) if kind != Kind.TRAIN else sequences == ahead
-        if not is_whole:
-            what = f"job {job_id}: what it works on is not all there; cancel it, and send the request again"
-            yield Fault((), what, mendable=False)
+class _Part(NamedTuple):
+    """`number` is None for a job without parts; `content` is read for trainings only."""
+
+    job_id: str
+    kind: str
+    remaining: int
+    number: int | None
+    content: bytes | None
 
 
-def _sequences(content: bytes) -> int:
+def _find_lost_parts(snapshot: Connection, node_id: str | None) -> Iterator[Fault]:
+    parts_of_all = map(_Part._make, rows(snapshot, _WORK, node=node_id))
+    for (job_id, kind, remaining), parts in groupby(parts_of_all, key=attrgetter("job_id", "kind", "remaining")):
+        if not _is_complete(kind, remaining, parts):
+            what = f"job {job_id}: parts of its work are lost; cancel it, and send the request again"
+            yield Fault((), what, repairable=False)
+
+
+def _is_complete(kind: str, remaining: int, parts: Iterable[_Part]) -> bool:
+    numbers, sequences = [], 0
+    for part in parts:
+        if part.number is not None:
+            numbers.append(part.number)
+        if part.content is not None:
+            sequences += _count_sequences(part.content)
+    if kind == Kind.TRAIN:
+        return sequences == remaining
+    return bool(numbers) and numbers == list(range(len(numbers)))
+
+
+def _count_sequences(content: bytes) -> int:
     try:
         given = from_json(bytes(content))
     except ValueError:
@@ -100,27 +119,27 @@ def _sequences(content: bytes) -> int:
     return len(given) if isinstance(given, list) else 0
 
 
-_NUMBERS = """
+_LAST_NUMBER = """
     SELECT (SELECT max(number) FROM sessions_app_job), last_value, is_called FROM sessions_app_job_number
 """
-_COUNT_ON = """
+_ADVANCE = """
     SELECT setval('sessions_app_job_number', GREATEST(%(highest)s, (SELECT last_value FROM sessions_app_job_number)))
 """
 
 
-def _numbers(snapshot: Connection, node_id: str | None) -> Iterator[Fault]:
-    for highest, last_value, is_called in rows(snapshot, _NUMBERS):
+def _find_used_number(snapshot: Connection, node_id: str | None) -> Iterator[Fault]:
+    for highest, last_value, is_called in rows(snapshot, _LAST_NUMBER):
         if highest is not None and highest >= last_value + is_called:
             yield Fault((highest,), f"the next job would be number {last_value + is_called}, but {highest} is in use")
 
 
-def _count_on(connection: Connection, faults: list[Fault]) -> None:
-    connection.execute(_COUNT_ON, {"highest": faults[0].key[0]})
+def _advance(connection: Connection, faults: list[Fault]) -> None:
+    connection.execute(_ADVANCE, {"highest": faults[0].key[0]})
 
 
 CHECKS = [
-    Check("jobs", "a job's state fits what is done", _jobs, _mend_jobs),
-    Check("job-parts", "nothing is kept of jobs that are done or gone", _left_over, _delete_parts),
-    Check("job-work", "a job that is not done has all that is still to do", _work),
-    Check("job-numbers", "the number of the next job is not in use", _numbers, _count_on, of_node=False),
+    Check("jobs", "a job's state matches its progress", _find_inconsistent, _repair_jobs),
+    Check("job-parts", "finished and deleted jobs have no parts", _find_unneeded_parts, _delete_parts),
+    Check("job-work", "a job that is not done has all parts of its remaining work", _find_lost_parts),
+    Check("job-numbers", "the number of the next job is not in use", _find_used_number, _advance, of_node=False),
 ]

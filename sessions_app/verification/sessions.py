@@ -22,24 +22,24 @@ _PERCEPT = """
         AND json_typeof(percept->'vectors') = 'array' AND json_typeof(percept->'metadata') = 'object', false)
 """
 _ROWS = f"""
-    SELECT id, problem, mendable FROM sessions_app_session, LATERAL (VALUES
+    SELECT id, problem, repairable FROM sessions_app_session, LATERAL (VALUES
         (version >= 1, 'its version is below 1', false),
-        (ttl_seconds >= 1, 'its time to live is below a second', false),
-        (json_typeof(metadata) = 'object', 'its metadata is no object', false),
+        (ttl_seconds >= 1, 'its time to live is below one second', false),
+        (json_typeof(metadata) = 'object', 'its metadata is not an object', false),
         ({_WINDOWS}, 'a window of its entries ends before it begins', false),
         ({_LONGEST} <= %(limit)s, 'a window has more than {STM_LIMIT} entries', true),
-        ({_SAW_STM} AND {_SAW_EMOTIVES}, 'what the last observation saw is not in its windows', true),
+        ({_SAW_STM} AND {_SAW_EMOTIVES}, 'what the last observation saw is not within its windows', true),
         ((percept IS NULL) = (time = 0), 'it has a percept without an observation, or the reverse', false),
         (percept IS NULL OR {_PERCEPT}, 'its percept cannot be read', false)
-    ) AS found (holds, problem, mendable)
+    ) AS found (holds, problem, repairable)
     WHERE NOT holds AND {OF_NODE}
 """
 _LOCK = "SELECT id FROM sessions_app_session WHERE id = ANY(%(ids)s) ORDER BY id FOR UPDATE"
 _CUT = ", ".join(
     f"{stream}_start = GREATEST({stream}_start, {stream}_end - %(limit)s)" for stream in ("stm", "emotives", "metadata")
 )
-# What exactly it saw is lost: now it saw what there is.
-_MEND_ROWS = f"""
+# What exactly the last observation saw is lost; the whole present window stands in for it.
+_REPAIR_ROWS = f"""
     UPDATE sessions_app_session SET version = {NEXT_VERSION}, {_CUT},
         seen_start = CASE WHEN {_SAW_STM} THEN seen_start ELSE GREATEST(stm_start, stm_end - %(limit)s) END,
         seen_end = stm_end,
@@ -50,61 +50,63 @@ _MEND_ROWS = f"""
 """
 
 
-def _session_rows(snapshot: Connection, node_id: str | None) -> Iterator[Fault]:
-    for session_id, problem, mendable in rows(snapshot, _ROWS, node=node_id, limit=STM_LIMIT):
-        yield Fault((session_id,), f"session {session_id}: {problem}", mendable)
+def _find_inconsistent(snapshot: Connection, node_id: str | None) -> Iterator[Fault]:
+    for session_id, problem, repairable in rows(snapshot, _ROWS, node=node_id, limit=STM_LIMIT):
+        yield Fault((session_id,), f"session {session_id}: {problem}", repairable)
 
 
-def _mend_rows(connection: Connection, faults: list[Fault]) -> None:
-    _locked(connection, faults, _MEND_ROWS)
+def _repair_rows(connection: Connection, faults: list[Fault]) -> None:
+    _lock_and_update(connection, faults, _REPAIR_ROWS)
 
 
-def _locked(connection: Connection, faults: list[Fault], mend: str) -> None:
-    """In a statement after the lock, which sees what those who had it left."""
+def _lock_and_update(connection: Connection, faults: list[Fault], update: str) -> None:
+    """Two statements: the update's snapshot is taken after the lock, so it sees what the last holder committed."""
     parameters = {"ids": [fault.key[0] for fault in faults], "limit": STM_LIMIT}
-    for statement in (_LOCK, mend):
+    for statement in (_LOCK, update):
         connection.execute(statement, parameters)
 
 
-# The event that the last observation appended, unless it had vectors: their symbols are not in the percept.
+# Whether the last event differs from the percept. Not if there were vectors: the percept lacks their symbols.
 _STRINGS_OF = 'ARRAY(SELECT one FROM json_array_elements_text({}) AS one ORDER BY one COLLATE "C")'
-_LAST = f"""
+_DIFFERS_FROM_PERCEPT = f"""
     CASE WHEN NOT {_PERCEPT} OR json_typeof(entry.value) <> 'array' THEN false
         WHEN json_array_length(percept->'vectors') > 0 OR json_array_length(percept->'strings') = 0 THEN false
         ELSE {_STRINGS_OF.format("entry.value")} <> {_STRINGS_OF.format("percept->'strings'")} END
 """
-_JOIN_LAST = f"entry.session_id = session.id AND entry.stream = {Stream.EVENTS} AND entry.position = session.stm_end"
-_PERCEPTS = f"""
-    SELECT session.id FROM sessions_app_session AS session JOIN sessions_app_entry AS entry ON {_JOIN_LAST}
-    WHERE percept IS NOT NULL AND {_LAST} AND {OF_NODE}
+_IS_LAST_EVENT = (
+    f"entry.session_id = session.id AND entry.stream = {Stream.EVENTS} AND entry.position = session.stm_end"
+)
+_WRONG_PERCEPTS = f"""
+    SELECT session.id FROM sessions_app_session AS session JOIN sessions_app_entry AS entry ON {_IS_LAST_EVENT}
+    WHERE percept IS NOT NULL AND {_DIFFERS_FROM_PERCEPT} AND {OF_NODE}
 """
-_MEND_PERCEPTS = f"""
+_REPAIR_PERCEPTS = f"""
     UPDATE sessions_app_session AS session SET version = {NEXT_VERSION}, percept = json_build_object(
         'strings', to_json({_STRINGS_OF.format("entry.value")}),
         'vectors', percept->'vectors', 'metadata', percept->'metadata')
     FROM sessions_app_entry AS entry
-    WHERE session.id = ANY(%(ids)s) AND {_JOIN_LAST} AND percept IS NOT NULL AND {_LAST}
+    WHERE session.id = ANY(%(ids)s) AND {_IS_LAST_EVENT} AND percept IS NOT NULL AND {_DIFFERS_FROM_PERCEPT}
 """
 
 
-def _percepts(snapshot: Connection, node_id: str | None) -> Iterator[Fault]:
-    for (session_id,) in rows(snapshot, _PERCEPTS, node=node_id):
-        yield Fault((session_id,), f"session {session_id}: its percept is not of its last event")
+def _find_wrong_percepts(snapshot: Connection, node_id: str | None) -> Iterator[Fault]:
+    for (session_id,) in rows(snapshot, _WRONG_PERCEPTS, node=node_id):
+        yield Fault((session_id,), f"session {session_id}: its percept does not match its last event")
 
 
-def _mend_percepts(connection: Connection, faults: list[Fault]) -> None:
-    _locked(connection, faults, _MEND_PERCEPTS)
+def _repair_percepts(connection: Connection, faults: list[Fault]) -> None:
+    _lock_and_update(connection, faults, _REPAIR_PERCEPTS)
 
 
 _CONFIGS = f"SELECT config::text, min(id), count(*) FROM sessions_app_session WHERE {OF_NODE} GROUP BY config"
 
 
-def _configs(snapshot: Connection, node_id: str | None) -> Iterator[Fault]:
+def _find_invalid_configs(snapshot: Connection, node_id: str | None) -> Iterator[Fault]:
     for text, session_id, number in rows(snapshot, _CONFIGS, node=node_id):
         for key, problem in _problems_of_config(from_json(text)).items():
             others = f" and {number - 1} more" if number > 1 else ""
             what = f"session {session_id}{others}: {key}: {problem}; set it with POST …/config"
-            yield Fault((), what, mendable=False)
+            yield Fault((), what, repairable=False)
 
 
 def _problems_of_config(own: object) -> dict[str, str]:
@@ -114,11 +116,11 @@ def _problems_of_config(own: object) -> dict[str, str]:
         config.validate(own)
     except InvalidConfiguration as error:
         return error.problems
-    return {key: "Is no setting" for key in own if key not in config.DEFAULTS}
+    return {key: "Is not a setting" for key in own if key not in config.DEFAULTS}
 
 
 CHECKS = [
-    Check("sessions", "a session's windows, version and percept go together", _session_rows, _mend_rows),
-    Check("percepts", "the percept of a session is of its last event", _percepts, _mend_percepts),
-    Check("configurations", "a session's own settings are valid", _configs),
+    Check("sessions", "a session's windows, version and percept are consistent", _find_inconsistent, _repair_rows),
+    Check("percepts", "the percept of a session matches its last event", _find_wrong_percepts, _repair_percepts),
+    Check("configurations", "a session's own settings are valid", _find_invalid_configs),
 ]

@@ -47,7 +47,7 @@ def test_a_long_list_says_how_it_goes_on(client: httpx.Client, new_session: Call
     session_id = new_session(node_id=node)
     jobs = [start(client, f"/sessions/{session_id}/finalize-training")["job_id"] for _ in range(3)]
     first = command("job", "list", "--node", node, "--limit", "2", "--json")
-    assert first.err == "There are 1 more: --skip 2\n"
+    assert first.err == "1 more: --skip 2\n"
     second = command("job", "list", "--node", node, "--limit", "2", "--skip", "2", "--json")
     assert [one["job_id"] for one in (*first.lines, *second.lines)] == jobs[::-1]
     assert command("job", "cancel", *jobs).status == 0

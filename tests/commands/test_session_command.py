@@ -212,7 +212,7 @@ def test_a_wrong_line_of_observations_changes_nothing(
 def test_an_observation_needs_something_to_observe(new_session: NewSession) -> None:
     told = command("session", "observe", new_session())
     assert told.status == 2
-    assert "Say what to observe" in told.err
+    assert "Pass either symbols and emotives, or --file FILE" in told.err
 
 
 @pytest.mark.parametrize("name", ["delete", "expire"])
@@ -317,8 +317,8 @@ def test_a_session_that_lives_is_never_overwritten(
     told = import_lines(*lines, options=("--json",))
     assert told.status == 1
     assert told.lines == [
-        {"session_id": session_id, "imported": False, "reason": "it lives here already"},
-        {"session_id": other, "imported": False, "reason": "it lives here already"},
+        {"session_id": session_id, "imported": False, "reason": "it is already active here"},
+        {"session_id": other, "imported": False, "reason": "it is already active here"},
         {"imported": 1, "living": 2, "expired": 0},
     ]
     assert answers(client, session_id) == before
@@ -355,7 +355,7 @@ def test_whose_time_has_run_out_comes_back_only_on_demand(
     gone = {**exported, "expires_at": "2020-01-01T00:00:00Z"}
     told = import_lines(gone)
     assert (told.status, told.out) == (1, "0 sessions imported\n")
-    assert f"1 because their time has run out (--renew revives those): {session_id}" in told.err
+    assert f"1 because they have expired (--renew imports those): {session_id}" in told.err
     assert import_lines(gone, options=("--renew",)).status == 0
     answer = client.get(f"/sessions/{session_id}").json()
     assert answer["created_at"] == exported["created_at"].replace("Z", "").ljust(26, "0") + "Z"
@@ -392,7 +392,7 @@ def test_an_import_that_is_interrupted_goes_on_when_it_is_repeated(
         trouble.setattr(operations, "restore", until_ctrl_c)
         told = import_lines(*lines)
     assert (told.status, told.out) == (130, "")
-    assert told.err == "Interrupted: 4 sessions imported; the same again goes on\n"
+    assert told.err == "Interrupted: 4 sessions imported; run the same command to continue\n"
     again = import_lines(*lines, options=("--json",))
     assert again.lines[-1] == {"imported": 1, "living": 4, "expired": 0}
 
@@ -451,7 +451,7 @@ def test_an_export_that_is_interrupted_says_how_far_it_came(new_session: NewSess
     out, err = running.communicate(timeout=60)
     assert running.returncode == 130
     assert err.startswith("Interrupted: ")
-    assert err.endswith("sessions written, the last line is missing\n")
+    assert err.endswith("sessions exported; the file is not complete\n")
     assert '"end"' not in out
 
 
@@ -459,7 +459,7 @@ def test_an_export_overwrites_nothing(new_session: NewSession, tmp_path: Path) -
     file = tmp_path / "file"
     file.write_text("mine")
     told = command("session", "export", new_session(), "--output", str(file))
-    assert (told.status, told.err) == (1, f"Error: {file} is there already; nothing was exported\n")
+    assert (told.status, told.err) == (1, f"Error: {file} already exists; nothing was exported\n")
     assert file.read_text() == "mine"
 
 
@@ -467,7 +467,7 @@ def test_an_export_overwrites_nothing(new_session: NewSession, tmp_path: Path) -
 def test_an_export_is_of_one_kind_of_sessions(arguments: tuple[str, ...]) -> None:
     told = command("session", "export", *arguments)
     assert (told.status, told.out) == (2, "")
-    assert "Say which sessions" in told.err
+    assert "Pass either session ids, --node NODE, or --all" in told.err
 
 
 # Where nothing runs --------------------------------------------------------------------------------------------------

@@ -160,7 +160,7 @@ def test_a_wrong_line_is_named_and_what_is_before_it_was_learned(
         train(name, "\n".join([first, good, line, good]), *options)
     assert str(wrong.value).startswith("line 3: ")
     assert problem in str(wrong.value)
-    assert f"What was learned stays: {before} sequence{'s' * (before > 1)}; go on with --skip {before}" in str(
+    assert f"What was learned stays: {before} sequence{'s' * (before > 1)}; continue with --skip {before}" in str(
         wrong.value
     )
     assert frequencies(node) == {"a b": before}
@@ -169,9 +169,9 @@ def test_a_wrong_line_is_named_and_what_is_before_it_was_learned(
 def test_training_goes_on_where_it_stopped(train: Train, node: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(training, "BATCH", 2)
     lines = [[[f"s{number}"], ["x"]] for number in range(5)]
-    with pytest.raises(CommandError, match=r"^line 4: .*What was learned stays: 3 sequences; go on with --skip 3$"):
+    with pytest.raises(CommandError, match=r"^line 4: .*What was learned stays: 3 sequences; continue with --skip 3$"):
         train("days.ndjson", [*lines[:3], "wrong", *lines[4:]])
-    with pytest.raises(CommandError, match=r"What was learned stays: 0 sequences; go on with --skip 3$"):
+    with pytest.raises(CommandError, match=r"What was learned stays: 0 sequences; continue with --skip 3$"):
         train("days.ndjson", [*lines[:3], "wrong", *lines[4:]], "--skip", "3")
     train("days.ndjson", lines, "--skip", "3")
     assert frequencies(node) == {f"s{number} x": 1 for number in range(5)}
@@ -186,7 +186,7 @@ def test_a_table_by_cases_is_looked_at_as_a_whole_first(train: Train, node: str)
 def test_a_dry_run_learns_nothing(train: Train, node: str) -> None:
     report = train("days.txt", "a b\nc d e\n", "--dry-run")
     assert (report["sequences"], report["events"], report["patterns"], report["dry_run"]) == (2, 5, 0, True)
-    with pytest.raises(CommandError, match=r"^line 2: .*Right before that: 1 sequence; nothing was learned$"):
+    with pytest.raises(CommandError, match=r"^line 2: .*Valid before that: 1 sequence; nothing was learned$"):
         train("days.ndjson", [[["a"]], "wrong"], "--dry-run")
     assert known(node) == {}
 
@@ -194,13 +194,13 @@ def test_a_dry_run_learns_nothing(train: Train, node: str) -> None:
 @pytest.mark.parametrize(
     ("name", "options", "problem"),
     [
-        ("x.dat", [], "does not tell its format: say --format"),
+        ("x.dat", [], "; pass --format"),
         ("x.csv", [], "needs --symbols"),
-        ("x.csv", ["--symbols", "a,b"], "name one in --symbols"),
+        ("x.csv", ["--symbols", "a,b"], "name one column in --symbols"),
         ("x.csv", ["--symbols", "a", "--case", "c", "--delimiter", ""], "one character"),
         ("x.csv", ["--symbols", "nothing"], "no column 'nothing'. Its columns: words,joy"),
         ("x.csv", ["--symbols", "a", "--persistence", "0"], "persistence: Must be an integer between 1 and 100"),
-        ("x.txt", ["--skip", "-1"], "no number of things"),
+        ("x.txt", ["--skip", "-1"], "-1 is less than 0"),
         ("x.txt", ["--max-pattern-length", "many"], "invalid int value: 'many'"),
     ],
 )
@@ -286,7 +286,7 @@ def test_ctrl_c_while_it_waits_for_lines(node: str, database: psycopg.Connection
     process.send_signal(signal.SIGINT)
     code, out, err = ended(process)
     assert code == 130
-    assert "Interrupted. What was learned stays: 500 sequences; go on with --skip 500" in err
+    assert "Interrupted. What was learned stays: 500 sequences; continue with --skip 500" in err
     assert json.loads(out)["sequences"] == 500
     assert count(database, node) == len(LINES)
 
@@ -305,7 +305,7 @@ def test_ctrl_c_while_a_batch_is_learned(node: str, database: psycopg.Connection
         eventually(lambda: not pending(process, signal.SIGINT), "the signal has arrived")
     code, _, err = ended(process)
     assert (code, count(database, node)) == (130, len(LINES))
-    assert "What was learned stays: 500 sequences; go on with --skip 500" in err
+    assert "What was learned stays: 500 sequences; continue with --skip 500" in err
 
 
 def pending(process: subprocess.Popen[bytes], number: int) -> bool:

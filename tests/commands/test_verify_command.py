@@ -218,7 +218,7 @@ def test_what_follows_from_something_else_is_made_anew(session: str, check: str,
     execute(damage)
     verdict = Verdict()
     assert set(verdict.broken) == {check}, verdict.examples
-    assert f"Something does not hold: {check}. --repair mends" in str(verdict.error)
+    assert f"Checks failed: {check}; run with --repair" in str(verdict.error)
     verdict = Verdict("--repair")
     assert (verdict.error, verdict.mended) == (None, {check}), verdict.examples
     assert everything() == before
@@ -289,7 +289,7 @@ LOST: list[tuple[str, str, str]] = [
         """UPDATE sessions_app_session SET config = '{"persistence": 0, "color": 1}'""",
         "persistence: Must be",
     ),
-    ("configurations", """UPDATE sessions_app_session SET config = '{"color": 1}'""", "color: Is no setting"),
+    ("configurations", """UPDATE sessions_app_session SET config = '{"color": 1}'""", "color: Is not a setting"),
     ("entries", "DELETE FROM sessions_app_entry WHERE stream = 1 AND position = 1", "1 of its emotives are lost"),
     ("entry-values", "UPDATE sessions_app_entry SET value = '{}' WHERE stream = 0 AND position = 1", "of its events"),
     ("entry-values", "UPDATE sessions_app_entry SET value = '[1]' WHERE stream = 0 AND position = 1", "of its events"),
@@ -297,15 +297,15 @@ LOST: list[tuple[str, str, str]] = [
     (
         "entry-values",
         "UPDATE sessions_app_entry SET value = replace(value::text, '0.3', '0.5')::json WHERE stream = 3",
-        "its name is not that of its numbers",
+        "its name does not match its numbers",
     ),
-    ("jobs", "UPDATE sessions_app_job SET done = 2 WHERE state = 'done'", "more is done than there is to do"),
+    ("jobs", "UPDATE sessions_app_job SET done = 2 WHERE state = 'done'", "done is not between 0 and total"),
     (
         "jobs",
         "UPDATE sessions_app_job SET state = 'asleep', finished_at = now() WHERE state = 'done'",
-        "state that there is not",
+        "an unknown state",
     ),
-    ("job-work", "DELETE FROM sessions_app_jobpart WHERE number = 1", "what it works on is not all there"),
+    ("job-work", "DELETE FROM sessions_app_jobpart WHERE number = 1", "parts of its work are lost"),
 ]
 
 

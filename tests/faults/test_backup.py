@@ -84,7 +84,7 @@ def restore(fragile: Fragile, dump: Path) -> None:
     with pytest.raises(subprocess.CalledProcessError) as broken:
         manage("verify", **environment(fragile))
     assert broken.value.returncode == 1
-    assert "Something does not hold: transaction-ids, session-events, cache" in broken.value.stderr
+    assert "Checks failed: transaction-ids, session-events, cache" in broken.value.stderr
     manage("verify", "--repair", **environment(fragile))
 
 

@@ -11,7 +11,7 @@ from kombu.exceptions import OperationalError as BrokerError
 from redis.exceptions import RedisError
 
 from foundation.postgresql.trouble import first_line
-from foundation.terminal.tables import counted
+from foundation.terminal.text import counted
 from katoproject.celery import app
 from katoproject.diagnosis.doctor.database import SKEW
 from katoproject.diagnosis.doctor.findings import Finding, ok, problem, warning

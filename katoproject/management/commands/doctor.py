@@ -11,7 +11,7 @@ from rich.text import Text
 from foundation.terminal.arguments import add_json_argument
 from foundation.terminal.command import Command as TerminalCommand
 from foundation.terminal.errors import Error
-from foundation.terminal.tables import counted, readable
+from foundation.terminal.text import counted, readable
 from katoproject.diagnosis.doctor import address, background, database, machine
 from katoproject.diagnosis.doctor.findings import Check, Finding, Verdict, examine
 

@@ -1,4 +1,4 @@
-"""`manage.py verify`: does everything hold that must?"""
+"""`manage.py verify`: check what must hold in the database, and repair what can be repaired."""
 
 import time
 from typing import Any
@@ -17,15 +17,15 @@ from memory_app.management.arguments import node_id
 CHECKS = [*memory_app.verification.CHECKS, *sessions_app.verification.CHECKS]
 
 _HELP = """\
-Look at everything that is stored: is what follows from something else as it must be, and is nothing lost or left over?
+Check everything that is stored: does derived data match its source, and is nothing lost or left over?
 
-Each check looks at one moment of the database, in bounded memory, while the service goes on. It reads everything, so
-give it a quiet hour where there is much. docs/operations.md says what each check is about.
+Each check reads one snapshot of the database, in bounded memory, while the service keeps running. It reads everything,
+so run it in a quiet hour if the database is large. docs/operations.md describes each check.
 
-With --repair, what follows from something else is made anew, with the same locks as everything else, so that the
-service may go on here too; then it is looked at again. What cannot be known any more is told, and left alone.
+With --repair, the command computes again what can be derived from other data. It takes the same locks as the
+service, which may keep running, and then checks again. It reports what cannot be derived and leaves it as it is.
 
-Exit status 0: all of it holds, after --repair: holds now. 1: something does not.
+Exit status 0: all checks pass (with --repair: after the repair). 1: a check failed.
 """
 
 
@@ -40,7 +40,7 @@ class Command(TerminalCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--node", type=node_id, help="only this node, its sessions and jobs")
-        parser.add_argument("--repair", action="store_true", help="mend what follows from something else")
+        parser.add_argument("--repair", action="store_true", help="repair what can be derived from other data")
         add_json_argument(parser)
         parser.set_defaults(perform=self._verify)
 
@@ -71,7 +71,7 @@ class Command(TerminalCommand):
                     self.tell(f"{result.check.name}: and {result.left - len(result.examples)} more")
         if broken:
             names = ", ".join(result.check.name for result in broken)
-            raise Error(f"Something does not hold: {names}{'' if repair else '. --repair mends what can be mended'}")
+            raise Error(f"Checks failed: {names}{'' if repair else '; run with --repair'}")
 
 
 def _as_json(result: Result) -> dict[str, Any]:
@@ -90,8 +90,7 @@ def _as_row(result: Result) -> tuple[str, str, str]:
     elif not result.found:
         said = "holds"
     else:
-        mended = result.found - result.left
-        said = ", ".join(
-            [*([f"{mended} mended"] if mended > 0 else []), *([f"{result.left} broken"] if result.left else [])]
-        )
+        repaired = result.found - result.left
+        counts = ((repaired, "repaired"), (result.left, "broken"))
+        said = ", ".join(f"{number} {what}" for number, what in counts if number > 0)
     return result.check.name, said, result.check.holds

@@ -12,7 +12,7 @@ from foundation.terminal.arguments import add_json_argument, at_least
 from foundation.terminal.command import Command as TerminalCommand
 from foundation.terminal.errors import Error, WrongArguments
 from foundation.terminal.progress import progress
-from foundation.terminal.tables import counted, readable
+from foundation.terminal.text import counted, readable
 from memory_app import vector_indexes, vector_table
 from memory_app.management.arguments import node_id
 from memory_app.management.importing import add_import

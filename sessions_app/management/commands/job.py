@@ -1,4 +1,4 @@
-"""`manage.py job …`: background work, from the command line."""
+"""`manage.py job …`: list, show, retry and cancel background jobs from the command line."""
 
 from collections.abc import Callable
 from typing import Any
@@ -8,7 +8,7 @@ from django.core.management.base import CommandParser
 from foundation.terminal.arguments import add_json_argument, at_least, utf8
 from foundation.terminal.command import Command as TerminalCommand
 from foundation.terminal.errors import Error
-from foundation.terminal.tables import counted
+from foundation.terminal.text import counted
 from memory_app.management.arguments import node_id
 from sessions_app.errors import JobFinished, JobNotFound
 from sessions_app.jobs import lifecycle
@@ -17,10 +17,10 @@ from sessions_app.shapes.descriptions import describe_job
 
 
 class Command(TerminalCommand):
-    help = """Look after background work: long sequences, training runs, finalize-training.
+    help = """Manage background jobs: long sequences, training runs, finalize-training.
 
-A job is waiting, running, done, failed or cancelled. A worker does it step by step; what its steps did stays, and a
-job that is taken up again goes on behind them. Finished jobs are forgotten after a week."""
+A job is waiting, running, done, failed or cancelled. A worker does it in steps. What its steps did stays, and a retry
+continues after the last one. Finished jobs are deleted after a week."""
     examples = """
   manage.py job list --state failed
   manage.py job show job-5d41…
@@ -31,25 +31,25 @@ job that is taken up again goes on behind them. Finished jobs are forgotten afte
         commands = parser.add_subparsers(dest="subcommand", required=True, metavar="SUBCOMMAND")
         self._add_list(commands)
         self._add_show(commands)
-        self._add_acts(commands)
+        self._add_retry_and_cancel(commands)
 
     def _add_list(self, commands: Any) -> None:
         parser = self.add_subcommand(
             commands,
             "list",
             self._list,
-            about="List jobs, the last accepted first.",
+            about="List jobs, the most recently accepted first.",
             examples="""
   manage.py job list
   manage.py job list --state failed --kind train
   manage.py job list --state failed --json | jq -r .job_id | xargs manage.py job retry
 """,
         )
-        parser.add_argument("--state", choices=State.values, help="only those in this state")
-        parser.add_argument("--kind", choices=Kind.values, help="only those of this kind")
-        parser.add_argument("--node", type=node_id, help="only those of this node")
-        parser.add_argument("--limit", type=at_least(1), default=50, metavar="N", help="at most so many (50)")
-        parser.add_argument("--skip", type=at_least(0), default=0, metavar="N", help="leave out the first so many")
+        parser.add_argument("--state", choices=State.values, help="only jobs in this state")
+        parser.add_argument("--kind", choices=Kind.values, help="only jobs of this kind")
+        parser.add_argument("--node", type=node_id, help="only jobs of this node")
+        parser.add_argument("--limit", type=at_least(1), default=50, metavar="N", help="at most this many (50)")
+        parser.add_argument("--skip", type=at_least(0), default=0, metavar="N", help="skip the first N jobs")
         add_json_argument(parser, lines=True)
 
     def _list(
@@ -75,14 +75,14 @@ job that is taken up again goes on behind them. Finished jobs are forgotten afte
         else:
             self.print_table(("job", "kind", "state", "progress", "node", "accepted", "error"), map(_row, page.jobs))
         if rest := max(0, page.total - skip - len(page.jobs)):
-            self.tell(f"There are {rest:,} more: --skip {skip + limit}")
+            self.tell(f"{rest:,} more: --skip {skip + limit}")
 
     def _add_show(self, commands: Any) -> None:
         parser = self.add_subcommand(
             commands,
             "show",
             self._show,
-            about="Show a job: its state, its progress, its result.",
+            about="Show the state, the progress and the result of a job.",
             examples="""
   manage.py job show job-5d41…
   manage.py job show job-5d41… --json | jq .result
@@ -113,13 +113,13 @@ job that is taken up again goes on behind them. Finished jobs are forgotten afte
             }
         )
 
-    def _add_acts(self, commands: Any) -> None:
+    def _add_retry_and_cancel(self, commands: Any) -> None:
         for name, perform, about in (
-            ("retry", self._retry, "Take failed or cancelled jobs up where they stopped.\nNothing is done twice."),
+            ("retry", self._retry, "Continue failed or cancelled jobs where they stopped.\nNothing is done twice."),
             (
                 "cancel",
                 self._cancel,
-                "End jobs that are not finished.\nWhat their steps did stays; nothing more is done.",
+                "Cancel unfinished jobs.\nWhat their steps did stays; nothing more is done.",
             ),
         ):
             examples = f"""
@@ -130,12 +130,12 @@ job that is taken up again goes on behind them. Finished jobs are forgotten afte
             add_json_argument(parser, lines=True)
 
     def _retry(self, job_ids: list[str], json: bool, **options: Any) -> None:
-        self._act(job_ids, lifecycle.retry, json=json)
+        self._perform(job_ids, lifecycle.retry, json=json)
 
     def _cancel(self, job_ids: list[str], json: bool, **options: Any) -> None:
-        self._act(job_ids, lifecycle.cancel, json=json)
+        self._perform(job_ids, lifecycle.cancel, json=json)
 
-    def _act(self, job_ids: list[str], operation: Callable[..., Job], *, json: bool) -> None:
+    def _perform(self, job_ids: list[str], operation: Callable[..., Job], *, json: bool) -> None:
         refused = []
         for job_id in job_ids:
             try:

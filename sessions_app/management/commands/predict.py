@@ -1,4 +1,4 @@
-"""`manage.py predict`: what a node makes of some events, or of a session's STM."""
+"""`manage.py predict`: what a node predicts for given events, or for the STM of a session."""
 
 from collections import Counter
 from typing import Any
@@ -12,7 +12,7 @@ from rich.text import Text
 from foundation.terminal.arguments import add_json_argument, utf8
 from foundation.terminal.command import Command as TerminalCommand
 from foundation.terminal.errors import WrongArguments
-from foundation.terminal.tables import readable
+from foundation.terminal.text import readable
 from memory_app.management.arguments import node_id
 from sessions_app.management.options import add_config_arguments, given_config, names
 from sessions_app.reads import predicting
@@ -35,18 +35,18 @@ CONFIG = (
     "minhash_rows",
     "minhash_num_hashes",
 )
-# Of a prediction, besides what it is ranked by.
+# Shown of a prediction, besides what it is ranked by.
 FIGURES = ("similarity", "frequency")
 STYLES = {"past": "dim", "present": "green", "missing": "yellow", "extras": "magenta", "future": "cyan"}
 
 Events = list[list[str]]
 
 _HELP = """\
-Tell what a node predicts: which patterns match, what of them is past, present, missing and future, and what is extra.
+Show what a node predicts: which patterns match; what of them is past, present, missing and future; what is extra.
 
-Of the events that are given, oldest first, as if a new session had observed them; or of the STM of a session, whether
-it is alive or expired. Nothing is stored, and the session is not kept alive. The symbols of an event stand together
-with commas between; one that has a comma itself stands in double quotes.
+It predicts either from events, oldest first, as if a new session had observed them, or from the STM of a session, even
+of an expired one. Nothing is stored, and the life of the session is not extended. Separate the symbols of an event with
+commas; put a symbol that contains a comma in double quotes.
 """
 
 
@@ -60,12 +60,12 @@ class Command(TerminalCommand):
 """
 
     def add_arguments(self, parser: CommandParser) -> None:
-        whose = parser.add_mutually_exclusive_group(required=True)
-        whose.add_argument("--node", type=node_id, help="predict from the events given")
-        whose.add_argument(
+        source = parser.add_mutually_exclusive_group(required=True)
+        source.add_argument("--node", type=node_id, help="predict from the given events")
+        source.add_argument(
             "--session", type=utf8, metavar="ID", help="predict from this session's STM, with its configuration"
         )
-        parser.add_argument("events", nargs="*", type=names, metavar="EVENT", help="symbols, with commas between")
+        parser.add_argument("events", nargs="*", type=names, metavar="EVENT", help="its symbols, separated by commas")
         add_json_argument(parser)
         add_config_arguments(parser, CONFIG)
         parser.set_defaults(perform=self._predict)
@@ -74,13 +74,13 @@ class Command(TerminalCommand):
         config = given_config(options, CONFIG)
         if session is not None:
             if events:
-                raise WrongArguments("A session has its own events: give either --session or events")
+                raise WrongArguments("Pass either --session or events; a session has events of its own")
             predicted = predicting.preview(session, config)
             answer = predicting.answer(session, predicted)
         else:
             assert node is not None
             if not any(events):
-                raise WrongArguments("Without a session there must be an event to predict from")
+                raise WrongArguments("Pass at least one event, or --session ID")
             answer = predicted = predicting.imagine(node_id=node, config=config, events=events)
         if json:
             self.stdout.write(answer.decode())
@@ -109,7 +109,7 @@ class Command(TerminalCommand):
 
 
 def _coloured(prediction: dict[str, Any], field: str) -> Text:
-    """`kettle → boil → cup,tea`. What is missing of the present stands in its own colour there too."""
+    """`kettle → boil → cup,tea`. Missing symbols of the present have the colour of missing ones."""
     text = Text()
     events: Events = prediction[field]
     for event, missing in zip(events, prediction["missing"] if field == "present" else [[]] * len(events), strict=True):

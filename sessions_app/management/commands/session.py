@@ -1,4 +1,4 @@
-"""`manage.py session …`: sessions, from the command line."""
+"""`manage.py session …`: list, create, change and transfer sessions from the command line."""
 
 import argparse
 from collections.abc import Callable
@@ -14,24 +14,23 @@ from foundation.http.bodies import as_object
 from foundation.terminal.arguments import add_json_argument, at_least, json_object, utf8
 from foundation.terminal.command import Command as TerminalCommand
 from foundation.terminal.errors import Error
-from foundation.terminal.tables import counted
+from foundation.terminal.text import counted, named
 from memory_app.management.arguments import node_id
 from sessions_app import config as session_config
 from sessions_app import operations
 from sessions_app.errors import SessionNotFound
-from sessions_app.management.files import add_export, add_import
 from sessions_app.management.observing import add_observe
-from sessions_app.management.text import some
+from sessions_app.management.transferring import add_export, add_import
 from sessions_app.reads import inspection, listing
 from sessions_app.shapes import bodies
 from sessions_app.shapes.descriptions import describe_session
 
 
 class Command(TerminalCommand):
-    help = """Look at sessions, and do to them what clients do.
+    help = """Show sessions, and change them as clients do.
 
-A session is one client's conversation with one node: its short-term memory (STM), its configuration, its end.
-What its node learned stays when it is deleted."""
+A session is one client's conversation with one node: its short-term memory (STM), its configuration, its deadline.
+What its node learned stays after the session is deleted."""
     examples = """
   manage.py session list --node kitchen
   S=$(manage.py session create --node kitchen)
@@ -45,29 +44,29 @@ What its node learned stays when it is deleted."""
         self._add_show(commands)
         self._add_create(commands)
         add_observe(self, commands)
-        self._add_ends(commands)
+        self._add_delete_and_expire(commands)
         add_export(self, commands)
         add_import(self, commands)
 
-    # Looking ---------------------------------------------------------------------------------------------------------
+    # Showing ---------------------------------------------------------------------------------------------------------
 
     def _add_list(self, commands: Any) -> None:
         parser = self.add_subcommand(
             commands,
             "list",
             self._list,
-            about="List sessions, the newest first.\nAs quick with a million sessions as with ten: it counts nothing.",
+            about="List sessions, newest first.\nThis counts nothing, so it is as fast with a million as with ten.",
             examples="""
   manage.py session list                        the 50 newest
-  manage.py session list --state expired        those whose rows wait to be deleted
+  manage.py session list --state expired        expired, but not deleted yet
   manage.py session list --node kitchen --json | jq -r .session_id
   manage.py session list --after 2026-11-22T09:30:00.000000+00:00/session-0b1f…   the next page
 """,
         )
-        parser.add_argument("--node", type=node_id, help="only those of this node")
-        parser.add_argument("--state", choices=listing.Liveness.values, help="only those that live, or that do not")
-        parser.add_argument("--limit", type=at_least(1), default=50, metavar="N", help="at most so many (50)")
-        parser.add_argument("--after", type=_place, metavar="PLACE", help="go on where a list said that it stopped")
+        parser.add_argument("--node", type=node_id, help="only sessions of this node")
+        parser.add_argument("--state", choices=listing.Liveness.values, help="only sessions in this state")
+        parser.add_argument("--limit", type=at_least(1), default=50, metavar="N", help="at most this many (50)")
+        parser.add_argument("--after", type=_cursor, metavar="PLACE", help="continue where another list ended")
         add_json_argument(parser, lines=True)
 
     def _list(
@@ -79,7 +78,7 @@ What its node learned stays when it is deleted."""
         last = None
         if json:
             for last in shown:
-                self.print_json({**_listed(last), "place": str(listing.cursor_of(last, liveness))})
+                self.print_json({**_as_json(last), "place": str(listing.cursor_of(last, liveness))})
         else:
             page = list(shown)
             last = page[-1] if page else None
@@ -93,7 +92,7 @@ What its node learned stays when it is deleted."""
             commands,
             "show",
             self._show,
-            about="Show all that a session holds.\nLooking at it does not keep it alive.",
+            about="Show everything that a session holds.\nThis does not extend its life.",
             examples="""
   manage.py session show session-0b1f…
   manage.py session show session-0b1f… --json | jq .stm
@@ -128,7 +127,7 @@ What its node learned stays when it is deleted."""
             }
         )
 
-    # Doing what clients do -------------------------------------------------------------------------------------------
+    # Changing ---------------------------------------------------------------------------------------------------------
 
     def _add_create(self, commands: Any) -> None:
         parser = self.add_subcommand(
@@ -141,12 +140,12 @@ What its node learned stays when it is deleted."""
   manage.py session create --node kitchen --ttl 86400 --config '{"recall_threshold": 0.4}'
 """,
         )
-        parser.add_argument(
-            "--node", required=True, type=node_id, help="the long-term memory that it shares with others"
-        )
+        parser.add_argument("--node", required=True, type=node_id, help="the node whose long-term memory it uses")
         parser.add_argument("--ttl", type=int, metavar="SECONDS", help=f"life after the last access ({_default_ttl()})")
-        parser.add_argument("--config", type=json_object, default={}, metavar="JSON", help="its own settings")
-        parser.add_argument("--metadata", type=json_object, default={}, metavar="JSON", help="anything, kept as it is")
+        parser.add_argument("--config", type=json_object, default={}, metavar="JSON", help="settings of this session")
+        parser.add_argument(
+            "--metadata", type=json_object, default={}, metavar="JSON", help="any object, stored as it is"
+        )
         add_json_argument(parser)
 
     def _create(
@@ -166,10 +165,10 @@ What its node learned stays when it is deleted."""
         else:
             self.stdout.write(info.session_id)
 
-    def _add_ends(self, commands: Any) -> None:
+    def _add_delete_and_expire(self, commands: Any) -> None:
         for name, perform, about in (
-            ("delete", self._delete, "Delete sessions: they are gone at once.\nWhat their nodes learned stays."),
-            ("expire", self._expire, "Let the time of sessions run out now.\nClients are told the same as then."),
+            ("delete", self._delete, "Delete sessions at once.\nWhat their nodes learned stays."),
+            ("expire", self._expire, "Expire sessions now.\nClients see the same as if their time had run out."),
         ):
             examples = f"""
   manage.py session {name} session-0b1f…
@@ -199,7 +198,7 @@ What its node learned stays when it is deleted."""
             elif result == status:
                 self.stdout.write(f"{session_id} {status}")
         if missing:
-            raise Error(f"Not found or expired: {some(missing)}")
+            raise Error(f"Not found or expired: {named(missing)}")
 
 
 def _default_ttl() -> int:
@@ -207,16 +206,16 @@ def _default_ttl() -> int:
     return ttl
 
 
-def _place(text: str) -> listing.Cursor:
+def _cursor(text: str) -> listing.Cursor:
     moment, _, session_id = text.partition("/")
     try:
         datetime.fromisoformat(moment)
     except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a place that a list has told") from None
+        raise argparse.ArgumentTypeError(f"{text!r} is not the --after value of a list") from None
     return listing.Cursor(moment, session_id)
 
 
-def _listed(session: listing.SessionSummary) -> dict[str, Any]:
+def _as_json(session: listing.SessionSummary) -> dict[str, Any]:
     return {
         "session_id": session.session_id,
         "node_id": session.node_id,

@@ -1,4 +1,4 @@
-"""`manage.py train`: teach a node what a file holds."""
+"""`manage.py train`: let a node learn the sequences of a file."""
 
 import signal
 import sqlite3
@@ -17,7 +17,7 @@ from django.core.management.base import CommandError, CommandParser
 from foundation.errors import Refusal
 from foundation.json_lines import WrongLine
 from foundation.postgresql.trouble import STORE_TROUBLE
-from foundation.terminal.arguments import add_json_argument
+from foundation.terminal.arguments import add_json_argument, at_least
 from foundation.terminal.command import Command as TerminalCommand
 from foundation.terminal.errors import Error, Interrupted, WrongArguments, explained
 from foundation.terminal.progress import progress
@@ -26,24 +26,25 @@ from memory_app.vector_table import space_of_node
 from sessions_app.files import sequence_files
 from sessions_app.files.sequence_files import Columns, Sequence, WrongHeader
 from sessions_app.files.training import TrainingTotals, batches, totals_of, train_batch
-from sessions_app.management.options import add_config_arguments, count, given_config, names
+from sessions_app.management.options import add_config_arguments, given_config, names
 
 CONFIG = ("max_pattern_length", "stm_mode", "sort_symbols", "persistence")
 
 _HELP = """\
-Teach a node the sequences of a file, of any size and without a worker.
+Let a node learn the sequences of a file, of any size and without a worker.
 
-Each sequence is learned as a new session would learn it with observe-sequence and learn_at_end. 500 at a time are one
-transaction; other processes predict from them as soon as it is committed. What is in the file twice is learned twice.
+Each sequence is learned as a new session would learn it with observe-sequence and learn_at_end. Each transaction learns
+500 sequences; other processes predict from them as soon as it commits. A sequence that is in the file twice is learned
+twice.
 
-  text     a line is a sequence, each of its words an event of one symbol
-  csv      with --case: a row is an event of the sequence that this column names; the rows of a sequence may be anywhere
-           without: a row is a sequence, the words of its symbols column are the events
+  text     a line is a sequence; each of its words is an event of one symbol
+  csv      with --case: a row is an event of the sequence that this column names; the rows of a sequence can be anywhere
+           without: a row is a sequence; the words of its symbols column are the events
   ndjson   a line is a list of events; an event is a list of symbols, or an object with strings, vectors, emotives,
            metadata, as in POST /sessions/{id}/observe
 
-A wrong line is named; what comes before it was learned, and the message says how to go on from there. So it is with
-Ctrl-C, which waits for the batch under way.
+If a line is invalid, everything before it is learned, and the message says how to continue. The same is true of Ctrl-C,
+which waits for the current batch.
 """
 
 
@@ -58,21 +59,29 @@ class Command(TerminalCommand):
 """
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("file", help="what to learn; - is standard input")
+        parser.add_argument("file", help="the file to learn; - is standard input")
         parser.add_argument("--node", required=True, type=node_id, help="the node that learns")
         parser.add_argument(
             "--format",
             choices=sequence_files.FORMATS,
-            help="default: by the name, .txt, .csv, .ndjson or .jsonl",
+            help="default: from the file name, .txt, .csv, .ndjson or .jsonl",
         )
-        parser.add_argument("--skip", type=count, default=0, metavar="N", help="go on after the first N sequences")
-        parser.add_argument("--dry-run", action="store_true", help="look at the whole file, learn nothing")
+        parser.add_argument("--skip", type=at_least(0), default=0, metavar="N", help="skip the first N sequences")
+        parser.add_argument("--dry-run", action="store_true", help="check the whole file, learn nothing")
         add_json_argument(parser)
-        table = parser.add_argument_group("csv", "names of columns, as in the first line; several with commas between")
-        table.add_argument("--case", metavar="COLUMN", help="what the rows of one sequence have in common")
-        table.add_argument("--symbols", type=names, metavar="COLUMNS", help="what an event is made of")
-        table.add_argument("--emotives", type=names, metavar="COLUMNS", default=[], help="columns of numbers")
-        table.add_argument("--metadata", type=names, metavar="COLUMNS", default=[], help="what is kept with a pattern")
+        table = parser.add_argument_group("csv", "names of columns, as in the first line; separate several with commas")
+        table.add_argument("--case", metavar="COLUMN", help="the column that identifies the sequence of a row")
+        table.add_argument("--symbols", type=names, metavar="COLUMNS", help="the columns with the symbols of an event")
+        table.add_argument(
+            "--emotives", type=names, metavar="COLUMNS", default=[], help="columns of numbers, kept as emotives"
+        )
+        table.add_argument(
+            "--metadata",
+            type=names,
+            metavar="COLUMNS",
+            default=[],
+            help="columns kept as metadata",
+        )
         table.add_argument("--delimiter", default=",", metavar="CHARACTER", help="between columns (default: a comma)")
         add_config_arguments(parser, CONFIG)
         parser.set_defaults(perform=self._train)
@@ -82,8 +91,8 @@ class Command(TerminalCommand):
         learn = partial(totals_of, config) if dry_run else partial(train_batch, node, config)
         began = time.monotonic()
         taught = TrainingTotals()
-        trouble: CommandError | None = None
-        with _opened(file) as lines, progress("sequences") as advance, _Interrupts() as interrupts:
+        failure: CommandError | None = None
+        with _open(file) as lines, progress("sequences") as advance, _Interrupts() as interrupts:
             try:
                 for batch in batches(_sequences(lines, file, node, skip, options)):
                     with interrupts.held_back():
@@ -92,14 +101,14 @@ class Command(TerminalCommand):
             except WrongHeader as error:
                 raise WrongArguments(str(error)) from None
             except KeyboardInterrupt:
-                trouble = Interrupted(_stopped("Interrupted", taught, skip, dry_run))
+                failure = Interrupted(_stopped("Interrupted", taught, skip, dry_run))
             except (WrongLine, OSError, sqlite3.Error) as error:
-                trouble = Error(_stopped(str(error), taught, skip, dry_run))
+                failure = Error(_stopped(str(error), taught, skip, dry_run))
             except (Refusal, *STORE_TROUBLE) as error:
-                trouble = Error(_stopped(str(explained(error)), taught, skip, dry_run))
-        self._report(node, taught, time.monotonic() - began, dry_run, trouble, **options)
-        if trouble:
-            raise trouble
+                failure = Error(_stopped(str(explained(error)), taught, skip, dry_run))
+        self._report(node, taught, time.monotonic() - began, dry_run, failure, **options)
+        if failure:
+            raise failure
 
     def _report(
         self,
@@ -107,7 +116,7 @@ class Command(TerminalCommand):
         taught: TrainingTotals,
         seconds: float,
         dry_run: bool,
-        trouble: Exception | None,
+        failure: Exception | None,
         **options: Any,
     ) -> None:
         if options["json"]:
@@ -118,10 +127,10 @@ class Command(TerminalCommand):
                 "again": taught.patterns - taught.new,
                 "seconds": round(seconds, 3),
                 "sequences_per_second": round(taught.sequences / seconds, 1),
-                "error": str(trouble) if trouble else None,
+                "error": str(failure) if failure else None,
             }
             self.print_json(result)
-        elif trouble is None:
+        elif failure is None:
             fields = {
                 "node": node,
                 "sequences": taught.sequences,
@@ -135,14 +144,14 @@ class Command(TerminalCommand):
                 fields = {name: fields[name] for name in ("sequences", "events", "seconds")}
             self.print_fields(fields)
         if taught.cut:
-            self.tell(f"Of {taught.cut} sequences only the last 1000 events count, as in a session")
+            self.tell(f"Of {taught.cut} sequences only the last 1000 events were learned, as in a session")
 
 
 def _stopped(reason: str, taught: TrainingTotals, skip: int, dry_run: bool) -> str:
     number = f"{taught.sequences} sequence{'' if taught.sequences == 1 else 's'}"
     if dry_run:
-        return f"{reason}. Right before that: {number}; nothing was learned"
-    return f"{reason}. What was learned stays: {number}; go on with --skip {skip + taught.sequences}"
+        return f"{reason}. Valid before that: {number}; nothing was learned"
+    return f"{reason}. What was learned stays: {number}; continue with --skip {skip + taught.sequences}"
 
 
 def _sequences(lines: IO[bytes], file: str, node: str, skip: int, options: dict[str, Any]) -> Iterator[Sequence]:
@@ -152,17 +161,19 @@ def _sequences(lines: IO[bytes], file: str, node: str, skip: int, options: dict[
         case "ndjson":
             return sequence_files.read_ndjson(lines, skip=skip, dimension=lambda: space_of_node(node).dimension)
         case "csv":
-            return sequence_files.read_csv(lines, skip=skip, columns=_columns(options))
-    raise WrongArguments(f"The name of {file!r} does not tell its format: say --format")
+            return sequence_files.read_csv(lines, skip=skip, columns=_csv_columns(options))
+    raise WrongArguments(f"Cannot derive the format from the name {file!r}; pass --format")
 
 
-def _columns(options: dict[str, Any]) -> Columns:
+def _csv_columns(options: dict[str, Any]) -> Columns:
     if not options["symbols"]:
-        raise WrongArguments("A table needs --symbols COLUMNS: what an event is made of")
+        raise WrongArguments("A table needs --symbols COLUMNS")
     if options["case"] is None and len(options["symbols"]) > 1:
-        raise WrongArguments("Without --case a row is a sequence, of the words of one column: name one in --symbols")
+        raise WrongArguments(
+            "Without --case, a row is a sequence of the words of one column; name one column in --symbols"
+        )
     if len(options["delimiter"]) != 1:
-        raise WrongArguments("--delimiter is one character")
+        raise WrongArguments("--delimiter must be one character")
     return Columns(
         options["symbols"],
         options["case"],
@@ -173,7 +184,7 @@ def _columns(options: dict[str, Any]) -> Columns:
 
 
 @contextmanager
-def _opened(file: str) -> Iterator[IO[bytes]]:
+def _open(file: str) -> Iterator[IO[bytes]]:
     if file == "-":
         yield sys.stdin.buffer
         return
@@ -185,27 +196,27 @@ def _opened(file: str) -> Iterator[IO[bytes]]:
 
 
 class _Interrupts:
-    """Ctrl-C at once while a file is read, but not before the end of a batch that is being learned."""
+    """Ctrl-C takes effect at once while the file is read, but only after a batch that is being learned."""
 
     def __enter__(self) -> "_Interrupts":
-        self._held_back = self._came = False
-        self._before = signal.signal(signal.SIGINT, self._handle)
+        self._is_held_back = self._was_interrupted = False
+        self._previous_handler = signal.signal(signal.SIGINT, self._handle)
         return self
 
     def __exit__(self, *exception: object) -> None:
-        signal.signal(signal.SIGINT, self._before)
+        signal.signal(signal.SIGINT, self._previous_handler)
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
-        self._came = True
-        if not self._held_back:
+        self._was_interrupted = True
+        if not self._is_held_back:
             raise KeyboardInterrupt
 
     @contextmanager
     def held_back(self) -> Iterator[None]:
-        self._held_back = True
+        self._is_held_back = True
         try:
             yield
         finally:
-            self._held_back = False
-        if self._came:
+            self._is_held_back = False
+        if self._was_interrupted:
             raise KeyboardInterrupt
