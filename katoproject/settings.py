@@ -130,6 +130,8 @@ CACHES = {
 
 # Celery --------------------------------------------------------------------------------------------------------------
 
+# Where `foundation.background` finds the application.
+BACKGROUND_APP = "katoproject.celery.app"
 CELERY_BROKER_URL = REDIS_URL.replace("unix://", "redis+socket://", 1)
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ACKS_LATE = True

@@ -5,7 +5,6 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
-from celery import current_app
 from django.db import Error as DatabaseTrouble
 from django.http import HttpRequest, HttpResponse
 from django_redis import get_redis_connection
@@ -16,6 +15,7 @@ from pydantic_core import to_json
 from redis.exceptions import RedisError
 
 from foundation.asking import Asker, NoAnswer
+from foundation.background import celery_app
 from foundation.http.answers import json_answer
 from foundation.http.views import LeanView
 from foundation.postgresql.statements import OTHER
@@ -154,12 +154,12 @@ def _ask_redis() -> None:
 
 
 def _ask_broker() -> None:
-    with current_app.connection_for_read(connect_timeout=READY_PATIENCE) as broker:
+    with celery_app().connection_for_read(connect_timeout=READY_PATIENCE) as broker:
         broker.ensure_connection(max_retries=1, timeout=2)
 
 
 def _ask_worker() -> None:
-    if not current_app.control.ping(timeout=READY_PATIENCE / 2, limit=1):
+    if not celery_app().control.ping(timeout=READY_PATIENCE / 2, limit=1):
         raise BrokerError("no worker answered")
 
 

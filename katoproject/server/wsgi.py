@@ -11,6 +11,7 @@ from django.core.wsgi import get_wsgi_application
 from django.db import close_old_connections, reset_queries
 from django.http import HttpResponse
 
+import katoproject.celery  # noqa: F401  now, not by the first request that has a job
 from engine.warm import warm
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "katoproject.settings")
