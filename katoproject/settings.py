@@ -6,12 +6,10 @@ from psycopg.conninfo import conninfo_to_dict
 
 from katoproject.configuration.console_theme import unfold
 from katoproject.configuration.environment import PROJECT_DIR, read_environment
-from katoproject.configuration.kernels import keep_kernels_in
 from katoproject.configuration.locations import data_dir, postgres_url, redis_url
 from katoproject.configuration.secret import kept_secret
 
 ENV = read_environment()
-keep_kernels_in(data_dir())
 BASE_DIR = PROJECT_DIR
 
 DEBUG = ENV.debug
@@ -192,6 +190,7 @@ _HANDLERS: dict[str, dict[str, Any]] = {
     # Opens the file anew when logrotate has moved it away.
     "file": {"class": "logging.handlers.WatchedFileHandler", "filename": data_dir() / "kato.log", "delay": True},
 }
+LOGGING_CONFIG = "foundation.logs.configure"
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
