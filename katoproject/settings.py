@@ -8,6 +8,7 @@ from katoproject.configuration.console_theme import unfold
 from katoproject.configuration.environment import PROJECT_DIR, read_environment
 from katoproject.configuration.locations import data_dir, postgres_url, redis_url
 from katoproject.configuration.secret import kept_secret
+from katoproject.configuration.versions import API_VERSION
 
 ENV = read_environment()
 BASE_DIR = PROJECT_DIR
@@ -172,7 +173,7 @@ REST_FRAMEWORK = {
 }
 SPECTACULAR_SETTINGS = {
     "TITLE": "KATO API",
-    "VERSION": "3.10.1",
+    "VERSION": API_VERSION,
     "OAS_VERSION": "3.1.0",
     "POSTPROCESSING_HOOKS": ["katoproject.openapi.document.complete"],
     "SERVE_INCLUDE_SCHEMA": False,
