@@ -34,7 +34,7 @@ def main() -> None:
             "REDIS_URL": redis_url(folder),
             "LOG_OUTPUT": "stderr",
             "LOG_FORMAT": "json",
-            monitoring.VARIABLE: str(monitoring.fresh_folder(folder, 0)),
+            monitoring.VARIABLE: str(monitoring.empty_folder(folder, 0)),
         }
         with Stores(folder, private=True):
             measure(prepared(folder))

@@ -17,7 +17,7 @@ from benchmarks.measuring import Row, compare, growth
 from benchmarks.scenarios import FULL_OBSERVE, SCENARIOS, SHORT_OBSERVE
 from benchmarks.services import Baseline, Ours
 from katoproject.configuration.environment import PROJECT_DIR, variable_names
-from katoproject.configuration.kernels import keep_kernels_in
+from katoproject.configuration.kernels import configure_kernels
 
 
 def main() -> None:
@@ -73,7 +73,7 @@ def _count_faults(ours: Ours, baseline: Baseline, *, trials: int) -> dict[str, F
 
 @contextmanager
 def temporary_folder() -> Iterator[Path]:
-    keep_kernels_in(Path(tempfile.gettempdir()) / "kato-test-kernels")  # compiling takes a minute
+    configure_kernels(Path(tempfile.gettempdir()) / "kato-test-kernels")  # compiling takes a minute
     folder = Path(tempfile.mkdtemp(prefix="kato-bench-"))
     folder.chmod(0o755)  # the servers of a root user run as nobody
     try:

@@ -131,7 +131,7 @@ class WebServer:
         self.url = f"http://127.0.0.1:{self.port}"
         self._workers = workers
         self._environment = {**os.environ, **environment}
-        self.counted_in = str(monitoring.fresh_folder(Path(self._environment["KATO_DATA_DIR"]), self.port))
+        self.counted_in = str(monitoring.empty_folder(Path(self._environment["KATO_DATA_DIR"]), self.port))
         self._environment[monitoring.VARIABLE] = self.counted_in
         self._process: subprocess.Popen[bytes] | None = None
 

@@ -5,11 +5,13 @@ request, and of the jobs that it made, are found again on all machines.
 """
 
 import logging
+import logging.config
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import UTC, datetime
+from typing import Any
 
 from pydantic_core import to_json
 
@@ -17,13 +19,17 @@ Fields = dict[str, str | int | float | None]
 
 log = logging.getLogger(__name__)
 
-# No line of ours says from which line of code, thread or process it comes, and finding that out costs half of a line.
-logging._srcfile = None
-logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
-
 _LONGEST_PATH = 1000  # characters
 
 _context: ContextVar[Fields | None] = ContextVar("log_context", default=None)
+
+
+def configure(config: dict[str, Any]) -> None:
+    """The setting LOGGING_CONFIG: Django calls this with the setting LOGGING whenever it is set up."""
+    # No formatter shows the line of code, the thread or the process, and finding them takes half of a line's time.
+    logging._srcfile = None
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
+    logging.config.dictConfig(config)
 
 
 @contextmanager

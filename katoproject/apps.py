@@ -3,12 +3,19 @@
 from django.apps import AppConfig, apps
 from django.db.models.signals import post_migrate
 
+from foundation.metrics.folder import create_folder
+from katoproject.configuration.kernels import configure_kernels
+from katoproject.configuration.locations import data_dir
+
 
 class KatoConfig(AppConfig):
     name = "katoproject"
 
     def ready(self) -> None:
+        """What every process needs once before it works; Django calls this at the end of its set-up."""
         from katoproject.console.groups import make_groups
 
-        # The last application of ours: by then Django has made the permissions of all.
+        configure_kernels(data_dir())
+        create_folder()
+        # Sent for one application after the other, and this is our last: by then all permissions exist.
         post_migrate.connect(make_groups, sender=apps.get_app_config("sessions_app"))

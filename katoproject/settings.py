@@ -6,12 +6,11 @@ from psycopg.conninfo import conninfo_to_dict
 
 from katoproject.configuration.console_theme import unfold
 from katoproject.configuration.environment import PROJECT_DIR, read_environment
-from katoproject.configuration.kernels import keep_kernels_in
 from katoproject.configuration.locations import data_dir, postgres_url, redis_url
 from katoproject.configuration.secret import kept_secret
+from katoproject.configuration.versions import API_VERSION
 
 ENV = read_environment()
-keep_kernels_in(data_dir())
 BASE_DIR = PROJECT_DIR
 
 DEBUG = ENV.debug
@@ -133,6 +132,8 @@ CACHES = {
 
 # Celery --------------------------------------------------------------------------------------------------------------
 
+# Where `foundation.background` finds the application.
+BACKGROUND_APP = "katoproject.celery.app"
 CELERY_BROKER_URL = REDIS_URL.replace("unix://", "redis+socket://", 1)
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ACKS_LATE = True
@@ -175,7 +176,7 @@ REST_FRAMEWORK = {
 }
 SPECTACULAR_SETTINGS = {
     "TITLE": "KATO API",
-    "VERSION": "3.10.1",
+    "VERSION": API_VERSION,
     "OAS_VERSION": "3.1.0",
     "POSTPROCESSING_HOOKS": ["katoproject.openapi.document.complete"],
     "SERVE_INCLUDE_SCHEMA": False,
@@ -193,6 +194,7 @@ _HANDLERS: dict[str, dict[str, Any]] = {
     # Opens the file anew when logrotate has moved it away.
     "file": {"class": "logging.handlers.WatchedFileHandler", "filename": data_dir() / "kato.log", "delay": True},
 }
+LOGGING_CONFIG = "foundation.logs.configure"
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,

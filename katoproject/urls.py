@@ -11,6 +11,9 @@ handler400 = "foundation.http.errors.bad_request"
 handler404 = "foundation.http.errors.not_found"
 handler500 = "foundation.http.errors.server_error"
 
+# Here and not when Django starts: the pages import the engine and its compiler, which few commands need.
+admin.autodiscover()
+
 _documentation: list[URLPattern | URLResolver] = [
     path("openapi.json", pages.OpenApi.as_view(), name="openapi"),
     path("docs", pages.Docs.as_view()),

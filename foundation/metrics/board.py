@@ -1,8 +1,8 @@
-"""What each process is at this moment: requests it works on, indexes it holds. One slot per web process.
+"""What each web process is doing at this moment: requests in flight, indexes in memory. One slot per process.
 
-A file mapped into the memory of all of them, as wide as the most workers there may be. Unlike a counter, what a dead
-process left here means nothing. A process holds a lock on the byte of its slot, which the kernel releases with it: a
-slot counts as long as it is locked, then the next process takes it.
+All of them map the same file into memory; it has a slot for every worker that there may be. Unlike a counter, a value
+that a dead process left here means nothing. So a process holds a lock on one byte of the file for its slot, which the
+kernel releases when the process ends: a slot counts while it is locked, then the next process takes it.
 """
 
 import fcntl
@@ -10,11 +10,12 @@ import mmap
 import os
 import threading
 from dataclasses import dataclass
-from pathlib import Path
+from functools import cached_property
+from typing import BinaryIO
 
 from foundation.metrics.folder import folder
 
-# The most that KATO_WORKERS allows, and some that come while others go.
+# The most that KATO_WORKERS allows, and some that start while others still stop.
 _SLOTS = 80
 _PID, _IN_FLIGHT, _PEAK, _NODES, _PATTERNS, _SYMBOLS, _INDEX_BYTES, _RESIDENT = range(8)
 _BYTES = _SLOTS * 8 * 8
@@ -34,30 +35,46 @@ class Slot:
 
 
 class Board:
-    def __init__(self, path: Path | None) -> None:
-        # Open for as long as the process lives: closing it would give up the lock.
-        self._file = None if path is None else path.open("a+b")
-        memory: mmap.mmap | bytearray = bytearray(_BYTES)
-        if self._file is not None:
-            self._file.truncate(_BYTES)  # never shorter than it was, so never away from under who has it mapped
-            memory = mmap.mmap(self._file.fileno(), _BYTES)
-        whole = memoryview(memory).cast("q")
-        self._columns = [whole[first : first + _SLOTS] for first in range(0, 8 * _SLOTS, _SLOTS)]
-        self._in_flight, self._peak = self._columns[_IN_FLIGHT], self._columns[_PEAK]
+    """Opens its file at the first use. In a process without a folder for metrics it is of this process alone."""
+
+    def __init__(self) -> None:
         self._slot = -1
         self._lock = threading.Lock()
 
+    @cached_property
+    def _file(self) -> BinaryIO | None:
+        """Open for as long as the process lives: closing it would give up the lock."""
+        path = folder()
+        return None if path is None else (path / "board").open("a+b")
+
+    @cached_property
+    def _columns(self) -> list[memoryview]:
+        memory: mmap.mmap | bytearray = bytearray(_BYTES)
+        if self._file is not None:
+            self._file.truncate(_BYTES)  # a new file grows, an old one keeps its size: others have it mapped
+            memory = mmap.mmap(self._file.fileno(), _BYTES)
+        whole = memoryview(memory).cast("q")
+        return [whole[first : first + _SLOTS] for first in range(0, 8 * _SLOTS, _SLOTS)]
+
+    @cached_property
+    def _in_flight(self) -> memoryview:
+        return self._columns[_IN_FLIGHT]
+
+    @cached_property
+    def _peak(self) -> memoryview:
+        return self._columns[_PEAK]
+
     def claim(self) -> None:
-        """Take a slot for this process: before its first `enter`, and not before it was forked."""
+        """Take a slot for this process. Call it in the worker process, after the fork and before the first `enter`."""
         self._slot = next(slot for slot in range(_SLOTS) if self._lock_byte(slot))
         for column in self._columns:
-            # The peak is the machine's: whoever saw it may be dead, it stays true.
+            # The peak is of the machine and stays true when the process that saw it has ended.
             if column is not self._peak:
                 column[self._slot] = 0
         self._columns[_PID][self._slot] = os.getpid()
 
     def enter(self) -> None:
-        """A request begins. Its process adds up all processes: so the highest sum there ever was has been seen."""
+        """A request begins. Its process adds up those of all processes, so one of them sees the highest sum."""
         with self._lock:
             self._in_flight[self._slot] += 1
             total = sum(self._in_flight)
@@ -69,7 +86,7 @@ class Board:
             self._in_flight[self._slot] -= 1
 
     def publish(self, *, nodes: int, patterns: int, symbols: int, index_bytes: int, resident_bytes: int) -> None:
-        """What this process holds in memory; nothing for a process that has no slot."""
+        """What this process holds in memory. Does nothing in a process that has no slot."""
         if self._slot < 0:
             return
         values = {
@@ -83,21 +100,22 @@ class Board:
             self._columns[column][self._slot] = value
 
     def peak(self) -> int:
-        """The most requests that were under way at the same moment, in all processes together."""
+        """The highest number of requests in flight at one moment, in all processes together."""
         return max(self._peak)
 
     def living(self) -> list[Slot]:
         shown = (_PID, _IN_FLIGHT, _NODES, _PATTERNS, _SYMBOLS, _INDEX_BYTES, _RESIDENT)
-        return [Slot(*(self._columns[column][slot] for column in shown)) for slot in range(_SLOTS) if self._lives(slot)]
+        slots = (slot for slot in range(_SLOTS) if self._is_alive(slot))
+        return [Slot(*(self._columns[column][slot] for column in shown)) for slot in slots]
 
-    def _lives(self, slot: int) -> bool:
-        """Whether a process holds the slot. What a dead one left in it is wiped out, under its lock."""
+    def _is_alive(self, slot: int) -> bool:
+        """Whether a process holds the slot. Clears what a dead process left there, while it holds that slot's lock."""
         pids = self._columns[_PID]
         if slot == self._slot or pids[slot] == 0:
             return slot == self._slot
         if not self._lock_byte(slot):
             return True
-        pids[slot] = self._in_flight[slot] = 0
+        pids[slot] = self._columns[_IN_FLIGHT][slot] = 0
         self._unlock_byte(slot)
         return False
 
@@ -106,7 +124,7 @@ class Board:
             return slot != self._slot
         try:
             fcntl.lockf(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, slot)
-        except (BlockingIOError, PermissionError):  # which of them, POSIX leaves to the system
+        except (BlockingIOError, PermissionError):  # POSIX leaves it to the system which of them
             return False
         return True
 
@@ -115,9 +133,4 @@ class Board:
             fcntl.lockf(self._file, fcntl.LOCK_UN, 1, slot)
 
 
-def _path() -> Path | None:
-    found = folder()
-    return None if found is None else found / "board"
-
-
-board = Board(_path())
+board = Board()

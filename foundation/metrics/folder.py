@@ -1,7 +1,7 @@
-"""The folder in which the processes of one service on one machine keep what they count.
+"""The folder in which the processes of one service on one machine count.
 
-Whoever starts the service names it in PROMETHEUS_MULTIPROC_DIR, which is the Prometheus client library's own variable.
-A process without it (a command, a test) counts in its own memory.
+The program that starts the service names it in PROMETHEUS_MULTIPROC_DIR, which is a variable of the Prometheus client
+library. A process without it (a command, a test) counts in its own memory.
 """
 
 import hashlib
@@ -17,8 +17,8 @@ _STARTED = "started"
 _PROCESS_STARTED = time.time()
 
 
-def fresh_folder(data: Path, port: int) -> Path:
-    """The folder of the service on this port, emptied: a service that starts counts from zero."""
+def empty_folder(data: Path, port: int) -> Path:
+    """The folder of the service on this port, without what an earlier run left: a service counts from its start."""
     made = data / "monitoring" / str(port)
     made.mkdir(parents=True, exist_ok=True)
     for left_over in made.iterdir():
@@ -26,19 +26,21 @@ def fresh_folder(data: Path, port: int) -> Path:
     return made
 
 
-@cache
+def create_folder() -> None:
+    """Create the folder if there is none. Call before the first metric: the library opens its files there at once."""
+    if (found := folder()) is not None:
+        found.mkdir(parents=True, exist_ok=True)
+
+
 def folder() -> Path | None:
+    """None for a process that counts in its own memory."""
     named = os.environ.get(VARIABLE)
-    if not named:
-        return None
-    found = Path(named)
-    found.mkdir(parents=True, exist_ok=True)
-    return found
+    return Path(named) if named else None
 
 
 @cache
 def instance() -> str:
-    """Which service on which machine: the same for all its processes, and after a restart."""
+    """Names this service on this machine: the same for all its processes, and after a restart."""
     place = hashlib.sha256(str(folder() or os.getpid()).encode()).hexdigest()[:8]
     return f"{socket.gethostname()}-{place}"
 
@@ -49,12 +51,12 @@ def started_at() -> float:
     found = folder()
     if found is None:
         return _PROCESS_STARTED
-    fresh = found / f"{_STARTED}.{os.getpid()}"
-    fresh.write_text(repr(time.time()))
+    own = found / f"{_STARTED}.{os.getpid()}"
+    own.write_text(repr(time.time()))
     try:
-        os.link(fresh, found / _STARTED)  # whole or not at all, and only for the first
+        os.link(own, found / _STARTED)  # complete or not at all, and only for the first process
     except FileExistsError:
-        pass  # another process was first: its time counts
+        pass  # another process was first, and its time counts
     finally:
-        fresh.unlink()
+        own.unlink()
     return float((found / _STARTED).read_text())

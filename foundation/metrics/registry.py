@@ -13,8 +13,6 @@ from prometheus_client.multiprocess import MultiProcessCollector
 
 from foundation.metrics.folder import folder
 
-folder()  # the library creates its files on the first metric, but not their folder
-
 # For a process that counts in its own memory. The library's own registry would add figures about this one process.
 registry = CollectorRegistry()
 

@@ -1,52 +1,59 @@
-"""Where Numba keeps the compiled kernels of the engine, and compiling them all."""
+"""Where Numba saves the compiled kernels of the engine, and compiling all of them."""
 
 import fcntl
 import hashlib
 import multiprocessing
 import os
 import platform
+import sys
 from concurrent.futures import ProcessPoolExecutor
 from importlib.metadata import version
 from pathlib import Path
 
 from katoproject.configuration.environment import PROJECT_DIR
 
+_VARIABLE = "NUMBA_CACHE_DIR"
 
-def keep_kernels_in(folder: Path) -> None:
-    """Keep kernels below `folder`, unless NUMBA_CACHE_DIR says otherwise. To be called before they are imported.
 
-    In a folder of their own for each version of the sources: Numba looks at the file that a kernel is in, and would go
-    on using it when a function that it calls, in another file, has changed.
+def configure_kernels(folder: Path) -> None:
+    """Save kernels below `folder`, unless NUMBA_CACHE_DIR names another place. Call before anything imports kernels.
+
+    Each version of the sources has a folder of its own: Numba notices a change of the file that holds a kernel, but
+    not of a function in another file that the kernel calls.
     """
-    os.environ.setdefault("NUMBA_CACHE_DIR", str(folder / f"kernels-{_sources()}"))
+    if _VARIABLE in os.environ:
+        return
+    if "numba" in sys.modules:
+        raise RuntimeError("Numba was imported before configure_kernels, so it saves kernels beside the sources")
+    os.environ[_VARIABLE] = str(folder / f"kernels-{_digest_of_sources()}")
 
 
 def compile_all() -> None:
-    """Compile what is not compiled yet: half a minute of two processors for a new version, otherwise nothing."""
+    """Compile all kernels, unless that is done: half a minute of two processors for each new version."""
     mark = _all_compiled()
     if mark.exists():
         return
-    from engine.warm import warm  # loads the compiler
+    from engine.warm import warm  # imports the compiler
 
     mark.parent.mkdir(parents=True, exist_ok=True)
     with (mark.parent / "compiling").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if mark.exists():
-            return  # by whoever had the lock
+            return  # another process compiled them while this one waited for the lock
         with ProcessPoolExecutor(2, mp_context=multiprocessing.get_context("spawn")) as pool:
             list(pool.map(warm, [(False,), (True,)]))
         mark.touch()
 
 
 def _all_compiled() -> Path:
-    """Exists if all kernels do: those of these sources, by this Numba and Python for this processor."""
+    """A file that exists if all kernels do: of these sources, by this Numba and Python, for this processor."""
     import llvmlite.binding
 
     by = f"{version('numba')} {platform.python_version()} {llvmlite.binding.get_host_cpu_name()} {PROJECT_DIR}"
-    name = f"all-of-{_sources()}-{hashlib.sha256(by.encode()).hexdigest()[:12]}"
-    return Path(os.environ["NUMBA_CACHE_DIR"]) / name
+    name = f"all-of-{_digest_of_sources()}-{hashlib.sha256(by.encode()).hexdigest()[:12]}"
+    return Path(os.environ[_VARIABLE]) / name
 
 
-def _sources() -> str:
+def _digest_of_sources() -> str:
     sources = sorted((PROJECT_DIR / "engine").rglob("*.py"))
     return hashlib.sha256(b"".join(path.read_bytes() for path in sources)).hexdigest()[:12]

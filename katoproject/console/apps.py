@@ -1,7 +1,27 @@
-"""The console as an application: which site is `django.contrib.admin.site`."""
+"""The console as an application: which site is `django.contrib.admin.site`, and when its pages are imported."""
 
-from django.contrib.admin.apps import AdminConfig
+from collections.abc import Sequence
+from typing import Any
+
+from django.apps import AppConfig
+from django.contrib.admin.apps import SimpleAdminConfig
+from django.contrib.admin.checks import check_admin_app, check_dependencies
+from django.core import checks
 
 
-class ConsoleConfig(AdminConfig):
+class ConsoleConfig(SimpleAdminConfig):
+    """Discovers no pages at the start of a process: `katoproject/urls.py` does, and so does the check of them."""
+
     default_site = "katoproject.console.site.Console"
+
+    def ready(self) -> None:
+        checks.register(check_dependencies, checks.Tags.admin)
+        checks.register(_check_pages, checks.Tags.admin)
+
+
+def _check_pages(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[checks.CheckMessage]:
+    """Django's own check, which examines the pages that are registered: without this it could find none."""
+    from django.contrib import admin
+
+    admin.autodiscover()
+    return check_admin_app(app_configs, **kwargs)

@@ -95,7 +95,7 @@ class Service:
 
     async def serve_everything(self) -> None:
         await self.end_orphans()
-        self.child_environment[monitoring.VARIABLE] = str(monitoring.fresh_folder(self.data, self.environment.port))
+        self.child_environment[monitoring.VARIABLE] = str(monitoring.empty_folder(self.data, self.environment.port))
         check_port(self.environment.host, self.environment.port)
         await self.bring_up_stores()
         self.say("Bringing the database's tables up to date")

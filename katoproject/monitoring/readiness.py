@@ -4,13 +4,13 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
-from celery import current_app
 from django.db import Error as DatabaseTrouble
 from django_redis import get_redis_connection
 from kombu.exceptions import OperationalError as BrokerError
 from redis.exceptions import RedisError
 
 from foundation.asking import Asker, NoAnswer
+from foundation.background import celery_app
 from foundation.postgresql.statements import OTHER
 from sessions_app.jobs import lifecycle
 from sessions_app.jobs.lifecycle import Backlog
@@ -37,12 +37,12 @@ def _check_redis() -> None:
 
 
 def _check_broker() -> None:
-    with current_app.connection_for_read(connect_timeout=PATIENCE) as broker:
+    with celery_app().connection_for_read(connect_timeout=PATIENCE) as broker:
         broker.ensure_connection(max_retries=1, timeout=2)
 
 
 def _check_worker() -> None:
-    if not current_app.control.ping(timeout=PATIENCE / 2, limit=1):
+    if not celery_app().control.ping(timeout=PATIENCE / 2, limit=1):
         raise BrokerError("no worker answered")
 
 

@@ -6,6 +6,8 @@ shape itself (pydantic's `examples`) take precedence. A test validates every exa
 
 from typing import Any
 
+from katoproject.configuration.versions import API_VERSION, RELEASE
+
 Schema = dict[str, Any]
 
 _NAME = "6e203a0c5b2f4ab0a3e1d6a8f30b5f0b26c1a7de"
@@ -30,7 +32,7 @@ EXAMPLES: dict[str, Any] = {
     "timestamp": ("2026-11-22T06:39:15.083399+00:00", 1795329555.083),
     "ttl_seconds": 3600,
     "uptime_seconds": 66.5,
-    "program": "kato-django/0.1.0 (instance 3f2a9c1b7d40; host atlas; pid 4711)",
+    "program": f"kato-django/{RELEASE} (instance 3f2a9c1b7d40; host atlas; pid 4711)",
     # Sessions
     "metadata": {"by": "me"},
     "recall_threshold": 0.4,
@@ -112,7 +114,7 @@ EXAMPLES: dict[str, Any] = {
     "bayesian_likelihood": 0.909,
     # Monitoring
     "status": "healthy",
-    "version": "3.10.1",
+    "version": API_VERSION,
     "message": "There is room for more requests at the same time",
     "base_processor_id": "kato",
     "instance": "3f2a9c1b7d40",

@@ -9,10 +9,9 @@ import logging
 from collections.abc import Iterable
 from functools import partial
 
-from celery import current_app
 from django.db import transaction
-from kombu.exceptions import OperationalError as BrokerError
 
+from foundation.background import BrokerUnavailable, send
 from foundation.breaker import Breaker
 from foundation.postgresql.locks import lock_number
 from sessions_app.stores import SESSIONS
@@ -59,8 +58,8 @@ def deliver(job_ids: Iterable[str]) -> None:
         if not _breaker.admits():
             return
         try:
-            current_app.send_task(TASK, (job_id,), retry=False)
-        except BrokerError as error:
+            send(TASK, job_id)
+        except BrokerUnavailable as error:
             _breaker.failed()
             log.warning("Could not send job %s to the broker; the relay will deliver it: %s", job_id, error)
         else:

@@ -14,7 +14,7 @@ from xdist import is_xdist_controller, is_xdist_worker
 
 from benchmarks.stack import Stores
 from katoproject.configuration.environment import variable_names
-from katoproject.configuration.kernels import compile_all, keep_kernels_in
+from katoproject.configuration.kernels import compile_all, configure_kernels
 
 # A developer's own settings must not change what the tests see, except where the stores are.
 for _names in variable_names().values():
@@ -23,7 +23,7 @@ for _names in variable_names().values():
             os.environ.pop(_name, None)
 
 # Kept from run to run, unlike this run's data folder: compiling takes a minute.
-keep_kernels_in(Path(tempfile.gettempdir()) / "kato-test-kernels")
+configure_kernels(Path(tempfile.gettempdir()) / "kato-test-kernels")
 
 DATA = Path(tempfile.mkdtemp(prefix="kato-"))
 DATA.chmod(0o755)  # the servers of a root user run as nobody

@@ -25,7 +25,7 @@ It becomes this process, so signals reach it. The database must be migrated, fil
         environment = settings.ENV
         settings.STATIC_ROOT.mkdir(parents=True, exist_ok=True)
         if monitoring.VARIABLE not in os.environ:
-            os.environ[monitoring.VARIABLE] = str(monitoring.fresh_folder(data_dir(), environment.port))
+            os.environ[monitoring.VARIABLE] = str(monitoring.empty_folder(data_dir(), environment.port))
         # One id for all its workers: they are one service, and what shares their port with another id is another.
         os.environ.setdefault("KATO_INSTANCE_ID", environment.instance_id or secrets.token_hex(6))
         command = web_command(environment.host, environment.port, environment.workers)

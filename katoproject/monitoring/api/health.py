@@ -23,7 +23,7 @@ PATIENCE = 0.3  # seconds that liveness waits for the number of sessions
 
 class RootAnswer(BaseModel):
     service: str = Field(examples=["KATO API"])
-    version: str = Field(examples=["3.10.1"], description="Of the API.")
+    version: str = Field(examples=[identity.API_VERSION], description="Of the API.")
     description: str = Field(examples=["Deterministic memory and prediction for event sequences"])
     docs: str = Field(examples=["/docs"])
     health: str = Field(examples=["/health"])

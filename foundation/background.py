@@ -1,0 +1,35 @@
+"""The Celery application, for code that publishes tasks or talks to workers.
+
+Celery and its libraries take a tenth of a second to import, so the first use imports them, not the start of every
+command. Use this, not `celery.current_app`: in a process that has not imported the project's application that is a
+default one, which silently looks for a broker on localhost.
+"""
+
+from typing import TYPE_CHECKING
+
+from django.conf import settings
+from django.utils.module_loading import import_string
+
+if TYPE_CHECKING:
+    from celery import Celery
+
+
+class BrokerUnavailable(Exception):
+    """The broker did not take a message."""
+
+
+def celery_app() -> "Celery":
+    """The application that the setting BACKGROUND_APP names. Importing it makes it Celery's current application."""
+    app: Celery = import_string(settings.BACKGROUND_APP)
+    return app
+
+
+def send(task: str, *arguments: str) -> None:
+    """Ask a worker for a task, by name. Raises BrokerUnavailable."""
+    app = celery_app()
+    from kombu.exceptions import OperationalError
+
+    try:
+        app.send_task(task, arguments, retry=False)
+    except OperationalError as error:
+        raise BrokerUnavailable(str(error)) from error

@@ -1,0 +1,6 @@
+"""The two versions, each stated here only (tests/project/test_versions.py)."""
+
+# Of this program: pyproject.toml and CHANGELOG.md state it too, because tools read them.
+RELEASE = "0.1.0"
+# Of the HTTP API: the release of KATO whose clients work unchanged.
+API_VERSION = "3.10.1"
