@@ -94,6 +94,14 @@ def test_there_is_nothing_to_list_of_an_unknown_node(node: str) -> None:
     assert command("session", "list", "--node", node, "--json") == Told(0, "", "")
 
 
+def test_listing_sessions_loads_no_compiler() -> None:
+    listed = process("session", "list", "--limit", "1", PYTHONPROFILEIMPORTTIME="1")
+    assert listed.status == 0
+    modules = {line.rpartition("|")[2].strip() for line in listed.err.splitlines()}
+    assert "sessions_app.reads.listing" in modules
+    assert modules.isdisjoint({"numba", "engine.kernels", "memory_app.index"})
+
+
 def test_whoever_has_seen_enough_of_a_list_may_go(new_session: NewSession, node: str) -> None:
     for _ in range(3):
         new_session(node_id=node, metadata={"long": "x" * 100_000})
