@@ -90,30 +90,30 @@ class Command(TerminalCommand):
         config = given_config(options, CONFIG)
         learn = partial(totals_of, config) if dry_run else partial(train_batch, node, config)
         began = time.monotonic()
-        taught = TrainingTotals()
+        totals = TrainingTotals()
         failure: CommandError | None = None
         with _open(file) as lines, progress("sequences") as advance, _Interrupts() as interrupts:
             try:
                 for batch in batches(_sequences(lines, file, node, skip, options)):
                     with interrupts.held_back():
-                        taught += learn(batch)
+                        totals += learn(batch)
                     advance(len(batch))
             except WrongHeader as error:
                 raise WrongArguments(str(error)) from None
             except KeyboardInterrupt:
-                failure = Interrupted(_stopped("Interrupted", taught, skip, dry_run))
+                failure = Interrupted(_stopped("Interrupted", totals, skip, dry_run))
             except (WrongLine, OSError, sqlite3.Error) as error:
-                failure = Error(_stopped(str(error), taught, skip, dry_run))
+                failure = Error(_stopped(str(error), totals, skip, dry_run))
             except (Refusal, *STORE_TROUBLE) as error:
-                failure = Error(_stopped(str(explained(error)), taught, skip, dry_run))
-        self._report(node, taught, time.monotonic() - began, dry_run, failure, **options)
+                failure = Error(_stopped(str(explained(error)), totals, skip, dry_run))
+        self._report(node, totals, time.monotonic() - began, dry_run, failure, **options)
         if failure:
             raise failure
 
     def _report(
         self,
         node: str,
-        taught: TrainingTotals,
+        totals: TrainingTotals,
         seconds: float,
         dry_run: bool,
         failure: Exception | None,
@@ -123,35 +123,35 @@ class Command(TerminalCommand):
             result = {
                 "node_id": node,
                 "dry_run": dry_run,
-                **asdict(taught),
-                "again": taught.patterns - taught.new,
+                **asdict(totals),
+                "again": totals.patterns - totals.new,
                 "seconds": round(seconds, 3),
-                "sequences_per_second": round(taught.sequences / seconds, 1),
+                "sequences_per_second": round(totals.sequences / seconds, 1),
                 "error": str(failure) if failure else None,
             }
             self.print_json(result)
         elif failure is None:
             fields = {
                 "node": node,
-                "sequences": taught.sequences,
-                "events": taught.events,
-                "patterns learned": taught.patterns,
-                "of them new": taught.new,
+                "sequences": totals.sequences,
+                "events": totals.events,
+                "patterns learned": totals.patterns,
+                "of them new": totals.new,
                 "seconds": round(seconds, 3),
-                "sequences a second": round(taught.sequences / seconds),
+                "sequences a second": round(totals.sequences / seconds),
             }
             if dry_run:
                 fields = {name: fields[name] for name in ("sequences", "events", "seconds")}
             self.print_fields(fields)
-        if taught.cut:
-            self.tell(f"Of {taught.cut} sequences only the last 1000 events were learned, as in a session")
+        if totals.cut:
+            self.tell(f"Of {totals.cut} sequences only the last 1000 events were learned, as in a session")
 
 
-def _stopped(reason: str, taught: TrainingTotals, skip: int, dry_run: bool) -> str:
-    number = f"{taught.sequences} sequence{'' if taught.sequences == 1 else 's'}"
+def _stopped(reason: str, totals: TrainingTotals, skip: int, dry_run: bool) -> str:
+    number = f"{totals.sequences} sequence{'' if totals.sequences == 1 else 's'}"
     if dry_run:
         return f"{reason}. Valid before that: {number}; nothing was learned"
-    return f"{reason}. What was learned stays: {number}; continue with --skip {skip + taught.sequences}"
+    return f"{reason}. What was learned stays: {number}; continue with --skip {skip + totals.sequences}"
 
 
 def _sequences(lines: IO[bytes], file: str, node: str, skip: int, options: dict[str, Any]) -> Iterator[Sequence]:
