@@ -1,13 +1,13 @@
 """Bad input of every kind gets its error and changes nothing (http.md 0.1 and 0.4, E4)."""
 
 import json
-from collections.abc import Callable
 from typing import Any
 
 import httpx
 import pytest
 
-NewSession = Callable[..., str]
+from tests.support.sessions import NewSession
+
 JSON = {"Content-Type": "application/json"}
 MEBIBYTE = 1024 * 1024
 

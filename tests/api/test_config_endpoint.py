@@ -8,8 +8,7 @@ import pytest
 
 from engine.options import FILTERS, RANK_FIELDS
 from tests.api.test_session_endpoints import DEFAULT_CONFIG, config_of
-
-NewSession = Callable[..., str]
+from tests.support.sessions import NewSession
 
 
 @pytest.mark.parametrize("wrap", [lambda changes: changes, lambda changes: {"config": changes}])

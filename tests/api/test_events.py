@@ -5,7 +5,6 @@ import re
 import socket
 import threading
 import uuid
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from datetime import datetime, timedelta
@@ -19,8 +18,7 @@ from websockets.exceptions import InvalidStatus
 from benchmarks.stack import DEADLINE, WebServer, eventually
 from sessions_app.operations import creation
 from tests.support.listeners import Listener, connect_to, events_url, listening
-
-NewSession = Callable[..., str]
+from tests.support.sessions import NewSession
 
 PROCESSES = 4
 MOMENT = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}\+00:00"

@@ -2,7 +2,6 @@
 
 import json
 import time
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
@@ -11,11 +10,11 @@ import psycopg
 import pytest
 
 from benchmarks.stack import WebServer, eventually
+from tests.support.connections import fresh_connections
 from tests.support.deadlines import deadline, time_left
+from tests.support.sessions import NewSession, observations, observe
 
 pytestmark = pytest.mark.long
-
-NewSession = Callable[..., str]
 
 
 def alive(client: httpx.Client, session_id: str) -> bool:
@@ -75,7 +74,7 @@ def test_silence_ends_it_and_asking_whether_it_exists_does_not_keep_it(
     assert time.monotonic() - begun >= 1.0
     for path in ("", "/stm", "/config"):
         assert client.get(f"/sessions/{session_id}{path}").status_code == 404
-    assert client.post(f"/sessions/{session_id}/observe", json={"strings": ["late"]}).status_code == 404
+    assert observe(client, session_id, "late").status_code == 404
 
 
 def test_an_expired_session_says_so_until_its_row_is_deleted(client: httpx.Client, new_session: NewSession) -> None:
@@ -98,7 +97,7 @@ def test_a_touch_never_shortens_an_extension(client: httpx.Client, new_session: 
         ("GET", "", None),
         ("GET", "/unknown", None),
         ("POST", "/observe", {"strings": ["a"]}),
-        ("POST", "/observe-sequence", {"observations": [{"strings": ["a"]}]}),
+        ("POST", "/observe-sequence", {"observations": observations("a")}),
         ("POST", "/config", {"persistence": 3}),
         ("POST", "/clear-stm", None),
     ):
@@ -174,7 +173,7 @@ def test_the_count_is_exact_at_once_in_every_process(
     """G10, R21, R22."""
 
     def counts() -> set[int]:
-        with httpx.Client(base_url=server.url, limits=httpx.Limits(max_keepalive_connections=0)) as anew:
+        with fresh_connections(server.url) as anew:
             return {anew.get("/sessions/count").json()["active_session_count"] for _ in range(12)}
 
     [before] = counts()

@@ -1,14 +1,13 @@
 """What holds for every request: headers, methods, slashes, cross-origin, identity, documentation (http.md 0)."""
 
 import re
-from collections.abc import Callable
 
 import httpx
 import pytest
 
 from benchmarks.stack import WebServer
-
-NewSession = Callable[..., str]
+from tests.support.connections import fresh_connections
+from tests.support.sessions import NewSession
 
 
 def test_the_trace_id_is_echoed_or_made(client: httpx.Client) -> None:
@@ -20,7 +19,7 @@ def test_the_trace_id_is_echoed_or_made(client: httpx.Client) -> None:
 def test_every_answer_names_program_version_and_instance(server: WebServer) -> None:
     """http.md 6: two programs behind one name give themselves away."""
     seen = set()
-    with httpx.Client(base_url=server.url, limits=httpx.Limits(max_keepalive_connections=0)) as anew:
+    with fresh_connections(server.url) as anew:
         for path in ("/", "/health", "/nowhere", "/sessions/x/stm", "/sessions") * 8:
             program = anew.get(path).headers["X-Kato-Instance"]
             assert re.fullmatch(r"kato-django/\d+\.\d+\.\d+ \(instance \w+; host .+; pid \d+\)", program)

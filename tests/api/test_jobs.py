@@ -1,15 +1,12 @@
 """`/jobs`: background work, accepted, looked at, cancelled, taken up again."""
 
-from collections.abc import Callable
-
 import httpx
 import pytest
 
 from tests.support.jobs import end_of, start
-from tests.support.minds import Mind
+from tests.support.sessions import NewSession, OpenSession, observation
 
-NewSession = Callable[..., str]
-SEQUENCE = {"observations": [{"strings": ["a"], "unique_id": "1"}, {"strings": ["b"], "unique_id": "2"}]}
+SEQUENCE = {"observations": [observation("a", unique_id="1"), observation("b", unique_id="2")]}
 
 
 @pytest.mark.usefixtures("worker")
@@ -32,8 +29,8 @@ def test_a_sequence_in_the_background_is_answered_and_done_as_at_once(
 
 
 @pytest.mark.usefixtures("worker")
-def test_finalizing_in_the_background(mind: Callable[..., Mind]) -> None:
-    teacher = mind()
+def test_finalizing_in_the_background(open_session: OpenSession) -> None:
+    teacher = open_session()
     teacher.teach("a", "b", "c")
     job = end_of(teacher.client, start(teacher.client, f"/sessions/{teacher.id}/finalize-training"))
     assert job["state"] == "done"
@@ -46,7 +43,7 @@ def test_jobs_of_one_session_are_done_in_the_order_of_their_acceptance(
 ) -> None:
     session_id = new_session()
     path = f"/sessions/{session_id}/observe-sequence"
-    jobs = [start(client, path, {"observations": [{"strings": [f"{number:02}"]}]}) for number in range(20)]
+    jobs = [start(client, path, {"observations": [observation(f"{number:02}")]}) for number in range(20)]
     assert end_of(client, jobs[-1])["state"] == "done"
     assert client.get(f"/sessions/{session_id}/stm").json()["stm"] == [[f"{number:02}"] for number in range(20)]
 

@@ -1,13 +1,12 @@
 """Create, look at, list, count, extend, delete: statuses, bodies and errors (http.md 1.1)."""
 
 import re
-from collections.abc import Callable
 from typing import Any
 
 import httpx
 import pytest
 
-NewSession = Callable[..., str]
+from tests.support.sessions import NewSession
 
 DEFAULT_CONFIG = {
     "max_pattern_length": 0,

@@ -1,14 +1,14 @@
 """A training run: many sequences in one job, each learned as a session of its own would learn it."""
 
 import random
-from collections.abc import Callable
 from typing import Any
 
 import httpx
 import psycopg
 import pytest
 
-from tests.support.jobs import end_of
+from tests.support.jobs import end_of, train, training
+from tests.support.sessions import NewSession
 
 Sequence = list[Any]
 
@@ -25,13 +25,6 @@ def sequences(count: int, *, seed: int = 1) -> list[Sequence]:
         return {"strings": strings, "emotives": emotives, "metadata": {"by": choose.choice(("me", "you"))}}
 
     return [[event() for _ in range(choose.randint(0, 4))] for _ in range(count)]
-
-
-def train(client: httpx.Client, node_id: str, given: list[Sequence], **more: Any) -> dict[str, Any]:
-    answer = client.post("/jobs", json={"kind": "train", "node_id": node_id, "sequences": given, **more})
-    assert answer.status_code == 202, answer.text
-    job: dict[str, Any] = answer.json()
-    return job
 
 
 def knowledge(database: psycopg.Connection, client: httpx.Client, node_id: str) -> dict[str, Any]:
@@ -57,7 +50,7 @@ def knowledge(database: psycopg.Connection, client: httpx.Client, node_id: str) 
 )
 def test_a_training_run_teaches_what_single_requests_teach(
     client: httpx.Client,
-    new_session: Callable[..., str],
+    new_session: NewSession,
     database: psycopg.Connection,
     count: int,
     config: dict[str, Any],
@@ -84,14 +77,11 @@ def test_a_training_run_teaches_what_single_requests_teach(
         ({"kind": "train", "sequences": [[["a"]]]}, ["node_id"]),
         ({"kind": "dream", "node_id": "n", "sequences": [[["a"]]]}, ["kind"]),
         ({"kind": "train", "node_id": "n"}, ["sequences"]),
-        ({"kind": "train", "node_id": "n", "sequences": []}, ["sequences"]),
-        ({"kind": "train", "node_id": "n", "sequences": ["a"]}, ["sequences", 0]),
-        ({"kind": "train", "node_id": "n", "sequences": [[], [["a", 1]]]}, ["sequences", 1, 0, "symbols", 1]),
-        (
-            {"kind": "train", "node_id": "n", "sequences": [[{"strings": "a"}]]},
-            ["sequences", 0, 0, "observation", "strings"],
-        ),
-        ({"kind": "train", "node_id": "n", "sequences": [[["\0"]]]}, ["sequences", 0, 0, 0]),
+        (training("n", []), ["sequences"]),
+        (training("n", ["a"]), ["sequences", 0]),
+        (training("n", [[], [["a", 1]]]), ["sequences", 1, 0, "symbols", 1]),
+        (training("n", [[{"strings": "a"}]]), ["sequences", 0, 0, "observation", "strings"]),
+        (training("n", [[["\0"]]]), ["sequences", 0, 0, 0]),
     ],
 )
 def test_a_training_run_that_cannot_be_is_refused_at_once(
@@ -103,7 +93,7 @@ def test_a_training_run_that_cannot_be_is_refused_at_once(
 
 
 def test_a_bad_configuration_is_refused_at_once(client: httpx.Client) -> None:
-    body = {"kind": "train", "node_id": "n", "sequences": [[["a"]]], "config": {"persistence": 0}}
+    body = training("n", [[["a"]]], config={"persistence": 0})
     answer = client.post("/jobs", json=body)
     assert answer.status_code == 400
     assert set(answer.json()["detail"]["validation_errors"]) == {"persistence"}

@@ -15,7 +15,7 @@ from psycopg.conninfo import make_conninfo
 
 from benchmarks.stack import WebServer
 from katoproject.configuration.environment import PROJECT_DIR
-from tests.support.minds import Mind
+from tests.support.sessions import LiveSession
 
 NAME = "kato_bare"
 _PARTS: dict[str, Any] = settings.DATABASES["default"]
@@ -50,8 +50,8 @@ def _migrate() -> str:
     return subprocess.run(command, cwd=PROJECT_DIR, env=environment, check=True, capture_output=True, text=True).stdout
 
 
-def _works(client: httpx.Client) -> Mind:
-    session = Mind(client, "bare")
+def _works(client: httpx.Client) -> LiveSession:
+    session = LiveSession.create(client, "bare")
     session.teach("a", "b", "c")
     session.observe("a")
     session.observe("b", emotives={"joy": 1})
@@ -59,7 +59,7 @@ def _works(client: httpx.Client) -> Mind:
     return session
 
 
-def _refused(session: Mind, path: str, body: Any = None) -> None:
+def _refused(session: LiveSession, path: str, body: Any = None) -> None:
     before = session.get("cognition-data")
     response = session.client.post(f"/sessions/{session.id}/{path}", json=body)
     assert response.status_code == 501, response.text

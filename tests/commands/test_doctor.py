@@ -5,7 +5,7 @@ import json
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
@@ -20,6 +20,7 @@ from katoproject.diagnosis.doctor import address, background, machine
 from katoproject.diagnosis.doctor.database import database as look_at_database
 from katoproject.diagnosis.doctor.findings import Finding, Verdict, examine, ok
 from tests.support.commands import command, process
+from tests.support.sessions import NewSession
 
 pytestmark = pytest.mark.usefixtures("same_database")
 
@@ -157,7 +158,7 @@ def test_nobody_at_all_is_a_problem(port: int) -> None:
 
 @pytest.mark.parametrize(("knows_it", "verdict"), [(True, Verdict.OK), (False, Verdict.PROBLEM)])
 def test_a_service_on_another_database_is_found(
-    new_session: Callable[..., str], port: int, knows_it: bool, verdict: Verdict
+    new_session: NewSession, port: int, knows_it: bool, verdict: Verdict
 ) -> None:
     new_session()
     with listening("127.0.0.1", port, identity=ONE, exists=knows_it), listening("::1", port, identity=ONE):

@@ -1,6 +1,5 @@
 """`manage.py job …`: background work, from the command line."""
 
-from collections.abc import Callable
 from typing import Any
 from uuid import uuid4
 
@@ -12,6 +11,7 @@ from sessions_app.jobs import lifecycle
 from sessions_app.models.jobs import Job, Kind, State
 from tests.support.commands import command
 from tests.support.jobs import end_of, start
+from tests.support.sessions import NewSession
 
 pytestmark = pytest.mark.usefixtures("same_database")
 
@@ -22,7 +22,7 @@ def node() -> str:
 
 
 @pytest.fixture
-def failed(new_session: Callable[..., str], node: str) -> dict[str, Any]:
+def failed(new_session: NewSession, node: str) -> dict[str, Any]:
     """A job that ended with an error, as it would with a fault that is repaired since."""
     session_id, body = new_session(node_id=node), b'{"observations":[{"strings":["a"]}]}'
     with transaction.atomic():  # no worker sees it before it has failed
@@ -43,7 +43,7 @@ def test_jobs_are_listed_with_their_state(failed: dict[str, Any], node: str) -> 
     assert command("job", "list", "--node", node, "--state", "done", "--json").lines == []
 
 
-def test_a_long_list_says_how_it_goes_on(client: httpx.Client, new_session: Callable[..., str], node: str) -> None:
+def test_a_long_list_says_how_it_goes_on(client: httpx.Client, new_session: NewSession, node: str) -> None:
     session_id = new_session(node_id=node)
     jobs = [start(client, f"/sessions/{session_id}/finalize-training")["job_id"] for _ in range(3)]
     first = command("job", "list", "--node", node, "--limit", "2", "--json")

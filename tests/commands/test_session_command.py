@@ -21,12 +21,11 @@ from sessions_app import operations
 from sessions_app.files import session_files
 from tests.support.commands import Told, command, process, start_process
 from tests.support.listeners import listening
-from tests.support.minds import Mind
 from tests.support.races import at_once
+from tests.support.sessions import LiveSession, NewSession, OpenSession, observe
 
 pytestmark = pytest.mark.usefixtures("same_database")
 
-NewSession = Callable[..., str]
 HEAD: dict[str, Any] = {"kato": "sessions", "version": 1}
 
 
@@ -117,7 +116,7 @@ def test_nothing_in_a_session_confuses_a_terminal(new_session: NewSession) -> No
 
 def test_a_session_is_shown_with_all_it_holds(client: httpx.Client, new_session: NewSession) -> None:
     session_id = new_session(metadata={"by": "me"})
-    client.post(f"/sessions/{session_id}/observe", json={"strings": ["b", "a"], "emotives": {"joy": 1}})
+    observe(client, session_id, "b", "a", emotives={"joy": 1})
     shown = command("session", "show", session_id, "--json").json
     assert shown["stm"] == [["a", "b"]]
     assert shown["percept"]["emotives"] == {"joy": 1.0}
@@ -179,8 +178,8 @@ def test_observations_are_seen_by_everybody(client: httpx.Client, new_session: N
     assert client.get(f"/sessions/{session_id}/percept-data").json()["percept_data"]["emotives"] == {"joy": 0.5}
 
 
-def test_a_file_of_observations_is_observed_and_learned(mind: Callable[..., Mind]) -> None:
-    session = mind()
+def test_a_file_of_observations_is_observed_and_learned(open_session: OpenSession) -> None:
+    session = open_session()
     lines = b'["b", "a"]\n{"strings": ["c"], "metadata": {"by": "me"}}\n' * 120
     told = command("session", "observe", session.id, "--file", "-", "--learn", "--json", stdin=lines).json
     assert (told["observations"], told["patterns_learned"]) == (240, 1)
@@ -238,9 +237,9 @@ def answers(client: httpx.Client, session_id: str) -> dict[str, Any]:
     return {**told, "": {**told[""], "expires_at": None, "ttl_seconds": None}}
 
 
-def eventful(mind: Callable[..., Mind], **config: Any) -> Mind:
+def eventful(open_session: OpenSession, **config: Any) -> LiveSession:
     """A session of which every part holds something."""
-    session = mind(ttl_seconds=5000, metadata={"z": 1e20, "a": [1.0, {"b": None}]}, config=config)
+    session = open_session(ttl_seconds=5000, metadata={"z": 1e20, "a": [1.0, {"b": None}]}, config=config)
     session.observe("x", vectors=[[1.5, 2.0]], emotives={"joy": 0.1, "fear": -1}, metadata={"by": "me", "n": 1.0})
     session.observe("z", "y", emotives={"joy": 0.7})
     session.observe("q", "p", metadata={"by": ["you", 1e20]}, vectors=[[0.1, -3e-7]])
@@ -254,9 +253,9 @@ def eventful(mind: Callable[..., Mind], **config: Any) -> Mind:
     ids=["plain", "unsorted", "rolling", "learned", "without predictions"],
 )  # fmt: skip
 def test_a_session_that_was_deleted_comes_back_from_its_file(
-    client: httpx.Client, mind: Callable[..., Mind], tmp_path: Path, config: dict[str, Any]
+    client: httpx.Client, open_session: OpenSession, tmp_path: Path, config: dict[str, Any]
 ) -> None:
-    session = eventful(mind, **config)
+    session = eventful(open_session, **config)
     before, file = answers(client, session.id), tmp_path / "session.ndjson"
     assert command("session", "export", session.id, "--output", str(file)).status == 0
     operations.delete(session_id=session.id)

@@ -33,8 +33,8 @@ from sessions_app.errors import SessionNotFound
 from sessions_app.jobs.lifecycle import accept
 from sessions_app.models.jobs import Job, Kind, State
 from sessions_app.observations import Observation
-from tests.support.minds import Mind
 from tests.support.races import at_once
+from tests.support.sessions import NewSession, OpenSession
 
 pytestmark = pytest.mark.usefixtures("same_database")
 
@@ -43,7 +43,6 @@ JOBS = "/admin/sessions_app/job/"
 NODES = "/admin/memory_app/node/"
 ROLES = ("viewer", "operator", "administrator")
 
-NewSession = Callable[..., str]
 LogIn = Callable[[str], Client]
 
 
@@ -299,9 +298,9 @@ def test_a_session_that_is_gone_leads_back_to_the_list(log_in: LogIn) -> None:
         assert (response.status_code, response["Location"]) == (302, "/admin/")
 
 
-def test_predictions_are_coloured_by_what_became_of_each_symbol(log_in: LogIn, mind: Callable[..., Mind]) -> None:
-    mind().teach("w", "k", "ct", "m", "d")
-    asking = mind()
+def test_predictions_are_coloured_by_what_became_of_each_symbol(log_in: LogIn, open_session: OpenSession) -> None:
+    open_session().teach("w", "k", "ct", "m", "d")
+    asking = open_session()
     for event in ("k", "tp", "m"):
         asking.observe(*event)
     html = page(log_in("viewer"), f"{change(SESSIONS, asking.id).removesuffix('change/')}predictions/")
@@ -403,8 +402,8 @@ def test_sessions_are_exported_one_or_many(log_in: LogIn, new_session: NewSessio
 # Nodes ---------------------------------------------------------------------------------------------------------------
 
 
-def test_a_node_shows_its_patterns_and_symbols(log_in: LogIn, mind: Callable[..., Mind]) -> None:
-    teacher = mind()
+def test_a_node_shows_its_patterns_and_symbols(log_in: LogIn, open_session: OpenSession) -> None:
+    teacher = open_session()
     name = teacher.teach("k", "ct").removeprefix("PTRN|")
     teacher.teach("k", "ct")
     browser = log_in("viewer")
@@ -430,9 +429,9 @@ def test_a_node_shows_its_patterns_and_symbols(log_in: LogIn, mind: Callable[...
 
 
 def test_all_patterns_are_on_the_pages_the_last_learned_first(
-    log_in: LogIn, mind: Callable[..., Mind], database: psycopg.Connection
+    log_in: LogIn, open_session: OpenSession, database: psycopg.Connection
 ) -> None:
-    teacher = mind()
+    teacher = open_session()
     taught = [teacher.teach("ab", chr(ord("c") + n)) for n in range(20)]
     for place, name in (
         ("9", taught[0]),
@@ -455,8 +454,8 @@ def test_all_patterns_are_on_the_pages_the_last_learned_first(
     assert names[40:] == [name.removeprefix("PTRN|") for name in reversed(taught)]
 
 
-def test_a_node_forgets_when_an_administrator_says_so(log_in: LogIn, mind: Callable[..., Mind]) -> None:
-    teacher = mind()
+def test_a_node_forgets_when_an_administrator_says_so(log_in: LogIn, open_session: OpenSession) -> None:
+    teacher = open_session()
     teacher.teach("a", "b")
     browser = log_in("administrator")
     assert "cannot be undone" in page(browser, f"{NODES}act/clear/", id=teacher.node)

@@ -18,7 +18,7 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 from pytest_django.plugin import DjangoDbBlocker
 
 from benchmarks.stack import WebServer
-from tests.support.minds import Mind
+from tests.support.sessions import NewSession, OpenSession
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 Scheme = Literal["light", "dark"]
@@ -80,10 +80,10 @@ def console(server: WebServer, chromium: Browser, operator: str) -> Iterator[Cal
 
 
 def test_an_operator_finds_a_session_sees_what_it_predicts_and_ends_it(
-    console: Callable[..., Page], mind: Callable[..., Mind], client: httpx.Client
+    console: Callable[..., Page], open_session: OpenSession, client: httpx.Client
 ) -> None:
-    mind().teach("w", "k", "ct", "m")
-    asking = mind()
+    open_session().teach("w", "k", "ct", "m")
+    asking = open_session()
     for event in ("k", "tp"):
         asking.observe(*event)
     page = console()
@@ -104,7 +104,7 @@ def test_an_operator_finds_a_session_sees_what_it_predicts_and_ends_it(
 
 
 def test_ticked_sessions_are_extended_together_and_exported(
-    console: Callable[..., Page], new_session: Callable[..., str], client: httpx.Client, tmp_path: Path
+    console: Callable[..., Page], new_session: NewSession, client: httpx.Client, tmp_path: Path
 ) -> None:
     node = f"ticked-{uuid4().hex}"
     ids = [new_session(node_id=node) for _ in range(3)]
@@ -142,13 +142,13 @@ def test_the_first_page_draws_its_charts_in_the_theme_that_is_chosen(console: Ca
 
 @pytest.mark.parametrize(("width", "scheme"), [(1440, "dark"), (390, "light")])
 def test_pages_fit_desk_and_phone(
-    width: int, scheme: Scheme, console: Callable[..., Page], mind: Callable[..., Mind]
+    width: int, scheme: Scheme, console: Callable[..., Page], open_session: OpenSession
 ) -> None:
     """Nothing is wider than the window, however long a symbol is."""
-    teacher = mind()
+    teacher = open_session()
     long = "x" * 300
     teacher.post("observe-sequence", {"observations": [{"strings": [long]}, {"strings": ["a"]}], "learn_at_end": True})
-    asking = mind()
+    asking = open_session()
     asking.observe(long)
     asking.observe("a")
     page = console(width, scheme)

@@ -20,8 +20,10 @@ from django.conf import settings
 from benchmarks.stack import DEADLINE, eventually, paused
 from engine.vectors import named
 from tests.conftest import Fragile
+from tests.support.connections import fresh_connections
 from tests.support.listeners import connect_to, events_url, listening
 from tests.support.races import at_once
+from tests.support.sessions import create_session, observation, observations, observe
 
 pytestmark = pytest.mark.long
 
@@ -34,8 +36,8 @@ def client(fragile: Fragile) -> Iterator[httpx.Client]:
 
 @pytest.fixture
 def session_id(client: httpx.Client) -> str:
-    created: str = client.post("/sessions", json={"node_id": "n"}).json()["session_id"]
-    client.post(f"/sessions/{created}/observe", json={"strings": ["before"]})
+    created = create_session(client)
+    observe(client, created, "before")
     return created
 
 
@@ -57,9 +59,9 @@ def every_route(session_id: str) -> list[tuple[str, str, dict[str, object] | Non
         ("GET", f"{session}/config", None),
         ("GET", f"{session}/percept-data", None),
         ("GET", f"{session}/unknown", None),
-        ("POST", f"{session}/observe", {"strings": ["x"]}),
+        ("POST", f"{session}/observe", observation("x")),
         ("POST", f"{session}/observe", {"strings": "not a list"}),
-        ("POST", f"{session}/observe-sequence", {"observations": [{"strings": ["x"]}]}),
+        ("POST", f"{session}/observe-sequence", {"observations": observations("x")}),
         ("POST", f"{session}/config", {"persistence": 3}),
         ("POST", f"{session}/extend?ttl_seconds=60", None),
         ("POST", f"{session}/clear-stm", None),
@@ -104,7 +106,7 @@ def test_a_restart_between_two_requests_is_not_noticed(fragile: Fragile, client:
     fragile.stores.start_one("postgres")
     answers = at_once([lambda: httpx.get(f"{fragile.web.url}/sessions/{session_id}/stm", timeout=30)] * 16)
     assert {answer.status_code for answer in answers} == {200}
-    assert client.post(f"/sessions/{session_id}/observe", json={"strings": ["after"]}).status_code == 200
+    assert observe(client, session_id, "after").status_code == 200
 
 
 def test_listeners_stay_through_a_crash_and_miss_nothing(fragile: Fragile, client: httpx.Client) -> None:
@@ -133,7 +135,7 @@ def test_events_go_on_after_the_database_was_frozen(fragile: Fragile, client: ht
     with listening(fragile.web) as listener:
         with paused(fragile.stores.running["postgres"].pid):
             time.sleep(0.5)  # so that a look is under way
-        session_id = client.post("/sessions", json={"node_id": "n"}).json()["session_id"]
+        session_id = create_session(client)
         assert listener.next()["data"]["session_id"] == session_id
 
 
@@ -161,7 +163,7 @@ def test_a_frozen_database_is_a_503_in_bounded_time_and_liveness_stays_fast(
     fragile: Fragile, client: httpx.Client, session_id: str
 ) -> None:
     """G8: more requests than threads, all at once, none of which gets an answer from the database."""
-    _connect_every_slot(fragile, client.post("/sessions", json={"node_id": "n"}).json()["session_id"])
+    _connect_every_slot(fragile, create_session(client))
     slowest_health = 0.0
     done = threading.Event()
 
@@ -173,7 +175,7 @@ def test_a_frozen_database_is_a_503_in_bounded_time_and_liveness_stays_fast(
                 assert other.get("/health").status_code == 200
                 slowest_health = max(slowest_health, time.monotonic() - begun)
 
-    with httpx.Client(base_url=fragile.web.url, timeout=60, limits=httpx.Limits(max_keepalive_connections=0)) as many:
+    with fresh_connections(fragile.web.url) as many:
         begun = time.monotonic()
         with paused(fragile.stores.running["postgres"].pid):
             watcher = threading.Thread(target=watch_health)
@@ -195,7 +197,7 @@ def test_a_statement_that_waits_too_long_for_a_lock_is_a_503_and_changes_nothing
 ) -> None:
     with database_connection(fragile) as other:
         other.execute("SELECT 1 FROM sessions_app_session WHERE id = %s FOR UPDATE", [session_id])
-        response = client.post(f"/sessions/{session_id}/observe", json={"strings": ["blocked"]})
+        response = observe(client, session_id, "blocked")
         assert response.status_code == 503
         # Readers do not wait for writers.
         assert client.get(f"/sessions/{session_id}/stm").json()["stm"] == [["before"]]
@@ -231,10 +233,10 @@ def test_exhausted_connections_are_a_503_never_a_404(fragile: Fragile, client: h
 
 SESSION, ENTRY, PATTERN = "sessions_app_session", "sessions_app_entry", "memory_app_pattern"
 VECTOR, SPACE = "memory_app_vector", "memory_app_vectorspace"
-SEQUENCE = {"observations": [{"strings": ["x", "y"], "emotives": {"e": 1}}] * 3, "learn_at_end": True}
-VECTORS = {"observations": [{"vectors": [[1, n]], "strings": ["x"]} for n in range(3)], "learn_after_each": True}
+SEQUENCE = {"observations": [observation("x", "y", emotives={"e": 1})] * 3, "learn_at_end": True}
+VECTORS = {"observations": [observation("x", vectors=[[1, n]]) for n in range(3)], "learn_after_each": True}
 WRITES: list[tuple[str, str, dict[str, object] | None, list[str]]] = [
-    ("POST", "/observe", {"strings": ["x"], "emotives": {"e": 1}, "metadata": {"m": 1}}, [SESSION, ENTRY]),
+    ("POST", "/observe", observation("x", emotives={"e": 1}, metadata={"m": 1}), [SESSION, ENTRY]),
     ("POST", "/observe-sequence", SEQUENCE, [SESSION, ENTRY, PATTERN, "memory_app_symbolaffinity"]),
     ("POST", "/observe", {"vectors": [[1, 2]]}, [SESSION, ENTRY]),
     ("POST", "/observe-sequence", VECTORS, [SESSION, ENTRY, PATTERN, VECTOR, SPACE]),
@@ -259,10 +261,9 @@ def test_a_failure_at_any_step_leaves_the_state_before(
     table: str,
 ) -> None:
     """G9, R25: every table that the operation writes is made to fail in turn."""
-    client.post(f"/sessions/{session_id}/observe", json={"strings": ["taught"]})
+    observe(client, session_id, "taught")
     client.post(f"/sessions/{session_id}/learn")
-    learnable = {"strings": ["to", "learn"], "vectors": [[1, 1]], "emotives": {"e": 2}}
-    client.post(f"/sessions/{session_id}/observe", json=learnable)
+    observe(client, session_id, "to", "learn", vectors=[[1, 1]], emotives={"e": 2})
     before = _everything(fragile, session_id)
     with database_connection(fragile) as admin:
         admin.execute("CREATE FUNCTION explode() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'injected'; END $$")
@@ -328,7 +329,7 @@ def test_acknowledged_observes_survive_kill_9_of_the_workers(
             attempted.append(symbol)
             try:
                 response = httpx.post(
-                    f"{fragile.web.url}/sessions/{session_id}/observe", json={"strings": [symbol]}, timeout=30
+                    f"{fragile.web.url}/sessions/{session_id}/observe", json=observation(symbol), timeout=30
                 )
             except httpx.TransportError:
                 continue  # the worker died with this request
@@ -361,21 +362,20 @@ def _name(*values: float) -> str:
 
 def test_vectors_and_patterns_survive_kill_9_together_or_not_at_all(fragile: Fragile, client: httpx.Client) -> None:
     """G9: what was acknowledged is there, learned or still waiting (D31); of what was not, either both or neither."""
-    waiting = client.post("/sessions", json={"node_id": "killed"}).json()["session_id"]
-    client.post(f"/sessions/{waiting}/observe", json={"vectors": [[0, 0.5]], "strings": ["x"]})
+    waiting = create_session(client, "killed")
+    observe(client, waiting, "x", vectors=[[0, 0.5]])
     acknowledged = [_name(0, 0.5)]
     stop = threading.Event()
 
     def teach(writer: int) -> None:
-        session = client.post("/sessions", json={"node_id": "killed"}).json()["session_id"]
+        session = create_session(client, "killed")
         number = 0
         while not stop.is_set():
             number += 1
-            observations = [{"vectors": [[writer, number]], "strings": ["x"]}]
             with suppress(httpx.TransportError):  # the worker died with this request
                 response = httpx.post(
                     f"{fragile.web.url}/sessions/{session}/observe-sequence",
-                    json={"observations": observations, "learn_at_end": True},
+                    json={"observations": [observation("x", vectors=[[writer, number]])], "learn_at_end": True},
                     timeout=30,
                 )
                 if response.status_code == 200:
@@ -413,7 +413,7 @@ def test_an_observation_is_not_reported_as_failed_because_tidying_up_after_it_fa
     fragile: Fragile, client: httpx.Client, session_id: str
 ) -> None:
     """It is committed: an error would make the client send it again."""
-    batch = {"observations": [{"strings": [f"s{n}"]} for n in range(1000)]}
+    batch = {"observations": [observation(f"s{n}") for n in range(1000)]}
     client.post(f"/sessions/{session_id}/observe-sequence", json=batch)
     with database_connection(fragile) as admin:
         admin.execute("CREATE FUNCTION explode() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'injected'; END $$")
@@ -422,8 +422,7 @@ def test_an_observation_is_not_reported_as_failed_because_tidying_up_after_it_fa
         )
         admin.commit()
         try:
-            path = f"/sessions/{session_id}/observe"
-            statuses = {client.post(path, json={"strings": ["more"]}).status_code for _ in range(130)}
+            statuses = {observe(client, session_id, "more").status_code for _ in range(130)}
         finally:
             admin.execute("DROP FUNCTION explode CASCADE")
             admin.commit()

@@ -11,20 +11,14 @@ import pytest
 
 from benchmarks.stack import Beat, Worker, eventually, manage, paused
 from katoproject.celery import app
-from tests.support.jobs import end_of, look, start
+from tests.support.jobs import end_of, look, start, train
 from tests.support.races import at_once
+from tests.support.sessions import NewSession, observations
 
 pytestmark = pytest.mark.long
 
 SEQUENCES = [[[f"s{number % 1000}"], ["end"]] for number in range(15_000)]
 EACH = len(SEQUENCES) // 1000
-
-
-def train(client: httpx.Client, node_id: str, sequences: Any) -> dict[str, Any]:
-    answer = client.post("/jobs", json={"kind": "train", "node_id": node_id, "sequences": sequences})
-    assert answer.status_code == 202, answer.text
-    job: dict[str, Any] = answer.json()
-    return job
 
 
 def learned(database: psycopg.Connection, node_id: str) -> list[int]:
@@ -150,9 +144,9 @@ def test_a_step_that_fails_is_tried_again_later_and_in_the_end_visibly_failed(
 
 
 def test_a_session_that_is_gone_when_its_turn_comes_fails_the_job_with_that_reason(
-    client: httpx.Client, new_session: Callable[..., str], database: psycopg.Connection, worker: Worker
+    client: httpx.Client, new_session: NewSession, database: psycopg.Connection, worker: Worker
 ) -> None:
-    body = {"observations": [{"strings": ["a"]}]}
+    body = {"observations": observations("a")}
     with paused(worker.pid):
         sessions = [new_session(), new_session()]
         jobs = [start(client, f"/sessions/{session}/observe-sequence", body) for session in sessions]

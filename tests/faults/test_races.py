@@ -13,10 +13,10 @@ import psycopg
 import pytest
 
 from benchmarks.stack import WebServer
+from tests.support.connections import fresh_connections
 from tests.support.deadlines import time_left
 from tests.support.races import at_once
-
-NewSession = Callable[..., str]
+from tests.support.sessions import NewSession, observation, observations
 
 
 class Api:
@@ -40,7 +40,7 @@ class Api:
         return self.request("DELETE", "")
 
     def observe(self, *strings: str) -> httpx.Response:
-        return self.post("/observe", json={"strings": list(strings)})
+        return self.post("/observe", json=observation(*strings))
 
     def stm(self) -> list[list[str]]:
         events: list[list[str]] = self.get("/stm").json()["stm"]
@@ -52,7 +52,7 @@ class Api:
 
 @pytest.fixture
 def api(server: WebServer, new_session: NewSession) -> Iterator[Callable[..., Api]]:
-    with httpx.Client(base_url=server.url, timeout=30, limits=httpx.Limits(max_keepalive_connections=0)) as client:
+    with fresh_connections(server.url) as client:
         yield lambda **body: Api(client, new_session(**body))
 
 
@@ -105,7 +105,7 @@ def test_a_clear_and_an_observe_end_in_one_of_the_serial_outcomes(api: Callable[
 
 
 def test_a_sequence_and_an_observe_do_not_mix(api: Callable[..., Api]) -> None:
-    batch = {"observations": [{"strings": [f"b{n}"]} for n in range(20)]}
+    batch = {"observations": [observation(f"b{n}") for n in range(20)]}
     for _ in range(20):
         session = api()
         at_once([partial(session.post, "/observe-sequence", json=batch), partial(session.observe, "single")])
@@ -152,8 +152,8 @@ def test_nothing_brings_a_deleted_session_back(api: Callable[..., Api], client: 
 @pytest.mark.parametrize(
     ("method", "path", "options"),
     [
-        ("POST", "/observe", {"json": {"strings": ["x"]}}),
-        ("POST", "/observe-sequence", {"json": {"observations": [{"strings": ["x"]}]}}),
+        ("POST", "/observe", {"json": observation("x")}),
+        ("POST", "/observe-sequence", {"json": {"observations": observations("x")}}),
         ("POST", "/config", {"json": {"persistence": 7}}),
         ("POST", "/extend?ttl_seconds=100", {}),
         ("POST", "/clear-stm", {}),

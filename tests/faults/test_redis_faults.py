@@ -14,6 +14,7 @@ from sessions_app import cache
 from tests.conftest import Fragile
 from tests.support.jobs import end_of
 from tests.support.listeners import listening
+from tests.support.sessions import create_session, observation, observations, observe
 
 pytestmark = pytest.mark.long
 
@@ -37,10 +38,10 @@ class Conversation:
 
     def __init__(self, client: httpx.Client) -> None:
         self.client = client
-        self.id = client.post("/sessions", json={"node_id": "n"}).json()["session_id"]
+        self.id = create_session(client)
         self.expected = [[f"s{n}"] for n in range(LENGTH)]
-        observations = [{"strings": event} for event in self.expected]
-        client.post(f"/sessions/{self.id}/observe-sequence", json={"observations": observations})
+        batch = {"observations": observations(*self.expected)}
+        client.post(f"/sessions/{self.id}/observe-sequence", json=batch)
 
     def read(self) -> list[list[str]]:
         response = self.client.get(f"/sessions/{self.id}/stm")
@@ -49,7 +50,7 @@ class Conversation:
         return stm
 
     def observe(self, symbol: str) -> None:
-        response = self.client.post(f"/sessions/{self.id}/observe", json={"strings": [symbol]})
+        response = observe(self.client, self.id, symbol)
         assert response.status_code == 200, response.text
         self.expected.append([symbol])
 
@@ -194,7 +195,7 @@ def test_trouble_makes_answers_slower_within_bounds_and_never_wrong(
 
 def test_events_need_no_redis(fragile: Fragile, client: httpx.Client) -> None:
     with _down(fragile), listening(fragile.web) as listener:
-        session_id = client.post("/sessions", json={"node_id": "n", "ttl_seconds": 1}).json()["session_id"]
+        session_id = create_session(client, ttl_seconds=1)
         heard = listener.take(2)
     assert [one["data"]["session_id"] for one in heard] == [session_id] * 2
     assert heard[1]["data"]["reason"] == "expired"
@@ -232,7 +233,7 @@ def test_a_job_accepted_while_the_broker_is_down_is_done_when_it_is_back(
     client: httpx.Client, conversation: Conversation, fragile: Fragile
 ) -> None:
     """P7: what could not be sent is found by the relay."""
-    sequence = {"observations": [{"strings": ["later"]}]}
+    sequence = {"observations": [observation("later")]}
     path = f"/sessions/{conversation.id}/observe-sequence?mode=async"
     fragile.stores.stop_one("redis")
     jobs = [client.post(path, json=sequence) for _ in range(2)]

@@ -1,7 +1,5 @@
 """Background work by a real Celery worker on the real broker."""
 
-from collections.abc import Callable
-
 import httpx
 import psycopg
 import pytest
@@ -14,8 +12,7 @@ from katoproject.diagnosis.doctor import background
 from katoproject.diagnosis.doctor.findings import Verdict
 from katoproject.upkeep.chores import chore, seconds_since_scheduled
 from katoproject.upkeep.tasks import upkeep
-
-NewSession = Callable[..., str]
+from tests.support.sessions import NewSession, observe
 
 
 @pytest.mark.usefixtures("worker")
@@ -25,7 +22,7 @@ def test_expired_sessions_are_deleted_with_all_they_hold_and_no_others(
     passing = [new_session(ttl_seconds=1) for _ in range(20)]
     lasting = new_session()
     for session_id in (*passing, lasting):
-        client.post(f"/sessions/{session_id}/observe", json={"strings": ["a"], "emotives": {"joy": 1}})
+        observe(client, session_id, "a", emotives={"joy": 1})
 
     def rows(table: str, column: str) -> int:
         query = f"SELECT count(*) FROM {table} WHERE {column} = ANY(%s)"
@@ -48,7 +45,7 @@ def test_idempotency_keys_are_kept_for_a_day(
 ) -> None:
     session_id = new_session()
     for key in ("young", "old"):
-        client.post(f"/sessions/{session_id}/observe", json={"strings": [key]}, headers={"Idempotency-Key": key})
+        observe(client, session_id, key, headers={"Idempotency-Key": key})
     database.execute(
         "UPDATE sessions_app_idempotencykey SET created_at = now() - interval '25 hours' "
         "WHERE key = 'old' AND scope = %s",

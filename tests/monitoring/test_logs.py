@@ -15,6 +15,8 @@ from benchmarks.stack import WebServer, Worker, eventually
 from katoproject.configuration.environment import PROJECT_DIR
 from katoproject.configuration.locations import data_dir
 from tests.support import jobs
+from tests.support.jobs import training
+from tests.support.sessions import create_session, observations, observe
 
 Line = Callable[..., dict[str, Any]]
 
@@ -52,8 +54,8 @@ def line(web: WebServer, folder: Path) -> Line:
 
 @pytest.fixture
 def session(client: httpx.Client) -> str:
-    session_id: str = client.post("/sessions", json={"node_id": "logged node"}).json()["session_id"]
-    client.post(f"/sessions/{session_id}/observe", json={"strings": ["a", "b"]})
+    session_id = create_session(client, "logged node")
+    observe(client, session_id, "a", "b")
     return session_id
 
 
@@ -123,14 +125,14 @@ def test_a_websocket_connection(web: WebServer, line: Line) -> None:
 
 
 def test_a_line_per_job_which_carries_the_trace_of_its_request(client: httpx.Client) -> None:
-    training = {"kind": "train", "node_id": "job node", "sequences": [[["a"], ["b"]]] * 3}
+    body = training("job node", [[["a"], ["b"]]] * 3)
     with Worker(LOG_FORMAT="json", LOG_OUTPUT="file"):
-        job = client.post("/jobs", json=training, headers={"X-Trace-ID": "trained-by-me"}).json()
+        job = client.post("/jobs", json=body, headers={"X-Trace-ID": "trained-by-me"}).json()
         assert jobs.end_of(client, job)["state"] == "done"
         eventually(lambda: bool(lines_in(data_dir() / "kato.log", job_id=job["job_id"])), "the line is there")
-        session_id = client.post("/sessions", json={"node_id": "job node"}).json()["session_id"]
-        observations = {"observations": [{"strings": ["a"]}]}
-        of_it = jobs.start(client, f"/sessions/{session_id}/observe-sequence", observations)
+        session_id = create_session(client, "job node")
+        batch = {"observations": observations("a")}
+        of_it = jobs.start(client, f"/sessions/{session_id}/observe-sequence", batch)
         jobs.end_of(client, of_it)
     [logged] = lines_in(data_dir() / "kato.log", job_id=job["job_id"])
     assert logged["duration_ms"] > 0

@@ -13,6 +13,7 @@ from benchmarks.stack import WebServer, eventually, manage
 from katoproject.monitoring.series import SERIES
 from katoproject.monitoring.snapshot import RequestCount, Shared, Snapshot, StoreCount
 from tests.support.races import at_once
+from tests.support.sessions import NewSession, observe
 
 NAMES_OF_KATO = {
     *("kato_cpu_usage_percent", "kato_memory_usage_percent", "kato_memory_usage_bytes", "kato_disk_usage_percent"),
@@ -24,9 +25,9 @@ NAMES_OF_KATO = {
 PROCESSORS = {"total_processors", "max_processors", "eviction_ttl_seconds", "processors", "process"}
 
 
-def test_status(client: httpx.Client, new_session: Callable[..., str]) -> None:
+def test_status(client: httpx.Client, new_session: NewSession) -> None:
     session_id = new_session(node_id="status-node")
-    client.post(f"/sessions/{session_id}/observe", json={"strings": ["a"]})
+    observe(client, session_id, "a")
     assert client.get(f"/sessions/{session_id}/predictions").status_code == 200
     status = client.get("/status").json()
     assert (status["status"], status["base_processor_id"], status["version"]) == ("healthy", "kato", "3.10.1")
@@ -41,7 +42,7 @@ def test_status(client: httpx.Client, new_session: Callable[..., str]) -> None:
 
 
 @pytest.mark.usefixtures("steady_count")
-def test_status_counts_sessions_exactly(client: httpx.Client, new_session: Callable[..., str]) -> None:
+def test_status_counts_sessions_exactly(client: httpx.Client, new_session: NewSession) -> None:
     """R29: KATO counted the locks of one process."""
     before = client.get("/status").json()["sessions"]
     assert before["total_sessions"] == before["active_sessions"] + before["expired_sessions"]

@@ -20,8 +20,9 @@ from foundation.metrics.folder import VARIABLE
 from katoproject.monitoring.snapshot import Snapshot
 from sessions_app import cache
 from tests.conftest import Fragile
-from tests.support.jobs import end_of
-from tests.support.watching import from_every_process
+from tests.support.connections import fresh_connections, from_every_process
+from tests.support.jobs import end_of, train
+from tests.support.sessions import create_session, observation, observations
 
 PASSWORD = "s3cret-of-the-stores"
 ALWAYS_ANSWERED = [
@@ -62,15 +63,12 @@ def work(watched: Fragile, times: int) -> None:
     """One session each time: created, observed, learned, predicted, deleted; every request on a new connection."""
 
     def once(number: int) -> None:
-        with httpx.Client(
-            base_url=watched.web.url, timeout=60, limits=httpx.Limits(max_keepalive_connections=0)
-        ) as anew:
-            session = f"/sessions/{anew.post('/sessions', json={'node_id': f'work-{number}'}).json()['session_id']}"
-            items = [{"strings": [symbol]} for symbol in "abc"]
+        with fresh_connections(watched.web.url) as anew:
+            session = f"/sessions/{create_session(anew, f'work-{number}')}"
             for method, path, body in (
-                ("POST", "/observe", {"strings": ["z"]}),
-                ("POST", "/observe-sequence", {"observations": items, "learn_at_end": True}),
-                ("POST", "/observe", {"strings": ["a", "b"]}),
+                ("POST", "/observe", observation("z")),
+                ("POST", "/observe-sequence", {"observations": observations(*"abc"), "learn_at_end": True}),
+                ("POST", "/observe", observation("a", "b")),
                 ("GET", "/predictions", None),
                 ("DELETE", "", None),
             ):
@@ -125,8 +123,7 @@ def test_what_background_workers_do_is_counted_with_the_rest(watched: Fragile, c
     # Redis wants no password of Celery, whose library would ask for the user's name in another way.
     urls = store_urls(run) | {"REDIS_URL": f"unix://{run / 'redis.sock'}", VARIABLE: watched.web.counted_in}
     with Worker(**urls):
-        body = {"kind": "train", "node_id": "trained", "sequences": [[["a"], ["b"], ["c"]]] * 7}
-        job = client.post("/jobs", json=body).json()
+        job = train(client, "trained", [[["a"], ["b"], ["c"]]] * 7)
         assert end_of(client, job)["state"] == "done"
         difference = added(before, totals(watched))
         assert (difference["observations"], difference["patterns_learned"]) == (21, 7)
@@ -135,7 +132,7 @@ def test_what_background_workers_do_is_counted_with_the_rest(watched: Fragile, c
 
 def test_requests_under_way_are_seen_from_every_process(watched: Fragile, client: httpx.Client) -> None:
     """All slots of all processes taken: by requests that wait for one locked session."""
-    session_id = client.post("/sessions", json={"node_id": "n"}).json()["session_id"]
+    session_id = create_session(client, "n")
 
     def concurrency() -> dict[str, Any]:
         answer: dict[str, Any] = client.get("/concurrency").json()
@@ -161,8 +158,8 @@ def test_cache_figures_are_those_of_all_processes(watched: Fragile, client: http
         assert all(one["cache_performance"]["views"].get("stm", {}) == views for one in said)
         return {"hit": 0, "miss": 0, "write": 0} | views
 
-    session_id = client.post("/sessions", json={"node_id": "cached"}).json()["session_id"]
-    items = [{"strings": [f"s{n}"]} for n in range(cache.WORTH_CACHING + 1)]
+    session_id = create_session(client, "cached")
+    items = [observation(f"s{n}") for n in range(cache.WORTH_CACHING + 1)]
     client.post(f"/sessions/{session_id}/observe-sequence", json={"observations": items})
     before = figures()
     for _ in range(11):
@@ -174,8 +171,8 @@ def test_cache_figures_are_those_of_all_processes(watched: Fragile, client: http
 def test_invalidating_drops_our_entries_and_nothing_else(watched: Fragile, client: httpx.Client) -> None:
     def remembered(node_id: str) -> str:
         """A session with an STM and a prediction in the cache."""
-        session_id: str = client.post("/sessions", json={"node_id": node_id}).json()["session_id"]
-        items = [{"strings": [f"s{n}"]} for n in range(cache.WORTH_CACHING + 1)]
+        session_id = create_session(client, node_id)
+        items = [observation(f"s{n}") for n in range(cache.WORTH_CACHING + 1)]
         client.post(f"/sessions/{session_id}/observe-sequence", json={"observations": items})
         client.get(f"/sessions/{session_id}/stm")
         client.get(f"/sessions/{session_id}/predictions")

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tests.support.clients import Answer, Client
+from tests.support.sessions import observation
 
 
 def ok(answer: Answer) -> Any:
@@ -28,8 +29,7 @@ class Session:
 
     def observe(self, *strings: str, **more: Any) -> Any:
         """One event: `observe("a", "b", emotives={"joy": 0.5})`."""
-        body = {"strings": list(strings), **more}
-        return ok(self.client.request("POST", f"{self.path}/observe", json=body))
+        return ok(self.client.request("POST", f"{self.path}/observe", json=observation(*strings, **more)))
 
     def stm(self) -> Any:
         return ok(self.client.request("GET", f"{self.path}/stm"))["stm"]

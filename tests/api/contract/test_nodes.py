@@ -8,6 +8,7 @@ import pytest
 
 from tests.api.contract.reference import API, BY_NAME, Operation
 from tests.api.contract.world import World
+from tests.support.sessions import create_session, observe
 
 NODE_OPERATIONS = [operation for operation in API if operation.family == "kato-ops"]
 
@@ -35,9 +36,9 @@ AWKWARD = [
 
 def knows(world: World, node_id: str, *symbols: str) -> str:
     """Teach the node one pattern of these symbols and `end`; answers its name."""
-    session_id = world.client.post("/sessions", json={"node_id": node_id}).json()["session_id"]
+    session_id = create_session(world.client, node_id)
     for symbol in (*symbols, "end"):
-        world.client.post(f"/sessions/{session_id}/observe", json={"strings": [symbol], "emotives": {"joy": 0.5}})
+        observe(world.client, session_id, symbol, emotives={"joy": 0.5})
     name: str = world.client.post(f"/sessions/{session_id}/learn").json()["pattern_name"]
     return name
 
