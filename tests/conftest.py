@@ -3,7 +3,6 @@
 import shutil
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from pytest_django import DjangoDbBlocker
 from benchmarks.stack import Stores, WebServer, Worker, eventually
 from katoproject.celery import app
 from tests.support.connections import fresh_connections
+from tests.support.fragile import Fragile
 from tests.support.sessions import LiveSession, NewSession, OpenSession, create_session
 
 
@@ -88,22 +88,6 @@ def folder() -> Iterator[Path]:
     made.chmod(0o755)
     yield made
     shutil.rmtree(made)
-
-
-@dataclass
-class Fragile:
-    """A whole service of one test file's own, whose parts may be stopped, paused and killed."""
-
-    stores: Stores
-    web: WebServer
-
-    @property
-    def redis_socket(self) -> str:
-        return str(self.stores.data / "run" / "redis.sock")
-
-    @property
-    def database_url(self) -> str:
-        return f"postgresql://kato@/kato?host={self.stores.data / 'run'}"
 
 
 @pytest.fixture(scope="module")

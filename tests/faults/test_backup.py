@@ -15,8 +15,8 @@ import pytest
 
 from benchmarks.stack import manage
 from katoproject.configuration.environment import PROJECT_DIR
-from tests.conftest import Fragile
 from tests.support.connections import fresh_connections
+from tests.support.fragile import Fragile
 from tests.support.sessions import LiveSession, OpenSession
 
 pytestmark = pytest.mark.long
@@ -29,10 +29,6 @@ def open_session(fragile: Fragile) -> Iterator[OpenSession]:
     """Each request is a new connection: servers come and go."""
     with fresh_connections(fragile.web.url) as client:
         yield partial(LiveSession.create, client)
-
-
-def environment(fragile: Fragile) -> dict[str, str]:
-    return {"DATABASE_URL": fragile.database_url, "REDIS_URL": f"unix://{fragile.redis_socket}"}
 
 
 def taught(open_session: OpenSession, node: str) -> LiveSession:
@@ -76,13 +72,13 @@ def stores_alone(fragile: Fragile) -> Iterator[None]:
 
 def restore(fragile: Fragile, dump: Path) -> None:
     """Steps 3 to 5 of the documentation."""
-    manage("pg", "pg_restore", "--exit-on-error", "--no-owner", "--dbname=kato", str(dump), **environment(fragile))
-    manage("migrate", "--verbosity=0", **environment(fragile))
+    manage("pg", "pg_restore", "--exit-on-error", "--no-owner", "--dbname=kato", str(dump), **fragile.environment)
+    manage("migrate", "--verbosity=0", **fragile.environment)
     with pytest.raises(subprocess.CalledProcessError) as broken:
-        manage("verify", **environment(fragile))
+        manage("verify", **fragile.environment)
     assert broken.value.returncode == 1
     assert "Checks failed: transaction-ids, session-events, cache" in broken.value.stderr
-    manage("verify", "--repair", **environment(fragile))
+    manage("verify", "--repair", **fragile.environment)
 
 
 def test_a_dump_restored_into_a_new_cluster(fragile: Fragile, open_session: OpenSession, tmp_path: Path) -> None:
@@ -92,7 +88,7 @@ def test_a_dump_restored_into_a_new_cluster(fragile: Fragile, open_session: Open
     session, twin = taught(open_session, "kitchen"), taught(open_session, "twin")
     before = answers(session)
     dump = tmp_path / "kato.dump"
-    manage("pg", "pg_dump", "--format=custom", f"--file={dump}", **environment(fragile))
+    manage("pg", "pg_dump", "--format=custom", f"--file={dump}", **fragile.environment)
 
     open_session("kitchen").teach("ab", "c", "x")
     undone = predictions(session)
@@ -112,7 +108,7 @@ def test_a_dump_restored_into_a_new_cluster(fragile: Fragile, open_session: Open
     assert session.client.get(f"/sessions/{later.id}").status_code == 404, "it was created after the back-up"
     open_session("kitchen").teach("ab", "c", "y")
     assert predictions(session) == expected != undone
-    manage("verify", **environment(fragile))
+    manage("verify", **fragile.environment)
 
 
 def test_a_copy_of_the_folder_of_a_stopped_server(fragile: Fragile, open_session: OpenSession, tmp_path: Path) -> None:
@@ -131,4 +127,4 @@ def test_a_copy_of_the_folder_of_a_stopped_server(fragile: Fragile, open_session
     fragile.stores.start()
     fragile.web.start()
     assert answers(session) == before
-    manage("verify", **environment(fragile))
+    manage("verify", **fragile.environment)

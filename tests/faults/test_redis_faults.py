@@ -11,7 +11,7 @@ import redis
 
 from benchmarks.stack import Worker, eventually, manage, paused
 from sessions_app import cache
-from tests.conftest import Fragile
+from tests.support.fragile import Fragile
 from tests.support.jobs import end_of
 from tests.support.listeners import listening
 from tests.support.sessions import create_session, observation, observations, observe
@@ -241,13 +241,12 @@ def test_a_job_accepted_while_the_broker_is_down_is_done_when_it_is_back(
     with paused(fragile.stores.running["redis"].pid):
         jobs.append(client.post(path, json=sequence))
     assert [(job.status_code, job.json()["state"]) for job in jobs] == [(202, "waiting")] * 3
-    environment = {"DATABASE_URL": fragile.database_url, "REDIS_URL": f"unix://{fragile.redis_socket}"}
     with psycopg.connect(fragile.database_url) as database:
         database.execute(
             "UPDATE sessions_app_job SET due_at = now()"
         )  # the relay leaves the first seconds to the sender
-    assert manage("upkeep", "relay-jobs", **environment) == "relay-jobs: 3\n"
-    with Worker(**environment):
+    assert manage("upkeep", "relay-jobs", **fragile.environment) == "relay-jobs: 3\n"
+    with Worker(**fragile.environment):
         for job in jobs:
             assert end_of(client, job.json())["state"] == "done"
     conversation.expected += [["later"]] * 3
@@ -270,11 +269,10 @@ def test_an_entry_that_disagrees_with_its_row_is_counted_and_deleted(
 
     eventually(lambda: len(cached()) == 4, "all views are cached: a process may still avoid Redis after a fault")
     names = cached()
-    environment = {"DATABASE_URL": fragile.database_url, "REDIS_URL": f"unix://{fragile.redis_socket}"}
-    assert manage("upkeep", "compare-cache", **environment) == "compare-cache: 0\n"
+    assert manage("upkeep", "compare-cache", **fragile.environment) == "compare-cache: 0\n"
     assert store.exists(*names) == 4
     for name in names:
         store.set(name, cache._digest(name, b'"wrong"') + b'"wrong"')
-    assert manage("upkeep", "compare-cache", **environment).endswith("compare-cache: 4\n")
+    assert manage("upkeep", "compare-cache", **fragile.environment).endswith("compare-cache: 4\n")
     assert store.exists(*names) == 0
     conversation.check()

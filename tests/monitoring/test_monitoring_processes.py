@@ -19,8 +19,8 @@ from benchmarks.stack import START_LIMIT, Stores, WebServer, Worker, eventually,
 from foundation.metrics.folder import VARIABLE
 from katoproject.monitoring.snapshot import Snapshot
 from sessions_app import cache
-from tests.conftest import Fragile
 from tests.support.connections import fresh_connections, from_every_process
+from tests.support.fragile import Fragile
 from tests.support.jobs import end_of, train
 from tests.support.sessions import create_session, observation, observations
 

@@ -1,6 +1,6 @@
 """The console in a real browser, as an operator works with it: Chromium, light and dark, on a desk and on a phone.
 
-What a page says is tested without a browser (test_admin.py); here is what needs one: scripts, charts, layout.
+What a page says is tested without a browser in the other files; here is what needs one: scripts, charts, layout.
 """
 
 import json
