@@ -1,0 +1,10 @@
+"""What the tests of `manage.py session …` share."""
+
+from uuid import uuid4
+
+import pytest
+
+
+@pytest.fixture
+def node() -> str:
+    return f"node-{uuid4().hex}"
