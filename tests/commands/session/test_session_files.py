@@ -283,4 +283,4 @@ def test_an_export_overwrites_nothing(new_session: NewSession, tmp_path: Path) -
 def test_an_export_is_of_one_kind_of_sessions(arguments: tuple[str, ...]) -> None:
     told = command("session", "export", *arguments)
     assert (told.status, told.out) == (2, "")
-    assert "Say which sessions" in told.err
+    assert "Pass either session ids, --node NODE, or --all" in told.err
