@@ -1,4 +1,4 @@
-"""Idempotency-Key: the same request under the same key is done once and answered the same (R26)."""
+"""Idempotency-Key: a repeated request under the same key is performed once and returns the same response (R26)."""
 
 from functools import partial
 from typing import Any
@@ -17,9 +17,7 @@ def stm(client: httpx.Client, session_id: str) -> list[list[str]]:
     return events
 
 
-def test_a_repeat_is_answered_with_the_first_answer_and_does_nothing(
-    client: httpx.Client, new_session: NewSession
-) -> None:
+def test_a_repeat_returns_the_first_response_and_does_nothing(client: httpx.Client, new_session: NewSession) -> None:
     session_id = new_session()
     answers = [observe(client, session_id, "a", headers=KEY) for _ in range(3)]
     assert {answer.status_code for answer in answers} == {200}
@@ -28,7 +26,7 @@ def test_a_repeat_is_answered_with_the_first_answer_and_does_nothing(
     assert stm(client, session_id) == [["a"]]
 
 
-def test_ten_at_once_are_one(client: httpx.Client, new_session: NewSession) -> None:
+def test_ten_concurrent_requests_under_one_key_are_one(client: httpx.Client, new_session: NewSession) -> None:
     for _ in range(10):
         session_id = new_session()
         answers = at_once(
@@ -83,13 +81,13 @@ def test_creation_takes_a_key_per_node(client: httpx.Client) -> None:
     assert client.get("/sessions", params={"node_id": "once"}).json()["total"] == 1
 
 
-def test_keys_of_different_sessions_do_not_meet(client: httpx.Client, new_session: NewSession) -> None:
+def test_keys_of_different_sessions_are_independent(client: httpx.Client, new_session: NewSession) -> None:
     for session_id in (new_session(), new_session()):
         observe(client, session_id, "a", headers=KEY)
         assert stm(client, session_id) == [["a"]]
 
 
-def test_a_request_that_failed_does_not_use_the_key_up(client: httpx.Client, new_session: NewSession) -> None:
+def test_a_failed_request_does_not_use_up_the_key(client: httpx.Client, new_session: NewSession) -> None:
     session_id = new_session()
     path = f"/sessions/{session_id}/observe"
     assert client.post(path, json={"strings": "wrong"}, headers=KEY).status_code == 422
@@ -114,7 +112,7 @@ def test_a_key_of_the_wrong_length_is_refused(client: httpx.Client, new_session:
     assert stm(client, session_id) == []
 
 
-def test_bodies_in_chunks_are_told_apart(client: httpx.Client, new_session: NewSession) -> None:
+def test_chunked_bodies_are_distinguished(client: httpx.Client, new_session: NewSession) -> None:
     session_id = new_session()
     headers = {**KEY, "Content-Type": "application/json"}
     statuses = [

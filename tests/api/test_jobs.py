@@ -1,4 +1,4 @@
-"""`/jobs`: background work, accepted, looked at, cancelled, taken up again."""
+"""`/jobs`: background work is accepted, shown, cancelled and retried."""
 
 import httpx
 import pytest
@@ -10,7 +10,7 @@ SEQUENCE = {"observations": [observation("a", unique_id="1"), observation("b", u
 
 
 @pytest.mark.usefixtures("worker")
-def test_a_sequence_in_the_background_is_answered_and_done_as_at_once(
+def test_a_sequence_in_the_background_has_the_same_result_as_in_the_request(
     client: httpx.Client, new_session: NewSession
 ) -> None:
     body = {**SEQUENCE, "learn_at_end": True}
@@ -38,7 +38,7 @@ def test_finalizing_in_the_background(open_session: OpenSession) -> None:
 
 
 @pytest.mark.usefixtures("worker")
-def test_jobs_of_one_session_are_done_in_the_order_of_their_acceptance(
+def test_jobs_of_one_session_run_in_the_order_of_their_acceptance(
     client: httpx.Client, new_session: NewSession
 ) -> None:
     session_id = new_session()
@@ -72,14 +72,14 @@ def test_a_repeat_under_the_same_key_is_the_same_job(client: httpx.Client, new_s
     assert client.get("/jobs", params={"node_id": "same key"}).json()["total"] == 1
 
 
-def test_a_job_that_is_not_there_is_a_404(client: httpx.Client) -> None:
+def test_a_missing_job_is_a_404(client: httpx.Client) -> None:
     for answer in (client.get("/jobs/none"), client.delete("/jobs/none"), client.post("/jobs/none/retry")):
         assert (answer.status_code, answer.json()) == (404, {"detail": "Job none not found"})
     assert client.get("/jobs/%00").status_code == 404
 
 
 @pytest.mark.parametrize("query", ["state=lost", "kind=other", "limit=0", "limit=1001", "skip=-1"])
-def test_a_filter_that_cannot_be_is_refused(client: httpx.Client, query: str) -> None:
+def test_an_invalid_filter_is_refused(client: httpx.Client, query: str) -> None:
     answer = client.get(f"/jobs?{query}")
     assert answer.status_code == 422
     assert answer.json()["detail"][0]["loc"] == ["query", query.partition("=")[0]]

@@ -1,4 +1,4 @@
-"""Learning over HTTP: by request, by itself, in sequences, and many at the same time (engine.md 3 and 4)."""
+"""Learning over HTTP: by request, automatically, in sequences, and concurrently (engine.md 3 and 4)."""
 
 from fractions import Fraction
 from functools import partial
@@ -38,7 +38,7 @@ def test_learning_stores_the_stm_as_a_pattern_and_empties_it(open_session: OpenS
     assert session.pattern(name.removeprefix("PTRN|")) == session.pattern(name)
 
 
-def test_learning_it_again_counts(open_session: OpenSession) -> None:
+def test_learning_a_pattern_again_increments_its_frequency(open_session: OpenSession) -> None:
     session = open_session()
     names = {session.teach("a", "b", "a") for _ in range(3)}
     [name] = names
@@ -56,7 +56,7 @@ def test_an_empty_stm_cannot_be_learned(open_session: OpenSession) -> None:
     assert (response.status_code, response.json()) == (400, {"detail": "Cannot learn from empty STM"})
 
 
-def test_a_single_symbol_is_not_learned_but_the_stm_emptied(open_session: OpenSession) -> None:
+def test_a_single_symbol_is_not_learned_but_the_stm_is_emptied(open_session: OpenSession) -> None:
     """D11."""
     session = open_session()
     session.observe("a")
@@ -114,7 +114,7 @@ def test_percept_and_time_stay_after_learning(open_session: OpenSession) -> None
     assert session.get("percept-data")["percept_data"]["emotives"] == {}
 
 
-def test_a_session_learns_by_itself_and_keeps_rolling(open_session: OpenSession) -> None:
+def test_auto_learning_in_rolling_mode_keeps_the_stm(open_session: OpenSession) -> None:
     """The example of engine.md 3.2."""
     session = open_session(config={"max_pattern_length": 3, "stm_mode": "ROLLING"})
     learned = [session.observe(*event)["auto_learned_pattern"] for event in ("a", "b", "cd", "e")]
@@ -124,8 +124,8 @@ def test_a_session_learns_by_itself_and_keeps_rolling(open_session: OpenSession)
     assert session.stm() == [["c", "d"], ["e"]]
 
 
-def test_a_session_learns_by_itself_and_starts_anew(open_session: OpenSession) -> None:
-    """D10: with emotives and metadata, those of the observation that completes the pattern included."""
+def test_auto_learning_in_clear_mode_empties_the_stm(open_session: OpenSession) -> None:
+    """D10: with emotives and metadata, including those of the observation that completes the pattern."""
     session = open_session(config={"max_pattern_length": 2})
     session.observe("a", emotives={"joy": 1})
     answer = session.observe("b", emotives={"joy": 0}, metadata={"k": "v"})
@@ -145,7 +145,7 @@ def test_a_pattern_length_of_one_leaves_nothing(open_session: OpenSession, mode:
     assert session.stm() == []
 
 
-def test_a_sequence_names_all_it_learns(open_session: OpenSession) -> None:
+def test_a_sequence_names_all_patterns_it_learns(open_session: OpenSession) -> None:
     session = open_session()
     answer = session.post(
         "observe-sequence",
@@ -157,14 +157,14 @@ def test_a_sequence_names_all_it_learns(open_session: OpenSession) -> None:
     assert [item["stm_length"] for item in answer["results"]] == [0, 0, 0]
 
 
-def test_a_sequence_learns_by_itself_as_single_observations_do(open_session: OpenSession) -> None:
+def test_a_sequence_auto_learns_as_single_observations_do(open_session: OpenSession) -> None:
     config = {"max_pattern_length": 2, "stm_mode": "ROLLING"}
     single, batch = open_session(config=config), open_session(config=config)
     one_by_one = [single.observe(*strings)["auto_learned_pattern"] for strings in ("a", "b", "c")]
     answer = batch.observe_sequence(*observations(*"abc"), learn_at_end=True)
     assert [item["auto_learned_pattern"] for item in answer["results"]] == one_by_one
     assert answer["auto_learned_patterns"] == [*filter(None, one_by_one), answer["final_learned_pattern"]]
-    assert answer["final_learned_pattern"] == ""  # one event of one symbol was left
+    assert answer["final_learned_pattern"] == ""  # one event of one symbol remained
     assert batch.pattern(one_by_one[1])["frequency"] == 2
 
 
@@ -175,7 +175,7 @@ def test_a_sequence_that_fails_has_learned_nothing(open_session: OpenSession) ->
     assert session.patterns() == 0
 
 
-def test_clear_all_empties_the_node_for_everybody_and_only_the_callers_session(open_session: OpenSession) -> None:
+def test_clear_all_empties_the_node_for_all_sessions_and_only_the_callers_stm(open_session: OpenSession) -> None:
     caller, other = open_session(), open_session()
     name = caller.teach("a", "b", "c")
     caller.observe("a", emotives={"joy": 1})
@@ -184,7 +184,7 @@ def test_clear_all_empties_the_node_for_everybody_and_only_the_callers_session(o
     assert other.get("predictions")["count"] == 1
     assert caller.post("clear-all") == {"status": "cleared", "session_id": caller.id, "scope": "all"}
     assert (caller.stm(), other.stm()) == ([], [["a"], ["b"]])
-    for _ in range(12):  # whichever process answers
+    for _ in range(12):  # each request may reach another process
         assert other.get("predictions")["predictions"] == []
         assert other.patterns() == 0
         assert other.of_node("symbols/stats")["symbols"] == {}

@@ -14,7 +14,7 @@ def session(client: httpx.Client) -> LiveSession:
     return LiveSession.create(client, "node")
 
 
-def test_observe_answers_the_state_after_it(session: LiveSession) -> None:
+def test_observe_returns_the_state_after_it(session: LiveSession) -> None:
     answer = session.observe("b", "a")
     unique_id = answer.pop("unique_id")
     assert re.fullmatch(r"obs-[0-9a-f]{32}", unique_id)
@@ -44,7 +44,7 @@ def test_a_session_that_does_not_sort_keeps_the_given_order(client: httpx.Client
     assert session.percept()["strings"] == ["c", "d"]
 
 
-def test_an_observation_without_strings_adds_no_event_but_counts(session: LiveSession) -> None:
+def test_an_observation_without_strings_adds_no_event_but_advances_the_time(session: LiveSession) -> None:
     session.observe("a")
     answer = session.observe(emotives={"joy": 2}, metadata={"k": "v"})
     assert (answer["stm_length"], answer["time"]) == (1, 2)

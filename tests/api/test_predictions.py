@@ -1,4 +1,4 @@
-"""Predictions over HTTP: equal to the worked cases, fresh in every process, the same to the byte (P5, P6, G7)."""
+"""Predictions over HTTP equal the worked cases and are current and byte-identical in every process (P5, P6, G7)."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -26,8 +26,8 @@ MANY = 12  # requests on new connections, enough to reach all four processes
 
 
 @pytest.mark.parametrize("case", SHOWN, ids=lambda case: str(case["name"]))
-def test_a_worked_case_through_the_whole_service(server: WebServer, case: dict[str, Any]) -> None:
-    """Taught, observed and asked as a client does; the cases' engine side is in tests/engine/test_cases.py."""
+def test_a_worked_case_holds_through_the_whole_service(server: WebServer, case: dict[str, Any]) -> None:
+    """Learn, observe and predict as a client does; tests/engine/test_cases.py runs the cases on the engine alone."""
     with httpx.Client(base_url=server.url, timeout=30) as client:
         asked = partial(LiveSession.create, client, f"case {case['name']}")
         service = case.get("service_settings", {})
@@ -46,7 +46,7 @@ def test_a_worked_case_through_the_whole_service(server: WebServer, case: dict[s
 
 
 def _teach(case: dict[str, Any], new_session: Callable[[], LiveSession]) -> None:
-    """Each repetition in a fresh session, but those of one label share theirs (engine.md 7)."""
+    """Each repetition has a new session; those with the same label share one (engine.md 7)."""
     labelled: dict[str, LiveSession] = {}
     for lesson in case["learned"]:
         for _ in range(lesson.get("times", 1)):
@@ -56,7 +56,7 @@ def _teach(case: dict[str, Any], new_session: Callable[[], LiveSession]) -> None
 
 
 def test_what_was_learned_is_predicted_at_once_in_every_process(open_session: OpenSession) -> None:
-    """P5, each learn answered by whichever process, each prediction by another."""
+    """P5: any process performs each learn, and another one each prediction."""
     teacher, asker = open_session(), open_session()
     asker.observe("a")
     asker.observe("b")
@@ -84,7 +84,7 @@ def _held_open(blocker: DjangoDbBlocker, node: str, *events: str) -> Iterator[No
 def test_a_learn_that_commits_late_is_not_skipped(
     open_session: OpenSession, django_db_blocker: DjangoDbBlocker
 ) -> None:
-    """P5: it got its transaction id before learns that every index has already followed."""
+    """P5: its transaction id is older than those of learns that every index has already followed."""
     teacher, asker = open_session(), open_session()
     teacher.teach("a", "b", "0")
     asker.observe("a")
@@ -102,7 +102,7 @@ def test_a_learn_that_commits_late_is_not_skipped(
         assert futures() == {"0", "1", "2", "3", "l"}
 
 
-def test_ten_sessions_of_one_node_do_everything_at_once_and_keep_to_themselves(open_session: OpenSession) -> None:
+def test_ten_concurrent_sessions_of_one_node_stay_isolated(open_session: OpenSession) -> None:
     """G7: R15, R16, R35."""
     open_session().teach("c", "o", "m", "m", "o", "n")
     slowest = 0.0
@@ -135,7 +135,7 @@ def test_ten_sessions_of_one_node_do_everything_at_once_and_keep_to_themselves(o
 
 
 def test_the_same_question_has_the_same_bytes_from_every_process(open_session: OpenSession) -> None:
-    """P6; asked by twin sessions, so that no answer comes out of the cache of another."""
+    """P6: twin sessions predict, so that no response comes from the cache of another."""
     teacher = open_session()
     for n in range(30):
         teacher.teach("a", "b", f"{n % 7}", f"{n % 3}", "z")
@@ -191,7 +191,7 @@ def test_the_shape_of_the_answer(open_session: OpenSession) -> None:
 
 
 def test_cognition_data_shows_the_predictions_of_the_last_observation(open_session: OpenSession) -> None:
-    """D06, D38: from the state as that observation left it, also after that state was learned."""
+    """D06, D38: from the state after that observation, also when that state has been learned since."""
     session = open_session()
     session.teach("a", "b", "c")
     session.observe("a", emotives={"joy": 1, "calm": 2})
@@ -226,7 +226,7 @@ def test_an_observation_that_predicts_nothing_leaves_cognition_without_predictio
 
 
 def test_finalized_statistics_stay_while_the_node_learns_on(open_session: OpenSession) -> None:
-    """D24: entropies of patterns that existed then are those of that moment; of later patterns, of now."""
+    """D24: patterns that existed then keep the entropies of that moment; later patterns have current ones."""
     session = open_session()
     session.teach("a", "b", "c")
     session.teach("a", "x", "y")
@@ -247,8 +247,8 @@ def test_finalized_statistics_stay_while_the_node_learns_on(open_session: OpenSe
     assert entropies()["abc"] != before["abc"]
 
 
-def test_asking_again_is_answered_from_redis(open_session: OpenSession) -> None:
-    """Under both versions; and what Redis holds is checked like everything from there."""
+def test_a_repeated_prediction_is_served_from_redis(open_session: OpenSession) -> None:
+    """It is cached under both versions, and the entry is verified like all data from Redis."""
     teacher, session = open_session(), open_session()
     teacher.teach("a", "b", "c")
     session.observe("a")

@@ -1,4 +1,4 @@
-"""A training run: many sequences in one job, each learned as a session of its own would learn it."""
+"""A training run learns many sequences in one job, each as a session of its own would learn it."""
 
 import random
 from typing import Any
@@ -14,7 +14,7 @@ Sequence = list[Any]
 
 
 def sequences(count: int, *, seed: int = 1) -> list[Sequence]:
-    """Random ones of few symbols, so that some are the same; every third event has emotives and metadata."""
+    """Random sequences of few symbols, so that some are equal; every third event has emotives and metadata."""
     choose = random.Random(seed)
 
     def event() -> Any:
@@ -28,7 +28,7 @@ def sequences(count: int, *, seed: int = 1) -> list[Sequence]:
 
 
 def knowledge(database: psycopg.Connection, client: httpx.Client, node_id: str) -> dict[str, Any]:
-    """All that a node knows."""
+    """Everything that a node has stored."""
     patterns = database.execute(
         "SELECT encode(name, 'hex'), events::text, length, frequency, emotives::text, metadata::text "
         "FROM memory_app_pattern JOIN memory_app_node USING (memory) WHERE node_id = %s ORDER BY name",
@@ -48,7 +48,7 @@ def knowledge(database: psycopg.Connection, client: httpx.Client, node_id: str) 
         (60, {"max_pattern_length": 2, "stm_mode": "ROLLING"}),
     ],
 )
-def test_a_training_run_teaches_what_single_requests_teach(
+def test_a_training_run_learns_what_single_requests_learn(
     client: httpx.Client,
     new_session: NewSession,
     database: psycopg.Connection,
@@ -84,7 +84,7 @@ def test_a_training_run_teaches_what_single_requests_teach(
         (training("n", [[["\0"]]]), ["sequences", 0, 0, 0]),
     ],
 )
-def test_a_training_run_that_cannot_be_is_refused_at_once(
+def test_an_invalid_training_run_is_refused_at_once(
     client: httpx.Client, body: dict[str, Any], location: list[Any]
 ) -> None:
     answer = client.post("/jobs", json=body)

@@ -1,4 +1,4 @@
-"""Learning vectors over HTTP: what waits, who learns first, and in which order (engine.md 2.3; D31, Q07)."""
+"""Learning vectors over HTTP: when waiting vectors are stored, and concurrent learns (engine.md 2.3; D31, Q07)."""
 
 import random
 from concurrent.futures import ThreadPoolExecutor
@@ -45,7 +45,7 @@ def test_a_learn_that_stores_no_pattern_stores_the_vectors(open_session: OpenSes
     assert session.stm() == [sorted([name(1, 1), name(2, 2)])]
 
 
-def test_a_session_that_learns_by_itself_stores_the_vector_that_completed_the_pattern(
+def test_auto_learning_stores_the_vector_that_completed_the_pattern(
     open_session: OpenSession,
 ) -> None:
     session, asker = open_session(config={"max_pattern_length": 2}), open_session()
@@ -74,7 +74,7 @@ def test_of_sessions_that_learn_first_with_different_dimensions_exactly_one_wins
 
 
 class Other:
-    """A transaction of this process on a node, which commits when its block ends."""
+    """A transaction of this process on a node; it commits when its block ends."""
 
     def __init__(self, node: str, database: psycopg.Connection) -> None:
         self.node = node
@@ -94,7 +94,7 @@ class Other:
         vectors.learn([named(sum_vectors([values]))])
         memory_app.operations.patterns.learn(node_id=self.node, lessons=[], persistence=5, vectors=vectors)
 
-    def wait_until_somebody_waits_for_it(self) -> None:
+    def wait_until_a_request_waits_for_it(self) -> None:
         [(pid,)] = OTHER.execute("SELECT pg_backend_pid()", {})
         waiting = "SELECT count(*) FROM pg_stat_activity WHERE %s = ANY(pg_blocking_pids(pid))"
         eventually(lambda: self._database.execute(waiting, [pid]).fetchone() != (0,), "a request waits for it")
@@ -106,17 +106,15 @@ def other(request: pytest.FixtureRequest, database: psycopg.Connection, django_d
         yield Other(request.node.name, database)
 
 
-def test_who_learns_while_another_is_about_to_fix_the_dimension_waits_and_is_refused(
-    open_session: OpenSession, other: Other
-) -> None:
+def test_a_learn_during_another_first_learn_waits_and_is_refused(open_session: OpenSession, other: Other) -> None:
     session = open_session()
-    session.teach("a", "b")  # the node, or that would be what is waited for
+    session.teach("a", "b")  # creates the node; otherwise the request would wait for that
     observe_vector(session, 1, 2, 3, strings=["a"])
     with ThreadPoolExecutor(1) as pool:
         with other:
             other.learn(1, 2)
             learning = pool.submit(refused, session, "learn")
-            other.wait_until_somebody_waits_for_it()
+            other.wait_until_a_request_waits_for_it()
         assert learning.result() == wrong_dimension(2, 1, 2, 3)
 
 
@@ -126,19 +124,19 @@ def test_vectors_are_stored_in_the_order_of_their_names_so_that_learns_cannot_de
     first, last = sorted([(1.0, 2.0), (3.0, 4.0)], key=lambda values: name(*values))
     session = open_session()
     observe_vector(session, 9, 9, strings=["a"])
-    session.learn()  # the dimension, or that would be what is waited for
+    session.learn()  # fixes the dimension; otherwise the request would wait for that
     observe_vector(session, *last, strings=["a"])
     observe_vector(session, *first)
     with ThreadPoolExecutor(1) as pool:
         with other:
             other.learn(*first)
             learning = pool.submit(session.learn)
-            other.wait_until_somebody_waits_for_it()
-            other.learn(*last)  # if the other one had it already, each would wait for the other
+            other.wait_until_a_request_waits_for_it()
+            other.learn(*last)  # a deadlock if the request had stored this one already
         assert learning.result() != ""
 
 
-def test_clear_all_takes_the_vectors_of_the_node_and_its_dimension(
+def test_clear_all_removes_the_vectors_of_the_node_and_its_dimension(
     open_session: OpenSession, database: psycopg.Connection, django_db_blocker: DjangoDbBlocker
 ) -> None:
     caller, other = open_session(), open_session()
@@ -194,7 +192,9 @@ def test_every_waiting_vector_is_learned_however_many_there_are(
     assert database.execute(stored, [session.node]).fetchone() == (2400,)
 
 
-def test_deleting_a_session_deletes_what_waited(open_session: OpenSession, database: psycopg.Connection) -> None:
+def test_deleting_a_session_deletes_its_waiting_vectors(
+    open_session: OpenSession, database: psycopg.Connection
+) -> None:
     session = open_session()
     observe_vector(session, 1, 1)
     session.client.delete(f"/sessions/{session.id}")
@@ -214,7 +214,7 @@ def test_a_repeat_under_the_same_key_is_done_once(open_session: OpenSession) -> 
 
 
 def test_learn_and_observe_at_once_put_every_vector_in_exactly_one_place(open_session: OpenSession) -> None:
-    """As G2: what is not in the learned pattern still waits, and the next learn stores it."""
+    """Like G2: a vector that is not in the learned pattern still waits, and the next learn stores it."""
     for n in range(20):
         session = open_session()
         observe_vector(session, n, 0, strings=["a"])

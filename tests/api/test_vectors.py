@@ -36,7 +36,7 @@ def test_the_vectors_of_an_observation_are_added_and_returned_as_given(open_sess
     assert session.get("percept-data")["percept_data"]["vectors"] == [[1.0, 0.5], [10.0], [1.0, 2.0]]
 
 
-def test_the_three_nearest_learned_vectors_lend_their_names(open_session: OpenSession) -> None:
+def test_the_three_nearest_learned_vectors_contribute_their_names(open_session: OpenSession) -> None:
     teacher, session = open_session(), open_session()
     for values in ((0, 0), (1, 0), (5, 0), (9, 0)):
         observe_vector(teacher, *values)
@@ -68,7 +68,7 @@ def test_of_equally_near_vectors_those_with_the_first_names_are_taken(open_sessi
     """P6: the same in every process."""
     axes = [[float(n == axis) for n in range(20)] for axis in range(20)]
     teacher, session = open_session(), open_session()
-    for one in sorted(axes, key=lambda one: name(*one), reverse=True):  # not in the order in which they are wanted
+    for one in sorted(axes, key=lambda one: name(*one), reverse=True):  # not in the expected order
         teacher.post("observe-sequence", {"observations": [{"vectors": [one]}], "learn_at_end": True})
     first = sorted(name(*one) for one in axes)[:3]
     for _ in range(MANY):
@@ -80,7 +80,7 @@ def test_of_equally_near_vectors_those_with_the_first_names_are_taken(open_sessi
 def test_in_a_sequence_what_earlier_observations_taught_is_a_neighbour_of_later_ones(
     open_session: OpenSession, config: dict[str, Any]
 ) -> None:
-    """The same as one request for each; once the node knows nothing and once it does."""
+    """The same as a request for each; first on an empty node, then on one with patterns."""
     rng = random.Random(3)
     at_once_, one_by_one = open_session(config=config), open_session(config=config)
     one_by_one.node = at_once_.node + " one by one"
@@ -133,7 +133,7 @@ def test_vectors_that_wait_together_have_one_dimension(open_session: OpenSession
     assert refused(session, "observe", {"vectors": [[1, 2]]}) == wrong_dimension(3, 1, 2)
     batch = {"observations": [{"vectors": [[1, 2, 4]]}, {"vectors": [[7]]}], "learn_after_each": True}
     assert refused(session, "observe-sequence", batch) == wrong_dimension(3, 7, observation_index=1)
-    observe_vector(open_session(), 1, 2)  # another session of the node is free to wait with its own
+    observe_vector(open_session(), 1, 2)  # another session of the node may wait with another dimension
 
 
 def test_vectors_of_one_observation_have_one_length_or_a_single_element(open_session: OpenSession) -> None:
@@ -161,7 +161,7 @@ def test_a_waiting_vector_whose_dimension_others_made_wrong_is_named_until_clear
     assert session.learn() != ""
 
 
-def test_a_job_whose_vectors_cannot_be_is_refused_at_once(open_session: OpenSession) -> None:
+def test_a_job_with_invalid_vectors_is_refused_at_once(open_session: OpenSession) -> None:
     session = open_session()
     for vectors, status in (([[1, 2], [1, 2, 3]], 400), ([[3e38], [3e38]], 422)):
         batch = {"observations": [{"vectors": vectors}]}
@@ -211,7 +211,7 @@ def test_the_longest_vectors_and_the_largest_numbers_are_stored(open_session: Op
     assert len(large.stm()[0]) == 2
 
 
-def test_a_session_that_is_not_there_is_a_404_whatever_its_vectors(client: httpx.Client) -> None:
+def test_a_missing_session_is_a_404_whatever_the_vectors(client: httpx.Client) -> None:
     refused: list[list[list[int]]] = [[[1, 2], [1, 2, 3]], [[]]]
     for vectors in ([[1, 2]], *refused):
         assert client.post("/sessions/nope/observe", json={"vectors": vectors}).status_code == 404

@@ -1,4 +1,4 @@
-"""`manage.py node …`: what nodes know, forgetting it, and building its indexes anew."""
+"""`manage.py node …` lists, shows and clears nodes, and rebuilds their indexes."""
 
 import json
 import os
@@ -71,7 +71,7 @@ def test_a_node_is_shown_with_its_numbers(open_session: OpenSession) -> None:
 
 
 @pytest.mark.parametrize("subcommand", [("show",), ("clear", "--yes"), ("reindex",)])
-def test_a_node_that_is_not_there_is_named(subcommand: tuple[str, ...]) -> None:
+def test_a_missing_node_is_named(subcommand: tuple[str, ...]) -> None:
     told = command("node", *subcommand, "no such node")
     assert (told.status, told.out) == (1, "")
     assert told.err == "Error: Node 'no such node' has learned nothing here; ids are exact\n"
@@ -92,7 +92,7 @@ def test_a_cleared_node_knows_nothing_and_its_rows_wait_to_be_deleted(open_sessi
     assert nodes.rows_to_delete() == 0
 
 
-def test_it_does_not_forget_unasked(open_session: OpenSession) -> None:
+def test_clearing_a_node_needs_a_confirmation(open_session: OpenSession) -> None:
     teacher = open_session()
     teacher.teach("a", "b")
     told = command("node", "clear", teacher.node)
@@ -102,7 +102,7 @@ def test_it_does_not_forget_unasked(open_session: OpenSession) -> None:
 
 
 @pytest.mark.parametrize(("answer", "left"), [("yes", 1), ("", 0)])
-def test_it_asks_a_person(open_session: OpenSession, answer: str, left: int) -> None:
+def test_it_asks_for_confirmation_on_a_terminal(open_session: OpenSession, answer: str, left: int) -> None:
     teacher = open_session()
     teacher.teach("a", "b")
     person, terminal = pty.openpty()
@@ -133,14 +133,14 @@ def test_what_was_changed_past_the_service_is_predicted_after_reindex(
     teacher.observe("a")
 
     def frequencies() -> list[dict[str, int]]:
-        """As several processes tell them: every request is a new connection."""
+        """The frequencies of several processes: each request is on a new connection."""
         answers = [teacher.get("predictions")["predictions"] for _ in range(12)]
         return [{one["name"]: one["frequency"] for one in predictions} for predictions in answers]
 
     names = [name.removeprefix("PTRN|") for name in (often, seldom)]
     before, after = (dict(zip(names, counts, strict=True)) for counts in ((2, 1), (1, 2)))
     assert frequencies() == [before] * 12
-    # The number of symbols learned stays, so nothing tells a prediction that was cached from a right one.
+    # The number of learned symbols stays the same, so that only the version can invalidate a cached prediction.
     database.execute(
         "UPDATE memory_app_pattern SET frequency = 3 - frequency "
         "WHERE memory = (SELECT memory FROM memory_app_node WHERE node_id = %s)",
@@ -152,7 +152,7 @@ def test_what_was_changed_past_the_service_is_predicted_after_reindex(
     assert frequencies() == [after] * 12
 
 
-def test_learning_goes_on_after_reindex(open_session: OpenSession) -> None:
+def test_learning_continues_after_reindex(open_session: OpenSession) -> None:
     teacher = open_session()
     teacher.teach("a", "b")
     teacher.post("finalize-training")
@@ -164,7 +164,7 @@ def test_learning_goes_on_after_reindex(open_session: OpenSession) -> None:
         assert asker.get("predictions")["count"] == number + 2
 
 
-def test_an_index_of_vectors_is_built_anew(open_session: OpenSession, database: psycopg.Connection) -> None:
+def test_a_vector_index_is_rebuilt(open_session: OpenSession, database: psycopg.Connection) -> None:
     teacher = open_session()
     for number in range(5):
         teacher.observe(str(number), vectors=[[number, 1.5]])
@@ -180,7 +180,7 @@ def test_an_index_of_vectors_is_built_anew(open_session: OpenSession, database: 
     assert nodes.find(teacher.node).vectors_indexed
 
 
-def test_vectors_are_not_indexed_by_two_at_once(open_session: OpenSession, database: psycopg.Connection) -> None:
+def test_two_processes_do_not_index_vectors_at_once(open_session: OpenSession, database: psycopg.Connection) -> None:
     teacher = open_session()
     teacher.teach("a", "b")
     lock = ["upkeep:index-vectors"]

@@ -1,4 +1,4 @@
-"""`manage.py predict`: the same bytes as the API, and nothing is written."""
+"""`manage.py predict` prints the same bytes as the API and writes nothing."""
 
 import io
 import json
@@ -21,7 +21,7 @@ Predict = Callable[..., str]
 
 @pytest.fixture
 def predict(django_db_blocker: DjangoDbBlocker, server: object) -> Iterator[Predict]:
-    """Runs the command in this process, where PostgreSQL takes no write."""
+    """Run the command in this process, where PostgreSQL refuses writes."""
 
     def run(*arguments: str) -> str:
         out = io.StringIO()
@@ -37,7 +37,7 @@ def predict(django_db_blocker: DjangoDbBlocker, server: object) -> Iterator[Pred
 
 @pytest.fixture
 def taught(open_session: OpenSession) -> LiveSession:
-    """A session that has observed `z` and `b`, on a node that knows what comes after."""
+    """A session that has observed `z` and `b`, on a node that has learned what follows."""
     session = open_session(config={"recall_threshold": 0.3})
     for events in (("ab", "c", "d"), ("ab", "c", "d"), ("ab", "e"), ("x", "y")):
         session.teach(*events)
@@ -55,7 +55,7 @@ def test_of_a_session_the_same_bytes_as_the_api(taught: LiveSession, predict: Pr
 
 
 def test_of_events_the_same_bytes_as_of_a_session_that_observed_them(taught: LiveSession, predict: Predict) -> None:
-    """Sorted, as an observation would be."""
+    """The symbols are sorted as in an observation."""
     answer = taught.client.get(f"/sessions/{taught.id}/predictions").content.decode()
     told = predict("--node", taught.node, "z", "b", "c", "--recall-threshold", "0.3", "--json")
     assert answer.startswith(f"{told.strip().removesuffix('}')},")
@@ -64,7 +64,7 @@ def test_of_events_the_same_bytes_as_of_a_session_that_observed_them(taught: Liv
     assert predict("--node", taught.node, "b,a", "c", "--no-sort-symbols", "--json") != sorted_events
 
 
-def test_settings_of_a_session_may_be_tried_out(taught: LiveSession, predict: Predict) -> None:
+def test_settings_of_a_session_can_be_overridden(taught: LiveSession, predict: Predict) -> None:
     asked = ("--session", taught.id, "--json")
     assert json.loads(predict(*asked, "--max-predictions", "1"))["count"] == 1
     assert json.loads(predict(*asked, "--recall-threshold", "0.9"))["count"] == 0

@@ -1,4 +1,4 @@
-"""Users of the console, and a job to look at."""
+"""Users of the console, and a job to show."""
 
 from uuid import uuid4
 

@@ -1,4 +1,4 @@
-"""Pages of the console as a browser without scripts uses them."""
+"""Requests that a browser without scripts sends to the console."""
 
 import re
 from collections.abc import Callable
@@ -42,7 +42,7 @@ def change(base: str, object_id: str) -> str:
 
 
 def listed(html: str) -> list[str]:
-    """Ids of the sessions on a page, in order."""
+    """The ids of the sessions on a page, in order."""
     return re.findall(r'name="_selected_action" value="([^"]+)"', html)
 
 

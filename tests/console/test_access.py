@@ -25,19 +25,19 @@ pytestmark = pytest.mark.usefixtures("same_database")
 
 
 @pytest.mark.parametrize("path", ["/admin/", SESSIONS, NODES, JOBS, f"{SESSIONS}act/expire/", f"{SESSIONS}x/export/"])
-def test_whoever_is_not_logged_in_is_asked_to(path: str) -> None:
+def test_a_visitor_without_a_login_is_sent_to_the_login_page(path: str) -> None:
     response = Client().get(path)
     assert response.status_code == 302
     assert response["Location"].startswith("/admin/login/")
 
 
-def test_people_who_are_no_staff_stay_outside() -> None:
+def test_a_user_who_is_not_staff_has_no_access() -> None:
     browser = Client()
     browser.force_login(User.objects.create_user(uuid4().hex))
     assert browser.get("/admin/").status_code == 302
 
 
-def test_the_address_without_its_slash_leads_there() -> None:
+def test_the_address_without_a_slash_redirects() -> None:
     assert Client().get("/admin")["Location"] == "/admin/"
 
 
@@ -108,7 +108,7 @@ def test_there_are_no_forms_that_write_rows(base: str, new_session: NewSession) 
         assert operations.clear_stm(session_id=session_id) == "node"
 
 
-def test_nothing_is_done_without_the_token_of_the_page(new_session: NewSession) -> None:
+def test_an_act_without_a_csrf_token_is_refused(new_session: NewSession) -> None:
     browser = Client(enforce_csrf_checks=True)
     browser.force_login(User.objects.create_superuser(uuid4().hex))
     session_id = new_session()
@@ -116,7 +116,7 @@ def test_nothing_is_done_without_the_token_of_the_page(new_session: NewSession) 
     operations.touch(session_id=session_id)
 
 
-def test_the_console_costs_and_tells_other_requests_nothing(client: httpx.Client, log_in: LogIn) -> None:
+def test_the_console_adds_no_cookie_or_header_to_other_requests(client: httpx.Client, log_in: LogIn) -> None:
     answer = client.get("/sessions/count", headers={"Origin": "https://elsewhere.example"})
     assert "set-cookie" not in answer.headers
     assert "x-frame-options" not in answer.headers
@@ -127,7 +127,7 @@ def test_the_console_costs_and_tells_other_requests_nothing(client: httpx.Client
     assert (cookie["path"], cookie["samesite"]) == ("/admin/", "Lax")
 
 
-def test_all_who_start_at_the_same_moment_sign_with_one_secret(tmp_path: Path) -> None:
+def test_processes_that_start_at_the_same_moment_share_one_secret(tmp_path: Path) -> None:
     for number in range(20):
         data = tmp_path / str(number)
         [secret] = set(at_once([partial(kept_secret, data)] * 8))

@@ -1,6 +1,6 @@
-"""The console in a real browser, as an operator works with it: Chromium, light and dark, on a desk and on a phone.
+"""The console in a real browser: Chromium, light and dark, with the width of a desktop and of a phone.
 
-What a page says is tested without a browser in the other files; here is what needs one: scripts, charts, layout.
+The other files test the content of pages without a browser; these tests need one: scripts, charts, layout.
 """
 
 import json
@@ -30,7 +30,7 @@ pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="No Chromium on this ma
 
 @pytest.fixture(scope="module")
 def operator(server: WebServer, django_db_blocker: DjangoDbBlocker) -> str:
-    """The name of one, which is the password, too."""
+    """The name of an operator, which is also the password."""
     name = f"operator-{uuid4().hex[:8]}"
     with django_db_blocker.unblock():
         User.objects.create_user(name, password=name, is_staff=True).groups.add(Group.objects.get(name="operator"))
@@ -40,7 +40,7 @@ def operator(server: WebServer, django_db_blocker: DjangoDbBlocker) -> str:
 
 @pytest.fixture(scope="module")
 def chromium(operator: str) -> Iterator[Browser]:
-    """After the operator: beside Playwright's event loop, Django refuses to ask the database in this thread."""
+    """Starts after `operator`: beside Playwright's event loop, Django refuses to use the database in this thread."""
     with sync_playwright() as playwright:
         # Root has no sandbox; /dev/shm is small in containers.
         arguments = ["--no-sandbox", "--disable-dev-shm-usage"]
@@ -51,7 +51,7 @@ def chromium(operator: str) -> Iterator[Browser]:
 
 @pytest.fixture
 def console(server: WebServer, chromium: Browser, operator: str) -> Iterator[Callable[..., Page]]:
-    """Opens a window, logged in. Whatever a page fetches elsewhere, does not find or complains of, fails the test."""
+    """Open a window, logged in. A request to another host, a missing file or an error in a page fails the test."""
     complaints: list[str] = []
     contexts = []
 

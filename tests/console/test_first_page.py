@@ -25,7 +25,7 @@ def sample(at: float, **values: Any) -> Snapshot:
 
 
 def test_charts_show_what_the_samples_say() -> None:
-    """Totals as what they grew by in a slice, states at their worst, nothing where there was no sample."""
+    """A slice shows the growth of totals and the worst of states, and nothing without a sample."""
     busy = {
         "session_operations": {"create": 7, "delete": 2, "predict": 30},
         "observations": 50,
@@ -47,7 +47,7 @@ def test_charts_show_what_the_samples_say() -> None:
     assert drawn["Background lag"][-2] == ("01:00", 12.5, None)
 
 
-def test_the_first_page_says_which_parts_serve_and_which_jobs_failed(log_in: LogIn, job: Job) -> None:
+def test_the_first_page_shows_which_parts_are_up_and_which_jobs_failed(log_in: LogIn, job: Job) -> None:
     Job.objects.filter(id=job.id).update(state=State.FAILED, finished_at=Now())
     browser = log_in("viewer")
     assert change(JOBS, job.id) in page(browser, "/admin/")
@@ -56,7 +56,7 @@ def test_the_first_page_says_which_parts_serve_and_which_jobs_failed(log_in: Log
     assert parts == [("up", "database"), ("up", "redis"), ("up", "broker"), ("lame", "worker")]
 
 
-def test_whoever_is_in_no_group_sees_nothing_but_that() -> None:
+def test_a_user_in_no_group_sees_only_that_message() -> None:
     browser = Client()
     browser.force_login(User.objects.create_user(uuid4().hex, is_staff=True))
     assert "not in any of the groups" in page(browser, "/admin/")

@@ -73,10 +73,10 @@ def test_a_node_forgets_when_an_administrator_says_so(log_in: LogIn, open_sessio
     assert act(browser, NODES, "clear", teacher.node).status_code == 302
     assert teacher.patterns() == 0
     ticked = {"action": "clear", "_selected_action": teacher.node, "index": "0"}
-    assert "cannot be undone" not in browser.post(NODES, ticked).content.decode()  # one at a time
+    assert "cannot be undone" not in browser.post(NODES, ticked).content.decode()  # only one node at a time
 
 
-def test_a_job_shows_how_far_it_is_and_why_it_failed(log_in: LogIn, job: Job) -> None:
+def test_a_job_shows_its_progress_and_its_error(log_in: LogIn, job: Job) -> None:
     Job.objects.filter(id=job.id).update(state=State.FAILED, error="the disk is full", done=0, attempts=3)
     browser = log_in("viewer")
     assert "the disk is full" in page(browser, change(JOBS, job.id))
@@ -85,7 +85,7 @@ def test_a_job_shows_how_far_it_is_and_why_it_failed(log_in: LogIn, job: Job) ->
     assert job.id not in page(browser, JOBS, kind="train", node="a node")
 
 
-def test_a_job_is_cancelled_and_taken_up_again(log_in: LogIn, job: Job) -> None:
+def test_a_job_is_cancelled_and_retried(log_in: LogIn, job: Job) -> None:
     browser = log_in("operator")
     act(browser, JOBS, "cancel", job.id)
     assert Job.objects.get(id=job.id).state == State.CANCELLED

@@ -1,4 +1,4 @@
-"""The console's pages of sessions: lists, searches, a session and its predictions, and acts, which are operations."""
+"""The console's pages of sessions: lists, searches, predictions, and acts, which call the operations."""
 
 import json
 import re
@@ -49,7 +49,7 @@ def test_sessions_are_searched_by_the_beginning_of_their_id_or_by_node(log_in: L
 def test_pages_show_each_session_once_forth_and_back(
     log_in: LogIn, new_session: NewSession, database: psycopg.Connection
 ) -> None:
-    """Most were created in the same microsecond, and new ones come while somebody turns the pages."""
+    """Most sessions were created in the same microsecond."""
     node = f"many-{uuid4().hex}"
     ids = [new_session(node_id=node) for _ in range(120)]
     moment = "UPDATE sessions_app_session SET created_at = '2026-01-01' WHERE id = ANY(%s)"
@@ -70,7 +70,7 @@ def test_pages_show_each_session_once_forth_and_back(
 
 
 @pytest.mark.parametrize("key", ["x", "[]", '["2026-01-01"]', '["never", "x"]', "{}", "3", '["2026-01-01", "\\u0000"]'])
-def test_a_page_that_cannot_be_leads_to_the_first(key: str, log_in: LogIn) -> None:
+def test_an_invalid_page_redirects_to_the_first(key: str, log_in: LogIn) -> None:
     response = log_in("viewer").get(SESSIONS, {"after": key})
     assert (response.status_code, response["Location"]) == (302, f"{SESSIONS}?e=1")
 
@@ -104,14 +104,14 @@ def test_the_page_of_a_session_shows_what_it_holds_and_does_not_keep_it_alive(
     assert "expired" in page(browser, change(SESSIONS, session_id))
 
 
-def test_a_session_that_is_gone_leads_back_to_the_list(log_in: LogIn) -> None:
+def test_a_missing_session_redirects_to_the_index(log_in: LogIn) -> None:
     browser = log_in("viewer")
     for missing in ("session-none", "a%00b"):
         response = browser.get(f"{SESSIONS}{missing}/change/")
         assert (response.status_code, response["Location"]) == (302, "/admin/")
 
 
-def test_predictions_are_coloured_by_what_became_of_each_symbol(log_in: LogIn, open_session: OpenSession) -> None:
+def test_predictions_colour_each_symbol_by_its_match(log_in: LogIn, open_session: OpenSession) -> None:
     open_session().teach("w", "k", "ct", "m", "d")
     asking = open_session()
     for event in ("k", "tp", "m"):
@@ -161,14 +161,16 @@ def test_bad_input_is_explained_and_changes_nothing(log_in: LogIn, new_session: 
     assert not LogEntry.objects.filter(object_id=session_id).exists()
 
 
-def test_one_of_many_that_is_gone_does_not_hinder_the_others(log_in: LogIn, new_session: NewSession) -> None:
+def test_a_missing_session_among_many_does_not_stop_the_act_on_the_others(
+    log_in: LogIn, new_session: NewSession
+) -> None:
     browser = log_in("operator")
     first, gone, last = (new_session() for _ in range(3))
     operations.delete(session_id=gone)
     ticked = {"action": "expire", "_selected_action": [first, last], "index": "0"}
     question = browser.post(SESSIONS, ticked).content.decode()
     assert re.findall(r'name="id" value="([^"]+)"', question) == [last, first]
-    operations.touch(session_id=first)  # only asked
+    operations.touch(session_id=first)  # the first click only asks for confirmation
     response = browser.post(f"{SESSIONS}act/expire/", {"id": [first, gone, last]}, follow=True)
     told = response.content.decode()
     assert "Expired: 2 of 3" in told
@@ -184,7 +186,7 @@ def test_nothing_can_be_done_to_all_at_once(log_in: LogIn, new_session: NewSessi
 
 
 def test_an_expired_session_is_not_revived_by_a_request_that_began_before(new_session: NewSession) -> None:
-    """P4: the request's transaction has its `now()`, then an operator expires the session, then the request goes on."""
+    """P4: the request's transaction has taken its `now()`, then an operator expires the session, then it continues."""
     session_id = new_session()
 
     def expire() -> None:

@@ -1,4 +1,4 @@
-"""docs/operations.md: back up, wipe, restore, and get the same answers; what was undone leaves no trace in Redis."""
+"""docs/operations.md: a restored backup gives the same answers, and undone writes leave no trace in Redis."""
 
 import os
 import shutil
@@ -26,7 +26,7 @@ TRANSACTIONS = "DO $$ BEGIN FOR n IN 1..5000 LOOP PERFORM pg_current_xact_id(); 
 
 @pytest.fixture
 def open_session(fragile: Fragile) -> Iterator[OpenSession]:
-    """Each request is a new connection: servers come and go."""
+    """Each request opens a connection, because the servers restart in between."""
     with fresh_connections(fragile.web.url) as client:
         yield partial(LiveSession.create, client)
 
@@ -57,7 +57,7 @@ def predictions(session: LiveSession) -> list[dict[str, Any]]:
 
 @contextmanager
 def stores_alone(fragile: Fragile) -> Iterator[None]:
-    """`manage.py up --stores`, which makes an empty database where there is none."""
+    """`manage.py up --stores`, which creates an empty database if there is none."""
     command = [sys.executable, "manage.py", "up", "--stores"]
     own = {**os.environ, "KATO_DATA_DIR": str(fragile.stores.data), "REDIS_URL": f"unix://{fragile.redis_socket}"}
     own.pop("DATABASE_URL", None)
@@ -81,8 +81,10 @@ def restore(fragile: Fragile, dump: Path) -> None:
     manage("verify", "--repair", **fragile.environment)
 
 
-def test_a_dump_restored_into_a_new_cluster(fragile: Fragile, open_session: OpenSession, tmp_path: Path) -> None:
-    """Redis goes on with what it held; the new cluster counts transactions from the beginning."""
+def test_a_dump_restored_into_a_new_cluster_gives_the_same_answers(
+    fragile: Fragile, open_session: OpenSession, tmp_path: Path
+) -> None:
+    """Redis keeps its content; the new cluster numbers transactions from the beginning."""
     with psycopg.connect(fragile.database_url, autocommit=True) as database:
         database.execute(TRANSACTIONS)
     session, twin = taught(open_session, "kitchen"), taught(open_session, "twin")
@@ -111,7 +113,9 @@ def test_a_dump_restored_into_a_new_cluster(fragile: Fragile, open_session: Open
     manage("verify", **fragile.environment)
 
 
-def test_a_copy_of_the_folder_of_a_stopped_server(fragile: Fragile, open_session: OpenSession, tmp_path: Path) -> None:
+def test_a_copy_of_the_folder_of_a_stopped_server_gives_the_same_answers(
+    fragile: Fragile, open_session: OpenSession, tmp_path: Path
+) -> None:
     session = taught(open_session, "pantry")
     before = answers(session)
     cluster, copy = fragile.stores.data / "postgres", tmp_path / "copy"

@@ -58,7 +58,7 @@ def every_route(session_id: str) -> list[tuple[str, str, dict[str, object] | Non
 
 
 def recovers(client: httpx.Client, session_id: str) -> None:
-    """By itself, and with all it held."""
+    """The service recovers by itself, and the session has all its content."""
     eventually(lambda: client.get("/health/ready").status_code == 200, "the service recovers")
     eventually(lambda: client.get(f"/sessions/{session_id}/stm").status_code == 200, "every worker recovers")
     assert client.get(f"/sessions/{session_id}/stm").json()["stm"][0] == ["before"]
@@ -87,7 +87,7 @@ def test_a_database_that_is_gone_is_a_503_with_retry_after_on_every_route(
 
 
 def test_a_restart_between_two_requests_is_not_noticed(fragile: Fragile, client: httpx.Client, session_id: str) -> None:
-    """The connections of all threads are dead afterwards; each must be found dead before it is used, not by failing."""
+    """The connections of all threads are dead afterwards; each thread must notice it before it uses its connection."""
     for _ in range(20):
         client.get(f"/sessions/{session_id}/stm")
     fragile.stores.stop_one("postgres")
@@ -98,7 +98,7 @@ def test_a_restart_between_two_requests_is_not_noticed(fragile: Fragile, client:
 
 
 def test_listeners_stay_through_a_crash_and_miss_nothing(fragile: Fragile, client: httpx.Client) -> None:
-    """Nor hear anything twice; who comes meanwhile gets his snapshot when there is one."""
+    """No event comes twice; a client that connects during the outage gets its snapshot afterwards."""
 
     def create() -> bool:
         answer = client.post("/sessions", json={"node_id": "n"})
@@ -122,18 +122,18 @@ def test_listeners_stay_through_a_crash_and_miss_nothing(fragile: Fragile, clien
 def test_events_go_on_after_the_database_was_frozen(fragile: Fragile, client: httpx.Client) -> None:
     with listening(fragile.web) as listener:
         with paused(fragile.stores.running["postgres"].pid):
-            time.sleep(0.5)  # so that a look is under way
+            time.sleep(0.5)  # longer than the interval of the feed, so that it reads while the database is frozen
         session_id = create_session(client)
         assert listener.next()["data"]["session_id"] == session_id
 
 
 def _connect_every_slot(fragile: Fragile, session_id: str) -> None:
-    """Make all threads that may work at once work at once: from now on each of them has a connection of its own."""
+    """Occupy every slot at the same time, so that each thread has a connection from now on."""
     waiting = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'kato' AND wait_event_type = 'Lock'"
 
     def all_wait() -> bool:
         [number] = onlooker.execute(waiting).fetchone() or (0,)
-        onlooker.rollback()  # the activity is a snapshot per transaction
+        onlooker.rollback()  # pg_stat_activity is a snapshot per transaction
         return int(number) >= 2 * settings.ENV.limit_concurrency
 
     with (
@@ -150,7 +150,7 @@ def _connect_every_slot(fragile: Fragile, session_id: str) -> None:
 def test_a_frozen_database_is_a_503_in_bounded_time_and_liveness_stays_fast(
     fragile: Fragile, client: httpx.Client, session_id: str
 ) -> None:
-    """G8: more requests than threads, all at once, none of which gets an answer from the database."""
+    """G8: more concurrent requests than threads, and none gets an answer from the database."""
     _connect_every_slot(fragile, create_session(client))
     slowest_health = 0.0
     done = threading.Event()
@@ -174,7 +174,7 @@ def test_a_frozen_database_is_a_503_in_bounded_time_and_liveness_stays_fast(
             watcher.join()
     assert {answer.status_code for answer in answers} == {503}
     assert all("Retry-After" in answer.headers for answer in answers)
-    # Loose bounds that tell bounded from unbounded, not benchmarks.
+    # Loose bounds that distinguish bounded from unbounded; not benchmarks.
     assert took < 20
     assert slowest_health < 3
     recovers(client, session_id)
@@ -194,7 +194,7 @@ def test_a_statement_that_waits_too_long_for_a_lock_is_a_503_and_changes_nothing
 
 @contextmanager
 def _all_connections_taken(fragile: Fragile) -> Iterator[None]:
-    """Ours are ended while our workers stand still, and others take every connection that PostgreSQL has to give."""
+    """End the connections of the paused workers, and let others take every connection of PostgreSQL."""
     with ExitStack() as others:
         with ExitStack() as still:
             for worker in fragile.web.worker_pids:

@@ -1,4 +1,4 @@
-"""A write that fails or is killed at any step leaves the state before it or after it, never one between (G9, R25)."""
+"""A write that fails or is killed at any step leaves the state before it or after it, and no other (G9, R25)."""
 
 import json
 import os
@@ -72,7 +72,7 @@ def test_a_failure_at_any_step_leaves_the_state_before(
     body: dict[str, object] | None,
     table: str,
 ) -> None:
-    """G9, R25: every table that the operation writes is made to fail in turn."""
+    """G9, R25: each table that the operation writes fails in turn."""
     observe(client, session_id, "taught")
     client.post(f"/sessions/{session_id}/learn")
     observe(client, session_id, "to", "learn", vectors=[[1, 1]], emotives={"e": 2})
@@ -116,7 +116,7 @@ def _are_grown_up(workers: list[int]) -> bool:
 
 
 def _age(pid: int) -> float:
-    """In seconds, by the clock of the kernel: the wall clock, which psutil goes by, may be a second apart from it."""
+    """In seconds, by the clock of the kernel; the wall clock, which psutil uses, may differ by a second."""
     after_name = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return time.clock_gettime(time.CLOCK_BOOTTIME) - int(after_name[19]) / os.sysconf("SC_CLK_TCK")
 
@@ -128,7 +128,7 @@ def _is_replaced(fragile: Fragile, victim: int) -> bool:
 def test_acknowledged_observes_survive_kill_9_of_the_workers(
     fragile: Fragile, client: httpx.Client, session_id: str
 ) -> None:
-    """G9: workers are killed while four clients write; what got a 200 is there, what did not is there once or not."""
+    """G9: workers are killed while four clients write. A write with a 200 is stored; any other, once or not at all."""
     acknowledged: list[str] = []
     attempted: list[str] = []
     stop = threading.Event()
@@ -173,7 +173,7 @@ def _name(*values: float) -> str:
 
 
 def test_vectors_and_patterns_survive_kill_9_together_or_not_at_all(fragile: Fragile, client: httpx.Client) -> None:
-    """G9: what was acknowledged is there, learned or still waiting (D31); of what was not, either both or neither."""
+    """G9: acknowledged vectors are learned or waiting (D31); of any other learn, both parts exist or neither."""
     waiting = create_session(client, "killed")
     observe(client, waiting, "x", vectors=[[0, 0.5]])
     acknowledged = [_name(0, 0.5)]
@@ -221,10 +221,10 @@ def test_vectors_and_patterns_survive_kill_9_together_or_not_at_all(fragile: Fra
     assert stored == named_in_patterns - {"x"}
 
 
-def test_an_observation_is_not_reported_as_failed_because_tidying_up_after_it_failed(
+def test_a_failed_clean_up_does_not_make_an_observation_fail(
     fragile: Fragile, client: httpx.Client, session_id: str
 ) -> None:
-    """It is committed: an error would make the client send it again."""
+    """It is committed, and an error would make the client repeat it."""
     batch = {"observations": [observation(f"s{n}") for n in range(1000)]}
     client.post(f"/sessions/{session_id}/observe-sequence", json=batch)
     with database_connection(fragile) as admin:

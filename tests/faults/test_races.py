@@ -1,4 +1,4 @@
-"""P2 and P4: whatever runs at the same time, in whichever process, the outcome is one of the serial ones (G1, G3–G5).
+"""P2 and P4: whatever runs concurrently, in any process, the outcome is one of the serial ones (G1, G3–G5).
 
 Every request uses a connection of its own, so that the kernel spreads them over the four worker processes.
 """
@@ -63,7 +63,7 @@ def test_ten_concurrent_observes_are_ten_events(api: Callable[..., Api], repetit
     answers = at_once([partial(session.observe, f"s{n}") for n in range(10)])
     assert [answer.status_code for answer in answers] == [200] * 10
     assert sorted(session.stm()) == [[f"s{n}"] for n in range(10)]
-    # Acknowledged in commit order: the position each client was told is where its event is.
+    # Acknowledged in commit order: each event is at the position that its client received.
     stm = session.stm()
     for n, answer in enumerate(answers):
         assert stm[answer.json()["stm_length"] - 1] == [f"s{n}"]
@@ -136,7 +136,7 @@ def test_config_extend_and_observe_all_take_effect(api: Callable[..., Api]) -> N
 
 
 @pytest.mark.usefixtures("steady_count")
-def test_nothing_brings_a_deleted_session_back(api: Callable[..., Api], client: httpx.Client) -> None:
+def test_no_concurrent_write_brings_a_deleted_session_back(api: Callable[..., Api], client: httpx.Client) -> None:
     """G5, R08: the concurrent write came first (200) or found nothing (404)."""
     before = client.get("/sessions/count").json()["active_session_count"]
     for _ in range(100):
@@ -176,7 +176,7 @@ def test_no_operation_resurrects(api: Callable[..., Api], method: str, path: str
 
 
 def test_a_deleted_session_leaves_nothing_behind(api: Callable[..., Api], database: psycopg.Connection) -> None:
-    """Nor does an observation that is committed while the deletion waits for it."""
+    """The same holds for an observation that is committed while the deletion waits for it."""
     deleted = []
     for _ in range(50):
         session = api()

@@ -88,8 +88,8 @@ def test_every_chore_exists_and_is_scheduled() -> None:
     assert all(callable(chore(name)) for name in settings.CHORES)
 
 
-def test_a_chore_that_somebody_is_at_is_left_to_him(database: psycopg.Connection) -> None:
-    """Two beats, or a beat and an operator: whoever comes second does nothing."""
+def test_a_chore_that_another_process_runs_is_skipped(database: psycopg.Connection) -> None:
+    """Two schedulers, or a scheduler and an operator: the second one does nothing."""
     lock = ["upkeep:purge-jobs"]
     database.execute("SELECT pg_advisory_lock(hashtextextended(%s, 0))", lock)
     assert manage("upkeep", "purge-jobs") == "purge-jobs: somebody else is at it\n"
@@ -97,14 +97,14 @@ def test_a_chore_that_somebody_is_at_is_left_to_him(database: psycopg.Connection
     assert manage("upkeep", "purge-jobs") == "purge-jobs: 0\n"
 
 
-def test_upkeep_without_a_name_tells_what_there_is() -> None:
+def test_upkeep_without_a_name_lists_the_chores() -> None:
     listed = manage("upkeep")
     for name in settings.CHORES:
         assert name in listed
 
 
 @pytest.mark.usefixtures("worker")
-def test_a_scheduler_is_known_by_the_work_it_sends() -> None:
+def test_a_scheduler_is_detected_by_the_work_it_sends() -> None:
     with redis.Redis.from_url(settings.REDIS_URL) as client:
         client.delete("kato:scheduled")
         found = {one.check: one for one in background.workers()}

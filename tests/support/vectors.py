@@ -1,4 +1,4 @@
-"""Vectors over HTTP."""
+"""Observing vectors over HTTP, and the errors of wrong ones."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ def observe_vector(session: LiveSession, *values: float, **parts: Any) -> dict[s
 
 
 def refused(session: LiveSession, path: str, body: Any = None) -> dict[str, Any]:
-    """The detail of a 400, after which everything is as it was."""
+    """Send a request that must be refused and change nothing; return the detail of the 400."""
     before = session.get("cognition-data"), session.get("percept-data")
     response = session.client.post(f"/sessions/{session.id}/{path}", json=body)
     assert response.status_code == 400, response.text

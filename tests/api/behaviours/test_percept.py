@@ -1,4 +1,4 @@
-"""Behaviours 17–20: each session of a node perceives for itself."""
+"""Behaviours 17–20: each session of a node has a percept of its own."""
 
 from functools import partial
 from typing import Any

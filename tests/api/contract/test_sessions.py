@@ -1,4 +1,4 @@
-"""The parts of the session answers that the list of operations calls an object (http.md 1.1, 1.2, 1.5)."""
+"""The parts of session responses that the reference only calls an object (http.md 1.1, 1.2, 1.5)."""
 
 import re
 from typing import Any

@@ -1,4 +1,4 @@
-"""What the tests of `manage.py session …` share."""
+"""Fixtures for the tests of `manage.py session …`."""
 
 from uuid import uuid4
 

@@ -1,4 +1,4 @@
-"""`manage.py session …`: what clients do over HTTP, from the command line."""
+"""`manage.py session …` does from the command line what clients do over HTTP."""
 
 from pathlib import Path
 from uuid import uuid4
@@ -8,7 +8,7 @@ import psycopg
 import pytest
 
 from sessions_app import operations
-from tests.support.commands import Told, command, process, start_process
+from tests.support.commands import CommandResult, command, process, start_process
 from tests.support.listeners import listening
 from tests.support.sessions import NewSession, OpenSession, observe
 
@@ -29,9 +29,9 @@ def test_sessions_are_listed_page_after_page(new_session: NewSession, node: str)
     assert told.err == ""
 
 
-def test_a_list_tells_those_that_live_from_those_that_do_not(new_session: NewSession, node: str) -> None:
+def test_a_list_can_be_limited_to_active_or_expired_sessions(new_session: NewSession, node: str) -> None:
     living, expired = new_session(node_id=node), new_session(node_id=node)
-    # Far from being deleted: the upkeep of other tests takes those that expired first.
+    # Just expired: the upkeep of other tests deletes those that expired first.
     operations.expire(session_id=expired)
     listed = {
         state: [one["session_id"] for one in command("session", "list", "--node", node, "--json", *state).lines]
@@ -50,11 +50,11 @@ def test_a_list_for_people_says_the_same(new_session: NewSession, node: str) -> 
     assert row.split()[-2:] == ["0", "0"]
 
 
-def test_there_is_nothing_to_list_of_an_unknown_node(node: str) -> None:
-    assert command("session", "list", "--node", node, "--json") == Told(0, "", "")
+def test_the_list_of_an_unknown_node_is_empty(node: str) -> None:
+    assert command("session", "list", "--node", node, "--json") == CommandResult(0, "", "")
 
 
-def test_whoever_has_seen_enough_of_a_list_may_go(new_session: NewSession, node: str) -> None:
+def test_a_reader_that_closes_the_pipe_ends_the_command_quietly(new_session: NewSession, node: str) -> None:
     for _ in range(3):
         new_session(node_id=node, metadata={"long": "x" * 100_000})
     running = start_process("session", "export", "--node", node)
@@ -67,7 +67,7 @@ def test_whoever_has_seen_enough_of_a_list_may_go(new_session: NewSession, node:
     running.stderr.close()
 
 
-def test_nothing_in_a_session_confuses_a_terminal(new_session: NewSession) -> None:
+def test_control_characters_in_a_session_do_not_reach_the_terminal(new_session: NewSession) -> None:
     name = f"\x1b[31m[bold]red\n{uuid4().hex}"
     new_session(node_id=name)
     told = command("session", "list", "--node", name)
@@ -85,11 +85,11 @@ def test_a_session_is_shown_with_all_it_holds(client: httpx.Client, new_session:
     assert '[["a","b"]]' in command("session", "show", session_id).out
 
 
-def test_a_session_that_is_not_there_is_named() -> None:
-    assert command("session", "show", "nobody") == Told(1, "", "Error: Session nobody not found or expired\n")
+def test_a_missing_session_is_named() -> None:
+    assert command("session", "show", "nobody") == CommandResult(1, "", "Error: Session nobody not found or expired\n")
 
 
-def test_a_created_session_is_one_as_clients_create(client: httpx.Client, node: str) -> None:
+def test_a_created_session_equals_one_created_over_http(client: httpx.Client, node: str) -> None:
     arguments = ("--node", node, "--ttl", "600", "--config", '{"recall_threshold": 0.4}', "--metadata", '{"n": 1}')
     with listening(str(client.base_url)) as listener:
         session_id = command("session", "create", *arguments).out.strip()
@@ -128,7 +128,7 @@ def test_wrong_arguments_are_named(arguments: tuple[str, ...], reason: str) -> N
     assert "Traceback" not in told.err
 
 
-def test_observations_are_seen_by_everybody(client: httpx.Client, new_session: NewSession) -> None:
+def test_observations_are_visible_over_http(client: httpx.Client, new_session: NewSession) -> None:
     session_id = new_session()
     told = command("session", "observe", session_id, "kettle", "boil", "--emotive", "joy=0.5")
     assert told.out == "1 observed, 1 event in the STM, 0 patterns learned\n"
@@ -173,7 +173,7 @@ def test_an_observation_needs_something_to_observe(new_session: NewSession) -> N
 
 
 @pytest.mark.parametrize("name", ["delete", "expire"])
-def test_sessions_are_ended_and_those_that_are_not_there_are_named(
+def test_sessions_are_ended_and_missing_ones_are_named(
     client: httpx.Client, new_session: NewSession, name: str
 ) -> None:
     ids = [new_session() for _ in range(2)]
@@ -183,7 +183,7 @@ def test_sessions_are_ended_and_those_that_are_not_there_are_named(
     assert {client.get(f"/sessions/{one}").status_code for one in ids} == {404}
 
 
-def test_it_says_what_to_do_where_no_service_runs(folder: Path) -> None:
+def test_without_a_running_service_it_says_what_to_do(folder: Path) -> None:
     told = process("session", "list", KATO_DATA_DIR=str(folder), DATABASE_URL="")
     assert (told.status, told.out) == (1, "")
     [message] = told.err.splitlines()
@@ -191,7 +191,7 @@ def test_it_says_what_to_do_where_no_service_runs(folder: Path) -> None:
     assert "Start the service (`make run`), or set DATABASE_URL or KATO_DATA_DIR (now " in message
 
 
-def test_an_empty_database_is_told_from_one_without_tables(database: psycopg.Connection) -> None:
+def test_an_empty_database_is_distinguished_from_one_without_tables(database: psycopg.Connection) -> None:
     database.execute("CREATE DATABASE nothing_yet")
     info = database.info
     url = f"postgresql://{info.user}@/nothing_yet?host={info.host}&port={info.port}"
@@ -204,5 +204,5 @@ def test_an_empty_database_is_told_from_one_without_tables(database: psycopg.Con
         database.execute("DROP DATABASE nothing_yet WITH (FORCE)")
     assert (without_tables.status, without_tables.out) == (1, "")
     assert without_tables.err.endswith("does not exist): run `manage.py migrate`\n")
-    assert empty == Told(0, "", "")
+    assert empty == CommandResult(0, "", "")
     assert export.lines == [{"kato": "sessions", "version": 1}, {"end": True, "sessions": 0}]

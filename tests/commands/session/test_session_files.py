@@ -18,7 +18,7 @@ from engine.stm import STM_LIMIT
 from katoproject.configuration.environment import PROJECT_DIR
 from sessions_app import operations
 from sessions_app.files import session_files
-from tests.support.commands import Told, command, start_process
+from tests.support.commands import CommandResult, command, start_process
 from tests.support.listeners import listening
 from tests.support.races import at_once
 from tests.support.sessions import LiveSession, NewSession, OpenSession
@@ -29,10 +29,10 @@ HEAD: dict[str, Any] = {"kato": "sessions", "version": 1}
 
 
 @pytest.fixture
-def import_lines(tmp_path: Path) -> Callable[..., Told]:
-    """Imports lines, objects or text, of which the last says how many sessions there are."""
+def import_lines(tmp_path: Path) -> Callable[..., CommandResult]:
+    """Import lines, objects or text, followed by a line with the number of sessions."""
 
-    def run(*lines: Any, options: tuple[str, ...] = ()) -> Told:
+    def run(*lines: Any, options: tuple[str, ...] = ()) -> CommandResult:
         file = tmp_path / "sessions"
         given = [HEAD, *lines, {"end": True, "sessions": len(lines)}]
         file.write_text("".join(f"{one if isinstance(one, str) else json.dumps(one)}\n" for one in given))
@@ -46,7 +46,7 @@ def line(session_id: str, **parts: Any) -> dict[str, Any]:
 
 
 def answers(client: httpx.Client, session_id: str) -> dict[str, Any]:
-    """What clients are told of a session, but for the time it has left."""
+    """What clients see of a session, except for the time it has left."""
     told = {
         path: client.get(f"/sessions/{session_id}{path}").json()
         for path in ("", "/stm", "/percept-data", "/cognition-data", "/config", "/predictions")
@@ -55,7 +55,7 @@ def answers(client: httpx.Client, session_id: str) -> dict[str, Any]:
 
 
 def eventful(open_session: OpenSession, **config: Any) -> LiveSession:
-    """A session of which every part holds something."""
+    """A session with content in every part."""
     session = open_session(ttl_seconds=5000, metadata={"z": 1e20, "a": [1.0, {"b": None}]}, config=config)
     session.observe("x", vectors=[[1.5, 2.0]], emotives={"joy": 0.1, "fear": -1}, metadata={"by": "me", "n": 1.0})
     session.observe("z", "y", emotives={"joy": 0.7})
@@ -76,9 +76,9 @@ def test_a_session_that_was_deleted_comes_back_from_its_file(
     before, file = answers(client, session.id), tmp_path / "session.ndjson"
     assert command("session", "export", session.id, "--output", str(file)).status == 0
     operations.delete(session_id=session.id)
-    assert command("session", "import", str(file)) == Told(0, "1 session imported\n", "")
+    assert command("session", "import", str(file)) == CommandResult(0, "1 session imported\n", "")
     assert answers(client, session.id) == before
-    # What waits to be learned is there as well: the same is learned as would have been.
+    # The waiting vectors and accumulators are restored as well: the session learns what it would have learned.
     [_, again, _] = command("session", "export", session.id).lines
     assert again == json.loads(file.read_text().splitlines()[1])
     learned = session.observe("and", "more")["auto_learned_pattern"] or session.learn()
@@ -89,7 +89,7 @@ def test_the_documented_file_can_be_imported(client: httpx.Client) -> None:
     text = (PROJECT_DIR / "docs" / "migrating.md").read_text().partition("## Sessions")[2]
     block = re.search(r"```json\n(.*?)```", text, re.DOTALL)
     assert block is not None
-    assert command("session", "import", "-", stdin=block[1].encode()) == Told(0, "1 session imported\n", "")
+    assert command("session", "import", "-", stdin=block[1].encode()) == CommandResult(0, "1 session imported\n", "")
     documented = json.loads(block[1].splitlines()[1])
     assert client.get("/sessions/session-42/percept-data").json()["percept_data"] == documented["percept"]
     assert command("session", "export", "session-42").lines[1] == documented
@@ -106,7 +106,7 @@ def test_an_extension_is_kept(client: httpx.Client, new_session: NewSession, tmp
     assert client.get(f"/sessions/{session_id}").json()["expires_at"] == before
 
 
-def test_all_of_a_node_are_exported_and_told_to_listeners_when_they_come_back(
+def test_all_sessions_of_a_node_are_exported_and_announced_when_restored(
     client: httpx.Client, new_session: NewSession, node: str, tmp_path: Path
 ) -> None:
     ids = [new_session(node_id=node) for _ in range(120)]
@@ -124,8 +124,8 @@ def test_all_of_a_node_are_exported_and_told_to_listeners_when_they_come_back(
     assert created == set(ids)
 
 
-def test_a_session_that_lives_is_never_overwritten(
-    client: httpx.Client, new_session: NewSession, import_lines: Callable[..., Told]
+def test_an_active_session_is_never_overwritten(
+    client: httpx.Client, new_session: NewSession, import_lines: Callable[..., CommandResult]
 ) -> None:
     session_id, other = new_session(metadata={"mine": 1}), f"session-{uuid4().hex}"
     lines = (line(session_id, stm=[["evil"]]), line(other, stm=[["good"]]), line(other, stm=[["second"]]))
@@ -141,11 +141,11 @@ def test_a_session_that_lives_is_never_overwritten(
     assert client.get(f"/sessions/{other}/stm").json()["stm"] == [["good"]]
 
 
-def test_two_who_bring_back_the_same_sessions_bring_each_back_once(
+def test_two_imports_of_the_same_sessions_restore_each_once(
     client: httpx.Client, node: str, django_db_blocker: DjangoDbBlocker
 ) -> None:
     ids = [f"session-{uuid4().hex}" for _ in range(50)]
-    # Each in an order of its own.
+    # Each import has an order of its own.
     orders = [ids, ids[::-1], ids]
 
     def bring_back(order: list[str]) -> list[operations.Restored]:
@@ -162,8 +162,8 @@ def test_two_who_bring_back_the_same_sessions_bring_each_back_once(
         assert client.get(f"/sessions/{session_id}/stm").json()["stm"] == [["a"], ["b"]]
 
 
-def test_whose_time_has_run_out_comes_back_only_on_demand(
-    client: httpx.Client, new_session: NewSession, import_lines: Callable[..., Told]
+def test_an_expired_session_is_restored_only_on_demand(
+    client: httpx.Client, new_session: NewSession, import_lines: Callable[..., CommandResult]
 ) -> None:
     session_id = new_session(ttl_seconds=600)
     [_, exported, _] = command("session", "export", session_id).lines
@@ -178,7 +178,7 @@ def test_whose_time_has_run_out_comes_back_only_on_demand(
     assert 590 <= answer["ttl_seconds"] <= 600
 
 
-def test_listeners_hear_of_each_life_in_order(client: httpx.Client, import_lines: Callable[..., Told]) -> None:
+def test_listeners_hear_of_each_life_in_order(client: httpx.Client, import_lines: Callable[..., CommandResult]) -> None:
     session_id = f"session-{uuid4().hex}"
     with listening(str(client.base_url)) as listener:
         for _ in range(3):
@@ -191,8 +191,8 @@ def test_listeners_hear_of_each_life_in_order(client: httpx.Client, import_lines
     ]  # fmt: skip
 
 
-def test_an_import_that_is_interrupted_goes_on_when_it_is_repeated(
-    import_lines: Callable[..., Told], monkeypatch: pytest.MonkeyPatch
+def test_an_interrupted_import_continues_when_it_is_repeated(
+    import_lines: Callable[..., CommandResult], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lines = [line(f"session-{uuid4().hex}") for _ in range(5)]
     calls = iter([True, True, False])
@@ -237,7 +237,7 @@ def test_an_import_that_is_interrupted_goes_on_when_it_is_repeated(
     ],
 )  # fmt: skip
 def test_a_wrong_line_is_named_and_nothing_is_imported(
-    client: httpx.Client, import_lines: Callable[..., Told], wrong: Any, problem: str
+    client: httpx.Client, import_lines: Callable[..., CommandResult], wrong: Any, problem: str
 ) -> None:
     first = f"session-{uuid4().hex}"
     told = import_lines(line(first), wrong)
@@ -247,7 +247,7 @@ def test_a_wrong_line_is_named_and_nothing_is_imported(
     assert client.get(f"/sessions/{first}").status_code == 404
 
 
-def test_a_file_that_was_cut_short_needs_to_be_wanted(client: httpx.Client, tmp_path: Path) -> None:
+def test_a_truncated_file_is_imported_only_on_demand(client: httpx.Client, tmp_path: Path) -> None:
     session_id, file = f"session-{uuid4().hex}", tmp_path / "sessions"
     file.write_text(f"{json.dumps(line(session_id, stm=[['a']]))}\n")
     told = command("session", "import", str(file))
@@ -256,13 +256,13 @@ def test_a_file_that_was_cut_short_needs_to_be_wanted(client: httpx.Client, tmp_
     assert client.get(f"/sessions/{session_id}/stm").json()["stm"] == [["a"]]
 
 
-def test_an_export_that_is_interrupted_says_how_far_it_came(new_session: NewSession, node: str) -> None:
+def test_an_interrupted_export_reports_how_far_it_got(new_session: NewSession, node: str) -> None:
     for _ in range(8):
         new_session(node_id=node, metadata={"long": "x" * 100_000})
     running = start_process("session", "export", "--node", node)
     assert running.stdout is not None
     running.stdout.readline()
-    running.stdout.read(1000)  # it is at work now, and stands still as nobody reads on
+    running.stdout.read(1000)  # now it is running, and blocked because the pipe is full
     running.send_signal(signal.SIGINT)
     out, err = running.communicate(timeout=60)
     assert running.returncode == 130

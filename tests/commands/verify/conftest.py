@@ -20,7 +20,7 @@ from tests.commands.verify.database import DATABASE, TABLES, execute, new_sessio
 
 @pytest.fixture(scope="module")
 def own_database(django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
-    """One that nobody else writes to, made like any other; what this module does in this process goes there."""
+    """A migrated database that no other process writes to; the tests of a file use it in this process."""
     parts = connections.settings["default"]
     with psycopg.connect(host=parts["HOST"], port=parts["PORT"], user=parts["USER"], dbname="kato") as maker:
         maker.autocommit = True
@@ -39,12 +39,12 @@ def own_database(django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
 @pytest.fixture
 def empty(own_database: None) -> None:
     execute(f"TRUNCATE {', '.join(TABLES)}")
-    cache.drop(None)  # what other tests left of another database, which has numbered its memories further
+    cache.drop(None)  # entries of other tests, whose database has higher numbers of memories
 
 
 @pytest.fixture
 def session(empty: None) -> str:
-    """A database with something of everything in it; answers a session that has something in each of its streams."""
+    """Fill every table; return a session with content in each of its streams."""
     operations.train(node_id="kitchen", config={}, sequences=[sequence("ab c d", joy=0.1), sequence("ab c d", joy=0.2)])
     memory_app.operations.finalizing.finalize(node_id="kitchen")
     operations.train(node_id="kitchen", config={}, sequences=[sequence("e f")])

@@ -1,4 +1,4 @@
-"""`manage.py verify` while others write: it sees no fault where there is none, and a repair loses no write."""
+"""`manage.py verify` while others write reports no false fault, and a repair loses no write."""
 
 import threading
 from collections.abc import Callable
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.long
 
 
 def in_threads(jobs: list[Callable[[int], None]], meanwhile: Callable[[], None]) -> None:
-    """Each job again and again, with how often it was done, until what is done meanwhile has ended."""
+    """Repeat each job, with the number of its repetitions, until `meanwhile` has ended."""
     over = threading.Event()
 
     def repeat(job: Callable[[int], None]) -> int:
@@ -100,7 +100,7 @@ def test_writers_do_not_look_like_faults(session: str) -> None:
 
 
 def test_repairing_while_others_write_loses_nothing(session: str) -> None:
-    """What is mended is what others change at the same moment."""
+    """The repair changes rows that others write at the same moment."""
     learned = [0]
     session_id = new_session()
 

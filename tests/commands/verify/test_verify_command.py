@@ -1,4 +1,4 @@
-"""`manage.py verify`: finds each thing that can be broken, mends what follows from something else, and nothing more."""
+"""`manage.py verify` finds every kind of damage, repairs what can be derived from other data, and nothing else."""
 
 import re
 from collections.abc import Iterator
@@ -85,7 +85,7 @@ MENDED: list[tuple[str, str]] = [
 
 
 @pytest.mark.parametrize(("check", "damage"), MENDED)
-def test_what_follows_from_something_else_is_made_anew(session: str, check: str, damage: str) -> None:
+def test_derived_data_is_repaired(session: str, check: str, damage: str) -> None:
     before = everything()
     execute(damage)
     verdict = Verdict()
@@ -127,7 +127,7 @@ SETTLED: list[tuple[str, str]] = [
 
 
 @pytest.mark.parametrize(("check", "damage"), SETTLED)
-def test_what_cannot_be_made_anew_but_settled_is_settled(session: str, check: str, damage: str) -> None:
+def test_data_that_cannot_be_derived_but_settled_is_settled(session: str, check: str, damage: str) -> None:
     execute(damage)
     assert check in Verdict().broken
     verdict = Verdict("--repair")
@@ -182,7 +182,7 @@ LOST: list[tuple[str, str, str]] = [
 
 
 @pytest.mark.parametrize(("check", "damage", "problem"), LOST)
-def test_what_is_lost_is_told_and_left_alone(session: str, check: str, damage: str, problem: str) -> None:
+def test_lost_data_is_reported_and_left_alone(session: str, check: str, damage: str, problem: str) -> None:
     execute(damage)
     before = everything()
     verdict = Verdict("--repair")
@@ -193,7 +193,7 @@ def test_what_is_lost_is_told_and_left_alone(session: str, check: str, damage: s
     assert everything() == before
 
 
-def test_every_check_is_seen_to_find_something() -> None:
+def test_every_check_is_shown_to_find_something() -> None:
     tried = {check for check, *_ in (*MENDED, *SETTLED, *LOST)}
     assert {check.name for check in CHECKS} == tried | {"cache", "transaction-ids"}
 
@@ -205,7 +205,7 @@ def test_every_check_is_documented() -> None:
 
 
 def existed() -> set[str]:
-    """The patterns that there were at the moment of finalize-training."""
+    """The patterns that existed at the moment of finalize-training."""
     rows = execute(
         "SELECT encode(name, 'hex') FROM memory_app_pattern JOIN memory_app_node USING (memory) "
         "WHERE pg_visible_in_snapshot(created, finalized_snapshot::pg_snapshot)"
@@ -214,7 +214,7 @@ def existed() -> set[str]:
 
 
 def test_a_database_restored_into_a_younger_cluster(session: str) -> None:
-    """The ids of its transactions are of the old one; what is learned now must not count as older than the moment."""
+    """Its transaction ids come from the old cluster; new patterns must not count as older than finalize-training."""
     before, old = everything(), existed()
     later = "(({0}::text::numeric + 800000000)::text)::xid8"
     execute(f"UPDATE memory_app_pattern SET created = {later.format('created')}, changed = {later.format('changed')}")
@@ -251,7 +251,7 @@ def test_a_wrong_entry_of_the_cache_is_deleted(session: str) -> None:
 
 
 def test_what_redis_remembers_of_a_future_that_was_undone_is_deleted(session: str) -> None:
-    """As after a restore: what is learned next could reach the same numbers with another content."""
+    """As after a restore: the next learns could reach the same versions with another content."""
     predicting.predictions(session)
     [(version,)] = execute("SELECT version FROM sessions_app_session WHERE id = %s", [session])
     memory = recall("kitchen", attrgetter("version"))
@@ -271,8 +271,8 @@ def test_what_redis_remembers_of_a_future_that_was_undone_is_deleted(session: st
     assert cache.get(session, version, predicting.view_name("predictions", memory)) is not None
 
 
-def test_a_mended_session_is_read_anew(session: str) -> None:
-    """Its version changes with its content, so that nothing cached of before is served."""
+def test_a_repaired_session_is_not_served_from_the_cache(session: str) -> None:
+    """Its version changes with its content, so that no older cache entry is served."""
     [(before,)] = execute("SELECT version FROM sessions_app_session WHERE id = %s", [session])
     execute("UPDATE sessions_app_session SET percept = replace(percept::text, '[\"c\",\"d\"]', '[]')::json")
     execute("UPDATE sessions_app_session SET seen_end = 1, seen_start = 0 WHERE id = %s", [session])
@@ -328,7 +328,7 @@ def test_a_check_sees_one_moment(session: str) -> None:
     assert seen[0] == seen[1]
 
 
-# As users run it ----------------------------------------------------------------------------------------------------
+# As users run it -----------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.usefixtures("server")
