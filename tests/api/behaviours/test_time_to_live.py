@@ -35,7 +35,7 @@ def _timed(request: Callable[[], Result]) -> tuple[Result, Access]:
 
 
 def _assert_it_expires(session: Session, ttl: float, last_access: Access) -> None:
-    """It lives `ttl` seconds from its last access and little longer, measured so that a slow machine does not matter."""
+    """It lives `ttl` seconds from its last access and little longer; a slow machine does not change the verdict."""
     last_seen = last_access
 
     def gone() -> bool:
