@@ -1,1 +1,1 @@
-"""What the service costs, beside a service in the old architecture that is measured in the same run: `make bench`."""
+"""The cost of this service beside a service in the old architecture, measured in the same run: `make bench`."""

@@ -1,7 +1,7 @@
 """`python -m benchmarks.admin`: how long the console's pages take with a million sessions.
 
-Each list page is asked for as it is, and as Django's admin would answer it by itself: counted, by number of page, and
-searched by substring.
+Each list page is measured as it is, and as Django's admin would render it by itself: with a count of all rows, by page
+number, and with a search for substrings.
 """
 
 import argparse
@@ -17,14 +17,13 @@ from unittest.mock import patch
 import psycopg
 from django.core.management import call_command
 
-from benchmarks.run import temporary_folder
-from benchmarks.stack import Stores
+from benchmarks.stack import Stores, temporary_folder
 from katoproject.configuration.locations import postgres_url, redis_url
 
 NODES, PATTERNS, JOBS = 1_000, 100_000, 100_000
 TIMES = 15
 
-# One in twenty has expired, one in ten is idle; the others were used in the last nine minutes. Half are of one node.
+# One in twenty has expired, one in ten is idle; the others were used in the last nine minutes. Half have one node.
 _SESSIONS = """
     INSERT INTO sessions_app_session (id, node_id, created_at, ttl_seconds, expires_at, version, config, metadata)
     SELECT 'session-' || md5(n::text) || '-' || 1790000000000 + n,
@@ -35,7 +34,7 @@ _SESSIONS = """
         n, '{}', '{}'
     FROM generate_series(1, %(sessions)s) AS n
 """
-# The newest has a hundred events.
+# The newest session has a hundred events.
 _EVENTS = """
     INSERT INTO sessions_app_entry (session_id, stream, position, value)
     SELECT id, 0, n, to_json(ARRAY['s' || n %% 50])
@@ -84,7 +83,7 @@ def main() -> None:
 
 
 def _fill(data: Path, sessions: int) -> None:
-    """Rows straight into the tables, by a connection without the limits of the service's."""
+    """Write rows directly into the tables, on a connection without the time limits of the service."""
     numbers = {"sessions": sessions, "nodes": NODES, "patterns": PATTERNS, "jobs": JOBS}
     with psycopg.connect(postgres_url(data), autocommit=True) as connection:
         for statement in (_SESSIONS, _NODES, _PATTERNS, _JOBS, _EVENTS, _STM):
@@ -106,7 +105,7 @@ def _measure(sessions: int) -> None:
     lists = reverse("admin:sessions_app_session_changelist")
     node = reverse("admin:memory_app_node_change", args=["node-0"]).removesuffix("change/")
     after = f'?after=["{middle.created_at.isoformat()}","{middle.id}"]'.replace("+", "%2B")
-    # What ours is asked for, and what Django's is: the middle of the list is a page with a number there.
+    # Our address of each page, and Django's, which has a page number for the middle of the list.
     pages: dict[str, tuple[str, str | None]] = {
         "sessions, first page": (lists, lists),
         "sessions, in the middle": (lists + after, f"{lists}?p={sessions // 100}"),
@@ -140,7 +139,10 @@ def _measure(sessions: int) -> None:
 
 
 def _timed(browser: Any, path: str, times: int) -> tuple[str, str]:
-    """Typical milliseconds of an answer after the first, and what of it PostgreSQL took; it may have given up (5 s)."""
+    """Median milliseconds of a page, and PostgreSQL's share; "cancelled" if a statement reached its limit of 5 s.
+
+    The first request, which fills caches, is left out.
+    """
     totals, waits = [], []
     for _ in range(times + 1):
         with _waiting_for_postgresql() as waited:
@@ -154,7 +156,7 @@ def _timed(browser: Any, path: str, times: int) -> tuple[str, str]:
 
 @contextmanager
 def _waiting_for_postgresql() -> Iterator[list[float]]:
-    """Collects the seconds of each wait for an answer."""
+    """Collect the seconds of each wait for PostgreSQL."""
     from foundation.postgresql.base import BoundedConnection
 
     waited: list[float] = []
@@ -173,7 +175,7 @@ def _waiting_for_postgresql() -> Iterator[list[float]]:
 
 @contextmanager
 def _as_django_does() -> Iterator[None]:
-    """The list of sessions with Django's own pages, counts and search."""
+    """Inside the block, the list of sessions uses Django's own pages, counts and search."""
     from django.contrib.admin import ModelAdmin
     from unfold.views import ChangeList
 

@@ -1,13 +1,12 @@
-"""What a figure of speed is worth: which acknowledged writes are kept, and which deleted sessions stay deleted."""
+"""Correctness beside speed: how many acknowledged writes are lost, and how many deleted sessions come back."""
 
-import json
 from dataclasses import dataclass
 from statistics import median
 
-from benchmarks.load import Job, Script, Step
-from benchmarks.services import Service, event
+from benchmarks.load import Job, Script, Step, event, observe
+from benchmarks.services import Service
 
-WORKERS = 4  # processes, as the service this replaces is shipped
+WORKERS = 4  # processes, the default of the service this project replaces
 WRITERS = 200
 DELETED = 100
 OBSERVERS = 8  # in flight while a session is deleted
@@ -15,7 +14,7 @@ OBSERVERS = 8  # in flight while a session is deleted
 
 @dataclass(frozen=True)
 class Faults:
-    """Of WRITERS acknowledged observations, of DELETED deleted sessions; medians over the trials."""
+    """Of WRITERS acknowledged observations and DELETED deleted sessions; medians over the trials."""
 
     lost_writes: float
     refused_writes: float
@@ -23,7 +22,7 @@ class Faults:
 
 
 def faults_of(service: Service, *, trials: int) -> Faults:
-    writes = [_write_at_once(service) for _ in range(trials)]
+    writes = [_concurrent_writes(service) for _ in range(trials)]
     return Faults(
         lost_writes=median(lost for lost, _ in writes),
         refused_writes=median(refused for _, refused in writes),
@@ -31,19 +30,23 @@ def faults_of(service: Service, *, trials: int) -> Faults:
     )
 
 
-def _write_at_once(service: Service) -> tuple[int, int]:
-    """Acknowledged observations that are not in the STM, and refused ones: each writer on a new connection."""
+def _concurrent_writes(service: Service) -> tuple[int, int]:
+    """Write on WRITERS connections at once; return how many writes were lost and how many were refused.
+
+    A write is lost if it was acknowledged and is not in the STM.
+    """
     [session_id] = service.seed(1)
-    steps = [Step("POST", f"/sessions/{session_id}/observe", json.dumps(event(n))) for n in range(WRITERS)]
-    outcome = service.load.run(Job(service.port, [Script([step]) for step in steps]))
+    scripts = [Script([observe(session_id, event(n))]) for n in range(WRITERS)]
+    outcome = service.load.run(Job(service.port, scripts))
     kept = service.ask("GET", f"/sessions/{session_id}/stm")["length"]
     return WRITERS - outcome.failed - kept, outcome.failed
 
 
 def _resurrected(service: Service) -> int:
+    """Delete sessions while clients observe; return how many exist afterwards."""
     alive = 0
     for session_id in service.seed(DELETED):
-        observation = Script([Step("POST", f"/sessions/{session_id}/observe", json.dumps(event(0)))])
+        observation = Script([observe(session_id, event(0))])
         deletion = Script([Step("DELETE", f"/sessions/{session_id}")])
         half = [observation] * (OBSERVERS // 2)
         service.load.run(Job(service.port, [*half, deletion, *half]))

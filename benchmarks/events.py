@@ -1,6 +1,6 @@
 """`python -m benchmarks.events`: what `/ws/events` costs ordinary requests, and what announcing costs a creation.
 
-The server: ours beside plain WSGI, that is Granian's own WSGI workers with the same application, threads and stores.
+The server: ours beside plain WSGI, which is Granian's own WSGI workers with the same application, threads and stores.
 The announcement: the statement that creates a session, without its event, with it, and with a NOTIFY as well.
 """
 
@@ -14,7 +14,6 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from statistics import median
-from unittest.mock import patch
 
 import django
 import psycopg
@@ -22,12 +21,10 @@ from websockets.asyncio.client import ClientConnection, connect
 
 from benchmarks.load import Load, load_generator
 from benchmarks.measuring import Round, measure, typical
-from benchmarks.run import temporary_folder
 from benchmarks.scenarios import SCENARIOS, Scenario
 from benchmarks.services import Ours, tree_cpu
-from benchmarks.stack import Stores
+from benchmarks.stack import Stores, WebServer, temporary_folder
 from katoproject.configuration.locations import postgres_url
-from katoproject.launcher.web_program import web_command
 
 MEASURED = ("create", "observe, 32 sessions", "stm of 10 events", "delete")
 LISTENERS = 20
@@ -36,38 +33,40 @@ WRITERS = 8
 _LINE = "{:<22} {:<24} {:>6} {:>7} {:>7} {:>7} {:>6}  {:>6} {:>6}"
 
 
-def plain_wsgi_command(host: str, port: int, workers: int) -> list[str]:
-    options = {
-        "interface": "wsgi",
-        "http": "1",
-        "host": host,
-        "port": port,
-        "workers": workers,
-        "blocking-threads": 10,
-        "blocking-threads-idle-timeout": 600,
-        "backlog": 2048,
-        "backpressure": 1024,
-        "log-level": "error",
-    }
-    return [
-        *(sys.executable, "-m", "granian", "katoproject.server.wsgi:application", "--no-ws"),
-        *(part for name, value in options.items() for part in (f"--{name}", str(value))),
-    ]
+class PlainWsgiServer(WebServer):
+    """Granian's own WSGI workers."""
+
+    def command(self) -> list[str]:
+        options = {
+            "interface": "wsgi",
+            "http": "1",
+            "host": "127.0.0.1",
+            "port": self.port,
+            "workers": self.workers,
+            "blocking-threads": 10,
+            "blocking-threads-idle-timeout": 600,
+            "backlog": 2048,
+            "backpressure": 1024,
+            "log-level": "error",
+        }
+        return [
+            *(sys.executable, "-m", "granian", "katoproject.server.wsgi:application", "--no-ws"),
+            *(part for name, value in options.items() for part in (f"--{name}", str(value))),
+        ]
 
 
 class Service(Ours):
-    """A web server of its own on shared stores; perhaps with clients that listen to its events."""
+    """A web server of its own on shared stores, with or without clients that listen to its events."""
 
     def __init__(self, name: str, stores: Stores, load: Load, *, plain: bool = False, listeners: int = 0) -> None:
         super().__init__(stores.data, load)
         self.name = name
         self._stores = stores
-        self._command = plain_wsgi_command if plain else web_command
+        self.web_server = PlainWsgiServer if plain else WebServer
         self._listeners = listeners
 
     def start(self) -> None:
-        with patch("benchmarks.stack.web_command", self._command):
-            self._start_web(workers=2, fresh=True)
+        self._start_web(workers=2, fresh=True)
 
     def stop(self) -> None:
         assert self._web is not None
@@ -80,7 +79,7 @@ class Service(Ours):
 
 @contextmanager
 def listening(port: int, clients: int) -> Iterator[None]:
-    """So many clients, in a process of their own, so that what they cost is not counted."""
+    """Run that many listening clients in a process of their own, so that their cost is not measured."""
     if not clients:
         yield
         return
@@ -93,7 +92,7 @@ def listening(port: int, clients: int) -> Iterator[None]:
 
 
 async def listen(port: int, clients: int) -> None:
-    """Swallow events until this process is ended."""
+    """Read and drop events until this process is ended."""
 
     async def swallow(connection: ClientConnection) -> None:
         async for _ in connection:
@@ -121,7 +120,7 @@ def compare_servers(stores: Stores, load: Load, rounds: int) -> None:
             for service in services:
                 service.measured(scenario, 0.25)
             for number in range(rounds):
-                # Whoever comes first in a round is not always the same.
+                # The order alternates: the first service of a round may be at an advantage.
                 for service in services if number % 2 else reversed(services):
                     found[service.name].append(service.measured(scenario, 1.0))
             plain = found[services[0].name]

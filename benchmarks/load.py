@@ -1,7 +1,8 @@
-"""The load generator: one process of its own, so that what it costs is not counted.
+"""The load generator, and the requests that it sends.
 
-A job is a list of scripts; each runs on a connection of its own, its requests one after the other. The protocol is
-spoken by hand: a client library would cost more CPU than the servers that are measured.
+It runs in a process of its own, so that its cost is not measured. A job is a list of scripts; each script has a
+connection and sends its requests one after another. HTTP is written by hand: a client library would take more CPU
+than the measured servers.
 """
 
 import asyncio
@@ -13,11 +14,12 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
+from typing import Any
 
-# Stands in a step's path for the session that this script's last `POST /sessions` created.
+# In the path of a step: the session that the last `POST /sessions` of the script created.
 CREATED = "{created}"
 ID_FIELD = b'"session_id":"'
-BROKEN = 0  # reported in place of a status when the server closed the connection instead of answering
+BROKEN = 0  # the status of a request whose connection the server closed without a response
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,34 @@ class Step:
         return f"{head}\r\n{self.body}".encode()
 
 
+def create(node_id: str = "bench", **options: Any) -> Step:
+    return Step("POST", "/sessions", json.dumps({"node_id": node_id, **options}))
+
+
+def event(number: int) -> dict[str, Any]:
+    """The observation that every scenario sends, with one symbol that depends on `number`."""
+    return {"strings": ["kitchen", "kettle", f"reading-{number:05d}"], "vectors": [], "emotives": {}, "metadata": {}}
+
+
+def observe(session_id: str, observation: dict[str, Any]) -> Step:
+    return Step("POST", f"/sessions/{session_id}/observe", json.dumps(observation))
+
+
+def observe_sequence(session_id: str, observations: list[dict[str, Any]], **options: bool) -> Step:
+    body = json.dumps({"observations": observations, **options})
+    return Step("POST", f"/sessions/{session_id}/observe-sequence", body)
+
+
+def observe_events(session_id: str, events: list[list[str]], **options: bool) -> Step:
+    """A sequence of events that consist of symbols only."""
+    return observe_sequence(session_id, [{"strings": symbols} for symbols in events], **options)
+
+
+def read(session_id: str, part: str) -> Step:
+    """`part`: for example `stm` or `predictions`."""
+    return Step("GET", f"/sessions/{session_id}/{part}")
+
+
 @dataclass(frozen=True)
 class Script:
     steps: list[Step]
@@ -43,9 +73,9 @@ class Script:
 class Job:
     port: int
     scripts: list[Script]
-    # No new request is sent after this many seconds.
+    # After this many seconds no script sends another request.
     seconds: float = 30.0
-    # The socket of a Redis that is emptied before each repetition, by all scripts together.
+    # The socket of a Redis to flush before each repetition, when all scripts have arrived there.
     flush: str | None = None
 
 
@@ -154,7 +184,7 @@ async def _run(job: Job) -> Outcome:
 
 
 class Load:
-    """The load generator as the benchmark sees it."""
+    """The load generator, seen from a benchmark."""
 
     def __init__(self, process: "subprocess.Popen[str]") -> None:
         self._process = process

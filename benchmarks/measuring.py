@@ -1,4 +1,4 @@
-"""One round of one scenario against one service, and what several rounds say together."""
+"""One round of one scenario against one service, and the summary of several rounds."""
 
 from dataclasses import dataclass, replace
 from statistics import median
@@ -7,13 +7,13 @@ from benchmarks.scenarios import Scenario
 from benchmarks.services import Service
 
 WARM_UP = 0.25  # of a round
-# A round ends after so many seconds even if it has not sent all its requests, so that the whole is bounded.
+# Seconds; a round ends then even if it has not sent all its requests, so that a whole run is bounded.
 LONGEST = 2.0
 
 
 @dataclass(frozen=True)
 class Round:
-    """Times in the unit of the name; `cpu` in µs per request, by part of the service."""
+    """The unit of a time is in its name; `cpu` is in µs per request, by part of the service."""
 
     per_second: float
     p50_ms: float
@@ -21,7 +21,7 @@ class Round:
     cpu: dict[str, float]
     requests: int
     failed: int
-    # How busy the load generator was: near 1 it would be what is measured.
+    # How busy the load generator was; near 1 the figures describe it, not the service.
     load_generator: float
 
     @property
@@ -70,13 +70,13 @@ def typical(rounds: list[Round]) -> Round:
 
 
 def growth(short: Scenario, full: Scenario, service: Service, *, rounds: int, scale: float) -> float:
-    """How many times the CPU of `short` a request of `full` costs, from rounds in turn."""
+    """The ratio of the CPU of a request of `full` to one of `short`, from alternating rounds."""
     pairs = [(measure(short, service, scale), measure(full, service, scale)) for _ in range(rounds)]
     return median(second.cpu_us / first.cpu_us for first, second in pairs)
 
 
 def compare(scenario: Scenario, ours: Service, baseline: Service | Round, *, rounds: int, scale: float) -> Row:
-    """Rounds of the two in turn: what disturbs the machine for a while disturbs both. Or ours beside a known round."""
+    """Alternate rounds of both services, so that other load affects both alike; or ours beside a known round."""
     measured = [ours] if isinstance(baseline, Round) else [ours, baseline]
     for service in measured:
         measure(scenario, service, scale * WARM_UP)

@@ -13,9 +13,8 @@ import psutil
 import psycopg
 
 from benchmarks.engine_data import Row, Source
-from benchmarks.load import Job, Outcome, Script, Step, load_generator
-from benchmarks.run import temporary_folder
-from benchmarks.services import Ours
+from benchmarks.load import Job, Outcome, Script, Step, create, observe_events, read
+from benchmarks.services import Ours, ours_alone
 from katoproject.configuration.locations import postgres_url
 
 VOCABULARY, NARROW = 5_000, 40
@@ -30,37 +29,23 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.memory", description=__doc__)
     parser.add_argument("--full", action="store_true", help="also a million patterns")
     options = parser.parse_args()
-    with temporary_folder() as folder, load_generator() as load:
-        os.environ |= {"KATO_DATA_DIR": str(folder / "ours"), "LOG_LEVEL": "ERROR"}
-        service = Ours(folder / "ours", load)
-        service.start()
-        try:
-            _learning(service)
-            columns = ("patterns", "vocabulary", "p50 ms", "p99 ms", "CPU ms", "cached p50", "MB/process")
-            print("\n" + "".join(f"{name:>12}" for name in columns))
-            for size in (*SIZES, *((1_000_000,) if options.full else ())):
-                _predicting(service, size, VOCABULARY)
-            _predicting(service, 10_000, NARROW)
-            _learn_then_predict(service, f"{VOCABULARY}-{1_000_000 if options.full else SIZES[-1]}")
-            _index(folder / "ours", 1_000_000 if options.full else SIZES[-1])
-        finally:
-            service.stop()
+    sizes = (*SIZES, 1_000_000) if options.full else SIZES
+    with ours_alone() as service:
+        _learning(service)
+        columns = ("patterns", "vocabulary", "p50 ms", "p99 ms", "CPU ms", "cached p50", "MB/process")
+        print("\n" + "".join(f"{name:>12}" for name in columns))
+        for size in sizes:
+            _predicting(service, size, VOCABULARY)
+        _predicting(service, 10_000, NARROW)
+        _learn_then_predict(service, f"{VOCABULARY}-{sizes[-1]}")
+        _index(service.data, sizes[-1])
 
 
 # Learning ------------------------------------------------------------------------------------------------------------
 
 
-def _observations(events: list[list[str]]) -> list[dict[str, list[str]]]:
-    return [{"strings": event} for event in events]
-
-
-def _sequence(session_id: str, events: list[list[str]], **options: bool) -> Step:
-    body = json.dumps({"observations": _observations(events), **options})
-    return Step("POST", f"/sessions/{session_id}/observe-sequence", body)
-
-
 def _learning(service: Ours) -> None:
-    """20-symbol patterns, each learn a durable transaction of its own, but for the last line."""
+    """Patterns of 20 symbols; each learn is a durable transaction of its own, except in the last line."""
     rows = iter(Source(VOCABULARY).rows(5 * LEARNERS * PATTERNS_PER_LEARNER))
 
     def events() -> list[list[str]]:
@@ -68,14 +53,14 @@ def _learning(service: Ours) -> None:
 
     def one_by_one(session_id: str) -> list[Step]:
         learn = Step("POST", f"/sessions/{session_id}/learn")
-        return [step for _ in range(PATTERNS_PER_LEARNER) for step in (_sequence(session_id, events()), learn)]
+        return [step for _ in range(PATTERNS_PER_LEARNER) for step in (observe_events(session_id, events()), learn)]
 
     def at_the_end(session_id: str) -> list[Step]:
-        return [_sequence(session_id, events(), learn_at_end=True) for _ in range(PATTERNS_PER_LEARNER)]
+        return [observe_events(session_id, events(), learn_at_end=True) for _ in range(PATTERNS_PER_LEARNER)]
 
     def batches(session_id: str) -> list[Step]:
         patterns = [[list(chain(*events())) for _ in range(BATCH)] for _ in range(2)]
-        return [_sequence(session_id, batch, learn_after_each=True) for batch in patterns]
+        return [observe_events(session_id, batch, learn_after_each=True) for batch in patterns]
 
     print(f"{'learning':<52}{'patterns/s':>12}{'CPU µs/pattern':>16}")
     for name, steps_of, per_request in (
@@ -89,7 +74,7 @@ def _learning(service: Ours) -> None:
 
 
 def _play(service: Ours, scripts: list[list[Step]]) -> tuple[Outcome, float]:
-    """The outcome, and the CPU seconds of all processes of the service."""
+    """Run the scripts; return the outcome and the CPU seconds of all processes of the service."""
     before = sum(service.costs().values())
     outcome = service.load.run(Job(service.port, [Script(steps) for steps in scripts], seconds=60))
     if outcome.failed:
@@ -101,7 +86,7 @@ def _play(service: Ours, scripts: list[list[Step]]) -> tuple[Outcome, float]:
 
 
 def _fill(data: Path, node: str, rows: list[Row]) -> None:
-    """Patterns straight into the table: what is measured is what comes after."""
+    """Write patterns directly into the table: learning them is not part of this measurement."""
     with psycopg.connect(postgres_url(data)) as connection:
         [memory] = connection.execute(
             "INSERT INTO memory_app_node (node_id, memory) VALUES (%s, nextval('memory_app_memory')) RETURNING memory",
@@ -122,15 +107,15 @@ def _fill(data: Path, node: str, rows: list[Row]) -> None:
 
 
 def _asking_sessions(service: Ours, node: str, queries: list[list[list[str]]]) -> list[str]:
-    create = Step("POST", "/sessions", json.dumps({"node_id": node}))
-    ids = service.load.run(Job(service.port, [Script([create], len(queries))])).created
-    steps = [_sequence(session_id, query) for session_id, query in zip(ids, queries, strict=True)]
+    """Create a session for each query and observe the query in it; return the ids."""
+    ids = service.load.run(Job(service.port, [Script([create(node)], len(queries))])).created
+    steps = [observe_events(session_id, query) for session_id, query in zip(ids, queries, strict=True)]
     service.load.run(Job(service.port, [Script(steps)]))
     return ids
 
 
 def _prediction(session_id: str) -> Step:
-    return Step("GET", f"/sessions/{session_id}/predictions")
+    return read(session_id, "predictions")
 
 
 def _resident(service: Ours) -> float:
@@ -151,7 +136,7 @@ def _predicting(service: Ours, size: int, vocabulary: int) -> None:
     _fill(service.data, node, rows)
     before = _resident(service)
     warm_up = _asking_sessions(service, node, source.queries(rows, 16))
-    # Every process builds its index: each script is a connection, and connections spread over the processes.
+    # So that every process builds its index: connections are spread over the processes, and each script has one.
     _play(service, [[_prediction(session_id)] for session_id in warm_up])
     asking = _asking_sessions(service, node, source.queries(rows, QUERIES))
     first, cpu = _play(service, [[_prediction(session_id) for session_id in asking]])
@@ -166,7 +151,7 @@ def _predicting(service: Ours, size: int, vocabulary: int) -> None:
 
 
 def _learn_then_predict(service: Ours, node: str) -> None:
-    """Each session asks, another one teaches the node, and the session asks the same again."""
+    """Each session predicts, another one teaches the node, and the session predicts the same again."""
     source = Source(VOCABULARY, seed=2)
     rows = source.rows(QUERIES)
     asking = _asking_sessions(service, node, source.queries(rows, QUERIES))
@@ -176,7 +161,7 @@ def _learn_then_predict(service: Ours, node: str) -> None:
         for session_id, row in zip(asking, rows, strict=True)
         for step in (
             _prediction(session_id),
-            _sequence(teacher, row[1], learn_at_end=True),
+            observe_events(teacher, row[1], learn_at_end=True),
             _prediction(session_id),
         )
     ]
@@ -193,9 +178,9 @@ def _learn_then_predict(service: Ours, node: str) -> None:
 
 
 def _index(data: Path, size: int) -> None:
-    """Building it from the database, and what it takes in memory."""
+    """Time to build it from the database, and its size in memory."""
     os.environ |= {"DATABASE_URL": postgres_url(data), "DJANGO_SETTINGS_MODULE": "katoproject.settings"}
-    import katoproject.server.wsgi  # noqa: F401 — a process set up as a web worker is
+    import katoproject.server.wsgi  # noqa: F401  sets this process up as a web worker
     from memory_app.index import NodeIndex
 
     build: Callable[[], object] = (node := NodeIndex(f"{VOCABULARY}-{size}")).follow

@@ -1,7 +1,7 @@
 """`python -m benchmarks.monitoring`: what counting and logging add to a request, in µs.
 
-One process and one thread call the WSGI application in turn without both, counted, and counted and logged, so that
-whatever disturbs the machine disturbs all three. Times are CPU of this process; PostgreSQL's own is not in them.
+One thread calls the WSGI application in turn without either, with counting, and with counting and logging, so that
+other load on the machine affects all three alike. Times are CPU of this process, without PostgreSQL's.
 """
 
 import io
@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
-from benchmarks.run import temporary_folder
-from benchmarks.stack import Stores
+from benchmarks.load import create, observe
+from benchmarks.stack import Stores, temporary_folder
 from katoproject.configuration.locations import postgres_url, redis_url
 
 ROUNDS, REQUESTS = 60, 150
@@ -41,7 +41,7 @@ def main() -> None:
 
 
 def prepared(folder: Path) -> Send:
-    """The application on a new database, as a function from method, path and body to the body of the answer."""
+    """The application on a new database, as a function from method, path and body to the body of the response."""
     from django.core.management import call_command
 
     from katoproject.server.wsgi import application  # reads the environment
@@ -67,16 +67,16 @@ def prepared(folder: Path) -> Send:
 
 
 def measure(send: Send) -> None:
-    session = json.loads(send("POST", "/sessions", b'{"node_id":"bench"}'))["session_id"]
+    session = json.loads(send("POST", "/sessions", create().body.encode()))["session_id"]
     scenarios = {
         "routing only": ("GET", "/sessions/test/x", b""),
         "read an STM": ("GET", f"/sessions/{session}/stm", b""),
-        "observe": ("POST", f"/sessions/{session}/observe", b'{"strings":["kettle"]}'),
+        "observe": ("POST", f"/sessions/{session}/observe", observe(session, {"strings": ["kettle"]}).body.encode()),
     }
     print("| request | neither µs | counting adds µs | ratio | logging adds µs | ratio |\n|---|---|---|---|---|---|")
     for name, scenario in scenarios.items():
         rounds = [[_cost(send, scenario, one) for one in (uncounted, unlogged, ExitStack)] for _ in range(ROUNDS)]
-        # The best of many short rounds: what other programs take from a round is not what is measured.
+        # The best of many short rounds, because other programs can only slow a round down.
         neither, counted, both = (min(costs) for costs in zip(*rounds, strict=True))
         print(
             f"| {name} | {neither:.1f} | {counted - neither:.1f} | {counted / neither:.2f} "
@@ -102,7 +102,7 @@ def unlogged() -> Iterator[None]:
 
 @contextmanager
 def uncounted() -> Iterator[None]:
-    """Everything that counts does nothing, and nothing is logged."""
+    """Inside the block every counter does nothing, and nothing is logged."""
     from foundation.metrics import requests
     from foundation.postgresql.statements import Store
     from katoproject.server import middleware

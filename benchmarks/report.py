@@ -14,7 +14,7 @@ from benchmarks.measuring import Round, Row
 from katoproject.configuration.environment import PROJECT_DIR
 
 RESULTS = PROJECT_DIR / "benchmarks" / "results"
-# Our CPU for an observation into a nearly full STM is to be at most so many times that into a short one.
+# The highest acceptable ratio of the CPU of an observation into a nearly full STM to one into a short STM.
 FLAT = 1.2
 
 _COLUMNS = "{:<32} {:>6} {:>6} {:>7} {:>7} {:>7} {:>7}  {:>6} {:>6} {:>6} {:>6} {:>6}  {:>5} {:>7}"
@@ -52,7 +52,8 @@ def _failures(name: str, measured: Round) -> str:
 
 
 def flatness(ratio: float) -> str:
-    return f"observe at length 900 costs us {ratio:.2f} times observe at length 10 ({_verdict(ratio, FLAT)} {FLAT})"
+    verdict = f"({_verdict(ratio, FLAT)} {FLAT})"
+    return f"observe at length 900 costs {ratio:.2f} times as much as observe at length 10 {verdict}"
 
 
 def faults(ours: Faults, baseline: Faults) -> str:
@@ -66,7 +67,7 @@ def faults(ours: Faults, baseline: Faults) -> str:
 
 
 def save(found: dict[str, Any]) -> Path:
-    """The file that was written."""
+    """Write the results; return the file."""
     RESULTS.mkdir(exist_ok=True)
     now = datetime.now(UTC)
     file = RESULTS / f"{now:%Y%m%dT%H%M%SZ}.json"

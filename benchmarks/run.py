@@ -2,8 +2,6 @@
 
 import argparse
 import os
-import shutil
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,14 +14,14 @@ from benchmarks.load import Load, load_generator
 from benchmarks.measuring import Row, compare, growth
 from benchmarks.scenarios import FULL_OBSERVE, SCENARIOS, SHORT_OBSERVE
 from benchmarks.services import Baseline, Ours
+from benchmarks.stack import temporary_folder
 from katoproject.configuration.environment import PROJECT_DIR, variable_names
-from katoproject.configuration.kernels import configure_kernels
 
 
 def main() -> None:
     options = _options()
     began = time.monotonic()
-    # What a developer has set must not change what is measured.
+    # The settings of a developer must not change the measurement.
     for names in variable_names().values():
         for name in names:
             os.environ.pop(name, None)
@@ -44,13 +42,13 @@ def main() -> None:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.run", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="one short round each, for a first impression")
-    parser.add_argument("--only", default="", metavar="TEXT", help="only scenarios whose name contains it")
+    parser.add_argument("--only", default="", metavar="TEXT", help="only scenarios whose name contains TEXT")
     parser.add_argument("--rounds", type=int, help="rounds of each scenario and service (3; quick: 1)")
     return parser.parse_args()
 
 
 def _measure_all(ours: Ours, baseline: Baseline, only: str, *, rounds: int, scale: float) -> list[Row]:
-    print(f"Two web processes each. CPU is summed over all processes of a service.\n\n{report.HEADINGS}", flush=True)
+    print(f"Two web processes each. CPU is the sum over all processes of a service.\n\n{report.HEADINGS}", flush=True)
     rows: dict[str, Row] = {}
     for scenario in SCENARIOS:
         if only not in scenario.name:
@@ -72,20 +70,9 @@ def _count_faults(ours: Ours, baseline: Baseline, *, trials: int) -> dict[str, F
 
 
 @contextmanager
-def temporary_folder() -> Iterator[Path]:
-    configure_kernels(Path(tempfile.gettempdir()) / "kato-test-kernels")  # compiling takes a minute
-    folder = Path(tempfile.mkdtemp(prefix="kato-bench-"))
-    folder.chmod(0o755)  # the servers of a root user run as nobody
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder)
-
-
-@contextmanager
 def _services(folder: Path, load: Load) -> Iterator[tuple[Ours, Baseline]]:
     ours, baseline = Ours(folder / "ours", load), Baseline(folder / "baseline", load)
-    # Read by `web_command` in this process: the folder of static files, and the server's own log.
+    # `web_command` reads both in this process: the folder of static files, and the level of the server's log.
     os.environ |= {"KATO_DATA_DIR": str(folder / "ours"), "LOG_LEVEL": "ERROR"}
     try:
         ours.start()

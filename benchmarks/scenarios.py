@@ -1,12 +1,11 @@
-"""What is measured: each scenario prepares a service, untimed, and answers the scripts of one round."""
+"""The scenarios: each prepares a service, which is not timed, and returns the scripts of one round."""
 
-import json
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 
-from benchmarks.load import CREATED, Job, Script, Step
-from benchmarks.services import Service, event
+from benchmarks.load import CREATED, Job, Script, Step, create, event, observe, read
+from benchmarks.services import Service
 
 CONNECTIONS = 32
 SHORT, LONG = 10, 900
@@ -14,19 +13,11 @@ LISTED = 1000
 
 Prepared = AbstractContextManager[Job]
 
-CREATE = Step("POST", "/sessions", '{"node_id":"bench","metadata":{"by":"bench"}}')
-
-
-def _observe(session_id: str) -> Step:
-    return Step("POST", f"/sessions/{session_id}/observe", json.dumps(event(0)))
-
-
-def _stm(session_id: str) -> Step:
-    return Step("GET", f"/sessions/{session_id}/stm")
+CREATE = create(metadata={"by": "bench"})
 
 
 def _job(service: Service, steps_of_scripts: list[list[Step]], requests: int) -> Job:
-    """`requests` in all, evenly over the scripts."""
+    """`requests` in total, divided evenly among the scripts."""
     per_script = max(1, requests // sum(len(steps) for steps in steps_of_scripts))
     return Job(service.port, [Script(steps, per_script) for steps in steps_of_scripts])
 
@@ -45,7 +36,7 @@ def _observing(*, sessions: int, connections: int, length: int = 0) -> Callable[
     @contextmanager
     def prepared(service: Service, requests: int) -> Iterator[Job]:
         ids = service.seed(sessions, length)
-        yield _job(service, [[_observe(ids[number % sessions])] for number in range(connections)], requests)
+        yield _job(service, [[observe(ids[number % sessions], event(0))] for number in range(connections)], requests)
 
     return prepared
 
@@ -54,7 +45,7 @@ def _reading(*, length: int, flush: bool = False, redis_down: bool = False) -> C
     @contextmanager
     def prepared(service: Service, requests: int) -> Iterator[Job]:
         ids = service.kept(CONNECTIONS, length)
-        job = _job(service, [[_stm(name)] for name in ids], requests)
+        job = _job(service, [[read(session_id, "stm")] for session_id in ids], requests)
         if redis_down:
             service.stop_redis()
         else:
@@ -88,9 +79,9 @@ class Scenario:
     name: str
     requests: int
     prepared: Callable[[Service, int], Prepared]
-    # Our CPU per request is to be at most so many times the baseline's.
+    # The highest acceptable ratio of our CPU per request to the baseline's.
     target: float | None = None
-    # The name of the scenario whose baseline is the one to compare with, where the baseline has no such case.
+    # If the baseline has no such case: the scenario whose baseline figures are used for the comparison.
     beside: str | None = None
 
 
@@ -101,7 +92,7 @@ FULL_OBSERVE = Scenario(
     "observe at length 900", 640, _observing(sessions=32, connections=CONNECTIONS, length=LONG), target=1.5
 )
 
-# In this order: listing wants a known number of sessions, and a service whose Redis was down is not as before.
+# In this order: listing needs a known number of sessions, and Redis loses its content when it is stopped.
 SCENARIOS = [
     Scenario("list, 20 of 1000", 480, _listing),
     Scenario("create", 1600, _creating, target=1.8),
@@ -113,7 +104,7 @@ SCENARIOS = [
     FULL_OBSERVE,
     Scenario("stm of 10 events", 1600, _reading(length=SHORT), target=1.1),
     Scenario("stm of 900, cache hit", 1600, _reading(length=LONG), target=1.1),
-    # The baseline has nothing that could be missed: what it would read is gone.
+    # The baseline cannot miss its cache: Redis holds its only copy.
     Scenario("stm of 900, cache miss", 640, _reading(length=LONG, flush=True), beside="stm of 900, cache hit"),
     Scenario("delete", 800, _deleting),
     Scenario("stm of 900, Redis down", 640, _reading(length=LONG, redis_down=True), beside="stm of 900, cache hit"),

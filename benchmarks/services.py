@@ -2,8 +2,10 @@
 
 import http.client
 import json
+import os
 import subprocess
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +14,8 @@ import redis
 
 from benchmarks.baseline.process import BaselineProcess
 from benchmarks.baseline.sessions import INDEX, Session, key
-from benchmarks.load import CREATED, Job, Load, Script, Step
-from benchmarks.stack import Stores, WebServer
+from benchmarks.load import CREATED, Job, Load, Script, Step, create, event, load_generator, observe_sequence
+from benchmarks.stack import Stores, WebServer, temporary_folder
 from katoproject.configuration.locations import postgres_url, redis_url, run_dir
 from katoproject.launcher import processes
 from katoproject.launcher import redis as embedded_redis
@@ -24,26 +26,21 @@ SEEDING_CONNECTIONS = 8
 Costs = dict[str, float]  # part of the service ("web", "postgres", "redis") → CPU seconds
 
 
-def event(number: int) -> dict[str, Any]:
-    """What one observation of every scenario holds."""
-    return {"strings": ["kitchen", "kettle", f"reading-{number:05d}"], "vectors": [], "emotives": {}, "metadata": {}}
-
-
 def tree_cpu(leaders: Iterable[int]) -> float:
-    """CPU seconds of these processes and all below them, those that have ended meanwhile included."""
+    """CPU seconds of these processes and all their descendants, including those that have ended."""
     total = 0.0
     for leader in leaders:
         root = psutil.Process(leader)
         for process in (root, *root.children(recursive=True)):
             try:
-                total += sum(process.cpu_times()[:4])  # user, system, and the same of children that were waited for
+                total += sum(process.cpu_times()[:4])  # user, system, and both of the children it waited for
             except psutil.NoSuchProcess:
-                continue  # now among its parent's
+                continue  # it ended between the two calls; its parent accounts for it
     return total
 
 
 class Service:
-    """What scenarios need of either service."""
+    """What a scenario needs from either service."""
 
     name: str
     port: int
@@ -61,11 +58,11 @@ class Service:
         return {part: tree_cpu(leaders) for part, leaders in self.processes().items()}
 
     def seed(self, number: int, length: int = 0) -> list[str]:
-        """The ids of new sessions that hold `length` events each."""
+        """Create sessions with `length` events each; return their ids."""
         raise NotImplementedError
 
     def kept(self, number: int, length: int) -> list[str]:
-        """The same sessions at every call, for scenarios that only read."""
+        """Return the same sessions at every call, for scenarios that only read."""
         if (number, length) not in self._kept:
             self._kept[number, length] = self.seed(number, length)
         return self._kept[number, length]
@@ -77,7 +74,7 @@ class Service:
         raise NotImplementedError
 
     def ask(self, method: str, path: str) -> Any:
-        """The parsed answer to one request on a connection of its own."""
+        """Send one request on a new connection; return the parsed body of the response."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
         try:
             connection.request(method, path)
@@ -88,6 +85,7 @@ class Service:
 
 class Ours(Service):
     name = "ours"
+    web_server: type[WebServer] = WebServer
 
     def __init__(self, data: Path, load: Load) -> None:
         super().__init__(data, load)
@@ -104,7 +102,7 @@ class Ours(Service):
         self._start_web(workers)
 
     def _start_web(self, workers: int, *, fresh: bool = False) -> None:
-        self._web = WebServer(
+        self._web = self.web_server(
             workers=workers,
             KATO_DATA_DIR=str(self.data),
             DATABASE_URL=postgres_url(self.data),
@@ -126,10 +124,9 @@ class Ours(Service):
         return {"web": [web]} | {name: [one.pid] for name, one in self._stores.running.items()}
 
     def seed(self, number: int, length: int = 0) -> list[str]:
-        steps = [Step("POST", "/sessions", '{"node_id":"bench"}')]
+        steps = [create()]
         if length:
-            body = json.dumps({"observations": [event(n) for n in range(length)]})
-            steps.append(Step("POST", f"/sessions/{CREATED}/observe-sequence", body))
+            steps.append(observe_sequence(CREATED, [event(n) for n in range(length)]))
         return _seeded(self, steps, number)
 
     def stop_redis(self) -> None:
@@ -175,7 +172,7 @@ class Baseline(Service):
 
     def seed(self, number: int, length: int = 0) -> list[str]:
         if not length:
-            return _seeded(self, [Step("POST", "/sessions", '{"node_id":"bench"}')], number)
+            return _seeded(self, [create()], number)
         stm = [sorted(event(n)["strings"]) for n in range(length)]
         ids = []
         with redis.Redis.from_url(redis_url(self.data)) as client:
@@ -194,6 +191,21 @@ class Baseline(Service):
 
     def start_redis(self) -> None:
         self._redis = processes.start(embedded_redis.program(self.data))
+
+
+@contextmanager
+def ours_alone() -> Iterator[Ours]:
+    """This service alone, running on a data folder that is deleted afterwards."""
+    with temporary_folder() as folder, load_generator() as load:
+        data = folder / "ours"
+        # `web_command` reads both in this process.
+        os.environ |= {"KATO_DATA_DIR": str(data), "LOG_LEVEL": "ERROR"}
+        service = Ours(data, load)
+        service.start()
+        try:
+            yield service
+        finally:
+            service.stop()
 
 
 def _seeded(service: Service, steps: list[Step], number: int) -> list[str]:

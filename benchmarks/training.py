@@ -1,23 +1,20 @@
-"""`python -m benchmarks.training`: a training run as one job, against the same by single requests, in one run."""
+"""`python -m benchmarks.training`: a training run as one job, and the same as single requests."""
 
 import argparse
 import http.client
 import json
-import os
 import time
-from pathlib import Path
 from typing import Any
 
 from benchmarks.engine_data import Events, Source
-from benchmarks.load import CREATED, Job, Load, Script, Step, load_generator
-from benchmarks.run import temporary_folder
-from benchmarks.services import Ours, tree_cpu
+from benchmarks.load import CREATED, Job, Script, Step, create, observe_events
+from benchmarks.services import Ours, ours_alone, tree_cpu
 from benchmarks.stack import Worker
 from katoproject.configuration.locations import postgres_url, redis_url
 
 VOCABULARY = 5_000
 CONNECTIONS = 16
-SINGLE = 3_200  # sequences by single requests: enough to tell their rate
+SINGLE = 3_200  # sequences sent as single requests: enough to measure their rate
 POLL = 0.05  # seconds
 
 
@@ -25,34 +22,29 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.training", description=__doc__)
     parser.add_argument("--sequences", type=int, default=100_000, help="of the training run (100000)")
     options = parser.parse_args()
-    with temporary_folder() as folder, load_generator() as load:
-        os.environ |= {"KATO_DATA_DIR": str(folder / "ours"), "LOG_LEVEL": "ERROR"}
-        service = Ours(folder / "ours", load)
-        service.start()
-        try:
-            _compare(service, folder / "ours", load, options.sequences)
-        finally:
-            service.stop()
+    with ours_alone() as service:
+        _compare(service, options.sequences)
 
 
-def _compare(service: Ours, data: Path, load: Load, sequences: int) -> None:
+def _compare(service: Ours, sequences: int) -> None:
     source = Source(VOCABULARY)
     print(f"{'sequences of 10 events, 20 symbols':<58}{'sequences/s':>12}{'CPU µs':>9}", flush=True)
     rates = []
-    for name, setup in (
+    for name, creates in (
         ("create session, observe-sequence with learn_at_end", True),
-        ("observe-sequence with learn_at_end, session at hand", False),
+        ("observe-sequence with learn_at_end, existing session", False),
     ):
         rows = [events for _, events, _ in source.rows(SINGLE)]
-        rates.append(_report(name, SINGLE, *_one_by_one(service, load, rows, create=setup)))
+        rates.append(_report(name, SINGLE, *_one_by_one(service, rows, creates=creates)))
+    data = service.data
     with Worker(KATO_DATA_DIR=str(data), DATABASE_URL=postgres_url(data), REDIS_URL=redis_url(data)) as worker:
         rows = [events for _, events, _ in source.rows(sequences)]
         seconds, cpu, accepted = _in_a_job(service, worker, rows)
     rates.append(_report(f"one job of {sequences}", sequences, seconds, cpu))
     print(
         f"\naccepted after {accepted:.1f} s, done after {seconds:.1f} s; "
-        f"{rates[2] / rates[0]:.1f} times as fast as single requests, {rates[2] / rates[1]:.1f} times where the "
-        "session is there already"
+        f"{rates[2] / rates[0]:.1f} times as fast as single requests, {rates[2] / rates[1]:.1f} times as fast as "
+        "single requests to an existing session"
     )
 
 
@@ -62,28 +54,27 @@ def _report(name: str, sequences: int, seconds: float, cpu: float) -> float:
     return rate
 
 
-def _one_by_one(service: Ours, load: Load, rows: list[Events], *, create: bool) -> tuple[float, float]:
-    """Seconds, and CPU seconds of all processes of the service."""
-    new = Step("POST", "/sessions", '{"node_id":"single"}')
+def _one_by_one(service: Ours, rows: list[Events], *, creates: bool) -> tuple[float, float]:
+    """Learn each sequence with a request of its own; return seconds, and CPU seconds of the whole service."""
+    new = create("single")
 
     def steps(events: Events) -> list[Step]:
-        body = json.dumps({"observations": [{"strings": event} for event in events], "learn_at_end": True})
-        observe = Step("POST", f"/sessions/{CREATED}/observe-sequence", body)
-        return [new, observe] if create else [observe]
+        learn = observe_events(CREATED, events, learn_at_end=True)
+        return [new, learn] if creates else [learn]
 
     scripts = [
-        Script([*([] if create else [new]), *(step for events in rows[first::CONNECTIONS] for step in steps(events))])
+        Script([*([] if creates else [new]), *(step for events in rows[first::CONNECTIONS] for step in steps(events))])
         for first in range(CONNECTIONS)
     ]
     before = sum(service.costs().values())
-    outcome = load.run(Job(service.port, scripts, seconds=300))
+    outcome = service.load.run(Job(service.port, scripts, seconds=300))
     if outcome.failed:
         raise RuntimeError(f"requests failed: {outcome.statuses}")
     return outcome.seconds, sum(service.costs().values()) - before
 
 
 def _in_a_job(service: Ours, worker: Worker, rows: list[Events]) -> tuple[float, float, float]:
-    """Seconds from the first byte of the request until it is done, CPU seconds, seconds until it was accepted."""
+    """Train in one job; return seconds from the request until it is done, CPU seconds, seconds until it is accepted."""
     body = json.dumps({"kind": "train", "node_id": "trained", "sequences": rows})
 
     def cpu() -> float:

@@ -1,7 +1,6 @@
-"""`python -m benchmarks.vectors`: what neighbours cost, with and without an index, and observing them."""
+"""`python -m benchmarks.vectors`: the cost of neighbours, with and without an index, and of observing vectors."""
 
 import argparse
-import json
 import os
 import time
 from collections.abc import Callable, Iterator
@@ -9,15 +8,15 @@ from functools import partial
 from itertools import repeat
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import psycopg
 from pydantic_core import to_json
 
-from benchmarks.load import Job, Script, Step, load_generator
-from benchmarks.run import temporary_folder
-from benchmarks.services import Ours, tree_cpu
+from benchmarks.load import Job, Script, create, observe
+from benchmarks.services import Ours, ours_alone, tree_cpu
 from katoproject.configuration.locations import postgres_url
 
 Vectors = npt.NDArray[np.float64]
@@ -35,24 +34,17 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="up to 10,000 vectors only")
     options = parser.parse_args()
     sizes = [size for size in SIZES if size <= 10_000 or not options.quick]
-    with temporary_folder() as folder, load_generator() as load:
-        data = folder / "ours"
-        os.environ |= {"KATO_DATA_DIR": str(data), "DATABASE_URL": postgres_url(data), "LOG_LEVEL": "ERROR"}
-        os.environ["DJANGO_SETTINGS_MODULE"] = "katoproject.settings"
-        service = Ours(data, load)
-        service.start()
-        try:
-            import django
+    with ours_alone() as service:
+        os.environ |= {"DATABASE_URL": postgres_url(service.data), "DJANGO_SETTINGS_MODULE": "katoproject.settings"}
+        import django
 
-            django.setup()
-            _searching(service, sizes, options.quick)
-            _observing(service, sizes)
-        finally:
-            service.stop()
+        django.setup()
+        _searching(service, sizes, options.quick)
+        _observing(service, sizes)
 
 
 class Source:
-    """Vectors in 200 clusters, as embeddings of texts are, or without any order, which is the worst for an index."""
+    """Vectors in 200 clusters, like embeddings of texts, or without any order, which is the worst case for an index."""
 
     def __init__(self, dimension: int, *, clustered: bool) -> None:
         self._random = np.random.default_rng(1)
@@ -65,7 +57,7 @@ class Source:
 
 
 def _fill(data: Path, node: str, source: Source, count: int, dimension: int) -> None:
-    """Straight into the tables: what is measured is what comes after. The names are made up."""
+    """Write vectors directly into the tables; learning them is not part of this measurement. The names are random."""
     names = np.random.default_rng(2)
     with psycopg.connect(postgres_url(data), autocommit=True) as connection:
         [memory] = connection.execute(
@@ -88,7 +80,7 @@ def _fill(data: Path, node: str, source: Source, count: int, dimension: int) -> 
 def _searching(service: Ours, sizes: list[int], quick: bool) -> None:
     from memory_app import vector_indexes
 
-    print("A search, in ms of PostgreSQL's CPU and as waited for (median). With an index, from 50,000 vectors on.")
+    print("A search: PostgreSQL's CPU and the elapsed time, in ms (median). With an index: from 50,000 vectors on.")
     head = f"{'vectors':>9}{'dims':>6}{'':>12}{'all: CPU':>10}{'waited':>8}"
     print(f"{head}{'built in s':>12}{'index: CPU':>12}{'waited':>8}{'of 3 found':>12}", flush=True)
     cases = [(size, DIMENSION, True) for size in sizes]
@@ -110,12 +102,12 @@ def _searching(service: Ours, sizes: list[int], quick: bool) -> None:
 
 
 def _nearest(service: Ours, node: str, queries: Vectors) -> tuple[list[list[str]], float, float]:
-    """Neighbours of all queries; CPU seconds of a search, and the median of what it takes."""
+    """Neighbours of all queries, CPU seconds of a search, and the median of the elapsed seconds."""
     from engine.vectors import named
     from memory_app.vectors import NodeVectors
 
-    NodeVectors(node).nearest(named(queries[0]))  # what is read for the first time comes from the disk
-    postgres = service.processes()["postgres"]  # all of it: a search of many vectors has helpers
+    NodeVectors(node).nearest(named(queries[0]))  # the first search reads from the disk
+    postgres = service.processes()["postgres"]  # all its processes: a search of many vectors runs in parallel
     before = tree_cpu(postgres)
     answers, times = [], []
     for query in map(named, queries):
@@ -139,17 +131,16 @@ def _ms(seconds: float) -> str:
 
 
 def _observing(service: Ours, sizes: list[int]) -> None:
-    print(f"\n{'observe, one after the other':<52}{'p50 ms':>8}{'p99 ms':>8}")
+    print(f"\n{'observe, one after another':<52}{'p50 ms':>8}{'p99 ms':>8}")
     cases = [("a string", "new", 0)]
     cases += [(f"a vector of {dimension}, the node has none", f"new {dimension}", dimension) for dimension in (3, 768)]
     cases += [
         (f"a vector of {DIMENSION}, the node has {size:,}", f"{size} {DIMENSION} True", DIMENSION) for size in sizes
     ]
     for name, node, dimension in cases:
-        create = Step("POST", "/sessions", json.dumps({"node_id": node}))
-        [session] = service.load.run(Job(service.port, [Script([create])])).created
-        bodies = _bodies(dimension) if dimension else repeat({"strings": ["kettle"]}, OBSERVATIONS)
-        steps = [Step("POST", f"/sessions/{session}/observe", json.dumps(body)) for body in bodies]
+        [session] = service.load.run(Job(service.port, [Script([create(node)])])).created
+        bodies = _observations(dimension) if dimension else repeat({"strings": ["kettle"]}, OBSERVATIONS)
+        steps = [observe(session, body) for body in bodies]
         outcome = service.load.run(Job(service.port, [Script(steps)], seconds=60))
         if outcome.failed:
             raise RuntimeError(f"requests failed: {outcome.statuses}")
@@ -157,7 +148,7 @@ def _observing(service: Ours, sizes: list[int]) -> None:
         print(f"{name:<52}{_ms(median(times)):>8}{_ms(times[len(times) * 99 // 100]):>8}", flush=True)
 
 
-def _bodies(dimension: int) -> Iterator[dict[str, object]]:
+def _observations(dimension: int) -> Iterator[dict[str, Any]]:
     source = Source(dimension, clustered=True)
     for vector in source.vectors(OBSERVATIONS).round(6).tolist():
         yield {"vectors": [vector]}

@@ -1,9 +1,8 @@
-"""Fixtures that several files use. `server` is the one most tests talk to: four real worker processes."""
+"""Fixtures that several files use. Most tests talk to `server`, which has four real worker processes."""
 
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,11 +16,13 @@ from pytest_django import DjangoDbBlocker
 
 from benchmarks.stack import Stores, WebServer, Worker, eventually
 from katoproject.celery import app
-from tests.support.minds import Mind
+from tests.support.connections import fresh_connections
+from tests.support.fragile import Fragile
+from tests.support.sessions import LiveSession, NewSession, OpenSession, create_session
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The long files first: where files are divided among processes, the others then wait for none of them."""
+    """Run the long files first: when files are divided among processes, no process then ends much later."""
     items.sort(key=lambda item: item.get_closest_marker("long") is None)
 
 
@@ -45,21 +46,14 @@ def client(server: WebServer) -> Iterator[httpx.Client]:
 
 
 @pytest.fixture
-def new_session(client: httpx.Client) -> Callable[..., str]:
-    """Creates a session over HTTP, answers its id: `new_session(node_id="n", ttl_seconds=5)`."""
-
-    def create(**body: Any) -> str:
-        response = client.post("/sessions", json={"node_id": "node", **body})
-        assert response.status_code == 200, response.text
-        session_id: str = response.json()["session_id"]
-        return session_id
-
-    return create
+def new_session(client: httpx.Client) -> NewSession:
+    """Create a session and return its id: `new_session(node_id="n", ttl_seconds=5)`."""
+    return partial(create_session, client)
 
 
 @pytest.fixture
 def database() -> Iterator[psycopg.Connection]:
-    """The database of the running service, which is not the one that pytest-django makes for itself."""
+    """The database of the running service, not the one that pytest-django creates."""
     parts: dict[str, Any] = settings.DATABASES["default"]
     with psycopg.connect(host=parts["HOST"], port=parts["PORT"], user=parts["USER"], dbname="kato") as connection:
         connection.autocommit = True
@@ -68,7 +62,7 @@ def database() -> Iterator[psycopg.Connection]:
 
 @pytest.fixture
 def same_database(server: WebServer, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
-    """What runs in this process works on the database of the running service."""
+    """Code that runs in this process uses the database of the running service."""
     with django_db_blocker.unblock():
         yield
         connection.close()
@@ -76,40 +70,24 @@ def same_database(server: WebServer, django_db_blocker: DjangoDbBlocker) -> Iter
 
 @pytest.fixture
 def steady_count(server: WebServer, database: psycopg.Connection) -> None:
-    """No session of an earlier test runs out while this one counts."""
+    """No session of an earlier test expires while this one counts."""
     database.execute("DELETE FROM sessions_app_session WHERE expires_at < now() + interval '10 minutes'")
 
 
 @pytest.fixture
-def mind(server: WebServer, request: pytest.FixtureRequest) -> Iterator[Callable[..., Mind]]:
-    """Sessions on a node of this test's own."""
-    with httpx.Client(base_url=server.url, timeout=60, limits=httpx.Limits(max_keepalive_connections=0)) as client:
-        yield partial(Mind, client, request.node.name)
+def open_session(server: WebServer, request: pytest.FixtureRequest) -> Iterator[OpenSession]:
+    """Create a session on a node of this test's own, each of whose requests any process may answer."""
+    with fresh_connections(server.url) as client:
+        yield partial(LiveSession.create, client, request.node.name)
 
 
 @pytest.fixture(scope="module")
 def folder() -> Iterator[Path]:
-    """One that anybody may enter: where a private one is named as the data folder, root's servers use another."""
+    """A folder that every user may enter: with a private data folder, the servers of root would use another one."""
     made = Path(tempfile.mkdtemp(prefix="kato-"))
     made.chmod(0o755)
     yield made
     shutil.rmtree(made)
-
-
-@dataclass
-class Fragile:
-    """A whole service of one test file's own, whose stores may be stopped, paused and killed."""
-
-    stores: Stores
-    web: WebServer
-
-    @property
-    def redis_socket(self) -> str:
-        return str(self.stores.data / "run" / "redis.sock")
-
-    @property
-    def database_url(self) -> str:
-        return f"postgresql://kato@/kato?host={self.stores.data / 'run'}"
 
 
 @pytest.fixture(scope="module")

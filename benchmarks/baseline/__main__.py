@@ -11,7 +11,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.baseline")
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--workers", type=int, default=1)
-    parser.add_argument("--host", action="append", help="an address to listen at; may be given twice (127.0.0.1)")
+    parser.add_argument("--host", action="append", help="an address to listen on; may be given twice (127.0.0.1)")
     parser.add_argument("--app", default="benchmarks.baseline.app:app", help="which variant")
     options = parser.parse_args()
     config = uvicorn.Config(options.app, workers=options.workers, access_log=False, log_level="critical")
@@ -20,8 +20,8 @@ def main() -> None:
 
 
 def _listener(host: str, port: int) -> socket.socket:
-    # Opened here with its protocol named, because asyncio sets TCP_NODELAY only then. On the socket that uvicorn opens
-    # for several workers each answer would wait 40 ms for an acknowledgement: not what is to be measured.
+    # Opened here with an explicit protocol, because asyncio sets TCP_NODELAY only then. On the socket that uvicorn
+    # opens for several workers each response would wait 40 ms for an acknowledgement, which is no part of the design.
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -66,7 +66,7 @@ router = APIRouter()
 def make_app(
     store: type[SessionStore] = SessionStore, *, routers: Sequence[APIRouter] = (router,), most: int | None = None
 ) -> FastAPI:
-    """`most` connections to Redis in a process; who wants one more gets an error."""
+    """`most`: connections to Redis in a process; a request that needs one more gets an error."""
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -87,7 +87,7 @@ def missing(session_id: str) -> HTTPException:
 
 
 class SessionLookUp:
-    """In front of the routes: is the session named by the path there? Renews its timer (http.md 0.3)."""
+    """In front of the routes: look up the session that the path names, which renews its timer (http.md 0.3)."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app

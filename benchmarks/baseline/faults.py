@@ -1,7 +1,7 @@
-"""Variants with faults that the baseline of the measurements leaves out: decisions.md R17–R19, and R02.
+"""Variants with faults that the measured baseline leaves out: decisions.md R17–R19, and R02.
 
-`complete` has the operations of the investigation and no further fault. `forgiving` treats trouble of the store as the
-old service does to this day. `of_that_day` is the release of the incident: reading a session saved it.
+`complete` adds the operations of the investigation and no fault. `forgiving` hides errors of the store as the old
+service still does. `of_that_day` is the release of the incident, in which reading a session saved it.
 """
 
 from redis import RedisError
@@ -14,14 +14,14 @@ MOST_CONNECTIONS = 50
 
 class ForgivingStore(SessionStore):
     async def get(self, session_id: str) -> Session | None:
-        """Whatever is wrong, the session is "not found" (R17, R18)."""
+        """Report the session as not found whatever the error is (R17, R18)."""
         try:
             return await super().get(session_id)
         except RedisError:
             return None
 
     async def save(self, session: Session) -> None:
-        """Whether it worked is not told to anybody (R19)."""
+        """Report success even if the save failed (R19)."""
         try:
             await super().save(session)
         except RedisError:
@@ -30,7 +30,7 @@ class ForgivingStore(SessionStore):
 
 class SavingStore(SessionStore):
     async def get(self, session_id: str) -> Session | None:
-        """Reading renews the life of a session by saving all of it, outside of any lock (R02)."""
+        """Renew the life of the session by saving all of it, without a lock (R02)."""
         session = await self._read(session_id)
         if session is not None:
             await self.save(session)

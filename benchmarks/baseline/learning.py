@@ -1,7 +1,7 @@
 """Learning, predicting and the smaller operations, as far as the investigation of the incident needs them.
 
-What matters there is when a pattern can be read, not which patterns match: a prediction is any pattern of the node that
-shares a symbol with the STM. Patterns are inserted without waiting, up to 0.2 s after the answer (decisions.md D03).
+The investigation asks when a pattern becomes visible, not which patterns match, so a prediction is any pattern of the
+node that shares a symbol with the STM. Patterns are inserted up to 0.2 s after the response (decisions.md D03).
 """
 
 import asyncio

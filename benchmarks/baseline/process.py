@@ -14,7 +14,7 @@ from katoproject.configuration.environment import PROJECT_DIR
 
 
 class BaselineProcess:
-    """One uvicorn. `app` names a variant, `hosts` the addresses it listens at."""
+    """One uvicorn. `app` names a variant, `hosts` the addresses to listen on."""
 
     def __init__(
         self,
@@ -41,7 +41,7 @@ class BaselineProcess:
         return self._process.pid
 
     def ask(self, method: str, path: str) -> Any:
-        """The parsed answer to one request on a connection of its own."""
+        """Send one request on a new connection; return the parsed body of the response."""
         connection = http.client.HTTPConnection(self._hosts[0], self.port, timeout=30)
         try:
             connection.request(method, path)
@@ -83,7 +83,7 @@ class BaselineProcess:
 
 @contextmanager
 def running(*services: BaselineProcess) -> Iterator[None]:
-    """All of them, started at the same time."""
+    """Start all services at the same time."""
     try:
         for service in services:
             service.spawn()

@@ -1,4 +1,4 @@
-"""A session as one JSON text, read and written whole; locks that know only their own process."""
+"""A session as one JSON text, read and written whole, with locks that exist in one process only."""
 
 import asyncio
 import time
@@ -12,7 +12,7 @@ from redis.asyncio import Redis
 
 DEFAULT_TTL = 3600
 STREAM_LIMIT = 1000
-# In order of creation; as in R21 only creating and deleting change it, running out of time does not.
+# In order of creation. As in R21, creation and deletion change it; expiry does not.
 INDEX = "baseline:sessions"
 
 
@@ -84,14 +84,14 @@ class SessionStore:
         return await self._read(session_id) is not None
 
     async def get(self, session_id: str) -> Session | None:
-        """The session; its storage timer is renewed, the recorded expiry is not (R10)."""
+        """Return the session and renew the timer of its key, but not the recorded expiry (R10)."""
         session = await self._read(session_id)
         if session is not None:
             await self._redis.expire(key(session_id), session.ttl_seconds)
         return session
 
     async def save(self, session: Session) -> None:
-        """Whether the session still exists is not asked, so a save brings a deleted one back (R08)."""
+        """Save without a check that the session still exists, which brings a deleted one back (R08)."""
         session.last_accessed = _now()
         session.access_count += 1
         session.expires_at = session.last_accessed + timedelta(seconds=session.ttl_seconds)

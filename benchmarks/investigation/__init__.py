@@ -1,5 +1,5 @@
-"""What docs/investigation.md says of the incident, done again: `make investigate`.
+"""Repeats everything that docs/investigation.md claims about the incident: `make investigate`.
 
-Nothing here knows its result beforehand. Each line of a table states a claim and what was found; the command fails when
-a claim does not hold any more, or when the document says something else.
+No result is built in. Each line of a table states a claim and the finding; the command fails if a claim no longer
+holds, or if the document makes a different claim.
 """

@@ -1,4 +1,4 @@
-"""`python -m benchmarks.investigation`: does all that docs/investigation.md claims, and says whether it still holds."""
+"""`python -m benchmarks.investigation`: repeat all that docs/investigation.md claims, report whether it holds."""
 
 import argparse
 import os
@@ -16,7 +16,7 @@ from pathlib import Path
 from benchmarks.investigation import delays, findings, names, prevention, races, services, trouble, two_servers
 from benchmarks.investigation.checks import CHECKS, SLOW
 from benchmarks.investigation.findings import Table
-from benchmarks.run import temporary_folder
+from benchmarks.stack import temporary_folder
 from katoproject.configuration.environment import variable_names
 from katoproject.configuration.locations import redis_url
 from katoproject.launcher import processes
@@ -27,7 +27,7 @@ from katoproject.launcher import redis as embedded_redis
 class Effort:
     runs: int
     checks: Sequence[int]
-    # Of each latency; 0 also leaves out what keeps it from happening again, which has tests of its own.
+    # Of each latency; 0 also leaves out the table about prevention, which has tests of its own.
     samples: int
 
 
@@ -37,21 +37,21 @@ QUICK = Effort(runs=1, checks=tuple(sorted({*CHECKS} - {*SLOW})), samples=0)
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.investigation", description=__doc__)
-    parser.add_argument("--write", action="store_true", help="put what was found into the document")
+    parser.add_argument("--write", action="store_true", help="write the findings into the document")
     parser.add_argument(
-        "--quick", action="store_true", help="once, without what takes its time: three checks, latencies, prevention"
+        "--quick", action="store_true", help="run once, without the slow parts: three checks, latencies, prevention"
     )
     options = parser.parse_args()
     begun = time.monotonic()
     _need_both_loopback_addresses()
-    # What a developer has set must not change what is found.
+    # The settings of a developer must not change the findings.
     for spellings in variable_names().values():
         for name in spellings:
             os.environ.pop(name, None)
     print(f"{_here()}\nlocalhost on this machine: {', '.join(names.of_localhost())}", flush=True)
     tables: list[Table] = []
     with temporary_folder() as folder, _redis(folder / "baseline") as url, names.both_loopback_addresses():
-        os.environ["KATO_DATA_DIR"] = str(folder / "ours")  # read by what starts processes from this one
+        os.environ["KATO_DATA_DIR"] = str(folder / "ours")  # for the processes that this one starts
         for found in _parts(folder, url, QUICK if options.quick else WHOLE):
             print(found.printed(), flush=True)
             tables.append(found)
@@ -74,7 +74,7 @@ def _parts(folder: Path, baseline_redis: str, effort: Effort) -> Iterator[Table]
                 yield races.explored(of_today, of_that_day, ours.processes)
             redis_refuses = partial(services.redis_refuses_writes, old)
             postgres_refuses = partial(services.postgres_refuses_writes, ours.data)
-            yield trouble.told(of_today, ours.processes, redis_refuses, postgres_refuses)
+            yield trouble.compared(of_today, ours.processes, redis_refuses, postgres_refuses)
         if effort.samples:
             yield delays.measured(baseline_redis, ours.direct.url, samples=effort.samples)
             yield prevention.shown(folder, baseline_redis, ours.direct.port)
@@ -95,7 +95,7 @@ def _need_both_loopback_addresses() -> None:
         with socket.socket(socket.AF_INET6) as probe:
             probe.bind((names.IPV6, 0))
     except OSError as error:
-        sys.exit(f"This machine has no {names.IPV6} ({error}); what happened needs two addresses. Nothing was done.")
+        sys.exit(f"This machine has no {names.IPV6} ({error}), and the incident needs two addresses. Nothing was done.")
 
 
 def _here() -> str:

@@ -1,7 +1,7 @@
-"""The fifteen session checks of that day (http.md 7), by a client that handles aiohttp as that one did.
+"""The fifteen session checks of the incident (http.md 7), by a client that uses aiohttp as the original one did.
 
-It keeps one pool of connections for a check, treats every status but 200 as an error, and does not read the answer to a
-deletion; then the library closes that connection.
+It keeps one pool of connections per check, treats every status but 200 as an error, and does not read the response to
+a deletion, so that the library closes that connection.
 """
 
 import asyncio
@@ -20,7 +20,7 @@ Result = TypeVar("Result")
 
 
 class Refused(Exception):
-    """An answer other than 200."""
+    """The status was not 200."""
 
 
 @dataclass
@@ -58,7 +58,7 @@ class Client:
 
 
 async def together(*works: Coroutine[Any, Any, Result]) -> list[Result]:
-    """Their results; with the first that fails the others are given up, as at the end of a failed test."""
+    """Return all results; when the first one fails, cancel the others, as at the end of a failed test."""
     tasks = [asyncio.create_task(work) for work in works]
     try:
         return await asyncio.gather(*tasks)
@@ -198,7 +198,7 @@ async def never_created(client: Client) -> None:
 
 
 async def session_limits(client: Client) -> None:
-    """No limit exists: there was nothing to check then, either."""
+    """There is no limit; the original check was empty, too."""
     await client.create()
 
 
@@ -227,12 +227,12 @@ CHECKS: dict[int, Check] = {
     15: session_limits,
     16: one_session_ten_writers,
 }
-# These take their time and disturb nobody; all others run one after the other, as they did.
+# These are slow and independent, so they run at the same time; the others run one after another, as they did.
 SLOW = (5, 7, 12)
 
 
 async def cycles(client: Client, number: int, *, at_once: int) -> float:
-    """The share of `number` cycles of create, observe and delete that succeed."""
+    """Run `number` cycles of create, observe and delete; return the share that succeeds."""
     turn = asyncio.Semaphore(at_once)
 
     async def cycle() -> bool:
@@ -250,7 +250,7 @@ async def cycles(client: Client, number: int, *, at_once: int) -> float:
 
 @dataclass(frozen=True)
 class Verdict:
-    """`refused`: why the check failed; `clean_up`: its sessions that could not be deleted afterwards."""
+    """`refused`: why the check failed; `clean_up`: how many of its sessions could not be deleted afterwards."""
 
     refused: str | None
     clean_up: int

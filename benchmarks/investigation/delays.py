@@ -1,4 +1,4 @@
-"""From a write's acknowledgement by one process to another process's answer that shows it, for both services."""
+"""The time from one process's acknowledgement of a write until another process shows it, for both services."""
 
 from benchmarks.baseline.process import BaselineProcess, running
 from benchmarks.investigation.findings import Of, Table
@@ -14,7 +14,7 @@ from katoproject.diagnosis.latency import (
 )
 from katoproject.diagnosis.remote import BaseUrl, Connection
 
-# At most so many of learning: in the baseline each takes 0.2 s, which is written into it.
+# The most samples of learning: each takes 0.2 s in the baseline, by construction.
 OF_LEARNING = 25
 
 
@@ -50,7 +50,7 @@ def _of(row: Distribution) -> Of:
 
 
 def _of_learning(row: Distribution) -> Of:
-    """By the baseline, which stores what it has learned after it has answered."""
+    """For the baseline, which stores a learned pattern after its response."""
     return Of("always too early", _text(row), row.too_early >= len(row.times))
 
 

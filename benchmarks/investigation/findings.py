@@ -1,4 +1,4 @@
-"""Claims, what was found, and the tables of both in docs/investigation.md."""
+"""Claims, findings, and the tables of both in docs/investigation.md."""
 
 import re
 from collections.abc import Iterable
@@ -13,7 +13,7 @@ DOCUMENT = PROJECT_DIR / "docs" / "investigation.md"
 
 @dataclass(frozen=True)
 class Finding:
-    """One line of a table: what was done, what is claimed of it, and what was found this time, of one or of each."""
+    """One line of a table: what was done, the claim, and the findings of this run, one per compared service."""
 
     done: str
     claim: str
@@ -22,7 +22,7 @@ class Finding:
 
 
 class Of(NamedTuple):
-    """Of one of the two services that are compared: what is claimed, what was found."""
+    """The claim and the finding for one of the two compared services."""
 
     claim: str
     found: str
@@ -30,7 +30,7 @@ class Of(NamedTuple):
 
 
 def equal(claim: object, found: object) -> Of:
-    """A claim that says outright what is found."""
+    """A claim that states the exact finding."""
     return Of(str(claim), str(found), str(claim) == str(found))
 
 
@@ -47,7 +47,7 @@ class Table:
         self.add(done, *equal(claim, found))
 
     def compare(self, done: str, *sides: Of) -> None:
-        """`sides`: one for each of `found_in`."""
+        """`sides`: one for each name in `found_in`."""
         claim = " / ".join(dict.fromkeys(side.claim for side in sides))
         found = tuple(side.found for side in sides)
         self.findings.append(Finding(done, claim, found, all(side.holds for side in sides)))
@@ -78,11 +78,11 @@ def _place(name: str) -> re.Pattern[str]:
 
 
 def write(tables: Iterable[Table], file: Path = DOCUMENT) -> None:
-    """Put the tables where the document has a place for them. Raises ValueError where it has none."""
+    """Write each table into its place in the document. Raises ValueError if it has none."""
     text = file.read_text()
     for table in tables:
         parts = _place(table.name).split(text)
-        if len(parts) != 5:  # before, begin of the place, what is there, its end, after
+        if len(parts) != 5:  # the text before, the begin mark, the old table, the end mark, the text after
             raise ValueError(f"{file.name} does not have one place for {table.name!r}")
         before, begin, _, end, after = parts
         text = f"{before}{begin}\n{table.markdown()}\n\n{end}{after}"
@@ -90,7 +90,7 @@ def write(tables: Iterable[Table], file: Path = DOCUMENT) -> None:
 
 
 def contradictions(tables: Iterable[Table], file: Path = DOCUMENT) -> list[str]:
-    """Where the document does not claim what the tables do: what was found differs from run to run, claims do not."""
+    """Tables whose claims differ from the document's; findings may differ from run to run, claims may not."""
     text, wrong = file.read_text(), list[str]()
     for table in tables:
         place = _place(table.name).search(text)

@@ -1,6 +1,6 @@
-"""Stands between a process and its store: can stop any one command on its way, all of them, or the way itself.
+"""A proxy between a process and its store that can hold one command, hold all commands, or cut the connection.
 
-So an interleaving is chosen, not waited for. What the store answers passes untouched.
+So an interleaving is chosen, not waited for. Responses of the store pass unchanged.
 """
 
 import socket
@@ -13,11 +13,11 @@ from types import TracebackType
 from typing import BinaryIO, Self
 
 CHUNK = 64 * 1024
-# What a Redis connection says of itself when it begins.
+# Commands that set a Redis connection up.
 _ABOUT_THE_CONNECTION = {"HELLO", "CLIENT", "AUTH", "SELECT", "PING"}
 _START_OF_SESSION = 196608  # PostgreSQL's protocol 3.0
 
-# What a client sends, cut into what must arrive together; with the name of the command, or None where it is none.
+# Splits what a client sends into frames that must arrive together, each with the name of its command, or None.
 Frames = Callable[[BinaryIO], Iterator[tuple[str | None, bytes]]]
 
 
@@ -34,7 +34,7 @@ def redis_commands(stream: BinaryIO) -> Iterator[tuple[str | None, bytes]]:
 
 
 def postgres_statements(stream: BinaryIO) -> Iterator[tuple[str | None, bytes]]:
-    """One frame for each round trip: everything until the client waits for an answer."""
+    """One frame per round trip: everything until the client waits for a response."""
     code = 0
     while code != _START_OF_SESSION:  # before that a client may ask for encryption
         size = stream.read(4)
@@ -44,7 +44,7 @@ def postgres_statements(stream: BinaryIO) -> Iterator[tuple[str | None, bytes]]:
         code = struct.unpack("!I", rest[:4])[0]
         yield None, size + rest
     prepared: dict[bytes, str] = {}
-    frame, name = b"", None  # without a name: nothing that is carried out, a statement is only prepared
+    frame, name = b"", None  # no name: the frame only prepares a statement
     while kind := stream.read(1):
         size = stream.read(4)
         content = stream.read(struct.unpack("!I", size)[0] - 4)
@@ -81,37 +81,37 @@ class Gate:
         self._connections: set[socket.socket] = set()
         self._may_go = threading.Event()
         self._may_go.set()
-        self._everybody_may_go = threading.Event()
-        self._everybody_may_go.set()
+        self._all_may_go = threading.Event()
+        self._all_may_go.set()
         self.stopped = threading.Event()
         self.stopped_command = ""
 
     def stop_at(self, number: int) -> None:
-        """The command of this number, counted from now and from 1, waits at the gate, and its connection with it."""
+        """Hold the command with this number, counted from now and from 1, and its connection."""
         with self._lock:
             self._passed, self._stop_at = 0, number
             self.stopped.clear()
             self._may_go.clear()
 
     def let_go(self) -> None:
-        """Whatever waits goes on, and nothing is stopped any more."""
+        """Release all held commands, and hold none from now on."""
         with self._lock:
             self._stop_at = None
         self._may_go.set()
-        self._everybody_may_go.set()
+        self._all_may_go.set()
 
     def hold_all(self) -> None:
-        self._everybody_may_go.clear()
+        self._all_may_go.clear()
 
     def cut(self) -> None:
-        """The store cannot be reached any more: all connections end, new ones too."""
+        """Make the store unreachable: end all connections, and every new one."""
         with self._lock:
             self._is_cut = True
             for connection in self._connections:
-                with suppress(OSError):  # it has just ended by itself
+                with suppress(OSError):  # it has just ended
                     connection.shutdown(socket.SHUT_RDWR)
 
-    def mend(self) -> None:
+    def reconnect(self) -> None:
         with self._lock:
             self._is_cut = False
 
@@ -124,7 +124,7 @@ class Gate:
                 self.stopped.set()
         if stops:
             self._may_go.wait()
-        self._everybody_may_go.wait()
+        self._all_may_go.wait()
 
     def _accept(self) -> None:
         while True:

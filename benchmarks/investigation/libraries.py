@@ -1,4 +1,4 @@
-"""Fifty observations at once with each of three HTTP libraries, used as their documentation shows."""
+"""Fifty concurrent observations with each of three HTTP libraries, used as their documentation shows."""
 
 import asyncio
 import uuid
@@ -19,7 +19,7 @@ OBSERVATION = {"strings": ["a"]}
 
 @dataclass(frozen=True)
 class Sent:
-    """A request under its own trace id, and what came back."""
+    """A request with a trace id of its own, and the response."""
 
     trace: str
     status: int
@@ -27,7 +27,7 @@ class Sent:
 
 
 def create_sessions(url: str) -> list[str]:
-    """The paths of new sessions, created one after the other."""
+    """Create sessions one after another; return their paths."""
     with requests.Session() as client:
         client.trust_env = False
         answers = [client.post(f"{url}/sessions", json={"node_id": "incident"}).json() for _ in range(SESSIONS)]
@@ -85,10 +85,10 @@ WAVES: dict[str, Wave] = {"aiohttp": by_aiohttp, "httpx": by_httpx, "requests": 
 
 
 def recovered_by_attempt(url: str, sessions: Sequence[str], *, reads_successes: bool) -> list[int]:
-    """How many of the fifty succeed at the first attempt, how many of the rest at the second and at the third.
+    """How many of the fifty succeed at the first attempt, and how many of the rest at the second and third.
 
-    `reads_successes`: a script that only wants the status leaves the body of a success unread; then the library closes
-    the connection, unless the body has come already. That of a failure is read, to be shown.
+    `reads_successes`: a script that needs only the status leaves the body of a success unread; then the library closes
+    the connection, unless the body has already arrived. The body of a failure is read, because the script shows it.
     """
 
     async def succeeds(client: aiohttp.ClientSession, path: str) -> bool:
@@ -111,7 +111,7 @@ def recovered_by_attempt(url: str, sessions: Sequence[str], *, reads_successes: 
 
 
 def ten_health_checks(url: str) -> list[str]:
-    """Which service each of ten that are asked at once says it is, where it answers at all."""
+    """Send ten health checks at once; return the name of the service in each response, or its status."""
 
     async def ask(client: aiohttp.ClientSession) -> str:
         async with client.get(f"{url}/health") as response:

@@ -1,4 +1,4 @@
-"""What `localhost` stands for in this process."""
+"""The addresses of `localhost` in this process."""
 
 import socket
 from collections.abc import Iterator
@@ -11,17 +11,17 @@ IPV6, IPV4 = reversed(LOOPBACK)
 
 
 def of_localhost() -> list[str]:
-    """The addresses that this machine gives for the name, in its order."""
+    """The addresses that this machine resolves the name to, in its order."""
     found = socket.getaddrinfo("localhost", 80, type=socket.SOCK_STREAM)
     return list(dict.fromkeys(str(entry[4][0]) for entry in found))
 
 
 @contextmanager
 def both_loopback_addresses() -> Iterator[None]:
-    """Inside the block `localhost` is `::1` and `127.0.0.1`, in this order, as macOS and most distributions have it.
+    """Inside the block `localhost` is `::1` and `127.0.0.1`, in this order, as on macOS and most distributions.
 
-    A list of hosts that names one of them only (containers often have such a one) would hide the incident. All three
-    libraries ask `socket.getaddrinfo`, so it is answered there; nothing of theirs is replaced.
+    A hosts file with one of them only, as containers often have, would hide the incident. All three libraries call
+    `socket.getaddrinfo`, so this replaces that function and nothing of theirs.
     """
     if of_localhost() == [IPV6, IPV4]:
         yield

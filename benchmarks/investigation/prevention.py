@@ -1,4 +1,4 @@
-"""What this service does so that it cannot happen again, each shown by doing it."""
+"""What this service does to prevent a second incident, each shown by doing it."""
 
 import asyncio
 import json
@@ -17,12 +17,12 @@ from katoproject.configuration.environment import PROJECT_DIR
 from katoproject.diagnosis.remote import Answer, BaseUrl, Connection
 from katoproject.launcher.loopback import relay
 
-# Where a reader may copy a URL from. The two left out tell of this very thing.
+# Documents that are about the name itself; readers copy URLs from the others.
 ABOUT_THE_NAME = ("investigation.md", "commands.md")
 
 
 def shown(folder: Path, redis_url: str, port: int) -> Table:
-    """`port`: where this service listens at 127.0.0.1."""
+    """`port`: the port of this service at 127.0.0.1."""
     table = Table("prevention")
     for address, said in _started_beside_strangers(folder, redis_url).items():
         done = f"`manage.py up` while another program has the port at {address}"
@@ -49,7 +49,7 @@ def shown(folder: Path, redis_url: str, port: int) -> Table:
 
 
 def _started_beside_strangers(folder: Path, redis_url: str) -> dict[str, str]:
-    """What `manage.py up` says where another program has its port at that address."""
+    """The message of `manage.py up` when another program has its port, by the address of that program."""
     record = recording(folder / "stranger.requests")
     strangers = {
         address: BaselineProcess(redis_url, app=STRANGER, hosts=(address,), environment=record)
@@ -66,7 +66,7 @@ def _started_beside_strangers(folder: Path, redis_url: str) -> dict[str, str]:
 
 
 def _examined_beside_a_stranger(folder: Path, redis_url: str, port: int) -> tuple[int, str]:
-    """The exit status of `manage.py doctor`, and what it says of the port."""
+    """The exit status of `manage.py doctor` and its findings about the port."""
     record = recording(folder / "stranger.requests")
     with running(BaselineProcess(redis_url, app=STRANGER, hosts=(IPV6,), port=port, environment=record)):
         done = manage("doctor", "--json", PORT=str(port))
@@ -76,7 +76,7 @@ def _examined_beside_a_stranger(folder: Path, redis_url: str, port: int) -> tupl
 
 @contextmanager
 def _relayed(port: int) -> Iterator[None]:
-    """What `manage.py up` does so that the service answers at ::1 as well."""
+    """Inside the block the service is reachable at ::1 as well, as with `manage.py up`."""
     loop, running, done = asyncio.new_event_loop(), threading.Event(), asyncio.Event()
 
     async def run() -> None:

@@ -1,4 +1,4 @@
-"""The two programs behind one name, each of which notes what reached it: `benchmarks.baseline --app …:kato`."""
+"""The two programs behind one name, each of which records its requests: `benchmarks.baseline --app …:kato`."""
 
 import asyncio
 import json
@@ -11,14 +11,14 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from benchmarks.baseline import faults
 
 RECORD = "INVESTIGATION_RECORD"
-# uvicorn sends head and body of an answer in two packets. Whether a client sees them as one is a matter of
-# microseconds; where it matters, the request has this header, and the body follows after so many seconds.
+# uvicorn sends head and body of a response in two packets, and a client may or may not receive them as one, by
+# microseconds. With this header in the request, the body follows BODY_AFTER seconds later, so that it never does.
 APART = {"X-Body-Apart": "yes"}
 BODY_AFTER = 0.1
 
 
 class Recording:
-    """Writes a line for each request: its trace id, its method and path, the status of the answer."""
+    """Writes a line for each request: trace id, method, path, and the status of the response."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app

@@ -1,4 +1,4 @@
-"""What the two servers hid: the races of the old design, and the same schedules against this service."""
+"""The races of the old design, which the two servers hid, and the same schedules against this service."""
 
 import uuid
 
@@ -14,7 +14,7 @@ from benchmarks.investigation.schedules import (
 )
 from katoproject.diagnosis.remote import Answer
 
-# Each on a new connection, so that whatever processes there are have answered, and remember what they like to.
+# Predictions in advance, each on a new connection, so that every process has had the chance to cache one.
 ASKED_BEFORE = 4
 
 
@@ -31,7 +31,7 @@ def lost_update(processes: Processes) -> Case:
 
 
 def stale_rewrite(processes: Processes) -> Case:
-    """R02: a reader, whose reading renews the session's life, and an observation."""
+    """R02: a read, which renews the life of the session, and an observation."""
     session = processes.new_session("before")
     processes.make_touch_due(session)
     return Case(
@@ -57,7 +57,7 @@ def resurrection(processes: Processes) -> Case:
 
 
 def missed_pattern(processes: Processes) -> Case:
-    """D03: who asks after a learn was acknowledged is not told of the pattern."""
+    """D03: a prediction after an acknowledged learn does not show the pattern."""
     node = uuid.uuid4().hex
     teacher = processes.new_session("kettle", "water", "tea", node=node)
     asker = processes.new_session("kettle", "water", node=node)

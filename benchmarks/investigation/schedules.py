@@ -1,8 +1,8 @@
-"""Two processes of one service, and a request of one that is stopped before each of its commands to the store in turn.
+"""Two processes of one service, and a request of one that is held before each of its commands to the store in turn.
 
-While it stands still another request runs in the other process, to its end or until it waits for the first; then the
-first goes on. That is done at every place where the first could be stopped, on a new session each time: not a search
-for an unlucky moment, but all moments there are.
+While it is held another request runs in the other process, to its end or until it waits for the first; then the first
+continues. This is repeated for every command of the first request, with a new session each time: not a search for an
+unlucky moment, but all possible moments.
 """
 
 import time
@@ -17,7 +17,7 @@ from benchmarks.investigation.gate import Gate
 from benchmarks.stack import eventually
 from katoproject.diagnosis.remote import Answer, BaseUrl, Connection
 
-# Whose results stand side by side.
+# The columns of the comparison.
 SERVICES = ("baseline", "this service")
 
 
@@ -28,9 +28,9 @@ class Processes:
     a: int
     b: int
     gate: Gate
-    # Does a request stand in a queue for a lock of the store?
-    somebody_waits: Callable[[], bool]
-    # Brings a session to where a read has its life to renew, if reads do not always.
+    # Does a request wait for a lock of the store?
+    is_lock_awaited: Callable[[], bool]
+    # Makes the next read renew the life of the session, if not every read does.
     make_touch_due: Callable[[str], None]
 
     def ask_a(self, method: str, path: str, body: Any = None) -> Answer:
@@ -40,7 +40,7 @@ class Processes:
         return _ask(self.b, method, path, body)
 
     def new_session(self, *events: str, node: str = "races") -> str:
-        """Its path."""
+        """Create a session that has observed these events; return its path."""
         created = self.ask_b("POST", "/sessions", {"node_id": node})
         path = f"/sessions/{created.body['session_id']}"
         for event in events:
@@ -62,7 +62,7 @@ def _ask(port: int, method: str, path: str, body: Any) -> Answer:
 
 @dataclass
 class Explored:
-    """The commands before which the first request was stopped, and at which of them the outcome was wrong."""
+    """The commands at which the first request was held, and whether the outcome was then wrong."""
 
     stops: list[str] = field(default_factory=list)
     wrong: list[bool] = field(default_factory=list)
@@ -79,7 +79,7 @@ class Explored:
 
 @dataclass(frozen=True)
 class Case:
-    """One race on a session of its own: two requests, and whether what they left is wrong."""
+    """One race on a session of its own: two requests, and whether their outcome is wrong."""
 
     first: Callable[[], Answer]
     second: Callable[[], Answer]
@@ -87,7 +87,7 @@ class Case:
 
 
 def explore(processes: Processes, race: Callable[[Processes], Case]) -> Explored:
-    """The second request runs while the first one stands still."""
+    """Run the second request while the first one is held."""
     found = Explored()
     for case, first in _stopped_everywhere(processes, race, found, is_over=Future.done):
         with ThreadPoolExecutor(1) as pool:
@@ -99,9 +99,9 @@ def explore(processes: Processes, race: Callable[[Processes], Case]) -> Explored
 
 
 def explore_after_the_answer(processes: Processes, race: Callable[[Processes], Case], *, work: float) -> Explored:
-    """The second request begins when the first one is answered, even where that left something that stands still.
+    """Start the second request when the first one is answered, even if work that the first one left is held.
 
-    `work`: for how many seconds after its answer a request may still begin something.
+    `work`: for how many seconds after its response a request may still start something.
     """
     found = Explored()
     for case, first in _stopped_everywhere(processes, race, found, is_over=_since(work)):
@@ -109,8 +109,8 @@ def explore_after_the_answer(processes: Processes, race: Callable[[Processes], C
             processes.gate.let_go()
         found.wrong.append(case.is_wrong(first.result(), case.second()))
         processes.gate.let_go()
-        # Nothing of this case is left to be done when the next one counts commands.
-        eventually(partial(_is_right_now, case, first), "what was acknowledged is there at last")
+        # The next case counts commands, so this one must have sent its last.
+        eventually(partial(_is_right_now, case, first), "the acknowledged write becomes visible")
     return found
 
 
@@ -121,7 +121,7 @@ def _stopped_everywhere(
     *,
     is_over: Callable[[Future[Answer]], bool],
 ) -> Iterator[tuple[Case, Future[Answer]]]:
-    """New cases, of which the first request stands still before its first command, its second, …, its last."""
+    """New cases, with the first request held before its first command, its second, …, its last."""
     gate = processes.gate
     with ThreadPoolExecutor(1) as pool:
         for number in count(1):
@@ -143,7 +143,7 @@ def _stops_or_ends(gate: Gate, first: Future[Answer], is_over: Callable[[Future[
 
 
 def _is_done_or_waits(second: Future[Answer], processes: Processes) -> bool:
-    return second.done() or processes.somebody_waits()
+    return second.done() or processes.is_lock_awaited()
 
 
 def _is_right_now(case: Case, first: Future[Answer]) -> bool:
@@ -151,7 +151,7 @@ def _is_right_now(case: Case, first: Future[Answer]) -> bool:
 
 
 def _since(seconds: float) -> Callable[[Future[Answer]], bool]:
-    """Has it been done for so long?"""
+    """Has the future been done for that many seconds?"""
     done_at: dict[Future[Answer], float] = {}
 
     def is_over(future: Future[Answer]) -> bool:

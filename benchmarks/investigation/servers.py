@@ -1,4 +1,4 @@
-"""Both programs running on one port, at an address each; or one of them at both."""
+"""Both programs running on one port, each at its own address, or one of them at both."""
 
 import json
 import os
@@ -20,7 +20,7 @@ KATO, STRANGER = "benchmarks.investigation.programs:kato", "benchmarks.investiga
 
 
 class Seen(NamedTuple):
-    """A request as a server noted it."""
+    """A request as a server recorded it."""
 
     trace: str
     method: str
@@ -30,7 +30,7 @@ class Seen(NamedTuple):
 
 @dataclass(frozen=True)
 class Behind:
-    """What is behind the name: where KATO itself is, and what each program has seen."""
+    """What is behind the name: the address of KATO, and the record of each program."""
 
     port: int
     kato_at: str
@@ -43,7 +43,7 @@ class Behind:
 
     @property
     def kato(self) -> str:
-        """KATO at its address, whatever the name means."""
+        """The URL of KATO by its address."""
         return f"http://{f'[{self.kato_at}]' if ':' in self.kato_at else self.kato_at}:{self.port}"
 
     def forget(self) -> None:
@@ -84,7 +84,7 @@ def one_server(folder: Path, redis_url: str) -> Iterator[Behind]:
 
 
 def recording(file: Path) -> dict[str, str]:
-    """The environment of a program that notes its requests there."""
+    """The environment of a program that records its requests in `file`."""
     return {RECORD: str(file)}
 
 
@@ -95,7 +95,7 @@ def _behind(folder: Path, kato_at: str) -> Behind:
 
 
 def manage(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    """A command of manage.py, run to its end, whatever that is."""
+    """Run a command of manage.py, which may fail."""
     command = [sys.executable, "manage.py", *arguments]
     everything = {**os.environ, **environment}
     return subprocess.run(

@@ -1,4 +1,4 @@
-"""What the races run on: two processes of the baseline and two of this service, the first of each behind a gate."""
+"""The services of the races: two processes of the baseline and two of this one, the first of each behind a gate."""
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -22,7 +22,7 @@ def baseline(data: Path, variant: str) -> Iterator[Processes]:
     with Gate(run_dir(data) / "redis.sock", redis_commands) as gate:
         gated, direct = (BaselineProcess(url, app=app) for url in (f"redis://127.0.0.1:{gate.port}", redis_url(data)))
         with running(gated, direct):
-            # Nobody waits for anybody in Redis, and every read of the old service renews.
+            # Redis has no locks to wait for, and every read of the old service renews the session.
             yield Processes(gated.port, direct.port, gate, lambda: False, lambda session: None)
 
 
@@ -43,13 +43,13 @@ def redis_refuses_writes(data: Path) -> Iterator[None]:
 class Ours:
     data: Path
     processes: Processes
-    # The two processes that are not behind the gate.
+    # The server whose two processes are not behind the gate.
     direct: WebServer
 
 
 @contextmanager
 def ours(data: Path) -> Iterator[Ours]:
-    """PostgreSQL and Redis of its own; one web process behind the gate, two that are not."""
+    """This service with PostgreSQL and Redis of its own: one web process behind the gate, two beside it."""
     with ExitStack() as stack:
         stack.enter_context(Stores(data, private=True))
         gate = stack.enter_context(Gate(run_dir(data) / ".s.PGSQL.5432", postgres_statements))
@@ -60,24 +60,24 @@ def ours(data: Path) -> Iterator[Ours]:
         stack.callback(gated.stop)
         gated.start()
         database = stack.enter_context(psycopg.connect(postgres_url(data), autocommit=True))
-        waits, due = partial(_somebody_waits, database), partial(_make_touch_due, database)
+        waits, due = partial(_is_lock_awaited, database), partial(_make_touch_due, database)
         yield Ours(data, Processes(gated.port, direct.port, gate, waits, due), direct)
 
 
-def _somebody_waits(database: psycopg.Connection) -> bool:
+def _is_lock_awaited(database: psycopg.Connection) -> bool:
     row = database.execute("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'").fetchone()
     return row != (0,)
 
 
 def _make_touch_due(database: psycopg.Connection, session: str) -> None:
-    """As if nobody had used it for most of its time; a read has its life to renew only then."""
+    """As if the session had been idle for most of its life; only then does a read renew it."""
     name = session.rpartition("/")[2]
     database.execute("UPDATE sessions_app_session SET expires_at = now() + interval '1 minute' WHERE id = %s", [name])
 
 
 @contextmanager
 def postgres_refuses_writes(data: Path) -> Iterator[None]:
-    """As on a full disk."""
+    """Inside the block no session can be updated, as with a full disk."""
     with psycopg.connect(postgres_url(data), autocommit=True) as database:
         database.execute(
             "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS "

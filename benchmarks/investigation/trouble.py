@@ -1,4 +1,4 @@
-"""Trouble of the store: what is answered while it lasts, and what was true all the time (decisions.md R17–R19)."""
+"""Errors of the store: the responses while they last, and the actual state of the session (decisions.md R17–R19)."""
 
 import time
 from collections import Counter
@@ -19,9 +19,9 @@ Refusing = Callable[[], AbstractContextManager[None]]
 
 
 def statuses_in_a_stall(processes: Processes, *, refused: int) -> Counter[int]:
-    """Of observations, each for a session of its own, that all arrive while the store of A makes everybody wait.
+    """Statuses of concurrent observations, each for its own session, that arrive while the store of A stalls.
 
-    It does so for STALL seconds, and until as many as are to be `refused` meanwhile have been answered.
+    It stalls for STALL seconds at least, and until as many observations as given by `refused` have been answered.
     """
     sessions = [processes.new_session() for _ in range(AT_ONCE)]
     with ThreadPoolExecutor(AT_ONCE) as pool:
@@ -30,13 +30,13 @@ def statuses_in_a_stall(processes: Processes, *, refused: int) -> Counter[int]:
             pool.submit(processes.ask_a, "POST", f"{session}/observe", {"strings": ["x"]}) for session in sessions
         ]
         time.sleep(STALL)
-        eventually(lambda: sum(one.done() for one in observations) >= refused, "some are refused")
+        eventually(lambda: sum(one.done() for one in observations) >= refused, "observations are refused")
         processes.gate.let_go()
         return Counter(observation.result().status for observation in observations)
 
 
 def answers_without_store(processes: Processes) -> str:
-    """Of process A, which cannot reach its store any more, about a session that lives all the time: B shows it."""
+    """Statuses of process A, which cannot reach its store, for a session that is alive all the time, as B shows."""
     session = processes.new_session("before")
     requests: list[tuple[str, str, Any]] = [
         ("GET", f"{session}/stm", None),
@@ -47,20 +47,20 @@ def answers_without_store(processes: Processes) -> str:
     try:
         answers = [processes.ask_a(*request).status for request in requests]
     finally:
-        processes.gate.mend()
-    assert processes.stm(session) == ["before"], "the session was to live all the time"
+        processes.gate.reconnect()
+    assert processes.stm(session) == ["before"], "the session must be alive all the time"
     return ", ".join(map(str, answers))
 
 
 def write_to_refusing_store(processes: Processes, refusing: Refusing) -> str:
-    """What a client is told of an observation that the store refuses to write, and what is there afterwards."""
+    """The status of an observation that the store refuses to write, and the number of events afterwards."""
     session = processes.new_session("before")
     with refusing():
         observed = processes.ask_b("POST", f"{session}/observe", {"strings": ["refused"]})
     return f"{observed.status}, then {len(processes.stm(session))} event"
 
 
-def told(old: Processes, ours: Processes, old_refuses: Refusing, ours_refuses: Refusing) -> Table:
+def compared(old: Processes, ours: Processes, old_refuses: Refusing, ours_refuses: Refusing) -> Table:
     table = Table("store trouble", SERVICES)
     refused = AT_ONCE - MOST_CONNECTIONS
     of_old, of_ours = statuses_in_a_stall(old, refused=refused), statuses_in_a_stall(ours, refused=0)

@@ -1,4 +1,4 @@
-"""What was reported, done again with two programs on one port; and the controls."""
+"""The reported failures, repeated with two programs on one port, and the controls."""
 
 import json
 from collections.abc import Callable, Sequence
@@ -19,7 +19,7 @@ FAILING |= {16: "ten writers of one session"}
 
 
 def investigated(folder: Path, redis_url: str, *, runs: int, checks: Sequence[int]) -> list[Table]:
-    """`runs`: how often each wave and each series of cycles is repeated; `checks`: the numbers of those to run."""
+    """`runs`: repetitions of each wave and each series of cycles; `checks`: the numbers of the checks to run."""
     waves, controls = Table("fifty at once"), Table("controls")
     stress, identities, fifteen = Table("create, use, delete"), Table("request identities"), Table("fifteen checks")
     with two_servers(folder, redis_url) as behind:
@@ -75,7 +75,7 @@ def _waves(table: Table, behind: Behind, runs: int) -> None:
 
 
 def _retries(table: Table, behind: Behind, redis_url: str) -> None:
-    """KATO stands still for a moment at the first attempt: so its connections are surely the last to be free again."""
+    """KATO is paused during the first attempt, so that its connections are certainly the last to become free."""
     for done, reads, expected in (
         ("successes at attempts 1, 2, 3; bodies of successes left unread", False, "25, 0, 0"),
         ("successes at attempts 1, 2, 3; every body read", True, "25, 0, 25"),

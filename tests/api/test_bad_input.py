@@ -1,13 +1,13 @@
-"""Bad input of every kind gets its error and changes nothing (http.md 0.1 and 0.4, E4)."""
+"""Every kind of bad input gets its error and changes nothing (http.md 0.1 and 0.4, E4)."""
 
 import json
-from collections.abc import Callable
 from typing import Any
 
 import httpx
 import pytest
 
-NewSession = Callable[..., str]
+from tests.support.sessions import NewSession
+
 JSON = {"Content-Type": "application/json"}
 MEBIBYTE = 1024 * 1024
 
@@ -199,7 +199,7 @@ def test_text_that_looks_like_an_escaped_nul_is_just_text(client: httpx.Client, 
         b'{"metadata": {"k": ' + b"9" * 5000 + b"}}",
     ],
 )
-def test_what_is_no_storable_json_is_refused(client: httpx.Client, new_session: NewSession, content: bytes) -> None:
+def test_json_that_cannot_be_stored_is_refused(client: httpx.Client, new_session: NewSession, content: bytes) -> None:
     session_id = new_session()
     response = observe(client, session_id, content)
     assert response.status_code == 422, response.text
@@ -265,7 +265,7 @@ def test_a_body_of_100_megabytes_is_refused(client: httpx.Client, new_session: N
     assert_nothing_observed(client, session_id)
 
 
-def test_node_ids(client: httpx.Client) -> None:
+def test_node_ids_may_be_any_text_of_up_to_512_characters(client: httpx.Client) -> None:
     for node_id in ("", " ", "a/b?c#d", "'; DROP TABLE sessions_app_session; --", "日本😀", "x" * 512):
         response = client.post("/sessions", json={"node_id": node_id})
         assert (response.status_code, response.json()["node_id"]) == (200, node_id)
@@ -274,7 +274,7 @@ def test_node_ids(client: httpx.Client) -> None:
 
 
 @pytest.mark.parametrize("session_id", ["nope", "%00", "%FF%FE", "a%2Fb", "x" * 5000, "'", "%F0%9F%98%80", "count%20"])
-def test_session_ids_that_cannot_be(client: httpx.Client, session_id: str) -> None:
+def test_impossible_session_ids_are_a_404(client: httpx.Client, session_id: str) -> None:
     response = client.get(f"/sessions/{session_id}/stm")
     assert response.status_code == 404
     assert client.get(f"/sessions/{session_id}/exists").status_code == (404 if session_id == "a%2Fb" else 200)
@@ -290,8 +290,8 @@ def test_strings_come_back_as_they_were(client: httpx.Client, new_session: NewSe
     assert client.get(f"/sessions/{session_id}/stm").json()["stm"] == [[string] for string in strings]
 
 
-def test_what_cannot_be_quoted_is_refused_like_any_other(client: httpx.Client, new_session: NewSession) -> None:
-    """Lone surrogates and deep nesting, also where the answer would have to repeat them."""
+def test_input_that_cannot_be_quoted_is_refused_like_any_other(client: httpx.Client, new_session: NewSession) -> None:
+    """Lone surrogates and deep nesting, also where the error would have to repeat them."""
     session = f"/sessions/{new_session()}"
     for path, content in (
         (f"{session}/config", rb'{"affinity_emotive": "\ud800"}'),

@@ -8,8 +8,7 @@ import pytest
 
 from engine.options import FILTERS, RANK_FIELDS
 from tests.api.test_session_endpoints import DEFAULT_CONFIG, config_of
-
-NewSession = Callable[..., str]
+from tests.support.sessions import NewSession
 
 
 @pytest.mark.parametrize("wrap", [lambda changes: changes, lambda changes: {"config": changes}])
@@ -119,7 +118,7 @@ def test_an_unknown_stm_mode_becomes_clear(client: httpx.Client, new_session: Ne
 
 
 def test_a_whole_number_may_be_written_with_a_point(client: httpx.Client, new_session: NewSession) -> None:
-    """The document says `integer`, and to JSON Schema 5.0 is one."""
+    """The document says `integer`, and in JSON Schema 5.0 is an integer."""
     session_id = new_session(config={"max_predictions": 5.0, "persistence": True, "recall_threshold": True})
     stored = {"max_predictions": 5, "persistence": 1, "recall_threshold": 1}
     config = config_of(client, session_id)
@@ -128,7 +127,7 @@ def test_a_whole_number_may_be_written_with_a_point(client: httpx.Client, new_se
     assert client.post(f"/sessions/{session_id}/config", json={"minhash_bands": None}).status_code == 200
 
 
-def test_null_takes_a_sessions_own_value_back(client: httpx.Client, new_session: NewSession) -> None:
+def test_null_removes_a_sessions_own_value(client: httpx.Client, new_session: NewSession) -> None:
     session_id = new_session(config={"fuzzy_token_threshold": 0.8, "jaccard_threshold": 0.9})
     client.post(f"/sessions/{session_id}/config", json={"fuzzy_token_threshold": None, "jaccard_threshold": None})
     assert config_of(client, session_id) == DEFAULT_CONFIG
@@ -147,7 +146,7 @@ def test_identity_fields_cannot_be_overwritten(client: httpx.Client, new_session
     ("body", "location"),
     [({"config": None}, ["body", "config"]), ({"config": "text"}, ["body", "config"]), ([1], ["body"])],
 )
-def test_a_configuration_that_is_no_object_is_422(
+def test_a_configuration_that_is_not_an_object_is_a_422(
     client: httpx.Client, new_session: NewSession, body: Any, location: list[str]
 ) -> None:
     """Q04."""

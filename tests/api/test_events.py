@@ -1,11 +1,10 @@
-"""What clients of `/ws/events` are told (http.md 3; G12): everything, once, in order, whoever did it."""
+"""`/ws/events` reports every event once and in order, whichever process caused it (http.md 3; G12)."""
 
 import json
 import re
 import socket
 import threading
 import uuid
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from datetime import datetime, timedelta
@@ -19,8 +18,7 @@ from websockets.exceptions import InvalidStatus
 from benchmarks.stack import DEADLINE, WebServer, eventually
 from sessions_app.operations import creation
 from tests.support.listeners import Listener, connect_to, events_url, listening
-
-NewSession = Callable[..., str]
+from tests.support.sessions import NewSession
 
 PROCESSES = 4
 MOMENT = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}\+00:00"
@@ -31,7 +29,7 @@ def moment(text: str) -> datetime:
 
 
 def who_serves(server: WebServer, listener: Listener) -> int:
-    """The worker process at the other end of a listener's connection."""
+    """The worker process at the other end of the connection."""
     return next(
         pid
         for pid in server.worker_pids
@@ -76,7 +74,7 @@ def test_the_messages_have_the_shapes_of_kato(server: WebServer, client: httpx.C
         }
 
 
-def test_twenty_clients_of_all_processes_hear_of_a_hundred_creations_and_deletions(
+def test_twenty_clients_of_all_processes_receive_a_hundred_creations_and_deletions(
     server: WebServer, client: httpx.Client, new_session: NewSession
 ) -> None:
     """G12, R28."""
@@ -97,10 +95,10 @@ def test_twenty_clients_of_all_processes_hear_of_a_hundred_creations_and_deletio
 
 
 @pytest.mark.usefixtures("steady_count")
-def test_a_snapshot_and_what_follows_it_add_up_whenever_a_client_comes(
+def test_a_snapshot_and_the_events_after_it_add_up_whenever_a_client_connects(
     server: WebServer, client: httpx.Client, new_session: NewSession
 ) -> None:
-    """Clients come while sessions do: each session is either in the number or announced, never both, never neither."""
+    """Clients connect while sessions are created: each session is in the snapshot or announced, and never in both."""
     done = threading.Event()
 
     def come_and_go() -> None:
@@ -129,7 +127,7 @@ def test_a_snapshot_and_what_follows_it_add_up_whenever_a_client_comes(
 def test_a_creation_that_is_rolled_back_is_never_announced(
     server: WebServer, client: httpx.Client, new_session: NewSession, database: psycopg.Connection
 ) -> None:
-    """It fails after the session and its event were written, when the answer is to be kept for repeats."""
+    """It fails after the session and its event were written, when the response is stored for repeats."""
     database.execute("CREATE FUNCTION explode() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'injected'; END $$")
     database.execute(
         "CREATE TRIGGER injected BEFORE UPDATE ON sessions_app_idempotencykey FOR EACH ROW EXECUTE FUNCTION explode()"
@@ -153,7 +151,7 @@ def test_a_transaction_that_commits_late_is_neither_skipped_nor_waited_for(
             insert(database, late)
             before = [new_session() for _ in range(3)]
             assert [listener.next()["data"]["session_id"] for _ in before] == before
-            with listening(server) as newcomer:  # whose snapshot does not hold the late one either
+            with listening(server) as newcomer:  # its snapshot does not contain the late one either
                 insert(database, second_late)
                 between = new_session()
                 assert listener.next()["data"]["session_id"] == newcomer.next()["data"]["session_id"] == between
@@ -165,10 +163,10 @@ def test_a_transaction_that_commits_late_is_neither_skipped_nor_waited_for(
         client.delete(f"/sessions/{session_id}")
 
 
-def test_events_that_a_restored_database_brings_along_are_not_announced(
+def test_events_from_a_restored_database_are_not_announced(
     server: WebServer, new_session: NewSession, database: psycopg.Connection
 ) -> None:
-    """Their transactions' ids are those of another cluster, far ahead of this one's."""
+    """Their transaction ids come from another cluster and are far ahead of this one's."""
     with listening(server) as listener:
         database.execute(
             "INSERT INTO sessions_app_sessionevent (changed, session_id, kind, node_id, happened_at, recorded_at) "
@@ -179,10 +177,10 @@ def test_events_that_a_restored_database_brings_along_are_not_announced(
             assert listener.next()["data"]["session_id"] == session_id
 
 
-def test_the_end_of_a_life_is_announced_within_moments(
+def test_an_expiry_is_announced_within_moments(
     server: WebServer, client: httpx.Client, new_session: NewSession
 ) -> None:
-    """Without any background worker."""
+    """No background worker takes part."""
     with listening(server) as listener:
         created = client.post("/sessions", json={"node_id": "n", "ttl_seconds": 1}).json()
         session_id = created["session_id"]
@@ -199,10 +197,10 @@ def test_the_end_of_a_life_is_announced_within_moments(
         }
 
 
-def test_a_session_that_had_run_out_is_not_announced_to_who_was_told_that_it_is_gone(
+def test_an_expired_session_is_not_announced_to_a_client_whose_snapshot_left_it_out(
     server: WebServer, client: httpx.Client, new_session: NewSession, database: psycopg.Connection
 ) -> None:
-    """He comes after its deadline but before its row is deleted, so it was not in his number."""
+    """The client connects after the deadline but before the row is deleted: its snapshot leaves the session out."""
     with listening(server) as knew, ExitStack() as stack:
         ends = new_session(ttl_seconds=1)
         assert knew.next()["event_type"] == "session.created"
@@ -239,7 +237,7 @@ def test_any_other_path_is_refused_in_the_handshake(server: WebServer, path: str
     assert refused.value.response.status_code == 403
 
 
-def test_whoever_is_no_websocket_client_finds_no_such_route(client: httpx.Client) -> None:
+def test_a_plain_http_request_finds_no_such_route(client: httpx.Client) -> None:
     response = client.get("/ws/events")
     assert (response.status_code, response.json()) == (404, {"detail": "Not Found"})
 
@@ -249,7 +247,7 @@ def test_a_token_is_ignored(server: WebServer) -> None:
         assert json.loads(connection.recv(timeout=DEADLINE))["event_type"] == "state.snapshot"
 
 
-def test_a_client_that_does_not_read_is_dismissed_and_delays_nobody(
+def test_a_client_that_does_not_read_is_disconnected_and_delays_no_other(
     server: WebServer, new_session: NewSession, database: psycopg.Connection
 ) -> None:
     number = 15_000
@@ -258,9 +256,9 @@ def test_a_client_that_does_not_read_is_dismissed_and_delays_nobody(
     with listening(server, sock=unread, max_queue=1) as slow, ExitStack() as stack:
         beside = stack.enter_context(listening(server))
         while who_serves(server, beside) != who_serves(server, slow):
-            stack.close()  # or each of these would get the burst as well
+            stack.close()  # otherwise each of these would get the burst as well
             beside = stack.enter_context(listening(server))
-        # A burst, larger than what may wait for a client and than what fits into the buffers on the way to one.
+        # A burst larger than the queue of a client and the socket buffers together.
         database.execute(
             "INSERT INTO sessions_app_sessionevent (changed, session_id, kind, node_id, happened_at, recorded_at) "
             "SELECT pg_current_xact_id(), 'session-' || n, 0, repeat('n', 2000), now(), now() "
@@ -274,7 +272,7 @@ def test_a_client_that_does_not_read_is_dismissed_and_delays_nobody(
         assert slow.close_code() == 1013
 
 
-def test_a_client_that_vanishes_is_forgotten(server: WebServer, new_session: NewSession) -> None:
+def test_a_client_that_disappears_is_removed(server: WebServer, new_session: NewSession) -> None:
     with listening(server) as stays:
         gone = socket.create_connection(("127.0.0.1", server.port))
         with listening(server, sock=gone):
@@ -284,7 +282,7 @@ def test_a_client_that_vanishes_is_forgotten(server: WebServer, new_session: New
             assert stays.next()["data"]["session_id"] == session_id
 
 
-def test_when_events_cannot_be_followed_listeners_are_told(
+def test_listeners_are_disconnected_when_events_cannot_be_followed(
     server: WebServer, new_session: NewSession, database: psycopg.Connection
 ) -> None:
     with listening(server) as listener:

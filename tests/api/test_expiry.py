@@ -1,8 +1,7 @@
-"""How long a session lives (http.md 2.3–2.5; G6, G10): one deadline, moved by every access, never too early."""
+"""A session has one deadline, which every access moves, and never expires early (http.md 2.3–2.5; G6, G10)."""
 
 import json
 import time
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
@@ -11,11 +10,11 @@ import psycopg
 import pytest
 
 from benchmarks.stack import WebServer, eventually
+from tests.support.connections import fresh_connections
 from tests.support.deadlines import deadline, time_left
+from tests.support.sessions import NewSession, observations, observe
 
 pytestmark = pytest.mark.long
-
-NewSession = Callable[..., str]
 
 
 def alive(client: httpx.Client, session_id: str) -> bool:
@@ -24,7 +23,7 @@ def alive(client: httpx.Client, session_id: str) -> bool:
 
 
 def test_every_request_that_names_the_session_keeps_it_alive(client: httpx.Client, new_session: NewSession) -> None:
-    """G6, R10: reads as well as writes, whatever they are answered. All lives go on at the same time."""
+    """G6, R10: reads as well as writes, whatever their status. All sessions are kept alive at the same time."""
     ttl = 2.0
     expected = {"/stm": 200, "": 200, "/config": 200, "/percept-data": 200, "/unknown": 404, "/observe": 405}
     sessions = {path: new_session(ttl_seconds=int(ttl)) for path in expected}
@@ -42,7 +41,7 @@ def test_every_request_that_names_the_session_keeps_it_alive(client: httpx.Clien
 def test_after_every_access_at_least_the_whole_life_is_ahead(
     client: httpx.Client, new_session: NewSession, method: str, path: str
 ) -> None:
-    """G6: not every read moves the deadline, but the slack that allows for it comes on top of the promise."""
+    """G6: not every read moves the deadline, but the slack for that is added to the promised time."""
     life = timedelta(seconds=8)
     slack = life * 0.05
     node_id = f"whole life {method} {path}"
@@ -66,7 +65,7 @@ def test_a_sequence_without_observations_renews_the_life(client: httpx.Client, n
     assert deadline(client, session_id, node_id="empty sequence") >= asked + life
 
 
-def test_silence_ends_it_and_asking_whether_it_exists_does_not_keep_it(
+def test_a_session_expires_without_access_and_exists_is_no_access(
     client: httpx.Client, new_session: NewSession
 ) -> None:
     session_id = new_session(ttl_seconds=1)
@@ -75,7 +74,7 @@ def test_silence_ends_it_and_asking_whether_it_exists_does_not_keep_it(
     assert time.monotonic() - begun >= 1.0
     for path in ("", "/stm", "/config"):
         assert client.get(f"/sessions/{session_id}{path}").status_code == 404
-    assert client.post(f"/sessions/{session_id}/observe", json={"strings": ["late"]}).status_code == 404
+    assert observe(client, session_id, "late").status_code == 404
 
 
 def test_an_expired_session_says_so_until_its_row_is_deleted(client: httpx.Client, new_session: NewSession) -> None:
@@ -89,7 +88,7 @@ def test_an_expired_session_says_so_until_its_row_is_deleted(client: httpx.Clien
 
 
 def test_a_touch_never_shortens_an_extension(client: httpx.Client, new_session: NewSession) -> None:
-    """R07: neither what the session says nor what it does."""
+    """R07: neither the reported time nor the actual deadline."""
     session_id = new_session(node_id="extended", ttl_seconds=10)
     assert client.post(f"/sessions/{session_id}/extend", params={"ttl_seconds": 100}).status_code == 200
     for method, path, body in (
@@ -98,7 +97,7 @@ def test_a_touch_never_shortens_an_extension(client: httpx.Client, new_session: 
         ("GET", "", None),
         ("GET", "/unknown", None),
         ("POST", "/observe", {"strings": ["a"]}),
-        ("POST", "/observe-sequence", {"observations": [{"strings": ["a"]}]}),
+        ("POST", "/observe-sequence", {"observations": observations("a")}),
         ("POST", "/config", {"persistence": 3}),
         ("POST", "/clear-stm", None),
     ):
@@ -113,12 +112,12 @@ def test_an_extension_replaces_and_may_shorten(client: httpx.Client, new_session
     eventually(lambda: not alive(client, session_id), "the shortened session expires", seconds=2)
 
 
-def test_the_session_tells_the_time_it_has_left(client: httpx.Client, new_session: NewSession) -> None:
+def test_a_session_shows_the_time_it_has_left(client: httpx.Client, new_session: NewSession) -> None:
     session_id = new_session(ttl_seconds=120)
     assert client.get(f"/sessions/{session_id}").json()["ttl_seconds"] in (119, 120)
 
 
-def test_a_request_that_was_in_time_and_had_to_wait_is_served_and_renews_the_life(
+def test_a_request_that_arrived_in_time_and_waited_is_served_and_renews_the_session(
     client: httpx.Client, new_session: NewSession, database: psycopg.Connection
 ) -> None:
     """R09: the deadline passes while the observe waits for the row lock."""
@@ -150,7 +149,7 @@ def test_entries_beyond_the_limits_are_deleted_whatever_they_are(
 def test_a_batch_longer_than_the_ttl_neither_loses_nor_hides_the_session(
     server: WebServer, client: httpx.Client, new_session: NewSession
 ) -> None:
-    """G6, R12. Asked by `exists`, which is no access: only the batch itself keeps the session alive."""
+    """G6, R12: `exists` is no access, so only the batch itself keeps the session alive."""
     batch = {"observations": [{"strings": [f"s{n}", "x" * 50], "emotives": {"e": 1.0}} for n in range(120_000)]}
     body = json.dumps(batch)
     session_id = new_session(ttl_seconds=1)
@@ -174,8 +173,8 @@ def test_the_count_is_exact_at_once_in_every_process(
     """G10, R21, R22."""
 
     def counts() -> set[int]:
-        with httpx.Client(base_url=server.url, limits=httpx.Limits(max_keepalive_connections=0)) as anew:
-            return {anew.get("/sessions/count").json()["active_session_count"] for _ in range(12)}
+        with fresh_connections(server.url) as client:
+            return {client.get("/sessions/count").json()["active_session_count"] for _ in range(12)}
 
     [before] = counts()
     lasting = [new_session() for _ in range(5)]

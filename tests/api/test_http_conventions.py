@@ -1,14 +1,13 @@
 """What holds for every request: headers, methods, slashes, cross-origin, identity, documentation (http.md 0)."""
 
 import re
-from collections.abc import Callable
 
 import httpx
 import pytest
 
 from benchmarks.stack import WebServer
-
-NewSession = Callable[..., str]
+from tests.support.connections import fresh_connections
+from tests.support.sessions import NewSession
 
 
 def test_the_trace_id_is_echoed_or_made(client: httpx.Client) -> None:
@@ -18,14 +17,14 @@ def test_the_trace_id_is_echoed_or_made(client: httpx.Client) -> None:
 
 
 def test_every_answer_names_program_version_and_instance(server: WebServer) -> None:
-    """http.md 6: two programs behind one name give themselves away."""
+    """http.md 6: two programs behind one name can be distinguished."""
     seen = set()
-    with httpx.Client(base_url=server.url, limits=httpx.Limits(max_keepalive_connections=0)) as anew:
+    with fresh_connections(server.url) as client:
         for path in ("/", "/health", "/nowhere", "/sessions/x/stm", "/sessions") * 8:
-            program = anew.get(path).headers["X-Kato-Instance"]
+            program = client.get(path).headers["X-Kato-Instance"]
             assert re.fullmatch(r"kato-django/\d+\.\d+\.\d+ \(instance \w+; host .+; pid \d+\)", program)
             seen.add(program)
-        assert anew.get("/health").json()["program"] in seen
+        assert client.get("/health").json()["program"] in seen
     assert len(seen) == 4, "four worker processes"
 
 
@@ -53,7 +52,7 @@ def test_an_unknown_path_is_a_detail_not_found(client: httpx.Client) -> None:
         assert (response.status_code, response.json()) == (404, {"detail": "Not Found"})
 
 
-def test_an_unknown_path_below_a_living_session_is_no_missing_session(
+def test_an_unknown_path_below_an_active_session_is_not_a_missing_session(
     client: httpx.Client, new_session: NewSession
 ) -> None:
     response = client.get(f"/sessions/{new_session()}/nowhere")
@@ -93,7 +92,7 @@ def test_a_trailing_slash_is_served_with_the_body_intact(client: httpx.Client) -
 
 
 def test_any_origin_may_read_every_answer(client: httpx.Client, new_session: NewSession) -> None:
-    """Q16, without credentials."""
+    """Q16: without credentials."""
     origin = {"Origin": "http://dashboard.example"}
     session_id = new_session()
     for path in ("/health", f"/sessions/{session_id}/stm", "/sessions/unknown/stm", "/nowhere"):
@@ -118,7 +117,7 @@ def test_a_preflight_is_answered_even_for_an_unknown_session(client: httpx.Clien
     assert response.headers["Access-Control-Max-Age"] == "600"
 
 
-def test_a_session_named_by_header_elsewhere_is_echoed_only_if_it_lives(
+def test_a_session_named_by_header_elsewhere_is_echoed_only_if_it_is_active(
     client: httpx.Client, new_session: NewSession
 ) -> None:
     """Q14."""
@@ -162,6 +161,6 @@ def test_the_documentation_pages_need_nothing_from_elsewhere(client: httpx.Clien
         for asset in assets:
             assert asset.startswith("/"), f"{page} loads {asset} from elsewhere"
             assert client.get(asset).status_code == 200
-    # Redoc's own script would load a logo.
+    # The script of Redoc would load a logo.
     assert "Content-Security-Policy\" content=\"connect-src 'self'" in client.get("/redoc").text
     assert client.get("/docs/oauth2-redirect", follow_redirects=True).status_code == 200

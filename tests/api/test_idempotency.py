@@ -1,6 +1,5 @@
-"""Idempotency-Key: the same request under the same key is done once and answered the same (R26)."""
+"""Idempotency-Key: a repeated request under the same key is performed once and returns the same response (R26)."""
 
-from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -8,8 +7,8 @@ import httpx
 import pytest
 
 from tests.support.races import at_once
+from tests.support.sessions import NewSession, observations, observe
 
-NewSession = Callable[..., str]
 KEY = {"Idempotency-Key": "key-1"}
 
 
@@ -18,18 +17,16 @@ def stm(client: httpx.Client, session_id: str) -> list[list[str]]:
     return events
 
 
-def test_a_repeat_is_answered_with_the_first_answer_and_does_nothing(
-    client: httpx.Client, new_session: NewSession
-) -> None:
+def test_a_repeat_returns_the_first_response_and_does_nothing(client: httpx.Client, new_session: NewSession) -> None:
     session_id = new_session()
-    answers = [client.post(f"/sessions/{session_id}/observe", json={"strings": ["a"]}, headers=KEY) for _ in range(3)]
+    answers = [observe(client, session_id, "a", headers=KEY) for _ in range(3)]
     assert {answer.status_code for answer in answers} == {200}
     assert len({answer.content for answer in answers}) == 1
     assert [answer.headers.get("Idempotency-Replayed") for answer in answers] == [None, "true", "true"]
     assert stm(client, session_id) == [["a"]]
 
 
-def test_ten_at_once_are_one(client: httpx.Client, new_session: NewSession) -> None:
+def test_ten_concurrent_requests_under_one_key_are_one(client: httpx.Client, new_session: NewSession) -> None:
     for _ in range(10):
         session_id = new_session()
         answers = at_once(
@@ -48,7 +45,7 @@ def test_another_request_under_the_key_is_refused(
     client: httpx.Client, new_session: NewSession, path: str, body: dict[str, Any] | None
 ) -> None:
     session_id = new_session()
-    client.post(f"/sessions/{session_id}/observe", json={"strings": ["a"]}, headers=KEY)
+    observe(client, session_id, "a", headers=KEY)
     response = client.post(f"/sessions/{session_id}/{path}", json=body, headers=KEY)
     assert response.status_code == 422
     [problem] = response.json()["detail"]
@@ -59,7 +56,7 @@ def test_another_request_under_the_key_is_refused(
 @pytest.mark.parametrize(
     ("path", "body"),
     [
-        ("observe-sequence", {"observations": [{"strings": ["a"]}]}),
+        ("observe-sequence", {"observations": observations("a")}),
         ("config", {"persistence": 3}),
         ("extend?ttl_seconds=100", None),
         ("clear-stm", None),
@@ -84,13 +81,13 @@ def test_creation_takes_a_key_per_node(client: httpx.Client) -> None:
     assert client.get("/sessions", params={"node_id": "once"}).json()["total"] == 1
 
 
-def test_keys_of_different_sessions_do_not_meet(client: httpx.Client, new_session: NewSession) -> None:
+def test_keys_of_different_sessions_are_independent(client: httpx.Client, new_session: NewSession) -> None:
     for session_id in (new_session(), new_session()):
-        client.post(f"/sessions/{session_id}/observe", json={"strings": ["a"]}, headers=KEY)
+        observe(client, session_id, "a", headers=KEY)
         assert stm(client, session_id) == [["a"]]
 
 
-def test_a_request_that_failed_does_not_use_the_key_up(client: httpx.Client, new_session: NewSession) -> None:
+def test_a_failed_request_does_not_use_up_the_key(client: httpx.Client, new_session: NewSession) -> None:
     session_id = new_session()
     path = f"/sessions/{session_id}/observe"
     assert client.post(path, json={"strings": "wrong"}, headers=KEY).status_code == 422
@@ -109,13 +106,13 @@ def test_a_repeat_for_a_session_that_is_gone_is_a_404(client: httpx.Client, new_
 @pytest.mark.parametrize("key", ["", "x" * 256])
 def test_a_key_of_the_wrong_length_is_refused(client: httpx.Client, new_session: NewSession, key: str) -> None:
     session_id = new_session()
-    response = client.post(f"/sessions/{session_id}/observe", json={"strings": ["a"]}, headers={"Idempotency-Key": key})
+    response = observe(client, session_id, "a", headers={"Idempotency-Key": key})
     assert response.status_code == 422
     assert response.json()["detail"][0]["loc"] == ["header", "Idempotency-Key"]
     assert stm(client, session_id) == []
 
 
-def test_bodies_in_chunks_are_told_apart(client: httpx.Client, new_session: NewSession) -> None:
+def test_chunked_bodies_are_distinguished(client: httpx.Client, new_session: NewSession) -> None:
     session_id = new_session()
     headers = {**KEY, "Content-Type": "application/json"}
     statuses = [

@@ -1,19 +1,16 @@
-"""`/jobs`: background work, accepted, looked at, cancelled, taken up again."""
-
-from collections.abc import Callable
+"""`/jobs`: background work is accepted, shown, cancelled and retried."""
 
 import httpx
 import pytest
 
 from tests.support.jobs import end_of, start
-from tests.support.minds import Mind
+from tests.support.sessions import NewSession, OpenSession, observation
 
-NewSession = Callable[..., str]
-SEQUENCE = {"observations": [{"strings": ["a"], "unique_id": "1"}, {"strings": ["b"], "unique_id": "2"}]}
+SEQUENCE = {"observations": [observation("a", unique_id="1"), observation("b", unique_id="2")]}
 
 
 @pytest.mark.usefixtures("worker")
-def test_a_sequence_in_the_background_is_answered_and_done_as_at_once(
+def test_a_sequence_in_the_background_has_the_same_result_as_in_the_request(
     client: httpx.Client, new_session: NewSession
 ) -> None:
     body = {**SEQUENCE, "learn_at_end": True}
@@ -32,8 +29,8 @@ def test_a_sequence_in_the_background_is_answered_and_done_as_at_once(
 
 
 @pytest.mark.usefixtures("worker")
-def test_finalizing_in_the_background(mind: Callable[..., Mind]) -> None:
-    teacher = mind()
+def test_finalizing_in_the_background(open_session: OpenSession) -> None:
+    teacher = open_session()
     teacher.teach("a", "b", "c")
     job = end_of(teacher.client, start(teacher.client, f"/sessions/{teacher.id}/finalize-training"))
     assert job["state"] == "done"
@@ -41,12 +38,12 @@ def test_finalizing_in_the_background(mind: Callable[..., Mind]) -> None:
 
 
 @pytest.mark.usefixtures("worker")
-def test_jobs_of_one_session_are_done_in_the_order_of_their_acceptance(
+def test_jobs_of_one_session_run_in_the_order_of_their_acceptance(
     client: httpx.Client, new_session: NewSession
 ) -> None:
     session_id = new_session()
     path = f"/sessions/{session_id}/observe-sequence"
-    jobs = [start(client, path, {"observations": [{"strings": [f"{number:02}"]}]}) for number in range(20)]
+    jobs = [start(client, path, {"observations": [observation(f"{number:02}")]}) for number in range(20)]
     assert end_of(client, jobs[-1])["state"] == "done"
     assert client.get(f"/sessions/{session_id}/stm").json()["stm"] == [[f"{number:02}"] for number in range(20)]
 
@@ -75,14 +72,14 @@ def test_a_repeat_under_the_same_key_is_the_same_job(client: httpx.Client, new_s
     assert client.get("/jobs", params={"node_id": "same key"}).json()["total"] == 1
 
 
-def test_a_job_that_is_not_there_is_a_404(client: httpx.Client) -> None:
+def test_a_missing_job_is_a_404(client: httpx.Client) -> None:
     for answer in (client.get("/jobs/none"), client.delete("/jobs/none"), client.post("/jobs/none/retry")):
         assert (answer.status_code, answer.json()) == (404, {"detail": "Job none not found"})
     assert client.get("/jobs/%00").status_code == 404
 
 
 @pytest.mark.parametrize("query", ["state=lost", "kind=other", "limit=0", "limit=1001", "skip=-1"])
-def test_a_filter_that_cannot_be_is_refused(client: httpx.Client, query: str) -> None:
+def test_an_invalid_filter_is_refused(client: httpx.Client, query: str) -> None:
     answer = client.get(f"/jobs?{query}")
     assert answer.status_code == 422
     assert answer.json()["detail"][0]["loc"] == ["query", query.partition("=")[0]]

@@ -1,6 +1,5 @@
-"""Learning over HTTP: by request, by itself, in sequences, and many at the same time (engine.md 3 and 4)."""
+"""Learning over HTTP: by request, automatically, in sequences, and concurrently (engine.md 3 and 4)."""
 
-from collections.abc import Callable
 from fractions import Fraction
 from functools import partial
 from itertools import chain
@@ -10,12 +9,12 @@ import httpx
 import pytest
 
 from benchmarks.stack import WebServer
-from tests.support.minds import Mind
 from tests.support.races import at_once
+from tests.support.sessions import LiveSession, OpenSession, observations
 
 
-def test_learning_stores_the_stm_as_a_pattern_and_empties_it(mind: Callable[..., Mind]) -> None:
-    session = mind()
+def test_learning_stores_the_stm_as_a_pattern_and_empties_it(open_session: OpenSession) -> None:
+    session = open_session()
     for strings in (["b", "a"], ["c"]):
         session.observe(*strings)
     answer = session.post("learn")
@@ -39,8 +38,8 @@ def test_learning_stores_the_stm_as_a_pattern_and_empties_it(mind: Callable[...,
     assert session.pattern(name.removeprefix("PTRN|")) == session.pattern(name)
 
 
-def test_learning_it_again_counts(mind: Callable[..., Mind]) -> None:
-    session = mind()
+def test_learning_a_pattern_again_increments_its_frequency(open_session: OpenSession) -> None:
+    session = open_session()
     names = {session.teach("a", "b", "a") for _ in range(3)}
     [name] = names
     assert session.pattern(name)["frequency"] == 3
@@ -51,15 +50,15 @@ def test_learning_it_again_counts(mind: Callable[..., Mind]) -> None:
     }
 
 
-def test_an_empty_stm_cannot_be_learned(mind: Callable[..., Mind]) -> None:
-    session = mind()
+def test_an_empty_stm_cannot_be_learned(open_session: OpenSession) -> None:
+    session = open_session()
     response = session.client.post(f"/sessions/{session.id}/learn")
     assert (response.status_code, response.json()) == (400, {"detail": "Cannot learn from empty STM"})
 
 
-def test_a_single_symbol_is_not_learned_but_the_stm_emptied(mind: Callable[..., Mind]) -> None:
+def test_a_single_symbol_is_not_learned_but_the_stm_is_emptied(open_session: OpenSession) -> None:
     """D11."""
-    session = mind()
+    session = open_session()
     session.observe("a")
     answer = session.post("learn")
     assert (answer["status"], answer["pattern_name"]) == ("learned", "")
@@ -67,9 +66,9 @@ def test_a_single_symbol_is_not_learned_but_the_stm_emptied(mind: Callable[..., 
     assert (session.stm(), session.patterns()) == ([], 0)
 
 
-def test_emotives_metadata_and_affinity_of_the_worked_example(mind: Callable[..., Mind]) -> None:
+def test_emotives_metadata_and_affinity_of_the_worked_example(open_session: OpenSession) -> None:
     """engine.md 4.3; learning consumes the accumulators (D09)."""
-    session = mind()
+    session = open_session()
     first: list[dict[str, Any]] = [{"mood": 1}, {"mood": 2, "risk": 10}, {"mood": 3}, {"mood": 4}]
     second: list[dict[str, Any]] = [{"mood": -1}, {"risk": -4}, {"mood": 0.5}, {}]
     metadata: list[dict[str, Any]] = [
@@ -97,16 +96,16 @@ def test_emotives_metadata_and_affinity_of_the_worked_example(mind: Callable[...
     assert session.of_node("symbols/x/affinity")["affinity"] == {}
 
 
-def test_the_sessions_persistence_bounds_the_emotives(mind: Callable[..., Mind]) -> None:
+def test_the_sessions_persistence_bounds_the_emotives(open_session: OpenSession) -> None:
     """D07."""
-    session = mind(config={"persistence": 2})
+    session = open_session(config={"persistence": 2})
     for n in range(4):
         session.observe("a", emotives={"e": n})
     assert session.pattern(session.learn())["emotives"] == [{"e": 2}, {"e": 3}]
 
 
-def test_percept_and_time_stay_after_learning(mind: Callable[..., Mind]) -> None:
-    session = mind()
+def test_percept_and_time_stay_after_learning(open_session: OpenSession) -> None:
+    session = open_session()
     session.observe("a", "b", emotives={"joy": 2}, metadata={"k": 1})
     before = session.get("percept-data")
     session.learn()
@@ -115,9 +114,9 @@ def test_percept_and_time_stay_after_learning(mind: Callable[..., Mind]) -> None
     assert session.get("percept-data")["percept_data"]["emotives"] == {}
 
 
-def test_a_session_learns_by_itself_and_keeps_rolling(mind: Callable[..., Mind]) -> None:
+def test_auto_learning_in_rolling_mode_keeps_the_stm(open_session: OpenSession) -> None:
     """The example of engine.md 3.2."""
-    session = mind(config={"max_pattern_length": 3, "stm_mode": "ROLLING"})
+    session = open_session(config={"max_pattern_length": 3, "stm_mode": "ROLLING"})
     learned = [session.observe(*event)["auto_learned_pattern"] for event in ("a", "b", "cd", "e")]
     assert learned[:2] == [None, None]
     assert session.pattern(learned[2])["pattern_data"] == [["a"], ["b"], ["c", "d"]]
@@ -125,9 +124,9 @@ def test_a_session_learns_by_itself_and_keeps_rolling(mind: Callable[..., Mind])
     assert session.stm() == [["c", "d"], ["e"]]
 
 
-def test_a_session_learns_by_itself_and_starts_anew(mind: Callable[..., Mind]) -> None:
-    """D10: with emotives and metadata, those of the observation that completes the pattern included."""
-    session = mind(config={"max_pattern_length": 2})
+def test_auto_learning_in_clear_mode_empties_the_stm(open_session: OpenSession) -> None:
+    """D10: with emotives and metadata, including those of the observation that completes the pattern."""
+    session = open_session(config={"max_pattern_length": 2})
     session.observe("a", emotives={"joy": 1})
     answer = session.observe("b", emotives={"joy": 0}, metadata={"k": "v"})
     assert answer["stm_length"] == 0
@@ -138,16 +137,16 @@ def test_a_session_learns_by_itself_and_starts_anew(mind: Callable[..., Mind]) -
 
 
 @pytest.mark.parametrize("mode", ["CLEAR", "ROLLING"])
-def test_a_pattern_length_of_one_leaves_nothing(mind: Callable[..., Mind], mode: str) -> None:
+def test_a_pattern_length_of_one_leaves_nothing(open_session: OpenSession, mode: str) -> None:
     """D39."""
-    session = mind(config={"max_pattern_length": 1, "stm_mode": mode})
+    session = open_session(config={"max_pattern_length": 1, "stm_mode": mode})
     assert session.observe("a")["auto_learned_pattern"] is None
     assert session.observe("b", "c")["auto_learned_pattern"].startswith("PTRN|")
     assert session.stm() == []
 
 
-def test_a_sequence_names_all_it_learns(mind: Callable[..., Mind]) -> None:
-    session = mind()
+def test_a_sequence_names_all_patterns_it_learns(open_session: OpenSession) -> None:
+    session = open_session()
     answer = session.post(
         "observe-sequence",
         {"observations": [{"strings": ["a", "b"]}, {"strings": ["c"]}, {"strings": []}], "learn_after_each": True},
@@ -158,26 +157,26 @@ def test_a_sequence_names_all_it_learns(mind: Callable[..., Mind]) -> None:
     assert [item["stm_length"] for item in answer["results"]] == [0, 0, 0]
 
 
-def test_a_sequence_learns_by_itself_as_single_observations_do(mind: Callable[..., Mind]) -> None:
+def test_a_sequence_auto_learns_as_single_observations_do(open_session: OpenSession) -> None:
     config = {"max_pattern_length": 2, "stm_mode": "ROLLING"}
-    single, batch = mind(config=config), mind(config=config)
+    single, batch = open_session(config=config), open_session(config=config)
     one_by_one = [single.observe(*strings)["auto_learned_pattern"] for strings in ("a", "b", "c")]
-    answer = batch.post("observe-sequence", {"observations": [{"strings": [s]} for s in "abc"], "learn_at_end": True})
+    answer = batch.observe_sequence(*observations(*"abc"), learn_at_end=True)
     assert [item["auto_learned_pattern"] for item in answer["results"]] == one_by_one
     assert answer["auto_learned_patterns"] == [*filter(None, one_by_one), answer["final_learned_pattern"]]
-    assert answer["final_learned_pattern"] == ""  # one event of one symbol was left
+    assert answer["final_learned_pattern"] == ""  # one event of one symbol remained
     assert batch.pattern(one_by_one[1])["frequency"] == 2
 
 
-def test_a_sequence_that_fails_has_learned_nothing(mind: Callable[..., Mind]) -> None:
-    session = mind()
+def test_a_sequence_that_fails_has_learned_nothing(open_session: OpenSession) -> None:
+    session = open_session()
     body = {"observations": [{"strings": ["a", "b"]}, {"strings": [1]}], "learn_after_each": True}
     assert session.client.post(f"/sessions/{session.id}/observe-sequence", json=body).status_code == 422
     assert session.patterns() == 0
 
 
-def test_clear_all_empties_the_node_for_everybody_and_only_the_callers_session(mind: Callable[..., Mind]) -> None:
-    caller, other = mind(), mind()
+def test_clear_all_empties_the_node_for_all_sessions_and_only_the_callers_stm(open_session: OpenSession) -> None:
+    caller, other = open_session(), open_session()
     name = caller.teach("a", "b", "c")
     caller.observe("a", emotives={"joy": 1})
     other.observe("a")
@@ -185,7 +184,7 @@ def test_clear_all_empties_the_node_for_everybody_and_only_the_callers_session(m
     assert other.get("predictions")["count"] == 1
     assert caller.post("clear-all") == {"status": "cleared", "session_id": caller.id, "scope": "all"}
     assert (caller.stm(), other.stm()) == ([], [["a"], ["b"]])
-    for _ in range(12):  # whichever process answers
+    for _ in range(12):  # each request may reach another process
         assert other.get("predictions")["predictions"] == []
         assert other.patterns() == 0
         assert other.of_node("symbols/stats")["symbols"] == {}
@@ -194,11 +193,11 @@ def test_clear_all_empties_the_node_for_everybody_and_only_the_callers_session(m
     assert other.get("predictions")["predictions"][0]["future"] == [["z"]]
 
 
-def test_learn_and_observe_at_once_put_every_event_in_exactly_one_place(mind: Callable[..., Mind]) -> None:
+def test_learn_and_observe_at_once_put_every_event_in_exactly_one_place(open_session: OpenSession) -> None:
     """G2, R04."""
     outcomes = set()
     for n in range(100):
-        session = mind()
+        session = open_session()
         session.observe(f"a{n}")
         session.observe(f"b{n}")
         name, _ = at_once([partial(session.learn), partial(_observe_x, session, f"x{n}")])
@@ -209,15 +208,15 @@ def test_learn_and_observe_at_once_put_every_event_in_exactly_one_place(mind: Ca
     assert outcomes == {0, 1}, "the two never overlapped: the test shows nothing"
 
 
-def _observe_x(session: Mind, symbol: str) -> str:
+def _observe_x(session: LiveSession, symbol: str) -> str:
     session.observe(symbol)
     return symbol
 
 
-def test_learning_one_pattern_from_many_processes_adds_up_exactly(mind: Callable[..., Mind]) -> None:
-    sessions = [mind() for _ in range(8)]
+def test_learning_one_pattern_from_many_processes_adds_up_exactly(open_session: OpenSession) -> None:
+    sessions = [open_session() for _ in range(8)]
 
-    def work(session: Mind) -> str:
+    def work(session: LiveSession) -> str:
         for _ in range(10):
             for symbol in "abc":
                 session.observe(symbol, emotives={"joy": 0.1})
@@ -229,8 +228,8 @@ def test_learning_one_pattern_from_many_processes_adds_up_exactly(mind: Callable
     assert sessions[0].of_node("symbols/a/affinity")["affinity"] == {"joy": float(80 * Fraction((0.1 + 0.1 + 0.1) / 3))}
 
 
-def test_five_sessions_learn_on_one_node_at_once(mind: Callable[..., Mind]) -> None:
-    sessions = [mind() for _ in range(5)]
+def test_five_sessions_learn_on_one_node_at_once(open_session: OpenSession) -> None:
+    sessions = [open_session() for _ in range(5)]
     shared = ["abc", "bcd", "cde"]
 
     def work(number: int) -> list[str]:
@@ -242,11 +241,11 @@ def test_five_sessions_learn_on_one_node_at_once(mind: Callable[..., Mind]) -> N
     assert sum(sessions[0].pattern(name)["frequency"] for name in names) == 5 * 12
 
 
-def test_sequences_that_learn_the_same_patterns_in_opposite_order_do_not_deadlock(mind: Callable[..., Mind]) -> None:
+def test_sequences_that_learn_the_same_patterns_in_opposite_order_do_not_deadlock(open_session: OpenSession) -> None:
     words = [f"{a}{b}" for a in "abcdef" for b in "uvwxyz"]
-    there, back = mind(), mind()
+    there, back = open_session(), open_session()
 
-    def work(session: Mind, order: list[str]) -> int:
+    def work(session: LiveSession, order: list[str]) -> int:
         for _ in range(5):
             observations = [{"strings": list(word), "emotives": {"e": 1}} for word in order]
             session.post("observe-sequence", {"observations": observations, "learn_after_each": True})
@@ -257,9 +256,9 @@ def test_sequences_that_learn_the_same_patterns_in_opposite_order_do_not_deadloc
     assert there.of_node("symbols/a/affinity")["affinity"] == {"e": 6.0 * 10}
 
 
-def test_clear_all_and_learn_at_once_leave_the_pattern_or_nothing(mind: Callable[..., Mind]) -> None:
+def test_clear_all_and_learn_at_once_leave_the_pattern_or_nothing(open_session: OpenSession) -> None:
     for n in range(40):
-        clearing, learning = mind(), mind()
+        clearing, learning = open_session(), open_session()
         clearing.teach("o", "l", "d")
         name, _ = at_once([partial(learning.teach, f"{n % 10}", "n"), partial(_clear_all, clearing)])
         found = learning.of_node(f"pattern/{name}")["pattern"]["status"] == "okay"
@@ -267,7 +266,7 @@ def test_clear_all_and_learn_at_once_leave_the_pattern_or_nothing(mind: Callable
         learning.post("clear-all")
 
 
-def _clear_all(session: Mind) -> str:
+def _clear_all(session: LiveSession) -> str:
     session.post("clear-all")
     return ""
 
@@ -275,8 +274,8 @@ def _clear_all(session: Mind) -> str:
 def test_nodes_do_not_share_memory_however_alike_their_ids(server: WebServer) -> None:
     """D29."""
     with httpx.Client(base_url=server.url, timeout=30) as client:
-        minds = [Mind(client, node) for node in ("Robot-1", "Robot.1", "Robot 1", "robot-1")]
-        minds[0].teach("a", "b")
-        assert [one.patterns() for one in minds] == [1, 0, 0, 0]
-        shown = {one.of_node("patterns/count")["node_id"] for one in minds[:3]}
+        sessions = [LiveSession.create(client, node) for node in ("Robot-1", "Robot.1", "Robot 1", "robot-1")]
+        sessions[0].teach("a", "b")
+        assert [one.patterns() for one in sessions] == [1, 0, 0, 0]
+        shown = {one.of_node("patterns/count")["node_id"] for one in sessions[:3]}
         assert shown == {"Robot_1_kato"}

@@ -1,4 +1,4 @@
-"""Predictions over HTTP: equal to the worked cases, fresh in every process, the same to the byte (P5, P6, G7)."""
+"""Predictions over HTTP equal the worked cases and are current and byte-identical in every process (P5, P6, G7)."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -18,18 +18,18 @@ from engine.lesson import prepare_lesson
 from memory_app.operations.patterns import learn
 from tests.engine.replay import CASES
 from tests.engine.test_cases import EXCEPTIONS, as_decided, assert_same
-from tests.support.minds import Mind
 from tests.support.races import at_once
+from tests.support.sessions import LiveSession, OpenSession, cognition_state, observations
 
 SHOWN = [case for case in CASES if case["name"] not in EXCEPTIONS]
 MANY = 12  # requests on new connections, enough to reach all four processes
 
 
 @pytest.mark.parametrize("case", SHOWN, ids=lambda case: str(case["name"]))
-def test_a_worked_case_through_the_whole_service(server: WebServer, case: dict[str, Any]) -> None:
-    """Taught, observed and asked as a client does; the cases' engine side is in tests/engine/test_cases.py."""
+def test_a_worked_case_holds_through_the_whole_service(server: WebServer, case: dict[str, Any]) -> None:
+    """Learn, observe and predict as a client does; tests/engine/test_cases.py runs the cases on the engine alone."""
     with httpx.Client(base_url=server.url, timeout=30) as client:
-        asked = partial(Mind, client, f"case {case['name']}")
+        asked = partial(LiveSession.create, client, f"case {case['name']}")
         service = case.get("service_settings", {})
         _teach(case, lambda: asked(config=service))
         session = asked(config={**service, **case["config"]})
@@ -45,9 +45,9 @@ def test_a_worked_case_through_the_whole_service(server: WebServer, case: dict[s
         assert session.stm() == expected["stm"]
 
 
-def _teach(case: dict[str, Any], new_session: Callable[[], Mind]) -> None:
-    """Each repetition in a fresh session, but those of one label share theirs (engine.md 7)."""
-    labelled: dict[str, Mind] = {}
+def _teach(case: dict[str, Any], new_session: Callable[[], LiveSession]) -> None:
+    """Each repetition has a new session; those with the same label share one (engine.md 7)."""
+    labelled: dict[str, LiveSession] = {}
     for lesson in case["learned"]:
         for _ in range(lesson.get("times", 1)):
             label = lesson.get("session")
@@ -55,9 +55,9 @@ def _teach(case: dict[str, Any], new_session: Callable[[], Mind]) -> None:
             session.post("observe-sequence", {"observations": lesson["events"], "learn_at_end": True})
 
 
-def test_what_was_learned_is_predicted_at_once_in_every_process(mind: Callable[..., Mind]) -> None:
-    """P5, each learn answered by whichever process, each prediction by another."""
-    teacher, asker = mind(), mind()
+def test_what_was_learned_is_predicted_at_once_in_every_process(open_session: OpenSession) -> None:
+    """P5: any process performs each learn, and another one each prediction."""
+    teacher, asker = open_session(), open_session()
     asker.observe("a")
     asker.observe("b")
     for n in range(40):
@@ -82,10 +82,10 @@ def _held_open(blocker: DjangoDbBlocker, node: str, *events: str) -> Iterator[No
 
 
 def test_a_learn_that_commits_late_is_not_skipped(
-    mind: Callable[..., Mind], django_db_blocker: DjangoDbBlocker
+    open_session: OpenSession, django_db_blocker: DjangoDbBlocker
 ) -> None:
-    """P5: it got its transaction id before learns that every index has already followed."""
-    teacher, asker = mind(), mind()
+    """P5: its transaction id is older than those of learns that every index has already followed."""
+    teacher, asker = open_session(), open_session()
     teacher.teach("a", "b", "0")
     asker.observe("a")
     asker.observe("b")
@@ -102,15 +102,15 @@ def test_a_learn_that_commits_late_is_not_skipped(
         assert futures() == {"0", "1", "2", "3", "l"}
 
 
-def test_ten_sessions_of_one_node_do_everything_at_once_and_keep_to_themselves(mind: Callable[..., Mind]) -> None:
+def test_ten_concurrent_sessions_of_one_node_stay_isolated(open_session: OpenSession) -> None:
     """G7: R15, R16, R35."""
-    mind().teach("c", "o", "m", "m", "o", "n")
+    open_session().teach("c", "o", "m", "m", "o", "n")
     slowest = 0.0
 
     def work(number: int) -> list[list[str]]:
         nonlocal slowest
         threshold = 0.6 if number % 2 else 0.1
-        session = mind(config={"recall_threshold": threshold})
+        session = open_session(config={"recall_threshold": threshold})
         expected: list[list[str]] = []
         for step in range(12):
             begun = time.monotonic()
@@ -134,23 +134,23 @@ def test_ten_sessions_of_one_node_do_everything_at_once_and_keep_to_themselves(m
     assert slowest < 5
 
 
-def test_the_same_question_has_the_same_bytes_from_every_process(mind: Callable[..., Mind]) -> None:
-    """P6; asked by twin sessions, so that no answer comes out of the cache of another."""
-    teacher = mind()
+def test_the_same_question_has_the_same_bytes_from_every_process(open_session: OpenSession) -> None:
+    """P6: twin sessions predict, so that no response comes from the cache of another."""
+    teacher = open_session()
     for n in range(30):
         teacher.teach("a", "b", f"{n % 7}", f"{n % 3}", "z")
     answers = set()
     for _ in range(MANY):
-        twin = mind()
-        twin.post("observe-sequence", {"observations": [{"strings": ["a"]}, {"strings": ["b"]}, {"strings": ["1"]}]})
+        twin = open_session()
+        twin.observe_sequence(*observations("a", "b", "1"))
         response = twin.client.get(f"/sessions/{twin.id}/predictions")
         answers.add(response.content.replace(twin.id.encode(), b""))
     assert len(answers) == 1
 
 
-def test_a_session_change_and_a_node_change_both_change_the_answer(mind: Callable[..., Mind]) -> None:
+def test_a_session_change_and_a_node_change_both_change_the_answer(open_session: OpenSession) -> None:
     """Predictions are cached under both versions."""
-    teacher, asker = mind(), mind()
+    teacher, asker = open_session(), open_session()
     teacher.teach("a", "b", "c")
     asker.observe("a")
     asker.observe("b")
@@ -165,8 +165,8 @@ def test_a_session_change_and_a_node_change_both_change_the_answer(mind: Callabl
     assert asker.get("predictions")["predictions"][0]["extras"][-1] == ["q"]
 
 
-def test_emotives_of_a_pattern_are_fresh_too(mind: Callable[..., Mind]) -> None:
-    teacher, asker = mind(), mind()
+def test_emotives_of_a_pattern_are_fresh_too(open_session: OpenSession) -> None:
+    teacher, asker = open_session(), open_session()
     asker.observe("a")
     asker.observe("b")
     for felt, mean in (({}, {}), ({"joy": 1.0}, {"joy": 1.0}), ({"joy": 3.0}, {"joy": 2.0})):
@@ -177,8 +177,8 @@ def test_emotives_of_a_pattern_are_fresh_too(mind: Callable[..., Mind]) -> None:
             assert asker.get("predictions")["predictions"][0]["emotives"] == mean
 
 
-def test_the_shape_of_the_answer(mind: Callable[..., Mind]) -> None:
-    session = mind()
+def test_the_shape_of_the_answer(open_session: OpenSession) -> None:
+    session = open_session()
     assert session.get("predictions") == {
         "predictions": [],
         "future_potentials": [],
@@ -190,9 +190,9 @@ def test_the_shape_of_the_answer(mind: Callable[..., Mind]) -> None:
     }
 
 
-def test_cognition_data_shows_the_predictions_of_the_last_observation(mind: Callable[..., Mind]) -> None:
-    """D06, D38: from the state as that observation left it, also after that state was learned."""
-    session = mind()
+def test_cognition_data_shows_the_predictions_of_the_last_observation(open_session: OpenSession) -> None:
+    """D06, D38: from the state after that observation, also when that state has been learned since."""
+    session = open_session()
     session.teach("a", "b", "c")
     session.observe("a", emotives={"joy": 1, "calm": 2})
     session.observe("b", emotives={"joy": 3})
@@ -201,17 +201,7 @@ def test_cognition_data_shows_the_predictions_of_the_last_observation(mind: Call
     data = cognition["cognition_data"]
     predictions = data.pop("predictions")
     assert predictions == session.get("predictions")["predictions"]
-    assert data == {
-        "emotives": {"joy": 3.0},
-        "symbols": ["a", "b"],
-        "command": "",
-        "metadata": {},
-        "path": [],
-        "strings": [],
-        "vectors": [],
-        "short_term_memory": [["a"], ["b"]],
-        "time": 5,
-    }
+    assert data == cognition_state(["a", "b"], emotives={"joy": 3.0}, time=5)
     session.learn()
     data = session.get("cognition-data")["cognition_data"]
     assert (data["short_term_memory"], data["symbols"], data["time"]) == ([], [], 5)
@@ -221,23 +211,23 @@ def test_cognition_data_shows_the_predictions_of_the_last_observation(mind: Call
     assert (data["predictions"], data["emotives"], data["time"]) == ([], {}, 0)
 
 
-def test_an_observation_that_predicts_nothing_leaves_cognition_without_predictions(mind: Callable[..., Mind]) -> None:
-    session = mind()
+def test_an_observation_that_predicts_nothing_leaves_cognition_without_predictions(open_session: OpenSession) -> None:
+    session = open_session()
     session.teach("a", "b", "c")
     session.observe("a")
     session.observe("b")
     session.observe(emotives={"joy": 1})
     assert session.get("cognition-data")["cognition_data"]["predictions"] == []
-    quiet = mind(config={"process_predictions": False})
+    quiet = open_session(config={"process_predictions": False})
     quiet.observe("a")
     quiet.observe("b")
     assert quiet.get("cognition-data")["cognition_data"]["predictions"] == []
     assert quiet.get("predictions")["count"] == 1
 
 
-def test_finalized_statistics_stay_while_the_node_learns_on(mind: Callable[..., Mind]) -> None:
-    """D24: entropies of patterns that existed then are those of that moment; of later patterns, of now."""
-    session = mind()
+def test_finalized_statistics_stay_while_the_node_learns_on(open_session: OpenSession) -> None:
+    """D24: patterns that existed then keep the entropies of that moment; later patterns have current ones."""
+    session = open_session()
     session.teach("a", "b", "c")
     session.teach("a", "x", "y")
     assert session.post("finalize-training")["patterns_processed"] == 2
@@ -249,7 +239,7 @@ def test_finalized_statistics_stay_while_the_node_learns_on(mind: Callable[..., 
         return {"".join(chain(*one["sequence"])): one["global_normalized_entropy"] for one in predictions}
 
     before = entropies()
-    mind().teach("a", "b", "q", "r")
+    open_session().teach("a", "b", "q", "r")
     after = entropies()
     assert {word: after[word] for word in before} == before
     assert "abqr" in after
@@ -257,9 +247,9 @@ def test_finalized_statistics_stay_while_the_node_learns_on(mind: Callable[..., 
     assert entropies()["abc"] != before["abc"]
 
 
-def test_asking_again_is_answered_from_redis(mind: Callable[..., Mind]) -> None:
-    """Under both versions; and what Redis holds is checked like everything from there."""
-    teacher, session = mind(), mind()
+def test_a_repeated_prediction_is_served_from_redis(open_session: OpenSession) -> None:
+    """It is cached under both versions, and the entry is verified like all data from Redis."""
+    teacher, session = open_session(), open_session()
     teacher.teach("a", "b", "c")
     session.observe("a")
     session.observe("b")

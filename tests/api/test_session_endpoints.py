@@ -1,13 +1,12 @@
-"""Create, look at, list, count, extend, delete: statuses, bodies and errors (http.md 1.1)."""
+"""Create, show, list, count, extend and delete: statuses, bodies and errors (http.md 1.1)."""
 
 import re
-from collections.abc import Callable
 from typing import Any
 
 import httpx
 import pytest
 
-NewSession = Callable[..., str]
+from tests.support.sessions import NewSession
 
 DEFAULT_CONFIG = {
     "max_pattern_length": 0,
@@ -114,7 +113,7 @@ def test_a_ttl_outside_its_range_is_refused(client: httpx.Client, ttl: int) -> N
     assert response.json()["detail"][0]["loc"] == ["body", "ttl_seconds"]
 
 
-# Look at -------------------------------------------------------------------------------------------------------------
+# Show ----------------------------------------------------------------------------------------------------------------
 
 
 def test_get_answers_the_same_shape_with_the_time_left(client: httpx.Client, new_session: NewSession) -> None:
@@ -126,7 +125,7 @@ def test_get_answers_the_same_shape_with_the_time_left(client: httpx.Client, new
     assert "X-Session-ID" not in response.headers
 
 
-def test_the_404_of_get_session_is_a_detail_text(client: httpx.Client) -> None:
+def test_the_404_of_get_session_has_a_detail_text(client: httpx.Client) -> None:
     """Q15: E1 here, E3 everywhere else."""
     response = client.get(f"/sessions/{UNKNOWN}")
     assert response.status_code == 404
@@ -151,7 +150,7 @@ def test_the_404_of_get_session_is_a_detail_text(client: httpx.Client) -> None:
         ("GET", "/no/such/path"),
     ],
 )
-def test_a_missing_session_wins_over_everything_else(client: httpx.Client, method: str, path: str) -> None:
+def test_a_missing_session_is_reported_before_any_other_error(client: httpx.Client, method: str, path: str) -> None:
     """Q16: over an invalid body, a wrong method and an unknown sub-path."""
     response = client.request(method, f"/sessions/{UNKNOWN}{path}", headers={"Origin": "http://elsewhere"})
     assert response.status_code == 404
@@ -217,7 +216,7 @@ def test_extend(client: httpx.Client, new_session: NewSession) -> None:
 
 
 @pytest.mark.parametrize("ttl", ["0", "-5", "x", "1.5", "", "31536001", "9" * 5000])
-def test_extend_refuses_what_is_no_life(client: httpx.Client, new_session: NewSession, ttl: str) -> None:
+def test_extend_refuses_an_invalid_ttl(client: httpx.Client, new_session: NewSession, ttl: str) -> None:
     """Q05."""
     session_id = new_session()
     response = client.post(f"/sessions/{session_id}/extend", params={"ttl_seconds": ttl})

@@ -1,20 +1,20 @@
-"""A training run: many sequences in one job, each learned as a session of its own would learn it."""
+"""A training run learns many sequences in one job, each as a session of its own would learn it."""
 
 import random
-from collections.abc import Callable
 from typing import Any
 
 import httpx
 import psycopg
 import pytest
 
-from tests.support.jobs import end_of
+from tests.support.jobs import end_of, train, training
+from tests.support.sessions import NewSession
 
 Sequence = list[Any]
 
 
 def sequences(count: int, *, seed: int = 1) -> list[Sequence]:
-    """Random ones of few symbols, so that some are the same; every third event has emotives and metadata."""
+    """Random sequences of few symbols, so that some are equal; every third event has emotives and metadata."""
     choose = random.Random(seed)
 
     def event() -> Any:
@@ -27,15 +27,8 @@ def sequences(count: int, *, seed: int = 1) -> list[Sequence]:
     return [[event() for _ in range(choose.randint(0, 4))] for _ in range(count)]
 
 
-def train(client: httpx.Client, node_id: str, given: list[Sequence], **more: Any) -> dict[str, Any]:
-    answer = client.post("/jobs", json={"kind": "train", "node_id": node_id, "sequences": given, **more})
-    assert answer.status_code == 202, answer.text
-    job: dict[str, Any] = answer.json()
-    return job
-
-
 def knowledge(database: psycopg.Connection, client: httpx.Client, node_id: str) -> dict[str, Any]:
-    """All that a node knows."""
+    """Everything that a node has stored."""
     patterns = database.execute(
         "SELECT encode(name, 'hex'), events::text, length, frequency, emotives::text, metadata::text "
         "FROM memory_app_pattern JOIN memory_app_node USING (memory) WHERE node_id = %s ORDER BY name",
@@ -55,9 +48,9 @@ def knowledge(database: psycopg.Connection, client: httpx.Client, node_id: str) 
         (60, {"max_pattern_length": 2, "stm_mode": "ROLLING"}),
     ],
 )
-def test_a_training_run_teaches_what_single_requests_teach(
+def test_a_training_run_learns_what_single_requests_learn(
     client: httpx.Client,
-    new_session: Callable[..., str],
+    new_session: NewSession,
     database: psycopg.Connection,
     count: int,
     config: dict[str, Any],
@@ -84,17 +77,14 @@ def test_a_training_run_teaches_what_single_requests_teach(
         ({"kind": "train", "sequences": [[["a"]]]}, ["node_id"]),
         ({"kind": "dream", "node_id": "n", "sequences": [[["a"]]]}, ["kind"]),
         ({"kind": "train", "node_id": "n"}, ["sequences"]),
-        ({"kind": "train", "node_id": "n", "sequences": []}, ["sequences"]),
-        ({"kind": "train", "node_id": "n", "sequences": ["a"]}, ["sequences", 0]),
-        ({"kind": "train", "node_id": "n", "sequences": [[], [["a", 1]]]}, ["sequences", 1, 0, "symbols", 1]),
-        (
-            {"kind": "train", "node_id": "n", "sequences": [[{"strings": "a"}]]},
-            ["sequences", 0, 0, "observation", "strings"],
-        ),
-        ({"kind": "train", "node_id": "n", "sequences": [[["\0"]]]}, ["sequences", 0, 0, 0]),
+        (training("n", []), ["sequences"]),
+        (training("n", ["a"]), ["sequences", 0]),
+        (training("n", [[], [["a", 1]]]), ["sequences", 1, 0, "symbols", 1]),
+        (training("n", [[{"strings": "a"}]]), ["sequences", 0, 0, "observation", "strings"]),
+        (training("n", [[["\0"]]]), ["sequences", 0, 0, 0]),
     ],
 )
-def test_a_training_run_that_cannot_be_is_refused_at_once(
+def test_an_invalid_training_run_is_refused_at_once(
     client: httpx.Client, body: dict[str, Any], location: list[Any]
 ) -> None:
     answer = client.post("/jobs", json=body)
@@ -103,7 +93,7 @@ def test_a_training_run_that_cannot_be_is_refused_at_once(
 
 
 def test_a_bad_configuration_is_refused_at_once(client: httpx.Client) -> None:
-    body = {"kind": "train", "node_id": "n", "sequences": [[["a"]]], "config": {"persistence": 0}}
+    body = training("n", [[["a"]]], config={"persistence": 0})
     answer = client.post("/jobs", json=body)
     assert answer.status_code == 400
     assert set(answer.json()["detail"]["validation_errors"]) == {"persistence"}

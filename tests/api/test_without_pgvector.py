@@ -1,4 +1,4 @@
-"""A PostgreSQL that has no pgvector, or where the service may not install it: everything but vectors works."""
+"""Without pgvector, or without the right to install it, everything but vectors works."""
 
 import os
 import subprocess
@@ -15,7 +15,7 @@ from psycopg.conninfo import make_conninfo
 
 from benchmarks.stack import WebServer
 from katoproject.configuration.environment import PROJECT_DIR
-from tests.support.minds import Mind
+from tests.support.sessions import LiveSession
 
 NAME = "kato_bare"
 _PARTS: dict[str, Any] = settings.DATABASES["default"]
@@ -25,12 +25,12 @@ URL = make_conninfo(**_WHERE, user=NAME, password="bare")
 
 @pytest.fixture
 def admin(database: psycopg.Connection) -> Iterator[psycopg.Connection]:
-    """In a new database, whose owner (the service) is no superuser and so must not install pgvector."""
+    """A new database whose owner, the service, is no superuser and may not install pgvector."""
     name = sql.Identifier(NAME)
     database.execute(sql.SQL("CREATE ROLE {} LOGIN PASSWORD 'bare'").format(name))
     database.execute(sql.SQL("CREATE DATABASE {} OWNER {}").format(name, name))
     if database.info.server_version >= 180000:
-        # As if its files had not been installed.
+        # As if the files of pgvector had not been installed.
         database.execute(sql.SQL("ALTER DATABASE {} SET extension_control_path = '/nowhere'").format(name))
     with psycopg.connect(make_conninfo(**_WHERE, user=_PARTS["USER"]), autocommit=True) as connection:
         yield connection
@@ -50,8 +50,8 @@ def _migrate() -> str:
     return subprocess.run(command, cwd=PROJECT_DIR, env=environment, check=True, capture_output=True, text=True).stdout
 
 
-def _works(client: httpx.Client) -> Mind:
-    session = Mind(client, "bare")
+def _works(client: httpx.Client) -> LiveSession:
+    session = LiveSession.create(client, "bare")
     session.teach("a", "b", "c")
     session.observe("a")
     session.observe("b", emotives={"joy": 1})
@@ -59,7 +59,7 @@ def _works(client: httpx.Client) -> Mind:
     return session
 
 
-def _refused(session: Mind, path: str, body: Any = None) -> None:
+def _refused(session: LiveSession, path: str, body: Any = None) -> None:
     before = session.get("cognition-data")
     response = session.client.post(f"/sessions/{session.id}/{path}", json=body)
     assert response.status_code == 501, response.text
@@ -69,7 +69,7 @@ def _refused(session: Mind, path: str, body: Any = None) -> None:
     assert session.get("cognition-data") == before
 
 
-@pytest.mark.usefixtures("server")  # so that static files and kernels are there
+@pytest.mark.usefixtures("server")  # for the static files and kernels
 def test_everything_but_vectors_works_and_vectors_once_pgvector_is_there(admin: psycopg.Connection) -> None:
     assert "until a superuser" in (said := _migrate()) or "has no pgvector" in said
     web = WebServer(workers=1, DATABASE_URL=URL)
@@ -100,7 +100,7 @@ def _walk_through(url: str, admin: psycopg.Connection) -> None:
 
         admin.execute("DROP EXTENSION vector CASCADE")
         _refused(session, "observe", {"vectors": [[1, 2]]})
-        _refused(session, "learn")  # what waits cannot be stored
+        _refused(session, "learn")  # the waiting vectors cannot be stored
         _works(client)
         _install(admin)
         assert _migrate() == ""

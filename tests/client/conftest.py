@@ -1,4 +1,4 @@
-"""Both clients behind one interface, so that each promise is shown for both."""
+"""Both clients behind one interface, so that each test runs with both."""
 
 import asyncio
 import inspect
@@ -15,7 +15,7 @@ NO_TIME = (0.001, 0.001, 0.001)
 
 
 class Waiting:
-    """An async client or session whose methods wait, so that a test reads the same for both kinds."""
+    """An async client or session whose methods block, so that a test reads the same for both kinds."""
 
     def __init__(self, target: Any, runner: asyncio.Runner) -> None:
         self._target = target
@@ -49,7 +49,7 @@ Connect = Callable[..., Any]
 
 @pytest.fixture(params=["sync", "async"])
 def connect(request: pytest.FixtureRequest) -> Iterator[Connect]:
-    """`connect(url, **options)`: a client of either kind, closed in the end, that does not dawdle between repeats."""
+    """`connect(url, **options)`: a client of either kind, closed afterwards, with no delay between repeats."""
     opened: list[Any] = []
     with asyncio.Runner() as runner:
 

@@ -1,4 +1,4 @@
-"""A relay between client and service that does, once per entry of a script, what networks and overloaded servers do."""
+"""A relay between client and service that injects the faults of a script, one per request."""
 
 import http.client
 import socket
@@ -10,14 +10,14 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, ClassVar
 
-# One fault each. The service performs the request only in the case of LOSE_ANSWER.
+# Faults. The service performs the request only with LOSE_ANSWER.
 LOSE_ANSWER = "lose the answer"
 DROP = "close the connection without a word"
 
 
 @dataclass(frozen=True)
 class Say:
-    """Answer in the service's place."""
+    """A response that the relay sends in place of the service."""
 
     status: int
     body: bytes = b'{"detail":"Busy"}'

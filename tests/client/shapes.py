@@ -1,11 +1,11 @@
-"""Whether a JSON value is of a type that the client declares: no field missing, none too many, none of another type."""
+"""Compares a JSON value with a type that the client declares: its fields and their types."""
 
 import types as builtin
 from typing import Any, Literal, NotRequired, Union, get_args, get_origin, get_type_hints, is_typeddict
 
 
 def problems(value: Any, declared: Any, where: str = "answer") -> list[str]:
-    """What is wrong, as text; empty where nothing is."""
+    """The differences as texts; empty if the value matches."""
     origin = get_origin(declared)
     if declared is Any:
         return []
@@ -31,7 +31,7 @@ def problems(value: Any, declared: Any, where: str = "answer") -> list[str]:
 
 def _problems_of_object(value: Any, declared: Any, where: str) -> list[str]:
     if not isinstance(value, dict):
-        return [f"{where}: {value!r} is no object"]
+        return [f"{where}: {value!r} is not an object"]
     fields = get_type_hints(declared, include_extras=True)
     missing = [f"{where}.{name} is missing" for name in declared.__required_keys__ - set(value)]
     unknown = [f"{where}.{name} is not declared" for name in set(value) - set(fields)]

@@ -29,14 +29,14 @@ def up_to_end_of(session_id: str, stream: Iterable[types.SessionEvent]) -> Itera
             return
 
 
-def test_what_a_client_sees(server: WebServer, node: str) -> None:
+def test_a_client_receives_the_events_of_a_session(server: WebServer, node: str) -> None:
     with Kato(server.url) as kato, kato.events() as events:
         with kato.session(node) as session:
             pass
         assert_story_of(session.id, events.snapshot, list(up_to_end_of(session.id, events)))
 
 
-def test_what_an_async_client_sees(server: WebServer, node: str) -> None:
+def test_an_async_client_receives_the_events_of_a_session(server: WebServer, node: str) -> None:
     async def watch() -> None:
         async with AsyncKato(server.url) as kato, kato.events() as events:
             async with kato.session(node) as session:

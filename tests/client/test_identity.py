@@ -1,4 +1,4 @@
-"""Another program under the same address is noticed at once, and never taken for a service that lost a session."""
+"""A foreign program at the same address is detected at once, and never mistaken for a service that lost a session."""
 
 from typing import Any
 
@@ -32,7 +32,7 @@ def test_an_answer_of_another_program(connect: Connect, relay: Relay, node: str,
         assert session.stm()["stm"] == [["a"]]
 
 
-def test_trouble_of_a_proxy_is_no_foreign_server(connect: Connect, relay: Relay) -> None:
+def test_an_error_of_a_proxy_is_not_taken_for_a_foreign_server(connect: Connect, relay: Relay) -> None:
     kato = connect(relay.url, delays=())
     relay.faults.extend([Say(502, b"<html>", content_type="text/html"), Say(500, b"oh", content_type="text/plain")])
     with pytest.raises(Unavailable):
@@ -41,7 +41,7 @@ def test_trouble_of_a_proxy_is_no_foreign_server(connect: Connect, relay: Relay)
         kato.session_count()
 
 
-def test_a_route_that_the_service_does_not_have_is_no_lost_session(connect: Connect, relay: Relay, node: str) -> None:
+def test_an_unknown_route_is_not_taken_for_a_lost_session(connect: Connect, relay: Relay, node: str) -> None:
     with connect(relay.url).session(node, recover=True) as session:
         relay.faults.append(Say(404, NO_SUCH_ROUTE, headers=(IDENTIFIED,)))
         with pytest.raises(RouteNotFound):

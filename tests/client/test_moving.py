@@ -1,4 +1,4 @@
-"""What a node knows moves to another node through the API and `manage.py node import`, and predicts the same there."""
+"""Patterns move to another node through the API and `manage.py node import`, and predict the same there."""
 
 import asyncio
 import io
@@ -17,7 +17,7 @@ from benchmarks.stack import WebServer, manage
 from kato_client import AsyncKato, Kato, Session, types
 from kato_client.export import NodeExport, write
 from katoproject.configuration.environment import PROJECT_DIR
-from tests.support.commands import Told, process
+from tests.support.commands import CommandResult, process
 
 SYMBOLS = ["kettle", "tea", "it's", 'say "hi"', "back\\slash", "日本", "", "a/b", "PTRN|x", "line\nfeed"]
 
@@ -57,14 +57,14 @@ def taught(kato: Kato) -> str:
 
 @pytest.fixture(scope="module")
 def export(server: WebServer, taught: str) -> str:
-    """What the export of the taught node prints."""
+    """The output of the export of the taught node."""
     result = client_program("kato_client.export", "--url", server.url, "--node", taught)
     assert result.returncode == 0, result.stderr
     return result.stdout
 
 
 def answers(kato: Kato, node: str) -> list[Any]:
-    """What a node says to many states under several configurations, session ids aside."""
+    """The predictions of a node for many states and configurations, without session ids."""
     chance = random.Random(7)
     states = [[SYMBOLS[0]], ["line\nfeed"], *([chance.choice(SYMBOLS) for _ in range(4)] for _ in range(12))]
     said: list[Any] = [
@@ -99,7 +99,7 @@ def test_the_other_node_answers_the_same(kato: Kato, taught: str, export: str, t
 
 
 def exported(url: str, node: str, at_most: int) -> tuple[list[Any], list[str]]:
-    """An export whose answers hold few patterns; its lines, and what does not add up."""
+    """An export whose responses hold few patterns: its lines and its warnings."""
 
     async def run() -> tuple[list[Any], list[str]]:
         async with AsyncKato(url) as kato:
@@ -116,8 +116,8 @@ def test_more_patterns_than_an_answer_holds_are_asked_for_in_parts(server: WebSe
     assert sorted(few_at_a_time, key=json.dumps) == sorted(lines(export), key=json.dumps)
 
 
-def test_patterns_that_cannot_be_reached_are_reported(kato: Kato, server: WebServer) -> None:
-    """All of them hold the same two symbols, so nothing tells them apart, and an answer has room for six."""
+def test_unreachable_patterns_are_reported(kato: Kato, server: WebServer) -> None:
+    """All of them have the same two symbols, so no query separates them, and a response has room for six."""
     with kato.session("moving alike") as session:
         for length in range(2, 12):
             session.observe_sequence([{"strings": ["a"]}, {"strings": ["b"] * length}], learn_at_end=True)
@@ -126,7 +126,7 @@ def test_patterns_that_cannot_be_reached_are_reported(kato: Kato, server: WebSer
     assert "end" not in found[-1], "an import refuses it"
 
 
-def test_an_interrupted_export_goes_on(server: WebServer, taught: str, export: str, tmp_path: Path) -> None:
+def test_an_interrupted_export_can_be_continued(server: WebServer, taught: str, export: str, tmp_path: Path) -> None:
     file = tmp_path / "node.ndjson"
     file.write_text(export[: len(export) // 2], encoding="utf-8")
     options = ["--url", server.url, "--node", taught, "--output", str(file)]
@@ -170,7 +170,7 @@ def test_the_service_reads_and_writes_the_same_files(kato: Kato, server: WebServ
         saved = client_program("kato_client.sessions", "save", "--url", server.url, session_id)
     file = tmp_path / "saved"
     file.write_text(saved.stdout, encoding="utf-8")
-    assert process("session", "import", str(file)) == Told(0, "1 session imported\n", "")
+    assert process("session", "import", str(file)) == CommandResult(0, "1 session imported\n", "")
     imported = kato.attach(session_id)
     assert state_of(imported) == kept
     exported = process("session", "export", session_id).out

@@ -1,4 +1,4 @@
-"""Every operation of the API has a method, whose answer is what its type says."""
+"""Every operation of the API has a method, whose result has the declared type."""
 
 import inspect
 from typing import Any, get_args, get_type_hints
@@ -19,7 +19,7 @@ def operations(owner: type) -> dict[str, operation[..., Any]]:
 
 
 def declared(one: operation[..., Any]) -> Any:
-    """What the answer of an operation is declared to be."""
+    """The declared result of an operation."""
     returned = get_type_hints(inspect.unwrap(one.build), vars(kato_client._operations))["return"]
     [answer] = get_args(returned)
     return answer

@@ -1,4 +1,4 @@
-"""The client as a package: both distributions build, install where nothing else is, and say what they are."""
+"""Both distributions of the client build, install into an empty environment, and describe themselves."""
 
 import json
 import os
@@ -42,7 +42,7 @@ class Distributions(NamedTuple):
 
 
 def run(*command: str | Path, cwd: Path) -> str:
-    # Without PYTHONPATH and the like: what is imported must come from the installation.
+    # Without PYTHONPATH and the like: imports must come from the installation.
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
     result = subprocess.run(list(map(str, command)), cwd=cwd, env=environment, capture_output=True, text=True)
     assert result.returncode == 0, result.stdout + result.stderr
@@ -50,7 +50,7 @@ def run(*command: str | Path, cwd: Path) -> str:
 
 
 def fresh_environment(at: Path, *requirements: str | Path) -> Path:
-    """An environment with these requirements and what they need, nothing else, not even pip; returns its Python."""
+    """Create an environment with these requirements and their dependencies only, without pip; return its Python."""
     run(sys.executable, "-m", "venv", "--without-pip", at, cwd=at.parent)
     python = at / "bin" / "python"
     pip = (sys.executable, "-m", "pip", "--python", python, "--disable-pip-version-check")

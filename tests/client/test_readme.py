@@ -1,4 +1,4 @@
-"""The examples of the client's README, run as written: every `# comment` after a print is what it prints."""
+"""The examples of the client's README run as written; the `# comment` after each print shows its output."""
 
 import ast
 import contextlib

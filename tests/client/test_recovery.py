@@ -1,4 +1,4 @@
-"""A session that is gone is built again only if asked for, only if it is really gone, and only in a new session."""
+"""A lost session is rebuilt only on request, only if it is really gone, and only as a new session."""
 
 from typing import Any
 
@@ -10,13 +10,13 @@ from tests.client.relay import LOSE_ANSWER, Relay, Say
 
 
 def lose(kato: Any, session: Any) -> str:
-    """Delete the session behind its back; answers its id."""
+    """Delete the session without the client's knowledge; return its id."""
     lost: str = session.id
     kato.attach(lost).delete()
     return lost
 
 
-def test_without_being_asked_nothing_is_built_again(kato: Any, node: str) -> None:
+def test_without_recover_nothing_is_rebuilt(kato: Any, node: str) -> None:
     session = kato.session(node).open()
     session.observe(["a"])
     lose(kato, session)
@@ -86,7 +86,7 @@ def test_what_was_learned_is_not_learned_again(kato: Any, node: str) -> None:
 def test_sequences_are_followed_exactly(
     kato: Any, node: str, options: dict[str, bool], emotives_left: list[float]
 ) -> None:
-    """Each learn takes the emotives so far with it; an observation without strings adds its emotives, but no event."""
+    """Each learn consumes the accumulated emotives; an observation without strings adds emotives but no event."""
     with kato.session(node, recover=True) as session:
         session.observe(["x", "y"], emotives={"joy": 1})
         observations = [{"strings": ["a", "b"], "emotives": {"joy": 2}}, {"strings": ["c"]}, {"emotives": {"joy": 6}}]
@@ -112,7 +112,7 @@ def test_a_cleared_session_comes_back_empty(kato: Any, node: str) -> None:
         assert session.recoveries[0].replayed == 0
 
 
-def test_events_of_others_are_missed_and_that_is_said(kato: Any, node: str) -> None:
+def test_missing_events_of_other_clients_are_reported(kato: Any, node: str) -> None:
     with kato.session(node, recover=True) as session:
         session.observe(["mine"])
         kato.attach(session.id).observe(["theirs"])
@@ -122,7 +122,7 @@ def test_events_of_others_are_missed_and_that_is_said(kato: Any, node: str) -> N
         assert not session.recoveries[0].complete
 
 
-def test_store_trouble_is_no_reason(connect: Connect, relay: Relay, node: str) -> None:
+def test_an_unavailable_store_does_not_trigger_a_recovery(connect: Connect, relay: Relay, node: str) -> None:
     with connect(relay.url, delays=()).session(node, recover=True) as session:
         session.observe(["a"])
         lost = session.id
@@ -133,8 +133,8 @@ def test_store_trouble_is_no_reason(connect: Connect, relay: Relay, node: str) -
         assert session.recoveries == []
 
 
-def test_a_call_that_may_have_been_performed_is_not_made_again(connect: Connect, relay: Relay, node: str) -> None:
-    """The learn went through, its answer was lost, and then the session went: learning again would count it twice."""
+def test_a_call_that_may_have_been_performed_is_not_repeated(connect: Connect, relay: Relay, node: str) -> None:
+    """The learn succeeded, its response was lost, then the session: learning again would count the pattern twice."""
     kato = connect(relay.url)
     with kato.session(node, recover=True) as session:
         session.observe(["a", "b"])
@@ -146,7 +146,7 @@ def test_a_call_that_may_have_been_performed_is_not_made_again(connect: Connect,
         assert kato.pattern_count(node_id=node)["pattern_count"] == 1
 
 
-def test_deleting_is_not_undone(kato: Any, node: str) -> None:
+def test_a_recovery_does_not_undo_a_deletion(kato: Any, node: str) -> None:
     session = kato.session(node, recover=True).open()
     lose(kato, session)
     with pytest.raises(SessionNotFound):
@@ -155,7 +155,7 @@ def test_deleting_is_not_undone(kato: Any, node: str) -> None:
     assert session.recoveries == []
 
 
-def test_a_session_told_to_learn_sooner_meanwhile_learns_nothing_by_being_built_again(kato: Any, node: str) -> None:
+def test_a_rebuild_under_a_shorter_pattern_length_learns_nothing(kato: Any, node: str) -> None:
     with kato.session(node, recover=True) as session:
         session.observe_sequence([{"strings": [letter]} for letter in "abc"])
         session.update_config({"max_pattern_length": 2})

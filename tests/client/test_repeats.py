@@ -1,4 +1,4 @@
-"""Requests that were not served are repeated, and a repeat never does anything twice."""
+"""Failed requests are repeated, and a repeat never has a second effect."""
 
 import time
 
@@ -68,7 +68,7 @@ def test_three_repeats_and_then_the_error(connect: Connect, relay: Relay, status
     assert len(relay.seen) == 8
 
 
-def test_what_is_wrong_is_not_repeated(connect: Connect, relay: Relay) -> None:
+def test_an_invalid_request_is_not_repeated(connect: Connect, relay: Relay) -> None:
     kato = connect(relay.url)
     with pytest.raises(InvalidRequest):
         kato.create_session(7)
@@ -85,19 +85,19 @@ def test_a_delete_whose_answer_was_lost_is_a_success(connect: Connect, relay: Re
     assert session.delete() == {"status": "deleted", "session_id": session.id}
 
 
-def test_nobody_listens(connect: Connect) -> None:
+def test_a_connection_that_is_refused_is_an_error(connect: Connect) -> None:
     with pytest.raises(ConnectionFailed) as failed:
         connect(f"http://127.0.0.1:{free_port()}").create_session("node")
     assert failed.value.performed is False
 
 
-def test_readiness_is_an_answer_even_when_it_is_no(connect: Connect, relay: Relay) -> None:
+def test_a_negative_readiness_is_a_result_and_not_an_error(connect: Connect, relay: Relay) -> None:
     relay.faults.append(Say(503, b'{"ready":false}', headers=(IDENTIFIED,)))
     assert connect(relay.url).ready() == {"ready": False}
     assert len(relay.seen) == 1
 
 
-def test_the_service_says_how_long_to_wait(connect: Connect, relay: Relay) -> None:
+def test_the_client_waits_as_long_as_the_service_says(connect: Connect, relay: Relay) -> None:
     kato = connect(relay.url)
     relay.faults.append(Say(503, headers=(("Retry-After", "1"),)))
     begun = time.monotonic()
@@ -117,7 +117,7 @@ def test_retry_after_is_seconds_or_a_date(text: str, seconds: float | None) -> N
 
 
 def test_a_server_without_idempotency_keys_gets_no_second_write(connect: Connect, relay: Relay, node: str) -> None:
-    """KATO 3.10 does not know the header: there, an observation repeated after a lost answer would be there twice."""
+    """KATO 3.10 does not know the header: a repeat after a lost response would store the observation twice."""
     kato = connect(relay.url, accept_unidentified=True)
     with kato.session(node) as session:
         relay.faults.append(LOSE_ANSWER)

@@ -1,4 +1,4 @@
-"""All commands of this service: each teaches itself, and docs/commands.md names it."""
+"""Every command documents itself, and docs/commands.md names it."""
 
 import argparse
 import re
@@ -14,7 +14,7 @@ OURS = ("katoproject", "memory_app", "sessions_app", "katoproject.monitoring")
 
 
 def parsers() -> Iterator[tuple[str, argparse.ArgumentParser]]:
-    """Of every command that is made for people, and of every subcommand."""
+    """The parsers of every command for people, and of every subcommand."""
     for name, app in sorted(get_commands().items()):
         if app in OURS and isinstance(command := load_command_class(app, name), Command):
             parser = command.create_parser("manage.py", name)
@@ -28,7 +28,7 @@ PARSERS = dict(parsers())
 
 
 @pytest.mark.parametrize("name", PARSERS)
-def test_help_says_what_a_command_does_and_shows_it(name: str) -> None:
+def test_help_describes_a_command_and_gives_an_example(name: str) -> None:
     text = PARSERS[name].format_help()
     about, _, examples = text.partition("examples:\n")
     assert len(about) > 100
@@ -40,7 +40,7 @@ def test_help_says_what_a_command_does_and_shows_it(name: str) -> None:
 def test_help_explains_every_argument(name: str) -> None:
     for action in PARSERS[name]._actions:
         if isinstance(action, argparse._SubParsersAction):
-            continue  # each subcommand has a line of its own
+            continue  # each subcommand is described on a line of its own
         shown = " ".join(action.option_strings) or action.metavar or action.dest
         assert action.help, f"{name} {shown}"
 

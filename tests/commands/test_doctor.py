@@ -1,11 +1,11 @@
-"""`manage.py doctor`: each part down by itself, everything down, and the second program on the port."""
+"""`manage.py doctor` finds each part that is down, everything down at once, and a second program on the port."""
 
 import http.server
 import json
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
@@ -20,6 +20,7 @@ from katoproject.diagnosis.doctor import address, background, machine
 from katoproject.diagnosis.doctor.database import database as look_at_database
 from katoproject.diagnosis.doctor.findings import Finding, Verdict, examine, ok
 from tests.support.commands import command, process
+from tests.support.sessions import NewSession
 
 pytestmark = pytest.mark.usefixtures("same_database")
 
@@ -30,14 +31,14 @@ def by_check(findings: Iterator[Finding]) -> dict[str, Finding]:
     return {finding.check: finding for finding in findings}
 
 
-# Who answers on the port ---------------------------------------------------------------------------------------------
+# The programs on the port --------------------------------------------------------------------------------------------
 
 
 @contextmanager
 def listening(
     address: str, port: int, *, identity: str | None = None, shared: bool = False, exists: bool = True
 ) -> Iterator[None]:
-    """A program that answers HTTP requests, as this service does where it has an identity."""
+    """A program that answers HTTP requests; with an identity, it answers as this service does."""
 
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -69,7 +70,7 @@ def listening(
 
 @pytest.fixture
 def port(monkeypatch: pytest.MonkeyPatch) -> int:
-    """Where the service is expected in this test."""
+    """The port at which the doctor expects the service."""
     number = free_port()
     monkeypatch.setattr(settings.ENV, "port", number)
     return number
@@ -79,7 +80,7 @@ def the_port() -> list[Finding]:
     return [finding for finding in address.address() if finding.check == "port"]
 
 
-def test_one_service_on_both_addresses_is_well(port: int) -> None:
+def test_one_service_on_both_addresses_is_fine(port: int) -> None:
     with listening("127.0.0.1", port, identity=ONE), listening("::1", port, identity=ONE):
         [finding] = the_port()
     assert finding == ok("port", f"kato-django/0.1.0 (host h) on 127.0.0.1:{port} and [::1]:{port}")
@@ -110,12 +111,12 @@ def test_a_second_service_on_the_very_same_address_is_found(port: int) -> None:
         listening("127.0.0.1", port, identity=ONE, shared=True),
         listening("127.0.0.1", port, identity=OTHER, shared=True),
     ):
-        # The kernel divides connections at random: eight may all reach one of them, once in a hundred times.
+        # The kernel distributes connections at random: once in a hundred times, all eight reach the same one.
         found = [finding for _ in range(4) for finding in the_port()]
     assert any(f"2 services share this port (127.0.0.1:{port}: abc, def)" in finding.found for finding in found)
 
 
-def test_something_that_speaks_no_http_is_found(port: int) -> None:
+def test_a_listener_that_does_not_speak_http_is_found(port: int) -> None:
     with (
         listening("127.0.0.1", port, identity=ONE),
         socket.create_server(("::1", port), family=socket.AF_INET6) as mute,
@@ -140,7 +141,7 @@ def test_a_silent_listener_costs_a_bounded_time(port: int, monkeypatch: pytest.M
     assert f"a program accepts connections on [::1]:{port}" in finding.found
 
 
-def test_an_address_that_nobody_has_is_a_warning(port: int) -> None:
+def test_an_address_without_a_listener_is_a_warning(port: int) -> None:
     with listening("127.0.0.1", port, identity=ONE):
         [finding] = the_port()
     assert finding.verdict == Verdict.WARNING
@@ -149,7 +150,7 @@ def test_an_address_that_nobody_has_is_a_warning(port: int) -> None:
     )
 
 
-def test_nobody_at_all_is_a_problem(port: int) -> None:
+def test_no_listener_at_all_is_a_problem(port: int) -> None:
     [finding] = the_port()
     assert finding.verdict == Verdict.PROBLEM
     assert finding.found == f"no program answers on 127.0.0.1:{port} and [::1]:{port}"
@@ -157,17 +158,17 @@ def test_nobody_at_all_is_a_problem(port: int) -> None:
 
 @pytest.mark.parametrize(("knows_it", "verdict"), [(True, Verdict.OK), (False, Verdict.PROBLEM)])
 def test_a_service_on_another_database_is_found(
-    new_session: Callable[..., str], port: int, knows_it: bool, verdict: Verdict
+    new_session: NewSession, port: int, knows_it: bool, verdict: Verdict
 ) -> None:
     new_session()
     with listening("127.0.0.1", port, identity=ONE, exists=knows_it), listening("::1", port, identity=ONE):
         assert by_check(address.address())["same database"].verdict == verdict
 
 
-# What it stands on ---------------------------------------------------------------------------------------------------
+# The database and the machine ----------------------------------------------------------------------------------------
 
 
-def test_a_database_as_it_should_be_is_well() -> None:
+def test_a_healthy_database_is_fine() -> None:
     found = by_check(look_at_database())
     assert list(found) == ["database", "durability", "connections", "clock", "migrations", "pgvector"]
     assert {finding.verdict for finding in found.values()} == {Verdict.OK}
@@ -211,7 +212,7 @@ def test_clocks_that_differ_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "60.0 s off" in by_check(background.redis())["redis clock"].found
 
 
-def test_a_disk_that_is_full_and_few_files_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_and_a_low_limit_of_open_files_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
     assert {one.verdict for one in (*machine.data_folder(), *machine.file_descriptors())} <= {
         Verdict.OK,
         Verdict.WARNING,
@@ -222,10 +223,10 @@ def test_a_disk_that_is_full_and_few_files_are_found(monkeypatch: pytest.MonkeyP
     assert [one.verdict for one in machine.file_descriptors()] == [Verdict.WARNING]
 
 
-# Redis and what it carries -------------------------------------------------------------------------------------------
+# Redis and background work -------------------------------------------------------------------------------------------
 
 
-def test_redis_as_it_should_be_is_well() -> None:
+def test_a_healthy_redis_is_fine() -> None:
     [finding] = background.redis()
     assert finding.verdict == Verdict.OK
     assert "volatile-lru" in finding.found
@@ -249,13 +250,13 @@ def test_a_redis_that_drops_or_refuses_background_work_is_found(policy: str, lim
     assert policy in finding.found
 
 
-def test_nobody_who_works_in_the_background_is_a_problem() -> None:
+def test_missing_background_workers_are_a_problem() -> None:
     [finding] = background.workers()
     assert (finding.check, finding.verdict) == ("worker", Verdict.PROBLEM)
 
 
-def test_jobs_that_wait_or_failed_are_told(database: psycopg.Connection) -> None:
-    # What tests that are over have left, with nobody to work on it.
+def test_waiting_and_failed_jobs_are_reported(database: psycopg.Connection) -> None:
+    # Earlier tests may have left jobs that no worker will take.
     database.execute("DELETE FROM sessions_app_job WHERE state IN ('waiting', 'running')")
     database.execute(
         "INSERT INTO sessions_app_job (id, kind, node_id, parameters, total, created_at, waiting_since, due_at, "
@@ -276,10 +277,10 @@ def test_jobs_that_wait_or_failed_are_told(database: psycopg.Connection) -> None
     assert "the oldest for 300 s" in waiting.found
 
 
-# As a whole ----------------------------------------------------------------------------------------------------------
+# The whole command ---------------------------------------------------------------------------------------------------
 
 
-def test_everything_down_is_told_in_a_bounded_time(tmp_path: Any) -> None:
+def test_everything_down_is_reported_in_a_bounded_time(tmp_path: Any) -> None:
     nowhere = {"DATABASE_URL": f"postgresql://kato@/kato?host={tmp_path}", "REDIS_URL": f"unix://{tmp_path}/no.sock"}
     told = process("doctor", "--json", PORT=str(free_port()), **nowhere)
     assert told.status == 1
@@ -290,7 +291,7 @@ def test_everything_down_is_told_in_a_bounded_time(tmp_path: Any) -> None:
     assert told.err == "Error: 4 problems\n"
 
 
-def test_everything_that_hangs_is_told_in_a_bounded_time() -> None:
+def test_everything_that_hangs_is_reported_in_a_bounded_time() -> None:
     with ExitStack() as silence:
         database, redis, web = (silence.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(3))
         ports = [one.getsockname()[1] for one in (database, redis, web)]
@@ -307,7 +308,7 @@ def test_everything_that_hangs_is_told_in_a_bounded_time() -> None:
     assert f"a program accepts connections on 127.0.0.1:{ports[2]}" in told.out
 
 
-def test_an_examination_that_hangs_or_fails_keeps_no_other_from_its_end() -> None:
+def test_a_check_that_hangs_or_fails_does_not_stop_the_others() -> None:
     hang = threading.Event()
 
     def hangs() -> Iterator[Finding]:

@@ -1,6 +1,5 @@
 """`manage.py job …`: background work, from the command line."""
 
-from collections.abc import Callable
 from typing import Any
 from uuid import uuid4
 
@@ -12,6 +11,7 @@ from sessions_app.jobs import lifecycle
 from sessions_app.models.jobs import Job, Kind, State
 from tests.support.commands import command
 from tests.support.jobs import end_of, start
+from tests.support.sessions import NewSession
 
 pytestmark = pytest.mark.usefixtures("same_database")
 
@@ -22,10 +22,10 @@ def node() -> str:
 
 
 @pytest.fixture
-def failed(new_session: Callable[..., str], node: str) -> dict[str, Any]:
-    """A job that ended with an error, as it would with a fault that is repaired since."""
+def failed(new_session: NewSession, node: str) -> dict[str, Any]:
+    """A job that failed because of a fault that has been repaired since."""
     session_id, body = new_session(node_id=node), b'{"observations":[{"strings":["a"]}]}'
-    with transaction.atomic():  # no worker sees it before it has failed
+    with transaction.atomic():  # so that no worker sees it before it has failed
         job = lifecycle.accept(
             kind=Kind.OBSERVE_SEQUENCE, node_id=node, session_id=session_id, parameters={}, total=1, parts=[body]
         )
@@ -43,7 +43,7 @@ def test_jobs_are_listed_with_their_state(failed: dict[str, Any], node: str) -> 
     assert command("job", "list", "--node", node, "--state", "done", "--json").lines == []
 
 
-def test_a_long_list_says_how_it_goes_on(client: httpx.Client, new_session: Callable[..., str], node: str) -> None:
+def test_a_long_list_says_how_to_continue(client: httpx.Client, new_session: NewSession, node: str) -> None:
     session_id = new_session(node_id=node)
     jobs = [start(client, f"/sessions/{session_id}/finalize-training")["job_id"] for _ in range(3)]
     first = command("job", "list", "--node", node, "--limit", "2", "--json")
@@ -54,7 +54,7 @@ def test_a_long_list_says_how_it_goes_on(client: httpx.Client, new_session: Call
 
 
 @pytest.mark.usefixtures("worker")
-def test_a_failed_job_is_taken_up_again(client: httpx.Client, failed: dict[str, Any]) -> None:
+def test_a_failed_job_can_be_retried(client: httpx.Client, failed: dict[str, Any]) -> None:
     told = command("job", "retry", failed["job_id"], "nothing", "--json")
     assert [one.get("state", one.get("error")) for one in told.lines] == ["waiting", "Job nothing not found"]
     assert (told.status, told.err) == (1, "Error: Job nothing not found\n")
@@ -66,7 +66,7 @@ def test_a_failed_job_is_taken_up_again(client: httpx.Client, failed: dict[str, 
     assert command("job", "retry", failed["job_id"]).err == f"Error: Job {failed['job_id']} is done already\n"
 
 
-def test_what_is_over_cannot_be_cancelled(failed: dict[str, Any]) -> None:
+def test_a_finished_job_cannot_be_cancelled(failed: dict[str, Any]) -> None:
     told = command("job", "cancel", failed["job_id"])
     assert (told.status, told.err) == (1, f"Error: Job {failed['job_id']} is failed already\n")
 

@@ -1,11 +1,10 @@
-"""`manage.py node …`: what nodes know, forgetting it, and building its indexes anew."""
+"""`manage.py node …` lists, shows and clears nodes, and rebuilds their indexes."""
 
 import json
 import os
 import pty
 import subprocess
 import sys
-from collections.abc import Callable
 from uuid import uuid4
 
 import psycopg
@@ -16,17 +15,17 @@ from memory_app import vector_indexes
 from memory_app.operations.nodes import delete_cleared
 from memory_app.reads import nodes
 from tests.support.commands import command, process
-from tests.support.minds import Mind
+from tests.support.sessions import LiveSession, OpenSession
 
 pytestmark = pytest.mark.usefixtures("same_database")
 
 
-def test_nodes_are_listed_page_after_page(mind: Callable[..., Mind]) -> None:
+def test_nodes_are_listed_page_after_page(open_session: OpenSession) -> None:
     prefix = f"list-{uuid4().hex}-"
     for number in range(3):
-        teacher = mind()
+        teacher = open_session()
         teacher.node = f"{prefix}{number}"
-        Mind(teacher.client, teacher.node).teach("a", "b", str(number))
+        LiveSession.create(teacher.client, teacher.node).teach("a", "b", str(number))
     first = command("node", "list", "--after", prefix, "--limit", "2", "--counts", "--json")
     assert [(one["node_id"], one["patterns"], one["vectors"]) for one in first.lines] == [
         (f"{prefix}0", 1, 0),
@@ -46,8 +45,8 @@ def test_listing_nodes_loads_no_compiler() -> None:
     assert modules.isdisjoint({"numba", "engine.kernels", "memory_app.index"})
 
 
-def test_a_node_is_shown_with_its_numbers(mind: Callable[..., Mind]) -> None:
-    teacher = mind()
+def test_a_node_is_shown_with_its_numbers(open_session: OpenSession) -> None:
+    teacher = open_session()
     teacher.observe("a", emotives={"joy": 1}, vectors=[[1, 2]])
     teacher.observe("b")
     teacher.learn()
@@ -72,14 +71,14 @@ def test_a_node_is_shown_with_its_numbers(mind: Callable[..., Mind]) -> None:
 
 
 @pytest.mark.parametrize("subcommand", [("show",), ("clear", "--yes"), ("reindex",)])
-def test_a_node_that_is_not_there_is_named(subcommand: tuple[str, ...]) -> None:
+def test_a_missing_node_is_named(subcommand: tuple[str, ...]) -> None:
     told = command("node", *subcommand, "no such node")
     assert (told.status, told.out) == (1, "")
     assert told.err == "Error: Node 'no such node' has learned nothing here; ids are exact\n"
 
 
-def test_a_cleared_node_knows_nothing_and_its_rows_wait_to_be_deleted(mind: Callable[..., Mind]) -> None:
-    teacher = mind()
+def test_a_cleared_node_knows_nothing_and_its_rows_wait_to_be_deleted(open_session: OpenSession) -> None:
+    teacher = open_session()
     teacher.teach("a", "b")
     teacher.observe("a")
     assert teacher.get("predictions")["count"] == 1
@@ -93,8 +92,8 @@ def test_a_cleared_node_knows_nothing_and_its_rows_wait_to_be_deleted(mind: Call
     assert nodes.rows_to_delete() == 0
 
 
-def test_it_does_not_forget_unasked(mind: Callable[..., Mind]) -> None:
-    teacher = mind()
+def test_clearing_a_node_needs_a_confirmation(open_session: OpenSession) -> None:
+    teacher = open_session()
     teacher.teach("a", "b")
     told = command("node", "clear", teacher.node)
     assert (told.status, told.out) == (2, "")
@@ -103,8 +102,8 @@ def test_it_does_not_forget_unasked(mind: Callable[..., Mind]) -> None:
 
 
 @pytest.mark.parametrize(("answer", "left"), [("yes", 1), ("", 0)])
-def test_it_asks_a_person(mind: Callable[..., Mind], answer: str, left: int) -> None:
-    teacher = mind()
+def test_it_asks_for_confirmation_on_a_terminal(open_session: OpenSession, answer: str, left: int) -> None:
+    teacher = open_session()
     teacher.teach("a", "b")
     person, terminal = pty.openpty()
     os.write(person, f"{answer or teacher.node}\n".encode())
@@ -126,22 +125,22 @@ def test_it_asks_a_person(mind: Callable[..., Mind], answer: str, left: int) -> 
 
 
 def test_what_was_changed_past_the_service_is_predicted_after_reindex(
-    mind: Callable[..., Mind], database: psycopg.Connection
+    open_session: OpenSession, database: psycopg.Connection
 ) -> None:
-    teacher = mind()
+    teacher = open_session()
     often, seldom = teacher.teach("a", "b"), teacher.teach("a", "c")
     teacher.teach("a", "b")
     teacher.observe("a")
 
     def frequencies() -> list[dict[str, int]]:
-        """As several processes tell them: every request is a new connection."""
+        """The frequencies of several processes: each request is on a new connection."""
         answers = [teacher.get("predictions")["predictions"] for _ in range(12)]
         return [{one["name"]: one["frequency"] for one in predictions} for predictions in answers]
 
     names = [name.removeprefix("PTRN|") for name in (often, seldom)]
     before, after = (dict(zip(names, counts, strict=True)) for counts in ((2, 1), (1, 2)))
     assert frequencies() == [before] * 12
-    # The number of symbols learned stays, so nothing tells a prediction that was cached from a right one.
+    # The number of learned symbols stays the same, so that only the version can invalidate a cached prediction.
     database.execute(
         "UPDATE memory_app_pattern SET frequency = 3 - frequency "
         "WHERE memory = (SELECT memory FROM memory_app_node WHERE node_id = %s)",
@@ -153,20 +152,20 @@ def test_what_was_changed_past_the_service_is_predicted_after_reindex(
     assert frequencies() == [after] * 12
 
 
-def test_learning_goes_on_after_reindex(mind: Callable[..., Mind]) -> None:
-    teacher = mind()
+def test_learning_continues_after_reindex(open_session: OpenSession) -> None:
+    teacher = open_session()
     teacher.teach("a", "b")
     teacher.post("finalize-training")
     for number in range(3):
         assert command("node", "reindex", teacher.node).status == 0
         teacher.teach("a", str(number))
-        asker = Mind(teacher.client, teacher.node)
+        asker = LiveSession.create(teacher.client, teacher.node)
         asker.observe("a")
         assert asker.get("predictions")["count"] == number + 2
 
 
-def test_an_index_of_vectors_is_built_anew(mind: Callable[..., Mind], database: psycopg.Connection) -> None:
-    teacher = mind()
+def test_a_vector_index_is_rebuilt(open_session: OpenSession, database: psycopg.Connection) -> None:
+    teacher = open_session()
     for number in range(5):
         teacher.observe(str(number), vectors=[[number, 1.5]])
     teacher.learn()
@@ -181,8 +180,8 @@ def test_an_index_of_vectors_is_built_anew(mind: Callable[..., Mind], database: 
     assert nodes.find(teacher.node).vectors_indexed
 
 
-def test_vectors_are_not_indexed_by_two_at_once(mind: Callable[..., Mind], database: psycopg.Connection) -> None:
-    teacher = mind()
+def test_two_processes_do_not_index_vectors_at_once(open_session: OpenSession, database: psycopg.Connection) -> None:
+    teacher = open_session()
     teacher.teach("a", "b")
     lock = ["upkeep:index-vectors"]
     database.execute("SELECT pg_advisory_lock(hashtextextended(%s, 0))", lock)
@@ -199,8 +198,8 @@ def test_wrong_arguments_are_refused(arguments: tuple[str, ...]) -> None:
     assert "manage.py node" in told.err
 
 
-def test_json_is_nothing_but_json(mind: Callable[..., Mind]) -> None:
-    teacher = mind()
+def test_json_is_nothing_but_json(open_session: OpenSession) -> None:
+    teacher = open_session()
     teacher.teach("a", "b")
     for arguments in (("show", teacher.node), ("list", "--limit", "3"), ("reindex", teacher.node)):
         for line in command("node", *arguments, "--json").out.splitlines():

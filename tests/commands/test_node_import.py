@@ -1,4 +1,4 @@
-"""`manage.py node import`: every line is looked at before one is imported; what a node knows already is left alone."""
+"""`manage.py node import` checks every line before it imports one, and leaves existing patterns alone."""
 
 import io
 import json
@@ -35,7 +35,7 @@ Import = Callable[..., dict[str, Any]]
 def import_lines(
     django_db_blocker: DjangoDbBlocker, server: object, request: pytest.FixtureRequest, tmp_path: Path
 ) -> Iterator[Import]:
-    """Imports lines, objects or text, into a node of this test's own, in the database of the running service."""
+    """Import lines, objects or text, into a node of this test's own in the database of the running service."""
 
     def run(*lines: Any, options: Sequence[str] = ()) -> dict[str, Any]:
         file = tmp_path / "lines"
@@ -107,7 +107,7 @@ def test_a_wrong_line_is_named_and_nothing_is_imported(
     assert nodes.count_patterns(node) == 0
 
 
-def test_a_file_that_was_cut_short_needs_to_be_wanted(import_lines: Import, node: str) -> None:
+def test_a_truncated_file_is_imported_only_on_demand(import_lines: Import, node: str) -> None:
     with pytest.raises(CommandError, match="no last line"):
         import_lines(HEAD, AB)
     assert nodes.count_patterns(node) == 0
@@ -115,7 +115,7 @@ def test_a_file_that_was_cut_short_needs_to_be_wanted(import_lines: Import, node
     assert nodes.count_patterns(node) == 1
 
 
-def test_a_node_that_knows_something_is_added_to_only_on_demand(import_lines: Import, node: str) -> None:
+def test_a_node_with_patterns_is_extended_only_on_demand(import_lines: Import, node: str) -> None:
     import_lines(HEAD, AB, CD, FEELING, END)
     with pytest.raises(CommandError, match="already knows something"):
         import_lines(HEAD, AB, CD, FEELING, END)
@@ -144,7 +144,7 @@ def test_windows_longer_than_the_services_own_are_kept(import_lines: Import, nod
     ],
     ids=["fault", "Ctrl-C"],
 )
-def test_an_import_that_was_stopped_goes_on_where_it_stopped(
+def test_an_interrupted_import_continues_where_it_stopped(
     import_lines: Import, node: str, monkeypatch: pytest.MonkeyPatch, end: BaseException, told: str, status: int
 ) -> None:
     monkeypatch.setattr(node_files, "BATCH", 2)

@@ -1,4 +1,4 @@
-"""`manage.py predict`: the same bytes as the API, and nothing is written."""
+"""`manage.py predict` prints the same bytes as the API and writes nothing."""
 
 import io
 import json
@@ -14,14 +14,14 @@ from pytest_django import DjangoDbBlocker
 
 from benchmarks.stack import manage
 from sessions_app.management.commands.predict import FIGURES, STYLES
-from tests.support.minds import Mind
+from tests.support.sessions import LiveSession, OpenSession
 
 Predict = Callable[..., str]
 
 
 @pytest.fixture
 def predict(django_db_blocker: DjangoDbBlocker, server: object) -> Iterator[Predict]:
-    """Runs the command in this process, where PostgreSQL takes no write."""
+    """Run the command in this process, where PostgreSQL refuses writes."""
 
     def run(*arguments: str) -> str:
         out = io.StringIO()
@@ -36,9 +36,9 @@ def predict(django_db_blocker: DjangoDbBlocker, server: object) -> Iterator[Pred
 
 
 @pytest.fixture
-def taught(mind: Callable[..., Mind]) -> Mind:
-    """A session that has observed `z` and `b`, on a node that knows what comes after."""
-    session = mind(config={"recall_threshold": 0.3})
+def taught(open_session: OpenSession) -> LiveSession:
+    """A session that has observed `z` and `b`, on a node that has learned what follows."""
+    session = open_session(config={"recall_threshold": 0.3})
     for events in (("ab", "c", "d"), ("ab", "c", "d"), ("ab", "e"), ("x", "y")):
         session.teach(*events)
     session.observe("z")
@@ -47,15 +47,15 @@ def taught(mind: Callable[..., Mind]) -> Mind:
     return session
 
 
-def test_of_a_session_the_same_bytes_as_the_api(taught: Mind, predict: Predict) -> None:
+def test_of_a_session_the_same_bytes_as_the_api(taught: LiveSession, predict: Predict) -> None:
     answer = taught.client.get(f"/sessions/{taught.id}/predictions").content
     assert json.loads(answer)["count"] == 2
     assert predict("--session", taught.id, "--json") == f"{answer.decode()}\n"
     assert predict("--session", taught.id, "--json") == f"{answer.decode()}\n"
 
 
-def test_of_events_the_same_bytes_as_of_a_session_that_observed_them(taught: Mind, predict: Predict) -> None:
-    """Sorted, as an observation would be."""
+def test_of_events_the_same_bytes_as_of_a_session_that_observed_them(taught: LiveSession, predict: Predict) -> None:
+    """The symbols are sorted as in an observation."""
     answer = taught.client.get(f"/sessions/{taught.id}/predictions").content.decode()
     told = predict("--node", taught.node, "z", "b", "c", "--recall-threshold", "0.3", "--json")
     assert answer.startswith(f"{told.strip().removesuffix('}')},")
@@ -64,7 +64,7 @@ def test_of_events_the_same_bytes_as_of_a_session_that_observed_them(taught: Min
     assert predict("--node", taught.node, "b,a", "c", "--no-sort-symbols", "--json") != sorted_events
 
 
-def test_settings_of_a_session_may_be_tried_out(taught: Mind, predict: Predict) -> None:
+def test_settings_of_a_session_can_be_overridden(taught: LiveSession, predict: Predict) -> None:
     asked = ("--session", taught.id, "--json")
     assert json.loads(predict(*asked, "--max-predictions", "1"))["count"] == 1
     assert json.loads(predict(*asked, "--recall-threshold", "0.9"))["count"] == 0
@@ -74,7 +74,7 @@ def test_settings_of_a_session_may_be_tried_out(taught: Mind, predict: Predict) 
 
 
 def test_an_expired_session_is_not_brought_back(
-    taught: Mind, predict: Predict, database: psycopg.Connection, client: httpx.Client
+    taught: LiveSession, predict: Predict, database: psycopg.Connection, client: httpx.Client
 ) -> None:
     before = predict("--session", taught.id, "--json")
     database.execute("UPDATE sessions_app_session SET expires_at = created_at WHERE id = %s", [taught.id])
@@ -82,7 +82,7 @@ def test_an_expired_session_is_not_brought_back(
     assert client.get(f"/sessions/{taught.id}").status_code == 404
 
 
-def test_a_table_for_people(taught: Mind, predict: Predict) -> None:
+def test_a_table_for_people(taught: LiveSession, predict: Predict) -> None:
     lines = predict("--node", taught.node, "z", "b", "c").splitlines()
     assert lines[0].split() == ["potential", *FIGURES, *STYLES, "pattern"]
     assert "a,b → c" in lines[2]
@@ -90,14 +90,14 @@ def test_a_table_for_people(taught: Mind, predict: Predict) -> None:
     assert lines[2].split()[-1] == name
 
 
-def pattern_of(taught: Mind, predict: Predict) -> list[dict[str, Any]]:
+def pattern_of(taught: LiveSession, predict: Predict) -> list[dict[str, Any]]:
     told = json.loads(predict("--node", taught.node, "b", "c", "--max-predictions", "1", "--json"))
     predictions: list[dict[str, Any]] = told["predictions"]
     return predictions
 
 
-def test_control_characters_in_symbols_do_not_reach_the_terminal(mind: Callable[..., Mind], predict: Predict) -> None:
-    session = mind()
+def test_control_characters_in_symbols_do_not_reach_the_terminal(open_session: OpenSession, predict: Predict) -> None:
+    session = open_session()
     session.teach("\x1b", "b", "c")
     shown = predict("--node", session.node, "b", "c")
     assert "\x1b" not in shown
@@ -133,6 +133,6 @@ def test_wrong_arguments(predict: Predict, arguments: list[str], problem: str) -
     assert problem in str(wrong.value)
 
 
-def test_in_a_process_of_its_own(taught: Mind) -> None:
+def test_in_a_process_of_its_own(taught: LiveSession) -> None:
     answer = taught.client.get(f"/sessions/{taught.id}/predictions").content.decode()
     assert manage("predict", "--session", taught.id, "--json") == f"{answer}\n"

@@ -19,7 +19,7 @@ from tests.support.loopback import needs_ipv6
 
 
 class _Stranger(BaseHTTPRequestHandler):
-    """Another program: it has none of our routes, and says so as FastAPI does."""
+    """Another program: it has none of our routes and answers 404 as FastAPI does."""
 
     protocol_version = "HTTP/1.1"
     server_version, sys_version = "stranger/1", ""
@@ -56,7 +56,7 @@ def stranger(port: int) -> Iterator[None]:
             thread.join()
 
 
-def test_stress_finds_that_every_cycle_succeeds_and_tells_who_answered(server: WebServer) -> None:
+def test_stress_reports_that_every_cycle_succeeds_and_which_instances_answered(server: WebServer) -> None:
     done = process("stress", server.url, "--cycles", "100", "--json")
     assert done.status == 0, done.err
     report = done.json
@@ -69,7 +69,7 @@ def test_stress_finds_that_every_cycle_succeeds_and_tells_who_answered(server: W
     assert report["warnings"] == []
 
 
-def test_stress_speaks_to_people(server: WebServer) -> None:
+def test_stress_prints_a_report_for_people(server: WebServer) -> None:
     done = process("stress", server.url)
     assert "50 of 50 cycles succeeded (100%), 10 at a time" in done.out
     assert "200 × 200" in done.out
@@ -78,7 +78,7 @@ def test_stress_speaks_to_people(server: WebServer) -> None:
 
 @needs_ipv6
 def test_stress_finds_the_second_server_behind_localhost(server: WebServer) -> None:
-    """The incident: half of the connections reach a program that has nothing to do with it."""
+    """The incident: half of the connections reach an unrelated program."""
     with stranger(server.port):
         done = process("stress", f"http://localhost:{server.port}", "--json")
         assert done.status == 1
@@ -99,7 +99,7 @@ def test_stress_finds_the_second_server_behind_localhost(server: WebServer) -> N
 
 
 @needs_ipv6
-def test_stress_tries_localhost_at_both_addresses_and_says_where_nobody_listens(server: WebServer) -> None:
+def test_stress_tries_both_addresses_of_localhost_and_reports_one_without_a_listener(server: WebServer) -> None:
     done = process("stress", f"http://localhost:{server.port}", "--json")
     assert (done.status, done.json["silent_addresses"]) == (0, ["::1"])
 
@@ -124,7 +124,7 @@ def test_latency_measures_what_one_process_writes_and_another_reads(server: WebS
     assert (done.status, done.err) == (0, "")
 
 
-def test_latency_finds_out_a_service_that_acknowledges_before_it_stores() -> None:
+def test_latency_detects_a_service_that_acknowledges_before_it_stores() -> None:
     late = BaselineProcess(settings.REDIS_URL, app="benchmarks.baseline.faults:complete")
     with running(late):
         done = process("latency", f"http://127.0.0.1:{late.port}", "--samples", "1", "--json")
@@ -136,7 +136,7 @@ def test_latency_finds_out_a_service_that_acknowledges_before_it_stores() -> Non
 
 
 @needs_ipv6
-def test_latency_says_what_a_server_answers_that_is_not_kato() -> None:
+def test_latency_shows_the_response_of_a_server_that_is_not_kato() -> None:
     port = free_port()
     with stranger(port):
         done = process("latency", f"http://[::1]:{port}")
@@ -145,7 +145,7 @@ def test_latency_says_what_a_server_answers_that_is_not_kato() -> None:
 
 
 @pytest.mark.parametrize("command", ["stress", "latency"])
-def test_nobody_at_home_is_said_in_one_line(command: str) -> None:
+def test_a_missing_service_is_reported_in_one_line(command: str) -> None:
     done = process(command, f"http://127.0.0.1:{free_port()}")
     assert (done.status, done.out) == (1, "")
     assert len(done.err.splitlines()) == 1

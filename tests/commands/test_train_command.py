@@ -1,4 +1,4 @@
-"""`manage.py train`: what a file holds is learned a batch at a time, in bounded memory; a wrong line is named."""
+"""`manage.py train` learns a file in batches, in bounded memory, and names a wrong line."""
 
 import io
 import json
@@ -33,7 +33,7 @@ def node(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 def train(django_db_blocker: DjangoDbBlocker, server: object, node: str, tmp_path: Path) -> Iterator[Train]:
-    """Writes text, or lines of JSON, to a file of that name and teaches a node of this test's own."""
+    """Write text, or lines of JSON, to a file of that name and train a node of this test's own."""
 
     def run(name: str, content: str | list[Any], *options: str) -> dict[str, Any]:
         file = tmp_path / name
@@ -105,7 +105,7 @@ def test_rows_of_one_case_may_be_anywhere(train: Train, node: str) -> None:
 
 
 def test_the_table_of_the_tutorial(train: Train, node: str) -> None:
-    """Without a case, a row is a sequence."""
+    """Without a case column, each row is a sequence."""
     calls = (PROJECT_DIR / "docs" / "tutorial" / "calls.csv").read_text()
     report = train("calls.csv", calls, "--symbols", "calls", "--metadata", "function")
     assert report["sequences"] == 3679
@@ -120,7 +120,7 @@ def test_the_configuration_of_sessions_applies(train: Train, node: str) -> None:
     assert frequencies(node) == {"d c": 1, "c b": 1, "b a": 1, "z+a": 1}
 
 
-def test_of_a_very_long_sequence_the_last_events_count(
+def test_a_very_long_sequence_keeps_its_last_events(
     train: Train, node: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     report = train("long.txt", " ".join(f"s{number}" for number in range(1200)))
@@ -166,7 +166,9 @@ def test_a_wrong_line_is_named_and_what_is_before_it_was_learned(
     assert frequencies(node) == {"a b": before}
 
 
-def test_training_goes_on_where_it_stopped(train: Train, node: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_interrupted_training_continues_where_it_stopped(
+    train: Train, node: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(training, "BATCH", 2)
     lines = [[[f"s{number}"], ["x"]] for number in range(5)]
     with pytest.raises(CommandError, match=r"^line 4: .*What was learned stays: 3 sequences; continue with --skip 3$"):
@@ -177,7 +179,7 @@ def test_training_goes_on_where_it_stopped(train: Train, node: str, monkeypatch:
     assert frequencies(node) == {f"s{number} x": 1 for number in range(5)}
 
 
-def test_a_table_by_cases_is_looked_at_as_a_whole_first(train: Train, node: str) -> None:
+def test_a_table_with_cases_is_checked_as_a_whole_first(train: Train, node: str) -> None:
     with pytest.raises(CommandError, match=r"^line 4: .* stays: 0 sequences"):
         train("log.csv", "case,what\n1,a\n1,b\n2\n", "--case", "case", "--symbols", "what")
     assert known(node) == {}
@@ -211,7 +213,7 @@ def test_wrong_arguments(train: Train, name: str, options: list[str], problem: s
 
 
 def test_a_commit_whose_answer_is_lost_counts(train: Train, node: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The connection breaks after the commit, before its answer: PostgreSQL knows what became of it."""
+    """The connection breaks between the commit and its reply: only PostgreSQL knows the outcome."""
     lose_the_connection(monkeypatch, committed=True)
     assert train("days.txt", "a b\n")["patterns"] == 1
     assert frequencies(node) == {"a b": 1}
@@ -225,7 +227,7 @@ def test_a_batch_that_was_rolled_back_does_not_count(train: Train, node: str, mo
 
 
 def lose_the_connection(monkeypatch: pytest.MonkeyPatch, *, committed: bool) -> None:
-    """At the next commit."""
+    """Break the connection at the next commit."""
     wrapper = connections["default"]
     commit = wrapper.commit
 
@@ -239,7 +241,7 @@ def lose_the_connection(monkeypatch: pytest.MonkeyPatch, *, committed: bool) -> 
     monkeypatch.setattr(wrapper, "commit", fail)
 
 
-# As users run it ----------------------------------------------------------------------------------------------------
+# As users run it -----------------------------------------------------------------------------------------------------
 
 
 def start(*arguments: str) -> subprocess.Popen[bytes]:
@@ -293,7 +295,7 @@ def test_ctrl_c_while_it_waits_for_lines(node: str, database: psycopg.Connection
 
 @pytest.mark.usefixtures("server")
 def test_ctrl_c_while_a_batch_is_learned(node: str, database: psycopg.Connection) -> None:
-    """The batch is held up by somebody who has locked the node."""
+    """Another transaction has locked the node, so the batch waits."""
     database.execute("INSERT INTO memory_app_node (node_id, memory) VALUES (%s, nextval('memory_app_memory'))", [node])
     with psycopg.connect(database.info.dsn) as holder:
         holder.execute("SELECT 1 FROM memory_app_node WHERE node_id = %s FOR UPDATE", [node])
@@ -309,7 +311,7 @@ def test_ctrl_c_while_a_batch_is_learned(node: str, database: psycopg.Connection
 
 
 def pending(process: subprocess.Popen[bytes], number: int) -> bool:
-    """Is the signal still to be taken by the process?"""
+    """Is the signal still pending for the process?"""
     status = Path(f"/proc/{process.pid}/status").read_text()
     masks = [int(line.split()[1], 16) for line in status.splitlines() if line.startswith(("SigPnd", "ShdPnd"))]
     return any(mask >> (number - 1) & 1 for mask in masks)
@@ -323,8 +325,8 @@ def count(database: psycopg.Connection, node: str) -> int:
 
 
 LONG = "x" * 1500
-# Not what the system counts for a child, because that begins with what pytest took when it forked.
-TELL_PEAK = """
+# Not the peak that the system counts for a child: that starts with the memory of pytest at the fork.
+PRINT_PEAK = """
 import atexit, re, runpy, sys
 from pathlib import Path
 atexit.register(lambda: print(re.search("VmHWM: *(.*) kB", Path("/proc/self/status").read_text())[1]))
@@ -350,7 +352,7 @@ def test_ten_times_the_file_needs_no_more_memory(
         with file.open("w") as out:
             out.write("case,symbol\n" if name == "big.csv" else "")
             out.writelines(row % {"number": number, "case": number % (rows // 4)} + "\n" for number in range(rows))
-        command = [sys.executable, "-c", TELL_PEAK, "train", str(file), "--node", node, "--json", *options]
+        command = [sys.executable, "-c", PRINT_PEAK, "train", str(file), "--node", node, "--json", *options]
         told = subprocess.run(command, cwd=PROJECT_DIR, capture_output=True, text=True, check=True).stdout
         peaks.append(int(told.splitlines()[-1]) / 1024)
         sizes.append(file.stat().st_size / 1024**2)

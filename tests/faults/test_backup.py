@@ -1,70 +1,63 @@
-"""docs/operations.md: back up, wipe, restore, and get the same answers; what was undone leaves no trace in Redis."""
+"""docs/operations.md: a restored backup gives the same answers, and undone writes leave no trace in Redis."""
 
 import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-import httpx
 import psycopg
 import pytest
 
 from benchmarks.stack import manage
 from katoproject.configuration.environment import PROJECT_DIR
-from tests.conftest import Fragile
-from tests.support.minds import Mind
+from tests.support.connections import fresh_connections
+from tests.support.fragile import Fragile
+from tests.support.sessions import LiveSession, OpenSession
 
 pytestmark = pytest.mark.long
-
-NewMind = Callable[..., Mind]
 
 TRANSACTIONS = "DO $$ BEGIN FOR n IN 1..5000 LOOP PERFORM pg_current_xact_id(); COMMIT; END LOOP; END $$"
 
 
 @pytest.fixture
-def new_mind(fragile: Fragile) -> Iterator[NewMind]:
-    """Each request is a new connection: servers come and go."""
-    limits = httpx.Limits(max_keepalive_connections=0)
-    with httpx.Client(base_url=fragile.web.url, timeout=30, limits=limits) as client:
-        yield partial(Mind, client)
+def open_session(fragile: Fragile) -> Iterator[OpenSession]:
+    """Each request opens a connection, because the servers restart in between."""
+    with fresh_connections(fragile.web.url) as client:
+        yield partial(LiveSession.create, client)
 
 
-def environment(fragile: Fragile) -> dict[str, str]:
-    return {"DATABASE_URL": fragile.database_url, "REDIS_URL": f"unix://{fragile.redis_socket}"}
-
-
-def taught(new_mind: NewMind, node: str) -> Mind:
+def taught(open_session: OpenSession, node: str) -> LiveSession:
     """A session in the middle of a conversation, on a node that was finalised."""
-    mind = new_mind(node, config={"recall_threshold": 0.2})
+    session = open_session(node, config={"recall_threshold": 0.2})
     for events in (("ab", "c", "d"), ("ab", "c", "e"), ("ab", "c", "d")):
-        mind.teach(*events)
-    mind.post("finalize-training")
-    mind.observe("b", "a", emotives={"joy": 0.5}, metadata={"by": "me"})
-    mind.observe("c", vectors=[[0.1, 0.2]])
-    return mind
+        session.teach(*events)
+    session.post("finalize-training")
+    session.observe("b", "a", emotives={"joy": 0.5}, metadata={"by": "me"})
+    session.observe("c", vectors=[[0.1, 0.2]])
+    return session
 
 
-def answers(mind: Mind) -> dict[str, bytes]:
+def answers(session: LiveSession) -> dict[str, bytes]:
     views = ("stm", "predictions", "percept-data", "cognition-data", "config")
-    told = {view: mind.client.get(f"/sessions/{mind.id}/{view}") for view in views}
-    told |= {view: mind.client.get(f"/{view}", params={"node_id": mind.node}) for view in ("symbols/stats",)}
+    told = {view: session.client.get(f"/sessions/{session.id}/{view}") for view in views}
+    told |= {view: session.client.get(f"/{view}", params={"node_id": session.node}) for view in ("symbols/stats",)}
     assert {one.status_code for one in told.values()} == {200}
     return {view: one.content for view, one in told.items()}
 
 
-def predictions(mind: Mind) -> list[dict[str, Any]]:
-    told: list[dict[str, Any]] = mind.get("predictions")["predictions"]
+def predictions(session: LiveSession) -> list[dict[str, Any]]:
+    told: list[dict[str, Any]] = session.get("predictions")["predictions"]
     return told
 
 
 @contextmanager
 def stores_alone(fragile: Fragile) -> Iterator[None]:
-    """`manage.py up --stores`, which makes an empty database where there is none."""
+    """`manage.py up --stores`, which creates an empty database if there is none."""
     command = [sys.executable, "manage.py", "up", "--stores"]
     own = {**os.environ, "KATO_DATA_DIR": str(fragile.stores.data), "REDIS_URL": f"unix://{fragile.redis_socket}"}
     own.pop("DATABASE_URL", None)
@@ -79,29 +72,31 @@ def stores_alone(fragile: Fragile) -> Iterator[None]:
 
 def restore(fragile: Fragile, dump: Path) -> None:
     """Steps 3 to 5 of the documentation."""
-    manage("pg", "pg_restore", "--exit-on-error", "--no-owner", "--dbname=kato", str(dump), **environment(fragile))
-    manage("migrate", "--verbosity=0", **environment(fragile))
+    manage("pg", "pg_restore", "--exit-on-error", "--no-owner", "--dbname=kato", str(dump), **fragile.environment)
+    manage("migrate", "--verbosity=0", **fragile.environment)
     with pytest.raises(subprocess.CalledProcessError) as broken:
-        manage("verify", **environment(fragile))
+        manage("verify", **fragile.environment)
     assert broken.value.returncode == 1
     assert "Checks failed: transaction-ids, session-events, cache" in broken.value.stderr
-    manage("verify", "--repair", **environment(fragile))
+    manage("verify", "--repair", **fragile.environment)
 
 
-def test_a_dump_restored_into_a_new_cluster(fragile: Fragile, new_mind: NewMind, tmp_path: Path) -> None:
-    """Redis goes on with what it held; the new cluster counts transactions from the beginning."""
+def test_a_dump_restored_into_a_new_cluster_gives_the_same_answers(
+    fragile: Fragile, open_session: OpenSession, tmp_path: Path
+) -> None:
+    """Redis keeps its content; the new cluster numbers transactions from the beginning."""
     with psycopg.connect(fragile.database_url, autocommit=True) as database:
         database.execute(TRANSACTIONS)
-    mind, twin = taught(new_mind, "kitchen"), taught(new_mind, "twin")
-    before = answers(mind)
+    session, twin = taught(open_session, "kitchen"), taught(open_session, "twin")
+    before = answers(session)
     dump = tmp_path / "kato.dump"
-    manage("pg", "pg_dump", "--format=custom", f"--file={dump}", **environment(fragile))
+    manage("pg", "pg_dump", "--format=custom", f"--file={dump}", **fragile.environment)
 
-    new_mind("kitchen").teach("ab", "c", "x")
-    undone = predictions(mind)
-    new_mind("twin").teach("ab", "c", "y")
+    open_session("kitchen").teach("ab", "c", "x")
+    undone = predictions(session)
+    open_session("twin").teach("ab", "c", "y")
     expected = predictions(twin)
-    later = new_mind("kitchen")
+    later = open_session("kitchen")
 
     fragile.web.stop()
     fragile.stores.stop_one("postgres")
@@ -111,16 +106,18 @@ def test_a_dump_restored_into_a_new_cluster(fragile: Fragile, new_mind: NewMind,
     fragile.stores.start_one("postgres")
     fragile.web.start()
 
-    assert answers(mind) == before
-    assert mind.client.get(f"/sessions/{later.id}").status_code == 404, "it was created after the back-up"
-    new_mind("kitchen").teach("ab", "c", "y")
-    assert predictions(mind) == expected != undone
-    manage("verify", **environment(fragile))
+    assert answers(session) == before
+    assert session.client.get(f"/sessions/{later.id}").status_code == 404, "it was created after the back-up"
+    open_session("kitchen").teach("ab", "c", "y")
+    assert predictions(session) == expected != undone
+    manage("verify", **fragile.environment)
 
 
-def test_a_copy_of_the_folder_of_a_stopped_server(fragile: Fragile, new_mind: NewMind, tmp_path: Path) -> None:
-    mind = taught(new_mind, "pantry")
-    before = answers(mind)
+def test_a_copy_of_the_folder_of_a_stopped_server_gives_the_same_answers(
+    fragile: Fragile, open_session: OpenSession, tmp_path: Path
+) -> None:
+    session = taught(open_session, "pantry")
+    before = answers(session)
     cluster, copy = fragile.stores.data / "postgres", tmp_path / "copy"
     fragile.web.stop()
     fragile.stores.stop()
@@ -133,5 +130,5 @@ def test_a_copy_of_the_folder_of_a_stopped_server(fragile: Fragile, new_mind: Ne
     subprocess.run(["cp", "-a", str(copy), str(cluster)], check=True)
     fragile.stores.start()
     fragile.web.start()
-    assert answers(mind) == before
-    manage("verify", **environment(fragile))
+    assert answers(session) == before
+    manage("verify", **fragile.environment)

@@ -1,4 +1,4 @@
-"""P7: an acknowledged job is done once, or is visibly failed or cancelled, whatever happens to those who do it."""
+"""P7: an acknowledged job is done once, or is visibly failed or cancelled, whatever happens to the workers."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,20 +11,14 @@ import pytest
 
 from benchmarks.stack import Beat, Worker, eventually, manage, paused
 from katoproject.celery import app
-from tests.support.jobs import end_of, look, start
+from tests.support.jobs import end_of, look, start, train
 from tests.support.races import at_once
+from tests.support.sessions import NewSession, observations
 
 pytestmark = pytest.mark.long
 
 SEQUENCES = [[[f"s{number % 1000}"], ["end"]] for number in range(15_000)]
 EACH = len(SEQUENCES) // 1000
-
-
-def train(client: httpx.Client, node_id: str, sequences: Any) -> dict[str, Any]:
-    answer = client.post("/jobs", json={"kind": "train", "node_id": node_id, "sequences": sequences})
-    assert answer.status_code == 202, answer.text
-    job: dict[str, Any] = answer.json()
-    return job
 
 
 def learned(database: psycopg.Connection, node_id: str) -> list[int]:
@@ -34,25 +28,25 @@ def learned(database: psycopg.Connection, node_id: str) -> list[int]:
 
 
 def begun(client: httpx.Client, job: dict[str, Any]) -> Callable[[], bool]:
-    """Whether some, but not all, of the job is done."""
+    """Is some of the job done, but not all?"""
     return lambda: 0 < look(client, job)["done"] < job["total"]
 
 
-def nobody_works_on(database: psycopg.Connection, job: dict[str, Any]) -> Callable[[], bool]:
-    def nobody() -> bool:
+def no_worker_runs(database: psycopg.Connection, job: dict[str, Any]) -> Callable[[], bool]:
+    def is_free() -> bool:
         name = f"job:{job['job_id']}"
         [taken] = database.execute("SELECT pg_try_advisory_lock(hashtextextended(%s, 0))", [name]).fetchone() or (0,)
         if taken:
             database.execute("SELECT pg_advisory_unlock(hashtextextended(%s, 0))", [name])
         return bool(taken)
 
-    return nobody
+    return is_free
 
 
-def test_a_killed_worker_costs_time_only(
+def test_a_killed_worker_only_delays_its_job(
     client: httpx.Client, database: psycopg.Connection, tmp_path: Path, worker: Worker
 ) -> None:
-    """Killed anywhere in a step; and two beats at once have the relay look for what nobody works on."""
+    """It is killed anywhere in a step; two schedulers run the relay that finds jobs without a worker."""
     with Beat(tmp_path / "one"), Beat(tmp_path / "two"):
         job = train(client, "killed", SEQUENCES)
         eventually(begun(client, job), "the job is running")
@@ -66,7 +60,7 @@ def test_a_killed_worker_costs_time_only(
     assert learned(database, "killed") == [EACH] * 1000
 
 
-def test_a_running_job_that_is_cancelled_does_nothing_more_and_can_be_taken_up_again(
+def test_a_cancelled_running_job_does_nothing_more_and_can_be_retried(
     client: httpx.Client, database: psycopg.Connection, worker: Worker
 ) -> None:
     job = train(client, "cancelled", SEQUENCES)
@@ -74,7 +68,7 @@ def test_a_running_job_that_is_cancelled_does_nothing_more_and_can_be_taken_up_a
     cancelled = client.delete(f"/jobs/{job['job_id']}").json()
     assert cancelled["state"] == "cancelled"
     assert 0 < cancelled["done"] < len(SEQUENCES)
-    eventually(nobody_works_on(database, job), "its worker turns to something else")
+    eventually(no_worker_runs(database, job), "its worker leaves the job")
     assert look(client, job) == cancelled
     assert sum(learned(database, "cancelled")) == cancelled["done"]
     again = client.delete(f"/jobs/{job['job_id']}")
@@ -86,10 +80,10 @@ def test_a_running_job_that_is_cancelled_does_nothing_more_and_can_be_taken_up_a
     assert (too_late.status_code, too_late.json()) == (409, {"detail": f"Job {job['job_id']} is done already"})
 
 
-def test_a_job_that_is_delivered_many_times_is_done_once(
+def test_a_job_that_is_delivered_many_times_runs_once(
     client: httpx.Client, database: psycopg.Connection, worker: Worker
 ) -> None:
-    with paused(worker.pid):  # so that both its processes then come upon the job at the same moment
+    with paused(worker.pid):  # so that both its processes then receive the job at the same moment
         job = train(client, "delivered", [[["a"], ["b"]]] * 8000)
         for _ in range(5):
             app.send_task("sessions_app.jobs.tasks.run_job", (job["job_id"],))
@@ -127,7 +121,7 @@ def poison(database: psycopg.Connection) -> Iterator[None]:
         database.execute("DROP FUNCTION refuse CASCADE")
 
 
-def test_a_step_that_fails_is_tried_again_later_and_in_the_end_visibly_failed(
+def test_a_failing_step_is_retried_and_finally_visibly_failed(
     client: httpx.Client, database: psycopg.Connection, worker: Worker
 ) -> None:
     job = train(client, "poisoned", [[["a"], ["b"]]] * 500 + [[["a"], ["poison"]]])
@@ -149,10 +143,10 @@ def test_a_step_that_fails_is_tried_again_later_and_in_the_end_visibly_failed(
     assert sorted(learned(database, "poisoned")) == [1, 500]
 
 
-def test_a_session_that_is_gone_when_its_turn_comes_fails_the_job_with_that_reason(
-    client: httpx.Client, new_session: Callable[..., str], database: psycopg.Connection, worker: Worker
+def test_a_job_whose_session_is_gone_fails_with_that_reason(
+    client: httpx.Client, new_session: NewSession, database: psycopg.Connection, worker: Worker
 ) -> None:
-    body = {"observations": [{"strings": ["a"]}]}
+    body = {"observations": observations("a")}
     with paused(worker.pid):
         sessions = [new_session(), new_session()]
         jobs = [start(client, f"/sessions/{session}/observe-sequence", body) for session in sessions]

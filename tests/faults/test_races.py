@@ -1,4 +1,4 @@
-"""P2 and P4: whatever runs at the same time, in whichever process, the outcome is one of the serial ones (G1, G3–G5).
+"""P2 and P4: whatever runs concurrently, in any process, the outcome is one of the serial ones (G1, G3–G5).
 
 Every request uses a connection of its own, so that the kernel spreads them over the four worker processes.
 """
@@ -13,10 +13,10 @@ import psycopg
 import pytest
 
 from benchmarks.stack import WebServer
+from tests.support.connections import fresh_connections
 from tests.support.deadlines import time_left
 from tests.support.races import at_once
-
-NewSession = Callable[..., str]
+from tests.support.sessions import NewSession, observation, observations
 
 
 class Api:
@@ -40,7 +40,7 @@ class Api:
         return self.request("DELETE", "")
 
     def observe(self, *strings: str) -> httpx.Response:
-        return self.post("/observe", json={"strings": list(strings)})
+        return self.post("/observe", json=observation(*strings))
 
     def stm(self) -> list[list[str]]:
         events: list[list[str]] = self.get("/stm").json()["stm"]
@@ -52,7 +52,7 @@ class Api:
 
 @pytest.fixture
 def api(server: WebServer, new_session: NewSession) -> Iterator[Callable[..., Api]]:
-    with httpx.Client(base_url=server.url, timeout=30, limits=httpx.Limits(max_keepalive_connections=0)) as client:
+    with fresh_connections(server.url) as client:
         yield lambda **body: Api(client, new_session(**body))
 
 
@@ -63,7 +63,7 @@ def test_ten_concurrent_observes_are_ten_events(api: Callable[..., Api], repetit
     answers = at_once([partial(session.observe, f"s{n}") for n in range(10)])
     assert [answer.status_code for answer in answers] == [200] * 10
     assert sorted(session.stm()) == [[f"s{n}"] for n in range(10)]
-    # Acknowledged in commit order: the position each client was told is where its event is.
+    # Acknowledged in commit order: each event is at the position that its client received.
     stm = session.stm()
     for n, answer in enumerate(answers):
         assert stm[answer.json()["stm_length"] - 1] == [f"s{n}"]
@@ -105,7 +105,7 @@ def test_a_clear_and_an_observe_end_in_one_of_the_serial_outcomes(api: Callable[
 
 
 def test_a_sequence_and_an_observe_do_not_mix(api: Callable[..., Api]) -> None:
-    batch = {"observations": [{"strings": [f"b{n}"]} for n in range(20)]}
+    batch = {"observations": [observation(f"b{n}") for n in range(20)]}
     for _ in range(20):
         session = api()
         at_once([partial(session.post, "/observe-sequence", json=batch), partial(session.observe, "single")])
@@ -136,7 +136,7 @@ def test_config_extend_and_observe_all_take_effect(api: Callable[..., Api]) -> N
 
 
 @pytest.mark.usefixtures("steady_count")
-def test_nothing_brings_a_deleted_session_back(api: Callable[..., Api], client: httpx.Client) -> None:
+def test_no_concurrent_write_brings_a_deleted_session_back(api: Callable[..., Api], client: httpx.Client) -> None:
     """G5, R08: the concurrent write came first (200) or found nothing (404)."""
     before = client.get("/sessions/count").json()["active_session_count"]
     for _ in range(100):
@@ -152,8 +152,8 @@ def test_nothing_brings_a_deleted_session_back(api: Callable[..., Api], client: 
 @pytest.mark.parametrize(
     ("method", "path", "options"),
     [
-        ("POST", "/observe", {"json": {"strings": ["x"]}}),
-        ("POST", "/observe-sequence", {"json": {"observations": [{"strings": ["x"]}]}}),
+        ("POST", "/observe", {"json": observation("x")}),
+        ("POST", "/observe-sequence", {"json": {"observations": observations("x")}}),
         ("POST", "/config", {"json": {"persistence": 7}}),
         ("POST", "/extend?ttl_seconds=100", {}),
         ("POST", "/clear-stm", {}),
@@ -176,7 +176,7 @@ def test_no_operation_resurrects(api: Callable[..., Api], method: str, path: str
 
 
 def test_a_deleted_session_leaves_nothing_behind(api: Callable[..., Api], database: psycopg.Connection) -> None:
-    """Nor does an observation that is committed while the deletion waits for it."""
+    """The same holds for an observation that is committed while the deletion waits for it."""
     deleted = []
     for _ in range(50):
         session = api()

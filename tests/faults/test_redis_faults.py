@@ -11,9 +11,10 @@ import redis
 
 from benchmarks.stack import Worker, eventually, manage, paused
 from sessions_app import cache
-from tests.conftest import Fragile
+from tests.support.fragile import Fragile
 from tests.support.jobs import end_of
 from tests.support.listeners import listening
+from tests.support.sessions import create_session, observation, observations, observe
 
 pytestmark = pytest.mark.long
 
@@ -33,14 +34,14 @@ def store(fragile: Fragile) -> Iterator[redis.Redis]:
 
 
 class Conversation:
-    """A session long enough to be cached, and what its STM must be."""
+    """A session long enough to be cached, and its expected STM."""
 
     def __init__(self, client: httpx.Client) -> None:
         self.client = client
-        self.id = client.post("/sessions", json={"node_id": "n"}).json()["session_id"]
+        self.id = create_session(client)
         self.expected = [[f"s{n}"] for n in range(LENGTH)]
-        observations = [{"strings": event} for event in self.expected]
-        client.post(f"/sessions/{self.id}/observe-sequence", json={"observations": observations})
+        batch = {"observations": observations(*self.expected)}
+        client.post(f"/sessions/{self.id}/observe-sequence", json=batch)
 
     def read(self) -> list[list[str]]:
         response = self.client.get(f"/sessions/{self.id}/stm")
@@ -49,7 +50,7 @@ class Conversation:
         return stm
 
     def observe(self, symbol: str) -> None:
-        response = self.client.post(f"/sessions/{self.id}/observe", json={"strings": [symbol]})
+        response = observe(self.client, self.id, symbol)
         assert response.status_code == 200, response.text
         self.expected.append([symbol])
 
@@ -81,7 +82,7 @@ def test_a_long_stm_is_cached_under_its_version_and_every_commit_leaves_it_behin
 
 
 def test_a_hit_is_really_served_from_redis(conversation: Conversation, store: redis.Redis) -> None:
-    """Otherwise the other tests of this file would show nothing."""
+    """Otherwise the other tests of this file would prove nothing."""
     conversation.check()
     [name] = list(store.scan_iter(conversation.keys))
     version = int(name.decode().split(":")[3])
@@ -120,7 +121,7 @@ def test_an_entry_of_another_session_counts_as_a_miss(client: httpx.Client, stor
 
 
 def test_old_data_put_back_is_not_read(conversation: Conversation, store: redis.Redis) -> None:
-    """A Redis restored from a snapshot: all it held before comes back."""
+    """As when Redis is restored from a snapshot."""
     conversation.check()
     snapshot = {name: store.get(name) for name in store.scan_iter(conversation.keys)}
     conversation.observe("later")
@@ -141,7 +142,7 @@ def test_flushing_loses_nothing(conversation: Conversation, store: redis.Redis) 
     conversation.check()
 
 
-def test_redis_that_refuses_writes(conversation: Conversation, store: redis.Redis) -> None:
+def test_a_redis_that_refuses_writes_changes_no_result(conversation: Conversation, store: redis.Redis) -> None:
     store.config_set("maxmemory", 1)
     store.config_set("maxmemory-policy", "noeviction")
     try:
@@ -177,7 +178,7 @@ def _stalled(fragile: Fragile) -> Iterator[None]:
 
 
 @pytest.mark.parametrize("trouble", [_down, _standing_still, _stalled])
-def test_trouble_makes_answers_slower_within_bounds_and_never_wrong(
+def test_redis_faults_make_responses_slower_within_bounds_and_never_wrong(
     fragile: Fragile, client: httpx.Client, trouble: Callable[[Fragile], Iterator[None]]
 ) -> None:
     conversation = Conversation(client)
@@ -194,7 +195,7 @@ def test_trouble_makes_answers_slower_within_bounds_and_never_wrong(
 
 def test_events_need_no_redis(fragile: Fragile, client: httpx.Client) -> None:
     with _down(fragile), listening(fragile.web) as listener:
-        session_id = client.post("/sessions", json={"node_id": "n", "ttl_seconds": 1}).json()["session_id"]
+        session_id = create_session(client, ttl_seconds=1)
         heard = listener.take(2)
     assert [one["data"]["session_id"] for one in heard] == [session_id] * 2
     assert heard[1]["data"]["reason"] == "expired"
@@ -215,7 +216,7 @@ def test_redis_is_used_again_when_it_is_back(fragile: Fragile, client: httpx.Cli
 
 
 def test_sessions_survive_kill_9_of_every_process_at_once(fragile: Fragile, client: httpx.Client) -> None:
-    """G9: a 200 survives everything."""
+    """G9: an acknowledged write survives everything."""
     conversation = Conversation(client)
     conversation.observe("acknowledged")
     fragile.web.kill()
@@ -228,11 +229,11 @@ def test_sessions_survive_kill_9_of_every_process_at_once(fragile: Fragile, clie
         conversation.check()
 
 
-def test_a_job_accepted_while_the_broker_is_down_is_done_when_it_is_back(
+def test_a_job_accepted_while_the_broker_is_down_is_done_afterwards(
     client: httpx.Client, conversation: Conversation, fragile: Fragile
 ) -> None:
-    """P7: what could not be sent is found by the relay."""
-    sequence = {"observations": [{"strings": ["later"]}]}
+    """P7: the relay finds jobs that could not be sent."""
+    sequence = {"observations": [observation("later")]}
     path = f"/sessions/{conversation.id}/observe-sequence?mode=async"
     fragile.stores.stop_one("redis")
     jobs = [client.post(path, json=sequence) for _ in range(2)]
@@ -240,13 +241,10 @@ def test_a_job_accepted_while_the_broker_is_down_is_done_when_it_is_back(
     with paused(fragile.stores.running["redis"].pid):
         jobs.append(client.post(path, json=sequence))
     assert [(job.status_code, job.json()["state"]) for job in jobs] == [(202, "waiting")] * 3
-    environment = {"DATABASE_URL": fragile.database_url, "REDIS_URL": f"unix://{fragile.redis_socket}"}
     with psycopg.connect(fragile.database_url) as database:
-        database.execute(
-            "UPDATE sessions_app_job SET due_at = now()"
-        )  # the relay leaves the first seconds to the sender
-    assert manage("upkeep", "relay-jobs", **environment) == "relay-jobs: 3\n"
-    with Worker(**environment):
+        database.execute("UPDATE sessions_app_job SET due_at = now()")  # the relay ignores a job for its first seconds
+    assert manage("upkeep", "relay-jobs", **fragile.environment) == "relay-jobs: 3\n"
+    with Worker(**fragile.environment):
         for job in jobs:
             assert end_of(client, job.json())["state"] == "done"
     conversation.expected += [["later"]] * 3
@@ -256,9 +254,9 @@ def test_a_job_accepted_while_the_broker_is_down_is_done_when_it_is_back(
 def test_an_entry_that_disagrees_with_its_row_is_counted_and_deleted(
     conversation: Conversation, client: httpx.Client, fragile: Fragile, store: redis.Redis
 ) -> None:
-    """No code of ours writes such a thing; if some ever did, this is how it would be seen."""
-    store.flushall()  # nothing to look at but what follows
-    # Percepts are cached for their emotives.
+    """No code writes such an entry; if a fault ever did, this check would show it."""
+    store.flushall()  # so that only the following entries exist
+    # A percept is cached because of its emotives.
     felt = [{"emotives": {"joy": number}} for number in range(LENGTH)]
     client.post(f"/sessions/{conversation.id}/observe-sequence", json={"observations": felt})
 
@@ -269,11 +267,10 @@ def test_an_entry_that_disagrees_with_its_row_is_counted_and_deleted(
 
     eventually(lambda: len(cached()) == 4, "all views are cached: a process may still avoid Redis after a fault")
     names = cached()
-    environment = {"DATABASE_URL": fragile.database_url, "REDIS_URL": f"unix://{fragile.redis_socket}"}
-    assert manage("upkeep", "compare-cache", **environment) == "compare-cache: 0\n"
+    assert manage("upkeep", "compare-cache", **fragile.environment) == "compare-cache: 0\n"
     assert store.exists(*names) == 4
     for name in names:
         store.set(name, cache._digest(name, b'"wrong"') + b'"wrong"')
-    assert manage("upkeep", "compare-cache", **environment).endswith("compare-cache: 4\n")
+    assert manage("upkeep", "compare-cache", **fragile.environment).endswith("compare-cache: 4\n")
     assert store.exists(*names) == 0
     conversation.check()

@@ -1,7 +1,5 @@
 """Background work by a real Celery worker on the real broker."""
 
-from collections.abc import Callable
-
 import httpx
 import psycopg
 import pytest
@@ -14,8 +12,7 @@ from katoproject.diagnosis.doctor import background
 from katoproject.diagnosis.doctor.findings import Verdict
 from katoproject.upkeep.chores import chore, seconds_since_scheduled
 from katoproject.upkeep.tasks import upkeep
-
-NewSession = Callable[..., str]
+from tests.support.sessions import NewSession, observe
 
 
 @pytest.mark.usefixtures("worker")
@@ -25,7 +22,7 @@ def test_expired_sessions_are_deleted_with_all_they_hold_and_no_others(
     passing = [new_session(ttl_seconds=1) for _ in range(20)]
     lasting = new_session()
     for session_id in (*passing, lasting):
-        client.post(f"/sessions/{session_id}/observe", json={"strings": ["a"], "emotives": {"joy": 1}})
+        observe(client, session_id, "a", emotives={"joy": 1})
 
     def rows(table: str, column: str) -> int:
         query = f"SELECT count(*) FROM {table} WHERE {column} = ANY(%s)"
@@ -48,7 +45,7 @@ def test_idempotency_keys_are_kept_for_a_day(
 ) -> None:
     session_id = new_session()
     for key in ("young", "old"):
-        client.post(f"/sessions/{session_id}/observe", json={"strings": [key]}, headers={"Idempotency-Key": key})
+        observe(client, session_id, key, headers={"Idempotency-Key": key})
     database.execute(
         "UPDATE sessions_app_idempotencykey SET created_at = now() - interval '25 hours' "
         "WHERE key = 'old' AND scope = %s",
@@ -91,8 +88,8 @@ def test_every_chore_exists_and_is_scheduled() -> None:
     assert all(callable(chore(name)) for name in settings.CHORES)
 
 
-def test_a_chore_that_somebody_is_at_is_left_to_him(database: psycopg.Connection) -> None:
-    """Two beats, or a beat and an operator: whoever comes second does nothing."""
+def test_a_chore_that_another_process_runs_is_skipped(database: psycopg.Connection) -> None:
+    """Two schedulers, or a scheduler and an operator: the second one does nothing."""
     lock = ["upkeep:purge-jobs"]
     database.execute("SELECT pg_advisory_lock(hashtextextended(%s, 0))", lock)
     assert manage("upkeep", "purge-jobs") == "purge-jobs: somebody else is at it\n"
@@ -100,14 +97,14 @@ def test_a_chore_that_somebody_is_at_is_left_to_him(database: psycopg.Connection
     assert manage("upkeep", "purge-jobs") == "purge-jobs: 0\n"
 
 
-def test_upkeep_without_a_name_tells_what_there_is() -> None:
+def test_upkeep_without_a_name_lists_the_chores() -> None:
     listed = manage("upkeep")
     for name in settings.CHORES:
         assert name in listed
 
 
 @pytest.mark.usefixtures("worker")
-def test_a_scheduler_is_known_by_the_work_it_sends() -> None:
+def test_a_scheduler_is_detected_by_the_work_it_sends() -> None:
     with redis.Redis.from_url(settings.REDIS_URL) as client:
         client.delete("kato:scheduled")
         found = {one.check: one for one in background.workers()}

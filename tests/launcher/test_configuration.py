@@ -1,4 +1,4 @@
-"""Settings come from the environment; a wrong one stops the start and is named (docs/configuration.md)."""
+"""Settings come from the environment; an invalid one stops the start and is named (docs/configuration.md)."""
 
 import os
 import re
@@ -44,7 +44,7 @@ def test_production_has_no_default_secret() -> None:
     assert run_check(ENVIRONMENT="production", KATO_SECRET_KEY="s" * 50).returncode == 0
 
 
-def test_names_that_kato_operators_know_and_that_mean_nothing_here_do_no_harm() -> None:
+def test_settings_of_kato_without_a_meaning_here_are_ignored() -> None:
     result = run_check(
         CLICKHOUSE_HOST="x", QDRANT_PORT="y", KATO_USE_BLOOM_FILTER="z", SESSION="{", REDIS_ENABLED="true"
     )

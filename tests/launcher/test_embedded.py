@@ -1,4 +1,4 @@
-"""The embedded servers by themselves: whatever state a kill leaves, the next start copes with it."""
+"""The embedded servers start again from whatever state a kill leaves."""
 
 import os
 import shutil
@@ -29,7 +29,7 @@ def data() -> Iterator[Path]:
 
 @pytest.fixture
 def start(data: Path) -> Iterator[Start]:
-    """Starts a program and, after the test, stops it if it still runs."""
+    """Start a program; stop it after the test if it still runs."""
     started = []
 
     def start_one(program: Program) -> subprocess.Popen[bytes]:
@@ -71,7 +71,7 @@ def test_acknowledged_data_survives_kill_9(data: Path, start: Start) -> None:
     assert execute(data, "SELECT answer FROM kept") == [(42,)]
 
 
-def test_servers_that_nobody_stopped_give_way(data: Path, start: Start) -> None:
+def test_servers_left_running_are_replaced(data: Path, start: Start) -> None:
     programs = [postgres.program(data), redis.program(data)]
     orphans = [start(program) for program in programs]
     execute(data, "CREATE TABLE kept AS SELECT 42 AS answer")
@@ -82,10 +82,10 @@ def test_servers_that_nobody_stopped_give_way(data: Path, start: Start) -> None:
     assert execute(data, "SELECT answer FROM kept") == [(42,)]
 
 
-def test_a_pid_file_that_names_a_strangers_pid_is_no_obstacle(data: Path, start: Start) -> None:
+def test_a_pid_file_with_the_pid_of_another_program_is_ignored(data: Path, start: Start) -> None:
     program = postgres.program(data)
     processes.stop(program, start(program))
-    stranger = start(redis.program(data))  # of the same account, which is what PostgreSQL looks at
+    stranger = start(redis.program(data))  # of the same account, because that is what PostgreSQL checks
     for path in (data / "postgres" / "postmaster.pid", data / "run" / ".s.PGSQL.5432.lock"):
         path.write_text(f"{stranger.pid}\n{data / 'postgres'}\n1700000000\n5432\n{data / 'run'}\n\n")
 
@@ -93,7 +93,7 @@ def test_a_pid_file_that_names_a_strangers_pid_is_no_obstacle(data: Path, start:
     assert stranger.poll() is None
 
 
-def test_an_interrupted_creation_of_the_cluster_is_done_again(data: Path, start: Start) -> None:
+def test_an_interrupted_creation_of_the_cluster_is_repeated(data: Path, start: Start) -> None:
     half_made = data / "postgres.new-killed"
     (half_made / "base").mkdir(parents=True)
     (half_made / "PG_VERSION").write_text("18\n")

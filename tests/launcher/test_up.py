@@ -1,4 +1,4 @@
-"""`manage.py up` as an operator meets it: a real start, real signals, kill -9 wherever it may hit."""
+"""`manage.py up` as operators use it: a real start, real signals, kill -9 of any part."""
 
 import http.client
 import http.server
@@ -53,7 +53,7 @@ class Service:
 
     @property
     def output(self) -> str:
-        """What the latest start has printed so far."""
+        """The output of the latest start so far."""
         return self._log.read_text(errors="replace")
 
     def launch(self, **environment: str) -> None:
@@ -76,7 +76,7 @@ class Service:
         assert self.is_running, self.output
 
     def refused(self, **environment: str) -> str:
-        """Start a second time, which must fail; what that says."""
+        """Start a second time, which must fail; return the message."""
         done = subprocess.run(
             [sys.executable, "manage.py", "up"],
             cwd=PROJECT_DIR,
@@ -91,12 +91,12 @@ class Service:
         return done.stderr
 
     def pids(self) -> dict[str, int]:
-        """Of the programs, as the latest start announced them."""
+        """The pids of the programs, as announced by the latest start."""
         [line] = re.findall(r"Processes +(.*)", self.output)
         return {name: int(pid) for name, pid in (part.split() for part in line.split(", "))}
 
     def everyone(self) -> list[psutil.Process]:
-        """All living processes that work for this service, the supervisor not included."""
+        """All running processes of this service except the supervisor."""
         return [
             *orphans.children_of_up(self.data),
             *orphans.servers_in(self.data / "postgres", "postgres"),
@@ -141,7 +141,7 @@ def own_service() -> Iterator[Service]:
     folder = Path(tempfile.mkdtemp(prefix="kato-up-"))
     folder.chmod(0o755)
     service = Service(folder)
-    manage("compile_kernels")  # may take longer than a start is given
+    manage("compile_kernels")  # may take longer than the limit of a start
     yield service
     if service.is_running:
         service.stop()
@@ -150,7 +150,7 @@ def own_service() -> Iterator[Service]:
 
 @pytest.fixture
 def service(own_service: Service) -> Service:
-    """A running service. Tests share it, and may leave it stopped or killed."""
+    """A running service. The tests share it and may leave it stopped or killed."""
     if not own_service.is_running:
         own_service.start()
     return own_service
@@ -175,19 +175,19 @@ def test_requests_are_seen_in_its_output(service: Service) -> None:
     eventually(lambda: "trace_id=seen-by-me method=GET path=/health status=200" in service.output, "the line is there")
 
 
-def test_it_says_where_everything_is(service: Service) -> None:
+def test_it_prints_the_addresses_of_all_parts(service: Service) -> None:
     summary = service.output[service.output.index("KATO is up") :]
     for what in (service.url(), f"{service.url()}/docs", str(service.data), "postgres.log", "redis.log", "Ctrl-C"):
         assert what in summary
     assert set(service.pids()) == {"PostgreSQL", "Redis", "web", "worker", "beat"}
 
 
-def test_the_doctor_finds_nothing_to_mend(service: Service) -> None:
-    def examined() -> commands.Told:
+def test_the_doctor_finds_nothing_wrong(service: Service) -> None:
+    def examined() -> commands.CommandResult:
         told.append(commands.process("doctor", "--json", **service.environment()))
         return told[-1]
 
-    told: list[commands.Told] = []
+    told: list[commands.CommandResult] = []
     # The scheduler has something to do after its first five seconds.
     eventually(lambda: examined().status == 0, f"all is well: {told}", seconds=START_LIMIT)
     findings = {one["check"]: one["found"] for one in told[-1].json["findings"] if one["verdict"] == "ok"}
@@ -236,7 +236,7 @@ def test_a_stopped_relay_connection_does_not_leak(service: Service) -> None:
     for _ in range(20):
         connection = http.client.HTTPConnection("::1", service.port, timeout=5)
         connection.request("GET", "/health")
-        connection.close()  # without reading the answer
+        connection.close()  # without reading the response
     eventually(lambda: all(c.status == "LISTEN" for c in supervisor.net_connections("tcp")), "the relay lets go")
 
 
@@ -252,8 +252,8 @@ def test_sigterm_stops_everything_and_the_next_start_finds_the_data(service: Ser
     assert service.has_session(session_id)
 
 
-def test_a_request_under_way_is_answered_before_the_end(service: Service) -> None:
-    """It waits for a session that somebody else has locked."""
+def test_a_request_in_progress_is_answered_before_the_server_stops(service: Service) -> None:
+    """The request waits for a session that another transaction has locked."""
     session_id = service.create_session()
     url = f"{service.url()}/sessions/{session_id}/observe"
     waiting = "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%%sessions_app_session%%'"
@@ -276,7 +276,7 @@ def test_kill_9_of_everything_is_recovered_from(service: Service, survivors: str
     session_id = service.create_session()
     programs = [psutil.Process(pid) for pid in service.pids().values()]
     victims = programs if survivors == "the children of the programs" else service.everyone()
-    # Standing still, nobody can react to the death of another.
+    # While they are stopped, no process can react to the death of another.
     for process in (psutil.Process(service.process.pid), *victims):
         process.suspend()
     for process in (psutil.Process(service.process.pid), *victims):

@@ -1,4 +1,4 @@
-"""What the web server makes of HTTP, whatever application it serves (katoproject/server/)."""
+"""How the web server handles HTTP, whatever application it serves (katoproject/server/)."""
 
 import re
 import socket
@@ -71,14 +71,14 @@ def test_a_body_may_come_in_pieces(address: tuple[str, int]) -> None:
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         connection.sendall(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 6\r\n\r\n")
         for piece in (b"x", b"xx", b"xxx"):
-            # An answer to another request in between: the pieces are on their way one by one.
+            # Another request is answered in between, so the pieces do arrive one by one.
             httpx.get(f"http://{address[0]}:{address[1]}/")
             connection.sendall(piece)
         assert b'"length": 6' in connection.recv(10_000)
 
 
 @pytest.mark.parametrize("announced", [100, READ_AHEAD + 100])
-def test_a_client_that_leaves_in_the_middle_of_its_body_hurts_nobody(
+def test_a_client_that_disconnects_within_its_body_affects_no_other(
     mirrored: httpx.Client, address: tuple[str, int], announced: int
 ) -> None:
     for _ in range(30):
@@ -94,7 +94,7 @@ def test_an_answer_may_come_in_pieces(mirrored: httpx.Client, number: int) -> No
     assert mirrored.get("/").status_code == 201, "on the same connection"
 
 
-def test_what_nobody_reads_any_more_is_not_sent_to_the_end(mirrored: httpx.Client, address: tuple[str, int]) -> None:
+def test_a_response_without_a_reader_is_not_sent_to_the_end(mirrored: httpx.Client, address: tuple[str, int]) -> None:
     before = mirrored.get("/").json()["streaming"]["sent"]
     for _ in range(20):
         with socket.create_connection(address) as connection:

@@ -1,4 +1,4 @@
-"""The indexes of one process stay within their budget, and come back when they are needed (`memory_app/index.py`)."""
+"""The indexes of a process stay within their budget and are rebuilt when they are needed (`memory_app/index.py`)."""
 
 import uuid
 from collections.abc import Callable, Iterator
@@ -19,7 +19,7 @@ PATTERNS = 200
 
 @pytest.fixture
 def node(django_db_blocker: DjangoDbBlocker) -> Iterator[Callable[[], str]]:
-    """Makes nodes that know 200 patterns each, in the database of the running service."""
+    """Create nodes with 200 patterns each in the database of the running service."""
 
     def make() -> str:
         node_id = f"node-{uuid.uuid4().hex}"
@@ -56,7 +56,7 @@ def test_the_node_used_longest_ago_is_dropped_and_rebuilt_on_demand(node: Callab
 
 
 @pytest.mark.usefixtures("server")
-def test_a_node_beyond_the_whole_budget_is_served_all_the_same(node: Callable[[], str]) -> None:
+def test_a_node_larger_than_the_budget_is_still_served(node: Callable[[], str]) -> None:
     first, second = node(), node()
     indexes = Indexes(budget_bytes=1)
     for node_id in (first, second, first):
@@ -65,7 +65,7 @@ def test_a_node_beyond_the_whole_budget_is_served_all_the_same(node: Callable[[]
 
 
 @pytest.mark.usefixtures("server")
-def test_an_index_follows_by_what_changed_and_starts_anew_after_clear_all(node: Callable[[], str]) -> None:
+def test_an_index_follows_changes_and_starts_again_after_clear_all(node: Callable[[], str]) -> None:
     node_id = node()
     indexes = Indexes(budget_bytes=10**9)
     before = indexes.follow(node_id)
@@ -83,12 +83,12 @@ def test_an_index_follows_by_what_changed_and_starts_anew_after_clear_all(node: 
 
 @pytest.mark.usefixtures("server")
 def test_a_memory_predicts_what_its_version_knows_whatever_another_thread_follows(node: Callable[[], str]) -> None:
-    """Or a later answer would be cached under the earlier version."""
+    """Otherwise a later result would be cached under the earlier version."""
     node_id = node()
     asked: list[list[str]] = [["first"], ["second"]]
     memory = recall(node_id, itself)
     teach(node_id, "one more")
-    later = recall(node_id, itself)  # brings the very index up to date that `memory` was recalled from
+    later = recall(node_id, itself)  # updates the index that `memory` was recalled from
     assert memory.version.learned + 2 == later.version.learned
     assert memory.predict(asked, {"max_predictions": 1000}).count == PATTERNS
     assert later.predict(asked, {"max_predictions": 1000}).count == PATTERNS + 1
@@ -96,7 +96,7 @@ def test_a_memory_predicts_what_its_version_knows_whatever_another_thread_follow
 
 @pytest.mark.usefixtures("server")
 def test_a_memory_predicts_by_the_finalization_of_its_version(node: Callable[[], str]) -> None:
-    """D24: entropies are those of the last finalize-training that the memory was recalled after."""
+    """D24: entropies are those of the last finalize-training before the recall."""
     node_id = node()
     asked: list[list[str]] = [["first"], ["symbol 0"]]
     finalize(node_id=node_id)
@@ -113,7 +113,7 @@ def test_a_memory_predicts_by_the_finalization_of_its_version(node: Callable[[],
 @pytest.mark.usefixtures("server")
 def test_a_cleared_memory_is_deleted_in_small_batches(node: Callable[[], str]) -> None:
     while delete_cleared():
-        pass  # what other tests left: each batch is of one memory
+        pass  # memories of other tests: each batch belongs to one memory
     clear(node_id=node())
 
     def left() -> int:

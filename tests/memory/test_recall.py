@@ -1,4 +1,4 @@
-"""A prediction shows one moment of its node, though part of it is read after the index."""
+"""A prediction shows one moment of its node, although some of its data are read after the index."""
 
 import json
 import threading
@@ -22,7 +22,7 @@ EVENTS = [["kettle"], ["tea"]]
 
 @pytest.fixture
 def node(server: object, django_db_blocker: DjangoDbBlocker) -> Iterator[str]:
-    """One that has learned the pattern once."""
+    """A node that has learned the pattern once."""
     node_id = f"node-{uuid.uuid4().hex}"
     with django_db_blocker.unblock():
         teach(node_id, 1)
@@ -45,7 +45,7 @@ def predicted(node_id: str, **config: Any) -> dict[str, Any]:
 
 @pytest.fixture
 def after_following(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[int], None]], None]:
-    """Lets something happen after the index was followed, before the prediction is made; it is told how often yet."""
+    """Call a function between following the index and predicting, with the number of calls so far."""
 
     def arrange(happen: Callable[[int], None]) -> None:
         follow, times = indexes.follow, iter(range(1000))
@@ -61,7 +61,7 @@ def after_following(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[int]
 
 
 @pytest.mark.parametrize("config", [{}, {"affinity_emotive": "joy"}])
-def test_what_is_learned_meanwhile_shows_wholly(
+def test_a_concurrent_learn_shows_completely_or_not_at_all(
     node: str, after_following: Callable[..., None], config: dict[str, Any]
 ) -> None:
     after_following(lambda times: teach(node, 3) if times == 0 else None)
@@ -70,8 +70,10 @@ def test_what_is_learned_meanwhile_shows_wholly(
     assert predicted(node, **config) == prediction
 
 
-def test_affinity_that_is_learned_meanwhile_shows_wholly(node: str, after_following: Callable[..., None]) -> None:
-    """By another pattern with the same symbols, whose emotives the prediction does not need."""
+def test_affinity_learned_concurrently_shows_completely_or_not_at_all(
+    node: str, after_following: Callable[..., None]
+) -> None:
+    """Through another pattern with the same symbols, whose emotives the prediction does not need."""
     other = prepare_lesson([["tea"], ["kettle"], ["x"], ["y"]], emotives=[{"joy": 100}])
     assert other is not None
 
@@ -85,7 +87,7 @@ def test_affinity_that_is_learned_meanwhile_shows_wholly(node: str, after_follow
     assert predicted(node, **config) == predicted(node, **config)
 
 
-def test_a_node_that_learns_all_the_time_has_to_wait_in_the_end(
+def test_a_node_that_learns_continuously_finally_waits_for_the_prediction(
     node: str, after_following: Callable[..., None], database: psycopg.Connection
 ) -> None:
     teachers: list[threading.Thread] = []

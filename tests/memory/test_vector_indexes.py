@@ -1,4 +1,4 @@
-"""The HNSW indexes of nodes with very many vectors; here "very many" is less, so that the test is quick."""
+"""The HNSW indexes of nodes with very many vectors; the threshold is lower here, so that the tests are quick."""
 
 import random
 from collections.abc import Callable, Iterator
@@ -13,7 +13,7 @@ from foundation.postgresql.statements import OTHER
 from memory_app import vector_indexes
 from memory_app.vector_table import indexed_expression
 from memory_app.vectors import NodeVectors
-from tests.support.minds import Mind
+from tests.support.sessions import LiveSession, OpenSession
 
 LARGE = 300
 Maintain = Callable[[], int]
@@ -22,7 +22,7 @@ Maintain = Callable[[], int]
 @pytest.fixture
 def maintain(django_db_blocker: DjangoDbBlocker) -> Iterator[Maintain]:
     with django_db_blocker.unblock():
-        while vector_indexes.maintain(index_from=LARGE):  # what earlier tests left
+        while vector_indexes.maintain(index_from=LARGE):  # nodes of earlier tests
             pass
         yield lambda: vector_indexes.maintain(index_from=LARGE)
         connection.close()
@@ -33,11 +33,11 @@ def _vectors(count: int, *, seed: int) -> list[list[float]]:
     return [[rng.gauss(0, 1) for _ in range(6)] for _ in range(count)]
 
 
-def _teach(session: Mind, vectors: list[list[float]]) -> None:
+def _teach(session: LiveSession, vectors: list[list[float]]) -> None:
     session.post("observe-sequence", {"observations": [{"vectors": [one]} for one in vectors], "learn_at_end": True})
 
 
-def _memory(database: psycopg.Connection, session: Mind) -> int:
+def _memory(database: psycopg.Connection, session: LiveSession) -> int:
     [memory] = (
         database.execute("SELECT memory FROM memory_app_node WHERE node_id = %s", [session.node]).fetchone() or ()
     )
@@ -50,9 +50,9 @@ def _indexes(database: psycopg.Connection) -> set[str]:
 
 
 def test_a_node_is_indexed_when_it_has_become_large_and_answers_as_before(
-    mind: Callable[..., Mind], database: psycopg.Connection, maintain: Maintain
+    open_session: OpenSession, database: psycopg.Connection, maintain: Maintain
 ) -> None:
-    session = mind()
+    session = open_session()
     queries = [named(sum_vectors([one])) for one in _vectors(20, seed=2)]
     _teach(session, _vectors(LARGE - 1, seed=1))
     assert maintain() == 0
@@ -62,7 +62,7 @@ def test_a_node_is_indexed_when_it_has_become_large_and_answers_as_before(
     _teach(session, [[50.0] * 6])
     index = f"memory_app_vector_of_{_memory(database, session)}"
     with transaction.atomic():
-        OTHER.execute("SET LOCAL enable_sort = off", {})  # so few are sorted faster than found by an index
+        OTHER.execute("SET LOCAL enable_sort = off", {})  # sorting so few vectors is faster than the index
         assert index in _plan(_memory(database, session))
         assert [NodeVectors(session.node).nearest(query) for query in queries] == before
         after = NodeVectors(session.node).nearest(named(sum_vectors([[49.0] * 6])))
@@ -72,7 +72,7 @@ def test_a_node_is_indexed_when_it_has_become_large_and_answers_as_before(
 
 
 def _plan(memory: int) -> str:
-    """Of a search as `_search` does it."""
+    """The plan of a search as `_search` performs it."""
     query = (
         f"EXPLAIN SELECT {indexed_expression(6)} <-> '[1,2,3,4,5,6]'::vector AS distance, encode(name, 'hex') "
         f"FROM memory_app_vector WHERE memory = {memory} "
@@ -82,13 +82,13 @@ def _plan(memory: int) -> str:
     return "\n".join(line for (line,) in OTHER.execute(query, {}))
 
 
-def test_an_index_goes_with_its_memory_and_an_interrupted_one_is_built_anew(
-    mind: Callable[..., Mind], database: psycopg.Connection, maintain: Maintain
+def test_an_index_is_dropped_with_its_memory_and_an_interrupted_one_is_rebuilt(
+    open_session: OpenSession, database: psycopg.Connection, maintain: Maintain
 ) -> None:
-    session = mind()
+    session = open_session()
     _teach(session, _vectors(LARGE, seed=3))
     old = f"memory_app_vector_of_{_memory(database, session)}"
-    database.execute(f"CREATE INDEX {old} ON memory_app_vector (memory)")  # what an interrupted build may leave
+    database.execute(f"CREATE INDEX {old} ON memory_app_vector (memory)")  # an interrupted build may leave this
     assert maintain() == 1
     [definition] = database.execute("SELECT indexdef FROM pg_indexes WHERE indexname = %s", [old]).fetchone() or ()
     assert "hnsw" in definition
@@ -98,9 +98,9 @@ def test_an_index_goes_with_its_memory_and_an_interrupted_one_is_built_anew(
 
 
 def test_vectors_too_long_for_an_index_are_searched_without_one(
-    mind: Callable[..., Mind], database: psycopg.Connection, maintain: Maintain
+    open_session: OpenSession, database: psycopg.Connection, maintain: Maintain
 ) -> None:
-    session = mind()
+    session = open_session()
     _teach(session, [[float(n)] * 2001 for n in range(LARGE)])
     assert maintain() == 0
     session.observe(vectors=[[7.2] * 2001])

@@ -1,4 +1,4 @@
-"""What is logged is seen: one line for each request and each job, on the output that is configured."""
+"""The log has one line for each request and each job, on the configured output."""
 
 import json
 import subprocess
@@ -15,12 +15,14 @@ from benchmarks.stack import WebServer, Worker, eventually
 from katoproject.configuration.environment import PROJECT_DIR
 from katoproject.configuration.locations import data_dir
 from tests.support import jobs
+from tests.support.jobs import training
+from tests.support.sessions import create_session, observations, observe
 
 Line = Callable[..., dict[str, Any]]
 
 
 def lines_in(path: Path, **fields: Any) -> list[dict[str, Any]]:
-    """The lines with these fields; Granian's own about its start are no JSON."""
+    """The lines with these fields; Granian's lines about its start are not JSON."""
     texts = path.read_text().splitlines() if path.exists() else []
     lines = [json.loads(text) for text in texts if text.startswith("{")]
     return [line for line in lines if fields.items() <= line.items()]
@@ -40,7 +42,7 @@ def client(web: WebServer) -> Iterator[httpx.Client]:
 
 @pytest.fixture
 def line(web: WebServer, folder: Path) -> Line:
-    """The one line of the web server with these fields; it may come a moment after the answer."""
+    """The one line of the web server with these fields; it may appear a moment after the response."""
 
     def wait(**fields: Any) -> dict[str, Any]:
         eventually(lambda: bool(lines_in(folder / "web", **fields)), f"a line with {fields}")
@@ -52,8 +54,8 @@ def line(web: WebServer, folder: Path) -> Line:
 
 @pytest.fixture
 def session(client: httpx.Client) -> str:
-    session_id: str = client.post("/sessions", json={"node_id": "logged node"}).json()["session_id"]
-    client.post(f"/sessions/{session_id}/observe", json={"strings": ["a", "b"]})
+    session_id = create_session(client, "logged node")
+    observe(client, session_id, "a", "b")
     return session_id
 
 
@@ -95,7 +97,7 @@ def test_a_request_of_a_session(
     }.items() <= logged.items()
 
 
-def test_a_creation_tells_the_session_that_it_made(client: httpx.Client, line: Line) -> None:
+def test_the_line_of_a_creation_names_the_new_session(client: httpx.Client, line: Line) -> None:
     answer = client.post("/sessions", json={"node_id": "n"}, headers={"X-Trace-ID": "mine"})
     logged = line(trace_id="mine")
     assert (logged["session_id"], logged["node_id"]) == (answer.json()["session_id"], "n")
@@ -123,14 +125,14 @@ def test_a_websocket_connection(web: WebServer, line: Line) -> None:
 
 
 def test_a_line_per_job_which_carries_the_trace_of_its_request(client: httpx.Client) -> None:
-    training = {"kind": "train", "node_id": "job node", "sequences": [[["a"], ["b"]]] * 3}
+    body = training("job node", [[["a"], ["b"]]] * 3)
     with Worker(LOG_FORMAT="json", LOG_OUTPUT="file"):
-        job = client.post("/jobs", json=training, headers={"X-Trace-ID": "trained-by-me"}).json()
+        job = client.post("/jobs", json=body, headers={"X-Trace-ID": "trained-by-me"}).json()
         assert jobs.end_of(client, job)["state"] == "done"
         eventually(lambda: bool(lines_in(data_dir() / "kato.log", job_id=job["job_id"])), "the line is there")
-        session_id = client.post("/sessions", json={"node_id": "job node"}).json()["session_id"]
-        observations = {"observations": [{"strings": ["a"]}]}
-        of_it = jobs.start(client, f"/sessions/{session_id}/observe-sequence", observations)
+        session_id = create_session(client, "job node")
+        batch = {"observations": observations("a")}
+        of_it = jobs.start(client, f"/sessions/{session_id}/observe-sequence", batch)
         jobs.end_of(client, of_it)
     [logged] = lines_in(data_dir() / "kato.log", job_id=job["job_id"])
     assert logged["duration_ms"] > 0
@@ -161,7 +163,7 @@ with logs.context(trace_id="t", node_id="a b\\n\\x1b[31m"):
 
 
 def written(folder: Path, **environment: str) -> tuple[str, str, str]:
-    """What a line of the code ends up as: on stdout, on stderr, in the file."""
+    """The output of a logging call on stdout, on stderr and in the file."""
     done = subprocess.run(
         [sys.executable, "-c", _WRITE],
         cwd=PROJECT_DIR,

@@ -46,7 +46,7 @@ def test_requests_are_counted_once_in_whichever_process(server: WebServer) -> No
 
 
 def test_paths_are_routes_whatever_is_asked_for(server: WebServer) -> None:
-    """Otherwise everybody could make series without end."""
+    """Otherwise any client could create an unlimited number of series."""
     before = scrape(server.url)
     for path in ("/nowhere", "/no/such/thing", "/sessions/unknown/nothing", "/sessions/unknown/stm"):
         httpx.get(f"{server.url}{path}")
@@ -61,7 +61,7 @@ def test_paths_are_routes_whatever_is_asked_for(server: WebServer) -> None:
     assert not [path for path in paths if "unknown" in path or "nowhere" in path or "coffee" in path]
 
 
-def test_live_values_are_told_for_every_process(server: WebServer) -> None:
+def test_live_values_are_reported_for_every_process(server: WebServer) -> None:
     families = scrape(server.url)
     pids = {found.labels["pid"] for found in families["kato_process_memory_bytes"].samples}
     assert pids == {str(pid) for pid in server.worker_pids}
@@ -118,7 +118,7 @@ def test_statements_are_counted_for_the_store_they_are_about(
     for _ in range(50):
         httpx.request(method, f"{server.url}{path}").raise_for_status()
     after = scrape(server.url)
-    # The sampler asks now and then, too.
+    # The sampler sends statements from time to time, too.
     asked = {
         one
         for one in ("sessions", "patterns", "vectors")

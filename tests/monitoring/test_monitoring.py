@@ -13,6 +13,7 @@ from benchmarks.stack import WebServer, eventually, manage
 from katoproject.monitoring.series import SERIES
 from katoproject.monitoring.snapshot import RequestCount, Shared, Snapshot, StoreCount
 from tests.support.races import at_once
+from tests.support.sessions import NewSession, observe
 
 NAMES_OF_KATO = {
     *("kato_cpu_usage_percent", "kato_memory_usage_percent", "kato_memory_usage_bytes", "kato_disk_usage_percent"),
@@ -24,9 +25,9 @@ NAMES_OF_KATO = {
 PROCESSORS = {"total_processors", "max_processors", "eviction_ttl_seconds", "processors", "process"}
 
 
-def test_status(client: httpx.Client, new_session: Callable[..., str]) -> None:
+def test_status(client: httpx.Client, new_session: NewSession) -> None:
     session_id = new_session(node_id="status-node")
-    client.post(f"/sessions/{session_id}/observe", json={"strings": ["a"]})
+    observe(client, session_id, "a")
     assert client.get(f"/sessions/{session_id}/predictions").status_code == 200
     status = client.get("/status").json()
     assert (status["status"], status["base_processor_id"], status["version"]) == ("healthy", "kato", "3.10.1")
@@ -41,8 +42,8 @@ def test_status(client: httpx.Client, new_session: Callable[..., str]) -> None:
 
 
 @pytest.mark.usefixtures("steady_count")
-def test_status_counts_sessions_exactly(client: httpx.Client, new_session: Callable[..., str]) -> None:
-    """R29: KATO counted the locks of one process."""
+def test_status_counts_sessions_exactly(client: httpx.Client, new_session: NewSession) -> None:
+    """R29: KATO counts the locks of one process."""
     before = client.get("/status").json()["sessions"]
     assert before["total_sessions"] == before["active_sessions"] + before["expired_sessions"]
     session_ids = [new_session() for _ in range(3)]
@@ -174,7 +175,7 @@ def test_the_sampler_keeps_what_is_counted(client: httpx.Client) -> None:
 
 @pytest.fixture
 def past(database: psycopg.Connection) -> Iterator[Callable[..., None]]:
-    """Puts a sample into the past: `past(minutes=5, created=7)`, of an instance of this test's own."""
+    """Insert a past sample of an instance of this test's own: `past(minutes=5, created=7)`."""
 
     def put(
         *,
@@ -214,14 +215,14 @@ def elsewhere(client: httpx.Client, name: str, minutes: int) -> list[dict[str, A
 def test_after_a_day_one_sample_an_hour_is_left_and_the_totals_stay_right(
     client: httpx.Client, past: Callable[..., None]
 ) -> None:
-    """Within the hour the instance was started anew: the last sample of either run stays, with the highest lag."""
+    """The instance restarted within the hour: the last sample of each run stays, with the highest lag."""
     into_the_hour = time.time() % 3600 / 60
-    hour = into_the_hour + 26 * 60  # minutes ago it began
+    hour = into_the_hour + 26 * 60  # it began so many minutes ago
     for minute, created, lag in ((1, 3, 5.0), (20, 4, 90.0), (29, 6, None)):
         past(minutes=hour - minute, created=created, lag=lag)
     for minute, created, lag in ((31, 1, 7.0), (59, 2, 0.0)):
         past(minutes=hour - minute, created=created, lag=lag, started_at=2.0)
-    past(minutes=into_the_hour + 23 * 60, created=9, started_at=2.0)  # not over for a day
+    past(minutes=into_the_hour + 23 * 60, created=9, started_at=2.0)  # ended less than a day ago
     assert manage("upkeep", "roll-up-samples") == "roll-up-samples: 3\n"
     assert manage("upkeep", "roll-up-samples") == "roll-up-samples: 0\n"
     assert [point["value"] for point in elsewhere(client, "sessions_created", 2000)] == [6, 2, 9]
@@ -229,7 +230,7 @@ def test_after_a_day_one_sample_an_hour_is_left_and_the_totals_stay_right(
 
 
 def test_minutes_are_minutes(client: httpx.Client, past: Callable[..., None]) -> None:
-    """Q12: KATO took them for seconds."""
+    """Q12: KATO treats them as seconds."""
     past(minutes=8, created=5)
     past(minutes=4, created=9)
     assert [point["value"] for point in elsewhere(client, "sessions_created", 10)] == [5, 9]
@@ -252,7 +253,7 @@ def test_requests_have_a_point_for_each_route_that_was_asked_for(
     assert (error["value"], error["labels"]) == (1, labels)
 
 
-def test_differences_start_anew_with_the_service(client: httpx.Client, past: Callable[..., None]) -> None:
+def test_differences_start_again_at_zero_with_the_service(client: httpx.Client, past: Callable[..., None]) -> None:
     past(minutes=3, created=100)
     past(minutes=2, created=4, started_at=2.0)
     past(minutes=1, created=8, started_at=2.0)

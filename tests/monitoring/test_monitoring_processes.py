@@ -1,4 +1,4 @@
-"""R29: numbers are those of all processes, whichever is asked and whatever has died; and of stores that are down."""
+"""R29: every process reports the numbers of all, also of dead ones, and also while stores are down."""
 
 import os
 import signal
@@ -19,9 +19,10 @@ from benchmarks.stack import START_LIMIT, Stores, WebServer, Worker, eventually,
 from foundation.metrics.folder import VARIABLE
 from katoproject.monitoring.snapshot import Snapshot
 from sessions_app import cache
-from tests.conftest import Fragile
-from tests.support.jobs import end_of
-from tests.support.watching import from_every_process
+from tests.support.connections import fresh_connections, from_every_process
+from tests.support.fragile import Fragile
+from tests.support.jobs import end_of, train
+from tests.support.sessions import create_session, observation, observations
 
 PASSWORD = "s3cret-of-the-stores"
 ALWAYS_ANSWERED = [
@@ -39,7 +40,7 @@ def store_urls(run: Path) -> dict[str, str]:
 
 @pytest.fixture(scope="module")
 def watched(folder: Path) -> Iterator[Fragile]:
-    """Four processes that cache no metrics, on stores of their own, whose URLs hold passwords."""
+    """Four processes that cache no metrics, with stores of their own, whose URLs contain passwords."""
     stores = Stores(folder / "data", private=True)
     with stores, WebServer(workers=4, METRICS_CACHE_TTL_SECONDS="0", **store_urls(folder / "data" / "run")) as web:
         yield Fragile(stores, web)
@@ -52,29 +53,26 @@ def client(watched: Fragile) -> Iterator[httpx.Client]:
 
 
 def totals(watched: Fragile) -> dict[str, Any]:
-    """What the sessions of `/metrics` are, according to every process: they must agree."""
+    """The `sessions` part of `/metrics`, on which all processes must agree."""
     said = [answer["sessions"] for answer in from_every_process(watched.web.url, "/metrics").values()]
     assert all(one == said[0] for one in said), said
     return dict(said[0])
 
 
 def work(watched: Fragile, times: int) -> None:
-    """One session each time: created, observed, learned, predicted, deleted; every request on a new connection."""
+    """Create, observe, learn, predict and delete in a session each time, every request on a new connection."""
 
     def once(number: int) -> None:
-        with httpx.Client(
-            base_url=watched.web.url, timeout=60, limits=httpx.Limits(max_keepalive_connections=0)
-        ) as anew:
-            session = f"/sessions/{anew.post('/sessions', json={'node_id': f'work-{number}'}).json()['session_id']}"
-            items = [{"strings": [symbol]} for symbol in "abc"]
+        with fresh_connections(watched.web.url) as client:
+            session = f"/sessions/{create_session(client, f'work-{number}')}"
             for method, path, body in (
-                ("POST", "/observe", {"strings": ["z"]}),
-                ("POST", "/observe-sequence", {"observations": items, "learn_at_end": True}),
-                ("POST", "/observe", {"strings": ["a", "b"]}),
+                ("POST", "/observe", observation("z")),
+                ("POST", "/observe-sequence", {"observations": observations(*"abc"), "learn_at_end": True}),
+                ("POST", "/observe", observation("a", "b")),
                 ("GET", "/predictions", None),
                 ("DELETE", "", None),
             ):
-                response = anew.request(method, session + path, json=body)
+                response = client.request(method, session + path, json=body)
                 assert response.status_code == 200, response.text
 
     with ThreadPoolExecutor(8) as pool:
@@ -86,7 +84,7 @@ def added(before: dict[str, Any], after: dict[str, Any]) -> dict[str, int]:
     return {name: flat_after[name] - flat_before[name] for name in flat_after if isinstance(flat_after[name], int)}
 
 
-def test_every_process_tells_the_totals_of_all(watched: Fragile) -> None:
+def test_every_process_reports_the_totals_of_all(watched: Fragile) -> None:
     before = totals(watched)
     work(watched, 20)
     difference = added(before, totals(watched))
@@ -98,9 +96,9 @@ def test_every_process_tells_the_totals_of_all(watched: Fragile) -> None:
 
 
 def test_no_request_is_counted_twice_or_not_at_all(watched: Fragile) -> None:
-    """Each question is counted when it has been answered, so the next answer tells one more, whoever gives it."""
-    with httpx.Client(base_url=watched.web.url, limits=httpx.Limits(max_keepalive_connections=0)) as anew:
-        counted = [anew.get("/metrics").json()["performance"]["total_requests"] for _ in range(30)]
+    """A request is counted after its response, so the next response, from any process, shows one more."""
+    with fresh_connections(watched.web.url) as client:
+        counted = [client.get("/metrics").json()["performance"]["total_requests"] for _ in range(30)]
     assert counted == list(range(counted[0], counted[0] + 30))
 
 
@@ -111,7 +109,7 @@ def test_a_replay_is_a_request_and_no_operation(watched: Fragile, client: httpx.
     assert added(before, totals(watched))["create"] == 1
 
 
-def test_what_a_request_did_in_vain_is_not_counted(watched: Fragile, client: httpx.Client) -> None:
+def test_a_rolled_back_request_is_not_counted(watched: Fragile, client: httpx.Client) -> None:
     before = totals(watched)
     client.post("/sessions", json={"node_id": 1})
     client.post("/sessions/unknown/observe", json={"strings": ["a"]})
@@ -119,23 +117,22 @@ def test_what_a_request_did_in_vain_is_not_counted(watched: Fragile, client: htt
     assert not any(added(before, totals(watched)).values())
 
 
-def test_what_background_workers_do_is_counted_with_the_rest(watched: Fragile, client: httpx.Client) -> None:
+def test_the_work_of_background_workers_is_counted(watched: Fragile, client: httpx.Client) -> None:
     run = watched.stores.data / "run"
     before = totals(watched)
-    # Redis wants no password of Celery, whose library would ask for the user's name in another way.
+    # Celery passes Redis no password, because its library would spell the user name in another way.
     urls = store_urls(run) | {"REDIS_URL": f"unix://{run / 'redis.sock'}", VARIABLE: watched.web.counted_in}
     with Worker(**urls):
-        body = {"kind": "train", "node_id": "trained", "sequences": [[["a"], ["b"], ["c"]]] * 7}
-        job = client.post("/jobs", json=body).json()
+        job = train(client, "trained", [[["a"], ["b"], ["c"]]] * 7)
         assert end_of(client, job)["state"] == "done"
         difference = added(before, totals(watched))
         assert (difference["observations"], difference["patterns_learned"]) == (21, 7)
     assert totals(watched)["patterns_learned"] == before["patterns_learned"] + 7, "also when the worker is gone"
 
 
-def test_requests_under_way_are_seen_from_every_process(watched: Fragile, client: httpx.Client) -> None:
-    """All slots of all processes taken: by requests that wait for one locked session."""
-    session_id = client.post("/sessions", json={"node_id": "n"}).json()["session_id"]
+def test_requests_in_progress_are_reported_by_every_process(watched: Fragile, client: httpx.Client) -> None:
+    """Requests that wait for one locked session take the slots of all processes."""
+    session_id = create_session(client, "n")
 
     def concurrency() -> dict[str, Any]:
         answer: dict[str, Any] = client.get("/concurrency").json()
@@ -161,8 +158,8 @@ def test_cache_figures_are_those_of_all_processes(watched: Fragile, client: http
         assert all(one["cache_performance"]["views"].get("stm", {}) == views for one in said)
         return {"hit": 0, "miss": 0, "write": 0} | views
 
-    session_id = client.post("/sessions", json={"node_id": "cached"}).json()["session_id"]
-    items = [{"strings": [f"s{n}"]} for n in range(cache.WORTH_CACHING + 1)]
+    session_id = create_session(client, "cached")
+    items = [observation(f"s{n}") for n in range(cache.WORTH_CACHING + 1)]
     client.post(f"/sessions/{session_id}/observe-sequence", json={"observations": items})
     before = figures()
     for _ in range(11):
@@ -174,8 +171,8 @@ def test_cache_figures_are_those_of_all_processes(watched: Fragile, client: http
 def test_invalidating_drops_our_entries_and_nothing_else(watched: Fragile, client: httpx.Client) -> None:
     def remembered(node_id: str) -> str:
         """A session with an STM and a prediction in the cache."""
-        session_id: str = client.post("/sessions", json={"node_id": node_id}).json()["session_id"]
-        items = [{"strings": [f"s{n}"]} for n in range(cache.WORTH_CACHING + 1)]
+        session_id = create_session(client, node_id)
+        items = [observation(f"s{n}") for n in range(cache.WORTH_CACHING + 1)]
         client.post(f"/sessions/{session_id}/observe-sequence", json={"observations": items})
         client.get(f"/sessions/{session_id}/stm")
         client.get(f"/sessions/{session_id}/predictions")
@@ -204,7 +201,7 @@ def test_invalidating_drops_our_entries_and_nothing_else(watched: Fragile, clien
 
 
 def test_no_answer_holds_a_secret(client: httpx.Client, watched: Fragile) -> None:
-    """Q19, with stores that serve and with stores that do not."""
+    """Q19: with stores that are up and with stores that are down."""
 
     def look() -> None:
         for path in (*ALWAYS_ANSWERED, "/health/ready", "/metrics/sessions_created", "/openapi.json"):
@@ -230,7 +227,7 @@ def recovers(client: httpx.Client, watched: Fragile) -> None:
         from_every_process(watched.web.url, path)
 
 
-def test_live_numbers_are_told_without_a_database(client: httpx.Client, watched: Fragile) -> None:
+def test_live_numbers_are_reported_without_a_database(client: httpx.Client, watched: Fragile) -> None:
     before = totals(watched)
     watched.stores.kill("postgres")
     try:
@@ -263,7 +260,7 @@ def test_a_frozen_database_delays_monitoring_within_bounds(client: httpx.Client,
             thread.start()
         for thread in threads:
             thread.join()
-        # Bounded, not fast: what waits for the database itself would take more than a minute in all.
+        # Bounded, not fast: without a bound the waits for the database would add up to more than a minute.
         assert time.monotonic() - begun < 25
     recovers(client, watched)
 
@@ -285,10 +282,8 @@ def test_without_redis(client: httpx.Client, watched: Fragile) -> None:
     recovers(client, watched)
 
 
-def test_what_dead_processes_have_counted_does_not_vanish_and_sampling_goes_on(
-    watched: Fragile, client: httpx.Client
-) -> None:
-    """The last one here: for half a minute the totals are those of an instance that it makes up, too."""
+def test_counts_of_dead_processes_remain_and_sampling_continues(watched: Fragile, client: httpx.Client) -> None:
+    """This must be the last test: for half a minute the totals include an instance that it invents."""
     work(watched, 5)
     before, killed_at = totals(watched), time.time()
     pids = watched.web.worker_pids
@@ -301,7 +296,7 @@ def test_what_dead_processes_have_counted_does_not_vanish_and_sampling_goes_on(
         assert fresh.get("/concurrency").json()["current"]["concurrent_requests"] == 1
         assert fresh.get("/concurrency").json()["configuration"]["workers"] == 4
 
-        # What another instance, on the same database, has sampled meanwhile.
+        # A sample of another instance on the same database.
         other = Snapshot(instance="elsewhere", started_at=1.0, at=time.time() + 15, session_operations={"create": 1000})
         with psycopg.connect(watched.database_url) as database:
             database.execute(

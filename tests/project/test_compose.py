@@ -1,4 +1,4 @@
-"""What docker-compose.yml and Dockerfile promise, read from the files: no engine is needed."""
+"""Promises of docker-compose.yml and Dockerfile, checked without a container engine."""
 
 import re
 from typing import Any
@@ -23,7 +23,7 @@ def test_only_the_web_server_is_published_and_on_loopback_only() -> None:
     assert published == {"web": ["127.0.0.1:${PORT:-8000}:8000"]}
 
 
-def test_nothing_of_ours_runs_as_root() -> None:
+def test_no_program_of_ours_runs_as_root() -> None:
     users = re.findall(r"^USER (\S+)$", DOCKERFILE, re.MULTILINE)
     assert users == ["kato"]
     assert DOCKERFILE.index("\nUSER kato") < DOCKERFILE.index("\nCMD")
@@ -39,7 +39,7 @@ def test_no_secret_has_a_default() -> None:
         assert SERVICES[name]["environment"]["ENVIRONMENT"] == "production"
 
 
-def test_health_is_asked_at_127_0_0_1() -> None:
+def test_health_checks_use_127_0_0_1() -> None:
     assert "localhost" not in TEXT + DOCKERFILE
     assert "HTTPConnection('127.0.0.1', 8000" in DOCKERFILE
     assert "--host=127.0.0.1" in SERVICES["db"]["healthcheck"]["test"]
@@ -58,7 +58,7 @@ def test_redis_honours_its_password_and_never_drops_the_queues() -> None:
 
 
 @pytest.mark.parametrize("name", ["web", "worker", "beat"])
-def test_what_works_waits_for_the_migrations(name: str) -> None:
+def test_every_program_waits_for_the_migrations(name: str) -> None:
     assert SERVICES[name]["depends_on"]["migrate"] == {"condition": "service_completed_successfully"}
     assert SERVICES["migrate"]["depends_on"]["db"] == {"condition": "service_healthy"}
 

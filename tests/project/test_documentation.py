@@ -1,7 +1,10 @@
-"""The shell sessions of the documents, run as pasted, against the real service."""
+"""The examples of the documents, run as pasted, against the real service."""
 
+import contextlib
+import io
 import json
 import re
+import shutil
 import subprocess
 from typing import Any
 
@@ -10,14 +13,19 @@ import pytest
 
 from benchmarks.stack import WebServer
 from katoproject.configuration.environment import PROJECT_DIR
+from tests.support.sessions import LiveSession
+
+
+def first_block(document: str, language: str) -> str:
+    """The content of the first block in this language."""
+    block = re.search(rf"```{language}\n(.*?)```", (PROJECT_DIR / document).read_text(), re.DOTALL)
+    assert block is not None
+    return block[1]
 
 
 def run_pasted(document: str, server: WebServer) -> list[Any]:
-    """Run the first bash block of a document; answers the JSON objects that it prints."""
-    text = (PROJECT_DIR / document).read_text()
-    block = re.search(r"```bash\n(.*?)```", text, re.DOTALL)
-    assert block is not None
-    script = block[1].replace("http://127.0.0.1:8000", server.url)
+    """Run the first bash block of a document; return the JSON objects that it prints."""
+    script = first_block(document, "bash").replace("http://127.0.0.1:8000", server.url)
     result = subprocess.run(["bash", "-euo", "pipefail", "-c", script], capture_output=True, text=True, check=True)
     decoder = json.JSONDecoder()
     answers: list[Any] = []
@@ -29,11 +37,26 @@ def run_pasted(document: str, server: WebServer) -> list[Any]:
     return answers
 
 
-def test_the_readme_session_ends_in_the_prediction_it_names(server: WebServer) -> None:
-    # Other tests teach kitchens as well.
-    session_id = httpx.post(f"{server.url}/sessions", json={"node_id": "kitchen"}).json()["session_id"]
-    httpx.post(f"{server.url}/sessions/{session_id}/clear-all").raise_for_status()
+@pytest.fixture
+def empty_kitchen(client: httpx.Client) -> None:
+    """Other examples teach the node `kitchen`, too."""
+    LiveSession.create(client, "kitchen").post("clear-all")
+
+
+@pytest.mark.usefixtures("empty_kitchen")
+def test_the_readme_python_program_prints_what_the_readme_shows(server: WebServer) -> None:
+    program = first_block("README.md", "python").replace("http://127.0.0.1:8000", server.url)
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed):
+        exec(compile(program, "README.md", "exec"), {})
+    assert printed.getvalue() == first_block("README.md", "text")
+
+
+@pytest.mark.skipif(shutil.which("jq") is None, reason="No jq on this machine: apt-get install jq")
+@pytest.mark.usefixtures("empty_kitchen")
+def test_the_readme_shell_session_ends_in_the_prediction_that_the_readme_shows(server: WebServer) -> None:
     *_, last = run_pasted("README.md", server)
+    assert last == json.loads(first_block("README.md", "json"))
     [prediction] = last["predictions"]
     assert prediction["present"] == [["kettle"], ["boil"]]
     assert prediction["future"] == [["cup", "tea"], ["milk"]]

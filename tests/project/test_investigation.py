@@ -1,4 +1,4 @@
-"""docs/investigation.md: the incident and the races it hid still reproduce, and this service still passes them."""
+"""The incident and the races of docs/investigation.md still reproduce, and this service still passes them."""
 
 import subprocess
 import sys
@@ -38,7 +38,7 @@ def document(tmp_path: Path, table: Table) -> Path:
     return file
 
 
-def test_what_was_found_is_written_where_the_document_has_a_place_for_it(document: Path) -> None:
+def test_findings_are_written_into_their_place_in_the_document(document: Path) -> None:
     assert document.read_text() == (
         "Before.\n\n<!-- coins -->\n\n"
         "| what was done | claim | found |\n|---|---|---|\n"
@@ -60,7 +60,7 @@ def test_two_services_stand_side_by_side() -> None:
     assert findings.broken([table]) == ["coins: thrown again: claimed 'heads / anything', found 'tails / tails'"]
 
 
-def test_a_claim_that_does_not_hold_is_told(table: Table) -> None:
+def test_a_claim_that_does_not_hold_is_reported(table: Table) -> None:
     assert findings.broken([table]) == []
     table.add_equal("thrown a third time", "heads", "tails")
     assert findings.broken([table]) == ["coins: thrown a third time: claimed 'heads', found 'tails'"]

@@ -1,4 +1,4 @@
-"""The specification holds together: every code and section that is cited exists, and no link leads nowhere."""
+"""The specification is consistent: every cited code and section exists, and every link has a target."""
 
 import re
 import shutil
@@ -12,11 +12,11 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 SPECIFICATION = "docs/specification"
 
-# Where somebody may cite something. Data files hold texts of others.
+# Files that may contain citations. Data files contain foreign texts.
 TEXTS = {".py", ".md", ".html", ".yml", ".toml", ".sh"}
 NAMES_OF_TEXTS = {"Makefile", "Dockerfile", "run"}
 NOT_OURS = {".git", "data", "results", "node_modules", "__pycache__"}
-# This file cites what does not exist, to see it found.
+# This file cites codes that do not exist, to show that they are found.
 THIS_FILE = "tests/project/test_specification.py"
 
 # P and E have one digit, G one or two, R, Q and D two. What stands before and after keeps out what only looks like a
@@ -46,7 +46,7 @@ def texts(root: Path) -> dict[str, str]:
 
 
 def _files(root: Path) -> list[Path]:
-    """Those that git knows or would take; without git, all of them."""
+    """The files that git tracks or would add; without git, all files."""
     if (root / ".git").exists() and shutil.which("git"):
         command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
         listed = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
@@ -131,7 +131,7 @@ def wrong_sections(files: dict[str, str]) -> list[str]:
 
 
 def anchors(document: str) -> set[str]:
-    """What GitHub makes of its headings."""
+    """The anchors that GitHub derives from its headings."""
     seen: Counter[str] = Counter()
     found = set()
     for title in _HEADING.findall(_FENCE.sub("", document)):
@@ -195,7 +195,7 @@ def test_the_specification_is_cited_by_its_name(ours: dict[str, str]) -> None:
     assert old_names(ours) == []
 
 
-# What the checks find, seen on a small repository -------------------------------------------------------------------
+# The checks on a small repository ------------------------------------------------------------------------------------
 
 ENGINE = "# Engine\n\n## 5. Prediction\n\n### 5.3 Blocks\n\n#### 5.3.1 Runs\n\n### 5.4 matches\n\n## Appendix A. Text\n"
 DECISIONS = """# Decisions
@@ -222,7 +222,7 @@ def repository(tmp_path: Path) -> Path:
 
 
 def problems(root: Path, name: str, text: str) -> list[str]:
-    """What the checks say of a repository with this further file."""
+    """The findings of the checks with this additional file."""
     (root / name).write_text(text)
     files = texts(root)
     wrong = [*wrong_codes(files), *misplaced_codes(files), *wrong_sections(files)]

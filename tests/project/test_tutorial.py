@@ -1,4 +1,4 @@
-"""`docs/tutorial.md`, followed as written: every block runs, and prints what the tutorial shows."""
+"""Every block of `docs/tutorial.md` runs as written and prints what the tutorial shows."""
 
 import contextlib
 import io

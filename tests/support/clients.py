@@ -1,7 +1,7 @@
-"""Three HTTP libraries behind one interface: what the service does must not depend on who asks.
+"""Three HTTP libraries behind one interface: the behaviour of the service must not depend on the client.
 
-httpx and requests share one pool of connections among threads. aiohttp runs in an event loop of its own, and threads
-hand their requests to it: a scenario reads the same for all three, and requests that overlap have a connection each.
+httpx and requests share one pool of connections among threads. aiohttp runs in an event loop of its own, to which the
+threads pass their requests. Scenarios read the same for all three, and concurrent requests have a connection each.
 """
 
 import asyncio
@@ -27,7 +27,7 @@ MOST_CONNECTIONS = 64
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """`body` is parsed where it is JSON, the names of `headers` are lower case."""
+    """A response: `body` is parsed if it is JSON, the names of `headers` are lower case."""
 
     status: int
     body: Any
@@ -35,7 +35,7 @@ class Answer:
 
     @property
     def answered_by(self) -> str:
-        """The program, instance and process that wrote this answer."""
+        """The program, instance and process that wrote the response."""
         return self.headers["x-kato-instance"]
 
 
@@ -60,9 +60,9 @@ class Client(ABC):
     def close(self) -> None: ...
 
     def gather(self, jobs: Sequence[Callable[[], Result]], *, at_most: int | None = None) -> list[Result]:
-        """Do all jobs, `at_most` (or all) at the same time; the results are in the order of the jobs."""
+        """Run all jobs, `at_most` (or all) at the same time; return the results in the order of the jobs."""
         threads = min(at_most or len(jobs), len(jobs))
-        # Without the barrier the first job may be done before the last thread has started.
+        # Without the barrier the first job may end before the last thread has started.
         start = threading.Barrier(threads)
         with ThreadPoolExecutor(threads, initializer=start.wait, initargs=(TIMEOUT,)) as pool:
             return [future.result() for future in [pool.submit(job) for job in jobs]]

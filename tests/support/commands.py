@@ -1,4 +1,4 @@
-"""The commands of manage.py as their users see them: status, standard output, standard error."""
+"""The commands of manage.py as users see them: status, standard output, standard error."""
 
 import io
 import json
@@ -16,7 +16,7 @@ from katoproject.configuration.environment import PROJECT_DIR
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class CommandResult:
     status: int
     out: str
     err: str
@@ -30,7 +30,7 @@ class Told:
         return [json.loads(line) for line in self.out.splitlines()]
 
 
-def command(name: str, *arguments: str, stdin: bytes = b"") -> Told:
+def command(name: str, *arguments: str, stdin: bytes = b"") -> CommandResult:
     """Run a command in this process, from the arguments to the exit status."""
     out, err = io.StringIO(), io.StringIO()
     given = mock.patch.object(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin)))
@@ -40,11 +40,11 @@ def command(name: str, *arguments: str, stdin: bytes = b"") -> Told:
             load_command_class(get_commands()[name], name).run_from_argv(["manage.py", name, *arguments])
         except SystemExit as end:
             status = end.code
-    return Told(status, out.getvalue(), err.getvalue())
+    return CommandResult(status, out.getvalue(), err.getvalue())
 
 
 def start_process(*arguments: str, **environment: str) -> subprocess.Popen[str]:
-    """`python manage.py …`, with pipes."""
+    """Start `python manage.py …` with pipes."""
     return subprocess.Popen(
         [sys.executable, "manage.py", *arguments],
         cwd=PROJECT_DIR,
@@ -56,8 +56,8 @@ def start_process(*arguments: str, **environment: str) -> subprocess.Popen[str]:
     )
 
 
-def process(*arguments: str, **environment: str) -> Told:
-    """Run a command in a process of its own, to its end."""
+def process(*arguments: str, **environment: str) -> CommandResult:
+    """Run a command in a process of its own."""
     running = start_process(*arguments, **environment)
     out, err = running.communicate(timeout=60)
-    return Told(running.returncode, out, err)
+    return CommandResult(running.returncode, out, err)

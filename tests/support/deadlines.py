@@ -1,4 +1,4 @@
-"""When a session dies if nobody touches it any more: not the promise that its own answers make, the deadline itself."""
+"""The actual deadline of a session, not the promised one that its own responses show."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -6,7 +6,7 @@ import httpx
 
 
 def deadline(client: httpx.Client, session_id: str, *, node_id: str) -> datetime:
-    """As the list of sessions tells it: being listed is no access, so asking moves nothing."""
+    """The deadline in the list of sessions: listing is no access, so this does not move it."""
     listed = client.get("/sessions", params={"node_id": node_id, "limit": 1000}).json()["sessions"]
     [expires_at] = [one["expires_at"] for one in listed if one["session_id"] == session_id]
     return datetime.fromisoformat(expires_at)

@@ -1,7 +1,7 @@
-"""Loaded by pytest before anything else (`-p` in pyproject.toml): real servers of this run's own.
+"""pytest loads this before anything else (`-p` in pyproject.toml): real servers for this run.
 
-Django's settings read the environment when they are imported, so it must be right before that. Where the tests are
-divided among several processes, each loads this and has servers of its own; the process that divides them has none.
+Django's settings read the environment when they are imported, so it must be right before that. If several
+processes share the tests, each loads this and has servers of its own; the process that distributes them has none.
 """
 
 import os
@@ -16,7 +16,7 @@ from benchmarks.stack import Stores
 from katoproject.configuration.environment import variable_names
 from katoproject.configuration.kernels import compile_all, configure_kernels
 
-# A developer's own settings must not change what the tests see, except where the stores are.
+# The settings of a developer must not change the tests, except for the addresses of the stores.
 for _names in variable_names().values():
     for _name in _names:
         if _name not in ("DATABASE_URL", "REDIS_URL"):
@@ -34,7 +34,7 @@ _stores = Stores(DATA / "data")
 @pytest.hookimpl(tryfirst=True)
 def pytest_sessionstart(session: pytest.Session) -> None:
     if not is_xdist_worker(session):
-        # Once and with both processors, instead of in each process that comes to need them.
+        # Once, with all processors, instead of in each process that needs them.
         compile_all()
     if not is_xdist_controller(session):
         _stores.start()

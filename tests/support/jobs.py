@@ -1,4 +1,4 @@
-"""Having things done in the background, in tests."""
+"""Background jobs over HTTP."""
 
 from typing import Any
 
@@ -8,8 +8,22 @@ from benchmarks.stack import eventually
 
 
 def start(client: httpx.Client, path: str, body: Any = None, **headers: str) -> dict[str, Any]:
-    """Send a request of a session in asynchronous mode; answers the job as it was accepted."""
+    """Send a request of a session in asynchronous mode; return the accepted job."""
     answer = client.post(path, params={"mode": "async"}, json=body, headers=headers)
+    assert answer.status_code == 202, answer.text
+    job: dict[str, Any] = answer.json()
+    assert answer.headers["Location"] == f"/jobs/{job['job_id']}"
+    return job
+
+
+def training(node_id: str, sequences: Any, **more: Any) -> dict[str, Any]:
+    """The body of a request for a training run."""
+    return {"kind": "train", "node_id": node_id, "sequences": sequences, **more}
+
+
+def train(client: httpx.Client, node_id: str, sequences: Any, **more: Any) -> dict[str, Any]:
+    """Start a training run; return the accepted job."""
+    answer = client.post("/jobs", json=training(node_id, sequences, **more))
     assert answer.status_code == 202, answer.text
     job: dict[str, Any] = answer.json()
     assert answer.headers["Location"] == f"/jobs/{job['job_id']}"
@@ -23,6 +37,6 @@ def look(client: httpx.Client, job: dict[str, Any]) -> dict[str, Any]:
 
 
 def end_of(client: httpx.Client, job: dict[str, Any]) -> dict[str, Any]:
-    """The job when it is finished."""
+    """Wait until the job is finished; return it."""
     eventually(lambda: look(client, job)["state"] not in ("waiting", "running"), "the job is finished")
     return look(client, job)

@@ -21,7 +21,7 @@ class Listener:
 
     @property
     def port(self) -> int:
-        """Its own."""
+        """The port at the listener's end of the connection."""
         port: int = self.connection.local_address[1]
         return port
 
@@ -30,7 +30,7 @@ class Listener:
         return message
 
     def next_of(self, session_id: str) -> Message:
-        """Its next event; those of other sessions are passed over."""
+        """The next event of this session; skips those of other sessions."""
         while (message := self.next())["data"]["session_id"] != session_id:
             pass
         return message
@@ -39,7 +39,7 @@ class Listener:
         return [self.next() for _ in range(number)]
 
     def close_code(self) -> int | None:
-        """With which the server ends the connection; what it still says before is passed over."""
+        """Wait until the server closes the connection; return its close code. Skips earlier messages."""
         try:
             while True:
                 self.connection.recv(timeout=DEADLINE)
@@ -53,11 +53,11 @@ def events_url(url: str) -> str:
 
 @contextmanager
 def listening(server: WebServer | str, **options: Any) -> Iterator[Listener]:
-    """A client that has its snapshot. `server`: ours, or its address."""
+    """A client that has received its snapshot. `server`: a server or its URL."""
     url = server if isinstance(server, str) else server.url
     with connect_to(events_url(url), **options) as connection:
         yield Listener(connection)
 
 
-# Without the pings of the library: a listener that is not read from would take the answer for missing.
+# Without the pings of the library: a listener that does not read would miss the reply and close the connection.
 connect_to = partial(connect, proxy=None, ping_interval=None)

@@ -1,4 +1,4 @@
-"""Machines without IPv6 have one loopback address only; what is about two of them is skipped there."""
+"""Skips tests that need two loopback addresses on machines without IPv6."""
 
 import socket
 

@@ -1,12 +1,12 @@
-"""A WSGI application that tells what it was given."""
+"""A WSGI application that returns the request it received."""
 
 import json
 from collections.abc import Iterable
 from typing import Any
 
-import katoproject.server.wsgi  # noqa: F401  sets up Django, which the server wants
+import katoproject.server.wsgi  # noqa: F401  sets up Django, which the server needs
 
-# Streams that somebody is still reading, and how many numbers were ever sent.
+# The number of open streams, and how many numbers have been sent in all.
 streaming = {"now": 0, "sent": 0}
 
 

@@ -1,4 +1,4 @@
-"""Doing things at the same moment."""
+"""Concurrent calls."""
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -9,7 +9,7 @@ Result = TypeVar("Result")
 
 
 def at_once(calls: Sequence[Callable[[], Result]]) -> list[Result]:
-    """Run all calls in threads of their own that start together; answers the results in the order of the calls."""
+    """Run all calls in threads that start together; return the results in the order of the calls."""
     start = Barrier(len(calls))
 
     def run(call: Callable[[], Result]) -> Result:

@@ -1,14 +1,15 @@
-"""A session as a client program holds it. Whatever is asked of it here has to succeed."""
+"""A session as a client program uses it. Every request here must succeed."""
 
 import uuid
 from dataclasses import dataclass
 from typing import Any
 
 from tests.support.clients import Answer, Client
+from tests.support.sessions import observation
 
 
 def ok(answer: Answer) -> Any:
-    """The body of an answer that must be a success."""
+    """The body of a response, which must be a success."""
     assert answer.status == 200, f"{answer.status}: {answer.body}"
     return answer.body
 
@@ -28,8 +29,7 @@ class Session:
 
     def observe(self, *strings: str, **more: Any) -> Any:
         """One event: `observe("a", "b", emotives={"joy": 0.5})`."""
-        body = {"strings": list(strings), **more}
-        return ok(self.client.request("POST", f"{self.path}/observe", json=body))
+        return ok(self.client.request("POST", f"{self.path}/observe", json=observation(*strings, **more)))
 
     def stm(self) -> Any:
         return ok(self.client.request("GET", f"{self.path}/stm"))["stm"]
@@ -38,7 +38,7 @@ class Session:
         return ok(self.client.request("GET", f"{self.path}/percept-data"))["percept_data"]
 
     def learn(self) -> str:
-        """The name of the pattern that the STM became."""
+        """Learn the STM; return the name of the pattern."""
         name: str = ok(self.client.request("POST", f"{self.path}/learn"))["pattern_name"]
         return name
 
@@ -55,7 +55,7 @@ class Session:
         ok(self.client.request("POST", f"{self.path}/extend?ttl_seconds={seconds}"))
 
     def exists(self) -> bool:
-        """Asking this is no access: it never lengthens the session's life."""
+        """This is no access: it does not renew the session."""
         exists: bool = ok(self.client.request("GET", f"{self.path}/exists"))["exists"]
         return exists
 
@@ -64,6 +64,6 @@ class Session:
 
 
 def create(client: Client, node_id: str | None = None, **body: Any) -> Session:
-    """A new session, of a node of its own unless one is named."""
+    """Create a session, on a node of its own unless one is given."""
     body = {"node_id": new_node() if node_id is None else node_id, **body}
     return Session(client, ok(client.request("POST", "/sessions", json=body))["session_id"])

@@ -1,4 +1,4 @@
-"""Behaviours 14 and 15: a session that is not there, and a limit that is not there."""
+"""Behaviours 14 and 15: missing sessions, and the absence of a limit."""
 
 from functools import partial
 
@@ -26,7 +26,7 @@ NEVER_EXISTED = "session-00000000000000000000000000000000-0"
 def test_a_session_that_never_existed_is_a_404_that_names_it(
     api: Client, method: str, operation: str, body: object
 ) -> None:
-    """Behaviour 14. The body tells this 404 from that of an unknown route, which is what the incident turned on."""
+    """Behaviour 14. The body distinguishes this 404 from that of an unknown route, which caused the incident."""
     answer = api.request(method, f"/sessions/{NEVER_EXISTED}{operation}", json=body)
 
     assert answer.status == 404
@@ -38,7 +38,7 @@ def test_a_session_that_never_existed_is_a_404_that_names_it(
 
 
 def test_a_node_may_have_any_number_of_sessions(api: Client, node: str) -> None:
-    """Behaviour 15: there is no limit, which is why KATO's own check of it is empty."""
+    """Behaviour 15: there is no limit, so KATO's own check of it is empty."""
     sessions = api.gather([partial(create, api, node)] * 150, at_most=10)
 
     assert len({session.id for session in sessions}) == 150

@@ -49,7 +49,7 @@ def test_a_session_is_created_with_the_metadata_and_the_ttl_that_were_asked_for(
 
 @pytest.mark.usefixtures("steady_count")
 def test_deleting_five_sessions_takes_exactly_five_from_the_count_at_once(api: Client) -> None:
-    """Behaviour 6; every count is asked on as many connections as there are processes and more (R22)."""
+    """Behaviour 6; every count is read on more connections than there are processes (R22)."""
     nobody = _count(api)
 
     sessions = [create(api) for _ in range(5)]

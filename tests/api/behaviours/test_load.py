@@ -1,4 +1,4 @@
-"""Behaviours 11–13 and 16: many requests at once. Every one of them succeeds, not 95 in a hundred."""
+"""Behaviours 11–13 and 16: of many concurrent requests every one succeeds, not 95 of a hundred."""
 
 import time
 from collections import Counter
@@ -66,7 +66,7 @@ def test_ten_observes_at_once_on_one_session_are_ten_events(server: WebServer, l
 
 
 def _cycle(api: Client) -> str:
-    """Create, observe, delete; answers what became of it."""
+    """Create, observe, delete; return `succeeded` or the first failure."""
     created = api.request("POST", "/sessions", json={"node_id": new_node()})
     if created.status != 200:
         return f"create: {created.status} {created.body}"
@@ -86,6 +86,6 @@ def test_fifty_cycles_ten_at_a_time_all_succeed(api: Client) -> None:
 
 
 def test_a_thousand_cycles_fifty_at_a_time_all_succeed(server: WebServer) -> None:
-    """Behaviour 13, with the library of the incident: each of its fifty connections goes to whoever takes it."""
+    """Behaviour 13, with the library of the incident, whose fifty connections reach any process."""
     with AiohttpClient(server.url) as api:
         assert Counter(api.gather([partial(_cycle, api)] * 1000, at_most=50)) == {"succeeded": 1000}

@@ -1,10 +1,11 @@
-"""Behaviours 17–20: each session of a node perceives for itself."""
+"""Behaviours 17–20: each session of a node has a percept of its own."""
 
 from functools import partial
 from typing import Any
 
 from tests.api.behaviours.session import Session, create
 from tests.support.clients import Client
+from tests.support.sessions import percept
 
 
 def test_a_percept_shows_the_session_s_own_observation_sorted_and_exact(api: Client, node: str) -> None:
@@ -14,13 +15,7 @@ def test_a_percept_shows_the_session_s_own_observation_sorted_and_exact(api: Cli
     first.observe("zebra", "Äpfel", "apple", emotives={"joy": 0.9})
     second.observe("tiger", "ant", emotives={"fear": 0.1234567890123456, "joy": -1})
 
-    assert first.percept() == {
-        "strings": ["apple", "zebra", "Äpfel"],
-        "vectors": [],
-        "emotives": {"joy": 0.9},
-        "path": [],
-        "metadata": {},
-    }
+    assert first.percept() == percept(strings=["apple", "zebra", "Äpfel"], emotives={"joy": 0.9})
     assert second.percept()["strings"] == ["ant", "tiger"]
     assert second.percept()["emotives"] == {"fear": 0.1234567890123456, "joy": -1}
 

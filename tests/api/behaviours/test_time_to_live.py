@@ -1,7 +1,7 @@
-"""Behaviours 5, 7 and 8: how long a session lives. The seconds of KATO's own checks are divided by two or more.
+"""Behaviours 5, 7 and 8: when a session expires. The seconds of KATO's own checks are divided by two or more.
 
-Time has to pass in all of them, so it passes for all at once: every life below begins, with every library, when the
-first test asks, and each test then looks at the end of its own.
+All of them need time to pass, so they run at the same time: the first test starts every scenario with every library,
+and each test waits for the end of its own.
 """
 
 import time
@@ -18,11 +18,11 @@ from tests.support.clients import LIBRARIES, Client
 
 Result = TypeVar("Result")
 
-OUTLIVES = 1.05  # a session may live 5 % longer than it has to
+OUTLIVES = 1.05  # a session may live 5 % longer than it must
 
 
 class Access(NamedTuple):
-    """A request that the server saw some time between `sent` and `answered`."""
+    """A request that the server received between `sent` and `answered`."""
 
     sent: float
     answered: float
@@ -35,7 +35,7 @@ def _timed(request: Callable[[], Result]) -> tuple[Result, Access]:
 
 
 def _assert_it_expires(session: Session, ttl: float, last_access: Access) -> None:
-    """From the last access it lives `ttl` seconds and hardly longer, judged so that a slow machine changes nothing."""
+    """It lives `ttl` seconds from its last access and little longer; a slow machine does not change the verdict."""
     last_seen = last_access
 
     def gone() -> bool:
@@ -71,7 +71,7 @@ def an_extended_session_outlives_one_that_is_younger(api: Client) -> None:
 
 
 def _keep_in_use(session: Session, ttl: float, use: Callable[[], object]) -> Access:
-    """Use the session six times, 0.4 TTL apart, so for more than two lives; answers the last access."""
+    """Use the session six times, 0.4 TTL apart, for more than two TTLs; return the last access."""
     for _ in range(6):
         time.sleep(0.4 * ttl)
         _, last_access = _timed(use)
@@ -93,7 +93,7 @@ def a_session_that_is_observed_and_read_lives_on_and_grows(api: Client) -> None:
 
 
 def a_session_that_is_only_read_lives_on(api: Client) -> None:
-    """Behaviour 8 with reads only, which KATO itself fails (R10)."""
+    """Behaviour 8 with reads only, in which KATO fails (R10)."""
     session = create(api, ttl_seconds=2)
     session.observe("once")
 
@@ -114,7 +114,7 @@ LIVES: list[Callable[[Client], None]] = [
 
 @pytest.fixture(scope="module")
 def lives(server: WebServer) -> Iterator[dict[tuple[str, str], Future[None]]]:
-    """The ends of all lives, which are going on at the same time."""
+    """The outcome of every scenario; all run at the same time."""
 
     def live(life: Callable[[Client], None], library: str) -> None:
         with LIBRARIES[library](server.url) as api:

@@ -15,7 +15,7 @@ DESCRIBED: dict[str, Any] = {
 
 
 def resolved(part: dict[str, Any]) -> dict[str, Any]:
-    """The part itself, where it is a reference to a shared one."""
+    """The part, or the shared part that it refers to."""
     if "$ref" not in part:
         return part
     _, kind, name = part["$ref"].rsplit("/", 2)
@@ -29,6 +29,6 @@ def assert_fits(schema: dict[str, Any], value: Any) -> None:
 
 
 def assert_described(name: str, status: int, body: Any) -> None:
-    """The document lists this status for the operation `name`, and the body fits the schema it gives."""
+    """The document lists this status for the operation `name`, and the body matches its schema."""
     response = resolved(DESCRIBED[name]["responses"][str(status)])
     assert_fits(response["content"]["application/json"]["schema"], body)

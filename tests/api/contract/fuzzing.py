@@ -1,4 +1,4 @@
-"""What Schemathesis cannot know: which sessions and jobs there are, that a key is for one request, what is lenient."""
+"""What Schemathesis cannot know: existing sessions and jobs, that a key is for one request, lenient conversions."""
 
 import re
 import uuid
@@ -24,7 +24,7 @@ MAKES: dict[str, tuple[str, dict[str, Any]]] = {
     "session_id": ("/sessions", {"node_id": "fuzzed"}),
     "job_id": ("/jobs", {"kind": "train", "node_id": "fuzzed", "sequences": [[["a"], ["b"]]]}),
 }
-# After these the next request would find nothing.
+# After these the session or job no longer exists.
 ENDS = {"DELETE /sessions/{session_id}", "POST /sessions/{session_id}/extend", "DELETE /jobs/{job_id}"}
 
 
@@ -36,7 +36,7 @@ def before_call(context: schemathesis.HookContext, case: schemathesis.Case[Any],
     key = case.headers.get("Idempotency-Key")
     if key and len(key) <= MAX_KEY_LENGTH:
         case.headers["Idempotency-Key"] = (uuid.uuid4().hex + key)[:MAX_KEY_LENGTH]
-    # Address what is there, except where the id itself is wrong on purpose or known from an earlier answer.
+    # Use an existing id, except where the id is wrong on purpose or known from an earlier response.
     if meta.phase.name is not TestPhase.STATEFUL and not _is_negative(meta, ParameterLocation.PATH):
         for name in MAKES.keys() & case.path_parameters.keys():
             make = _make if case.operation.label in ENDS else _shared
@@ -50,7 +50,7 @@ def before_call(context: schemathesis.HookContext, case: schemathesis.Case[Any],
 
 
 def _has_a_sum_too_large(body: Any) -> bool:
-    """The vectors of one observation are added up, and the sum has the same bounds as they: no schema can say so."""
+    """The vectors of an observation are summed, and the sum has the bounds of a vector, which no schema can express."""
     if isinstance(body, list):
         return any(map(_has_a_sum_too_large, body))
     if not isinstance(body, dict):
@@ -92,8 +92,8 @@ def _make(base_url: str, name: str) -> str:
 
 _shared = cache(_make)
 
-# What KATO, and so this service, takes where a schema says number, integer or boolean. The document says so once, at
-# its top, instead of at every number. A body that is only wrong by this is right, and has to be accepted.
+# What KATO, and so this service, accepts where a schema says number, integer or boolean. The document states it once,
+# at its top, instead of at every number. A body with no other error is valid, and the service must accept it.
 _TRUTHS = {"0", "1", "on", "off", "t", "f", "true", "false", "y", "n", "yes", "no"}
 _NUMBER = re.compile(r"\s*[+-]?\d+(\.\d+)?\s*")
 
@@ -135,7 +135,7 @@ def _takes(**types: Any) -> Any:
 
 
 Lenient = _takes(number=_is_number, integer=_is_integer, boolean=_is_boolean)
-# A setting may be a boolean where it should be a number, and no more.
+# The only other leniency: a setting may be a boolean where it should be a number.
 Settings = _takes(
     number=lambda checker, value: isinstance(value, bool | int | float),
     integer=lambda checker, value: isinstance(value, int) or (isinstance(value, float) and value.is_integer()),

@@ -10,14 +10,14 @@ _FILE = json.loads((Path(__file__).parent / "openapi-routes.json").read_text())
 
 SCHEMAS: dict[str, dict[str, dict[str, Any]]] = _FILE["schemas"]
 
-# What this service tells beyond KATO. Everything else has exactly the fields of KATO.
+# Fields that this service adds. Everything else has exactly the fields of KATO.
 NEW_FIELDS: dict[str, set[str]] = {
     "RootResponse": {"program"},
     "HealthResponse": {"program"},
     "MetricsResponse": {"instances"},
     "ConcurrencyResponse": {"instance"},
 }
-# Null where KATO always has a value: what liveness cannot find out (docs/compatibility.md).
+# May be null where KATO always has a value: liveness cannot determine it (docs/compatibility.md).
 NULLABLE = {("HealthResponse", "active_sessions")}
 
 
@@ -61,7 +61,7 @@ BY_NAME = {operation.name: operation for operation in OPERATIONS}
 
 
 def assert_shape(schema: str, body: Any) -> None:
-    """Exactly the fields of KATO's schema and those listed as new here; required ones present, all of their type."""
+    """The body has only fields of KATO's schema and those added here, all required ones, each of its type."""
     fields = SCHEMAS[schema]
     assert isinstance(body, dict), f"{schema}: not an object"
     required = {name for name, field in fields.items() if field["required"]}

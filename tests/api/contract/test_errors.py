@@ -1,4 +1,4 @@
-"""Every error that the reference lists for an operation: how a client meets it, and its body (http.md 0.4)."""
+"""Every error that the reference lists for an operation can be provoked and has the body of KATO (http.md 0.4)."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from tests.api.contract.world import World
 
 @dataclass(frozen=True)
 class Provoked:
-    """A request that gets the error, and the error's `detail`."""
+    """A request that provokes the error, and the `detail` of the error."""
 
     detail: Any
     json: Any = None
@@ -84,10 +84,10 @@ PROVOKED: dict[tuple[str, int], list[Provoked]] = {
     ("GET /stats", 422): [Provoked(BAD_MINUTES, query="minutes=x")],
 }
 
-# 404 of a session is the same everywhere but here: test_every_operation.py. KATO's 500 is 503 here where a store is in
-# trouble, which the last test below shows for every operation; the rest is in tests/faults/test_database_faults.py.
+# test_every_operation.py tests the 404 of a session for all other operations. Where KATO returns 500 for an unavailable
+# store, this service returns 503: the last test below for every operation, and tests/faults/test_database_faults.py.
 ELSEWHERE = {500, 503}
-# Cannot be met here: it answers.
+# Cannot be provoked here: the operation succeeds.
 ANSWERED = {("GET /sessions/test/{test_id}", 404)}
 
 
@@ -121,7 +121,7 @@ def test_every_entry_of_the_table_is_an_error_of_an_operation() -> None:
 
 @pytest.fixture(scope="module")
 def storeless() -> Iterator[httpx.Client]:
-    """The service without its database, which is not there."""
+    """The service with a database that does not exist."""
     server = WebServer(workers=1, DATABASE_URL="postgresql://kato@/kato?host=/nonexistent")
     server.start()
     with httpx.Client(base_url=server.url, timeout=30) as client:
@@ -129,7 +129,7 @@ def storeless() -> Iterator[httpx.Client]:
     server.stop()
 
 
-# Answered by the process alone, or with null for what it cannot know.
+# The process answers these alone, with null for what it cannot know.
 NEEDS_NO_DATABASE = {
     *("GET /", "GET /health", "GET /status", "GET /sessions/test/{test_id}"),
     *("GET /percept-data", "GET /cognition-data"),
@@ -143,7 +143,7 @@ UNAVAILABLE = {"GET /metrics/{metric_name}": "Metrics collector not available"}
 def test_without_a_store_it_is_a_503_that_says_when_to_come_back(
     storeless: httpx.Client, world: World, operation: Operation
 ) -> None:
-    """R17, R18: never a 404, which clients take for a lost session. Liveness answers all the same."""
+    """R17, R18: never a 404, which clients take for a lost session. Liveness still answers."""
     response = World(storeless, "node", "PTRN|" + 40 * "0").call(operation, session_id="session-there")
     assert_described(operation.name, response.status_code, response.json())
     if operation.name in NEEDS_NO_DATABASE:

@@ -1,6 +1,6 @@
-"""What http.md says of all operations: success, headers, methods, errors. One case per operation of the reference.
+"""What http.md requires of every operation: success, headers, methods, errors. One case per operation of the reference.
 
-A case is made from `openapi-routes.json` alone, so an operation that this service lacks fails here.
+The cases come from `openapi-routes.json` alone, so an operation that this service lacks fails here.
 """
 
 import re
@@ -82,7 +82,7 @@ def test_another_method_is_a_405_that_names_the_methods_there_are(world: World, 
             assert method not in allowed
             assert ("HEAD" in allowed) == ("GET" in allowed)
         else:
-            # `GET /sessions` is new here.
+            # `GET /sessions` is an addition of this service.
             assert method in served or (method, path) == ("GET", "/sessions"), response.text
 
 
@@ -104,7 +104,7 @@ def test_a_preflight_is_answered(world: World, path: str) -> None:
 
 @each_route
 def test_head_and_a_trailing_slash_are_served(world: World, operation: Operation) -> None:
-    """KATO answers 405 and 307; both were an obstacle and helped nobody."""
+    """KATO answers 405 and 307, which only made clients fail."""
     path = world.path(operation)
     if operation.method == "GET":
         response = world.client.head(path, headers={"X-Node-ID": world.node_id})

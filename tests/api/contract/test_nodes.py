@@ -1,4 +1,4 @@
-"""The node-level operations: which node they mean, and how what they name is spelled (http.md 1.3)."""
+"""The node-level operations: how a request names its node, patterns and symbols (http.md 1.3)."""
 
 import uuid
 from typing import Any
@@ -8,10 +8,11 @@ import pytest
 
 from tests.api.contract.reference import API, BY_NAME, Operation
 from tests.api.contract.world import World
+from tests.support.sessions import create_session, observe
 
 NODE_OPERATIONS = [operation for operation in API if operation.family == "kato-ops"]
 
-# Every separator of a path, what a path may not contain, and what looks like an operation.
+# Every separator of a path, characters that a path may not contain, and names of operations.
 AWKWARD = [
     "a|b",
     "a/b",
@@ -34,10 +35,10 @@ AWKWARD = [
 
 
 def knows(world: World, node_id: str, *symbols: str) -> str:
-    """Teach the node one pattern of these symbols and `end`; answers its name."""
-    session_id = world.client.post("/sessions", json={"node_id": node_id}).json()["session_id"]
+    """Teach the node one pattern of these symbols and `end`; return its name."""
+    session_id = create_session(world.client, node_id)
     for symbol in (*symbols, "end"):
-        world.client.post(f"/sessions/{session_id}/observe", json={"strings": [symbol], "emotives": {"joy": 0.5}})
+        observe(world.client, session_id, symbol, emotives={"joy": 0.5})
     name: str = world.client.post(f"/sessions/{session_id}/learn").json()["pattern_name"]
     return name
 
@@ -94,7 +95,7 @@ def test_an_unknown_pattern_is_a_200_with_an_inner_status(world: World) -> None:
 
 @pytest.mark.parametrize("symbol", AWKWARD)
 def test_any_symbol_can_be_addressed(world: World, symbol: str) -> None:
-    """KATO cannot be asked for one with a slash."""
+    """KATO cannot address a symbol with a slash."""
     node_id = f"awkward-{uuid.uuid4().hex}"
     knows(world, node_id, symbol)
     answer = ask(world, f"/symbols/{quote(symbol, safe='')}/affinity", {"X-Node-ID": node_id})

@@ -1,4 +1,4 @@
-"""`/openapi.json` describes every route, and by example. That it tells the truth is shown beside every call."""
+"""`/openapi.json` describes every route and gives examples. Other tests compare each response with it."""
 
 import re
 from collections.abc import Iterator

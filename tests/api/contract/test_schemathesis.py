@@ -1,6 +1,6 @@
-"""Schemathesis finds no untruth: what the document allows is taken, what it forbids refused, answers are as described.
+"""Schemathesis finds no contradiction between the service and its OpenAPI document.
 
-A few examples of everything here, in one fixed order; `make fuzz` goes on for as long as one likes.
+This runs a few examples of each operation in a fixed order; `make fuzz` runs as many as you like.
 """
 
 import subprocess
@@ -16,7 +16,7 @@ from tests.api.contract.document import DESCRIBED
 pytestmark = pytest.mark.long
 
 
-def test_nothing_is_answered_otherwise_than_the_document_says(server: WebServer) -> None:
+def test_every_response_is_as_the_document_says(server: WebServer) -> None:
     program = Path(sys.executable).with_name("schemathesis")
     config = Path(__file__).with_name("schemathesis.toml")
     command = [str(program), "--config-file", str(config), "run", f"{server.url}/openapi.json"]

@@ -1,4 +1,4 @@
-"""The parts of the session answers that the list of operations calls an object (http.md 1.1, 1.2, 1.5)."""
+"""The parts of session responses that the reference only calls an object (http.md 1.1, 1.2, 1.5)."""
 
 import re
 from typing import Any
@@ -8,6 +8,7 @@ import pytest
 from engine.options import RANK_FIELDS
 from tests.api.contract.reference import BY_NAME, assert_shape
 from tests.api.contract.world import World
+from tests.support.sessions import cognition_state, percept
 
 S = "/sessions/{session_id}"
 
@@ -108,29 +109,13 @@ def test_predictions_are_objects_with_the_bare_name_of_their_pattern(world: Worl
 
 def test_a_percept_and_a_cognition_have_the_parts_of_kato(world: World) -> None:
     session_id = world.session()
-    percept = ask(world, f"GET {S}/percept-data", session_id=session_id)
-    assert percept["percept_data"] == {
-        "strings": ["b"],
-        "vectors": [],
-        "emotives": {"joy": 0.5},
-        "path": [],
-        "metadata": {},
-    }
-    assert percept["node_id"] == world.node_id
+    answer = ask(world, f"GET {S}/percept-data", session_id=session_id)
+    assert answer["percept_data"] == percept(strings=["b"], emotives={"joy": 0.5})
+    assert answer["node_id"] == world.node_id
 
     cognition = ask(world, f"GET {S}/cognition-data", session_id=session_id)["cognition_data"]
     assert world.pattern_name in {f"PTRN|{prediction['name']}" for prediction in cognition.pop("predictions")}
-    assert cognition == {
-        "emotives": {"joy": 0.5},
-        "symbols": ["a", "b"],
-        "command": "",
-        "metadata": {},
-        "path": [],
-        "strings": [],
-        "vectors": [],
-        "short_term_memory": [["a"], ["b"]],
-        "time": 2,
-    }
+    assert cognition == cognition_state(["a", "b"], emotives={"joy": 0.5}, time=2)
     assert ask(world, f"POST {S}/clear-stm", session_id=session_id)["session_id"] == session_id
     assert ask(world, f"GET {S}/percept-data", session_id=session_id)["percept_data"] == {}
 

@@ -1,4 +1,4 @@
-"""A node with memory and sessions to call every operation with."""
+"""A node with a pattern and sessions, to call every operation with."""
 
 import uuid
 from dataclasses import dataclass
@@ -7,14 +7,15 @@ from typing import Any
 import httpx
 
 from tests.api.contract.reference import Operation
+from tests.support.sessions import create_session, observation, observe
 
 # The bodies of the operations that take one; all others are sent without.
 BODIES: dict[str, dict[str, Any]] = {
     "POST /sessions": {"node_id": "contract", "metadata": {"k": 1}, "ttl_seconds": 120},
     "POST /sessions/{session_id}/config": {"config": {"recall_threshold": 0.3}},
-    "POST /sessions/{session_id}/observe": {"strings": ["c"], "emotives": {"joy": 0.5}, "metadata": {"by": "me"}},
+    "POST /sessions/{session_id}/observe": observation("c", emotives={"joy": 0.5}, metadata={"by": "me"}),
     "POST /sessions/{session_id}/observe-sequence": {
-        "observations": [{"strings": ["c"], "unique_id": "u1"}, {"strings": ["d"]}],
+        "observations": [observation("c", unique_id="u1"), observation("d")],
         "learn_at_end": True,
     },
 }
@@ -30,26 +31,24 @@ class World:
     def create(cls, client: httpx.Client) -> "World":
         """A node that knows one pattern, a·b·c with joy."""
         node_id = f"contract-{uuid.uuid4().hex}"
-        session_id = _new_session(client, node_id)
+        session_id = create_session(client, node_id)
         for symbol in "abc":
-            body = {"strings": [symbol], "emotives": {"joy": 0.5}, "metadata": {"by": "me"}}
-            client.post(f"/sessions/{session_id}/observe", json=body)
+            observe(client, session_id, symbol, emotives={"joy": 0.5}, metadata={"by": "me"})
         name = client.post(f"/sessions/{session_id}/learn").json()["pattern_name"]
         return cls(client, node_id, name)
 
     def session(self) -> str:
         """A session of the node that has observed a and b, so that it predicts c."""
-        session_id = _new_session(self.client, self.node_id)
+        session_id = create_session(self.client, self.node_id)
         for symbol in "ab":
-            body = {"strings": [symbol], "emotives": {"joy": 0.5}}
-            assert self.client.post(f"/sessions/{session_id}/observe", json=body).status_code == 200
+            assert observe(self.client, session_id, symbol, emotives={"joy": 0.5}).status_code == 200
         return session_id
 
     def path(self, operation: Operation, **parameters: str) -> str:
-        """The path of the operation, with a session of its own where it needs one and nothing else is said."""
+        """The path of the operation, with a new session unless `parameters` names one."""
         if "{session_id}" in operation.path and "session_id" not in parameters:
             forgets = operation.path.endswith("/clear-all")
-            parameters["session_id"] = _new_session(self.client, "forgets") if forgets else self.session()
+            parameters["session_id"] = create_session(self.client, "forgets") if forgets else self.session()
         known = {
             "pattern_id": self.pattern_name,
             "symbol": "a",
@@ -66,10 +65,3 @@ class World:
             json=BODIES.get(operation.name),
             headers={"X-Node-ID": self.node_id},
         )
-
-
-def _new_session(client: httpx.Client, node_id: str) -> str:
-    response = client.post("/sessions", json={"node_id": node_id})
-    assert response.status_code == 200, response.text
-    session_id: str = response.json()["session_id"]
-    return session_id

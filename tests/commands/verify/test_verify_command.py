@@ -1,154 +1,26 @@
-"""`manage.py verify`: finds each thing that can be broken, mends what follows from something else, and nothing more."""
+"""`manage.py verify` finds every kind of damage, repairs what can be derived from other data, and nothing else."""
 
-import io
-import json
 import re
-import threading
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator
 from dataclasses import replace
 from operator import attrgetter
-from typing import Any
-from uuid import uuid4
 
-import numpy as np
-import psycopg
 import pytest
 from django.core.management import CommandError, call_command
-from django.db import connection, connections
 from pydantic_core import to_json
-from pytest_django import DjangoDbBlocker
 
-import memory_app.operations.finalizing
 from benchmarks.stack import manage
-from engine.vectors import named
 from foundation import verification
 from katoproject.configuration.environment import PROJECT_DIR
 from katoproject.management.commands.verify import CHECKS
-from memory_app.operations.nodes import clear, delete_cleared
 from memory_app.reads import nodes
 from memory_app.reads.recall import recall
 from sessions_app import cache, operations, reads
 from sessions_app.files import session_files
-from sessions_app.jobs import running
-from sessions_app.jobs.lifecycle import accept
-from sessions_app.models.jobs import Kind
-from sessions_app.observations import Observation
-from sessions_app.operations import idempotency, restoration
 from sessions_app.reads import inspection, predicting
+from tests.commands.verify.database import TABLES, Verdict, everything, execute, new_session, sequence
 
 pytestmark = pytest.mark.long
-
-DATABASE = "verified"
-
-
-@pytest.fixture(scope="module")
-def own_database(django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
-    """One that nobody else writes to, made like any other; what this module does in this process goes there."""
-    parts = connections.settings["default"]
-    with psycopg.connect(host=parts["HOST"], port=parts["PORT"], user=parts["USER"], dbname="kato") as maker:
-        maker.autocommit = True
-        maker.execute(f"DROP DATABASE IF EXISTS {DATABASE}")
-        maker.execute(f"CREATE DATABASE {DATABASE}")
-    url = f"host='{parts['HOST']}' port={parts['PORT']} user={parts['USER']} dbname={DATABASE}"
-    manage("migrate", "--verbosity=0", DATABASE_URL=url)
-    name, parts["NAME"] = parts["NAME"], DATABASE
-    with django_db_blocker.unblock():
-        connection.close()
-        yield
-        connection.close()
-    parts["NAME"] = name
-
-
-def execute(sql: str, parameters: Any = None) -> list[tuple[Any, ...]]:
-    with connection.cursor() as cursor:
-        cursor.execute(sql, parameters)
-        return cursor.fetchall() if cursor.description else []
-
-
-TABLES = [
-    *("memory_app_node", "memory_app_clearedmemory", "memory_app_pattern", "memory_app_symbolaffinity"),
-    *("memory_app_vectorspace", "memory_app_vector", "sessions_app_session", "sessions_app_entry"),
-    *("sessions_app_sessionevent", "sessions_app_idempotencykey", "sessions_app_job", "sessions_app_jobpart"),
-]
-
-
-@pytest.fixture
-def empty(own_database: None) -> None:
-    execute(f"TRUNCATE {', '.join(TABLES)}")
-    cache.drop(None)  # what other tests left of another database, which has numbered its memories further
-
-
-def observation(*strings: str, joy: float | None = None, vector: list[float] | None = None) -> Observation:
-    return Observation(
-        strings=list(strings),
-        vectors=[vector] if vector else [],
-        vector=named(np.array(vector)) if vector else None,
-        emotives={} if joy is None else {"joy": joy},
-        metadata={} if joy is None else {"by": ["b", "a"]},
-        unique_id="",
-    )
-
-
-def sequence(text: str, joy: float | None = None) -> list[Observation]:
-    return [observation(*event, joy=joy) for event in text.split()]
-
-
-def new_session(node: str = "kitchen") -> str:
-    return operations.create(node_id=node, ttl_seconds=3600, config={}, metadata={}).session_id
-
-
-@pytest.fixture
-def session(empty: None) -> str:
-    """A database with something of everything in it; answers a session that has something in each of its streams."""
-    operations.train(node_id="kitchen", config={}, sequences=[sequence("ab c d", joy=0.1), sequence("ab c d", joy=0.2)])
-    memory_app.operations.finalizing.finalize(node_id="kitchen")
-    operations.train(node_id="kitchen", config={}, sequences=[sequence("e f")])
-    operations.train(node_id="old", config={}, sequences=[sequence("g h", joy=1)])
-    clear(node_id="old")
-    learner = new_session()
-    operations.observe_sequence(
-        session_id=learner,
-        observations=[observation("v", vector=[0.1, 0.2]), observation("w", joy=0.3)],
-        learn_at_end=True,
-    )
-    operations.delete(session_id=new_session())
-    for number in range(2):
-        parts = [b'[[["a"],["b"]],[["c"],["d"]]]', b'[[["e"],["f"]]]'] if number else [b'[[["i"],["j"]]]']
-        total = 3 if number else 1
-        job = accept(kind=Kind.TRAIN, node_id="kitchen", parameters={"config": {}}, total=total, parts=parts)
-        if not number:
-            running.run(job.id)
-    idempotency.once(scope="s", key="k", fingerprint=idempotency.fingerprint(b""), perform=lambda: b"{}")
-    session_id = new_session()
-    for given in (observation("b", "a", joy=0.5), observation("c", vector=[0.3, 0.4]), observation("d", "c", joy=0.1)):
-        operations.observe(session_id=session_id, observation=given)
-    return session_id
-
-
-class Verdict:
-    def __init__(self, *arguments: str) -> None:
-        out = io.StringIO()
-        self.error: str | None = None
-        try:
-            call_command("verify", "--json", *arguments, stdout=out)
-        except CommandError as error:
-            self.error = str(error)
-        told = json.loads(out.getvalue())
-        self.broken = {one["check"]: one["broken"] for one in told["checks"] if one["broken"]}
-        self.mended = {one["check"] for one in told["checks"] if one["mended"]}
-        self.examples = [example for one in told["checks"] for example in one["examples"]]
-        assert told["holds"] == (self.error is None) == (not self.broken)
-        assert [one["check"] for one in told["checks"] if one["not_checked"]] == []
-
-
-def everything() -> dict[str, list[tuple[Any, ...]]]:
-    """All that is stored but for what a mend has to touch: versions and ids of transactions."""
-    touched = "- 'version' - 'changed' - 'created' - 'finalized_version' - 'finalized_snapshot' - 'recorded_at'"
-    return {
-        table: execute(f"SELECT (to_jsonb(one) {touched})::text AS row FROM {table} AS one ORDER BY row")
-        for table in TABLES
-    }
 
 
 def test_an_empty_and_a_filled_database_hold(empty: None, request: pytest.FixtureRequest) -> None:
@@ -213,7 +85,7 @@ MENDED: list[tuple[str, str]] = [
 
 
 @pytest.mark.parametrize(("check", "damage"), MENDED)
-def test_what_follows_from_something_else_is_made_anew(session: str, check: str, damage: str) -> None:
+def test_derived_data_is_repaired(session: str, check: str, damage: str) -> None:
     before = everything()
     execute(damage)
     verdict = Verdict()
@@ -255,7 +127,7 @@ SETTLED: list[tuple[str, str]] = [
 
 
 @pytest.mark.parametrize(("check", "damage"), SETTLED)
-def test_what_cannot_be_made_anew_but_settled_is_settled(session: str, check: str, damage: str) -> None:
+def test_data_that_cannot_be_derived_but_settled_is_settled(session: str, check: str, damage: str) -> None:
     execute(damage)
     assert check in Verdict().broken
     verdict = Verdict("--repair")
@@ -310,7 +182,7 @@ LOST: list[tuple[str, str, str]] = [
 
 
 @pytest.mark.parametrize(("check", "damage", "problem"), LOST)
-def test_what_is_lost_is_told_and_left_alone(session: str, check: str, damage: str, problem: str) -> None:
+def test_lost_data_is_reported_and_left_alone(session: str, check: str, damage: str, problem: str) -> None:
     execute(damage)
     before = everything()
     verdict = Verdict("--repair")
@@ -321,7 +193,7 @@ def test_what_is_lost_is_told_and_left_alone(session: str, check: str, damage: s
     assert everything() == before
 
 
-def test_every_check_is_seen_to_find_something() -> None:
+def test_every_check_is_shown_to_find_something() -> None:
     tried = {check for check, *_ in (*MENDED, *SETTLED, *LOST)}
     assert {check.name for check in CHECKS} == tried | {"cache", "transaction-ids"}
 
@@ -333,7 +205,7 @@ def test_every_check_is_documented() -> None:
 
 
 def existed() -> set[str]:
-    """The patterns that there were at the moment of finalize-training."""
+    """The patterns that existed at the moment of finalize-training."""
     rows = execute(
         "SELECT encode(name, 'hex') FROM memory_app_pattern JOIN memory_app_node USING (memory) "
         "WHERE pg_visible_in_snapshot(created, finalized_snapshot::pg_snapshot)"
@@ -342,7 +214,7 @@ def existed() -> set[str]:
 
 
 def test_a_database_restored_into_a_younger_cluster(session: str) -> None:
-    """The ids of its transactions are of the old one; what is learned now must not count as older than the moment."""
+    """Its transaction ids come from the old cluster; new patterns must not count as older than finalize-training."""
     before, old = everything(), existed()
     later = "(({0}::text::numeric + 800000000)::text)::xid8"
     execute(f"UPDATE memory_app_pattern SET created = {later.format('created')}, changed = {later.format('changed')}")
@@ -379,7 +251,7 @@ def test_a_wrong_entry_of_the_cache_is_deleted(session: str) -> None:
 
 
 def test_what_redis_remembers_of_a_future_that_was_undone_is_deleted(session: str) -> None:
-    """As after a restore: what is learned next could reach the same numbers with another content."""
+    """As after a restore: the next learns could reach the same versions with another content."""
     predicting.predictions(session)
     [(version,)] = execute("SELECT version FROM sessions_app_session WHERE id = %s", [session])
     memory = recall("kitchen", attrgetter("version"))
@@ -399,8 +271,8 @@ def test_what_redis_remembers_of_a_future_that_was_undone_is_deleted(session: st
     assert cache.get(session, version, predicting.view_name("predictions", memory)) is not None
 
 
-def test_a_mended_session_is_read_anew(session: str) -> None:
-    """Its version changes with its content, so that nothing cached of before is served."""
+def test_a_repaired_session_is_not_served_from_the_cache(session: str) -> None:
+    """Its version changes with its content, so that no older cache entry is served."""
     [(before,)] = execute("SELECT version FROM sessions_app_session WHERE id = %s", [session])
     execute("UPDATE sessions_app_session SET percept = replace(percept::text, '[\"c\",\"d\"]', '[]')::json")
     execute("UPDATE sessions_app_session SET seen_end = 1, seen_start = 0 WHERE id = %s", [session])
@@ -456,111 +328,7 @@ def test_a_check_sees_one_moment(session: str) -> None:
     assert seen[0] == seen[1]
 
 
-# While others write -------------------------------------------------------------------------------------------------
-
-
-def in_threads(jobs: list[Callable[[int], None]], meanwhile: Callable[[], None]) -> None:
-    """Each job again and again, with how often it was done, until what is done meanwhile has ended."""
-    over = threading.Event()
-
-    def repeat(job: Callable[[int], None]) -> int:
-        done = 0
-        try:
-            while not over.is_set():
-                job(done)
-                done += 1
-        finally:
-            connection.close()
-        return done
-
-    with ThreadPoolExecutor(len(jobs)) as pool:
-        running = [pool.submit(repeat, job) for job in jobs]
-        try:
-            meanwhile()
-        finally:
-            over.set()
-        assert min(one.result() for one in running) > 0
-
-
-def writers() -> list[Callable[[int], None]]:
-    shared = new_session()
-
-    def learn(turn: int) -> None:
-        operations.observe(session_id=shared, observation=observation("b", "a", joy=turn))
-        if turn % 3 == 2:
-            operations.learn(session_id=shared)
-
-    def come_and_go(turn: int) -> None:
-        session_id = new_session("pantry")
-        operations.observe_sequence(session_id=session_id, observations=sequence(f"x{turn} y z"), learn_at_end=True)
-        operations.observe(session_id=session_id, observation=observation("q", vector=[turn, 1.5]))
-        operations.delete(session_id=session_id)
-
-    def train(turn: int) -> None:
-        job = accept(
-            kind=Kind.TRAIN, node_id="kitchen", parameters={"config": {}}, total=2, parts=[b'[[["a"],["b"]]]'] * 2
-        )
-        running.run(job.id)
-        if turn % 5 == 4:
-            memory_app.operations.finalizing.finalize(node_id="kitchen")
-
-    def come_back(turn: int) -> None:
-        session_id = f"session-{turn}-{uuid4().hex}"
-        saved = restoration.SavedSession(
-            session_id=session_id,
-            node_id="pantry",
-            ttl_seconds=60,
-            config={},
-            metadata={},
-            time=0,
-            stm=[["a"]],
-            seen=[],
-        )
-        for end in (operations.expire, operations.delete):
-            assert operations.restore(sessions=[saved]).restored == [session_id]
-            end(session_id=session_id)
-
-    def forget(turn: int) -> None:
-        clear(node_id="pantry")
-        while delete_cleared():
-            pass
-
-    return [learn, come_and_go, train, come_back, forget]
-
-
-def test_writers_do_not_look_like_faults(session: str) -> None:
-    def verify() -> None:
-        for _ in range(6):
-            verdict = Verdict()
-            assert verdict.broken == {}, verdict.examples
-
-    in_threads(writers(), verify)
-
-
-def test_repairing_while_others_write_loses_nothing(session: str) -> None:
-    """What is mended is what others change at the same moment."""
-    learned = [0]
-    session_id = new_session()
-
-    def learn(turn: int) -> None:
-        operations.observe_sequence(session_id=session_id, observations=sequence("ab c d", joy=1), learn_at_end=True)
-        learned[0] += 1
-
-    def damage_and_repair() -> None:
-        for _ in range(5):
-            execute("UPDATE memory_app_pattern SET length = 9 WHERE length = 4")
-            execute("UPDATE memory_app_symbolaffinity SET symbol_key = '\\x00' WHERE symbol = 'a'")
-            execute("UPDATE sessions_app_session SET seen_end = 0, seen_start = 0 WHERE id = %s", [session_id])
-            verdict = Verdict("--repair")
-            assert verdict.error is None, verdict.examples
-
-    in_threads([learn], damage_and_repair)
-    [(frequency,)] = execute("SELECT frequency FROM memory_app_pattern WHERE length = 4")
-    assert frequency == 2 + learned[0]
-    assert nodes.affinity("kitchen", "a")["joy"] == pytest.approx(0.1 + 0.2 + learned[0])
-
-
-# As users run it ----------------------------------------------------------------------------------------------------
+# As users run it -----------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.usefixtures("server")

@@ -1,6 +1,6 @@
-"""The console in a real browser, as an operator works with it: Chromium, light and dark, on a desk and on a phone.
+"""The console in a real browser: Chromium, light and dark, with the width of a desktop and of a phone.
 
-What a page says is tested without a browser (test_admin.py); here is what needs one: scripts, charts, layout.
+The other files test the content of pages without a browser; these tests need one: scripts, charts, layout.
 """
 
 import json
@@ -18,7 +18,7 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 from pytest_django.plugin import DjangoDbBlocker
 
 from benchmarks.stack import WebServer
-from tests.support.minds import Mind
+from tests.support.sessions import NewSession, OpenSession
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 Scheme = Literal["light", "dark"]
@@ -30,7 +30,7 @@ pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="No Chromium on this ma
 
 @pytest.fixture(scope="module")
 def operator(server: WebServer, django_db_blocker: DjangoDbBlocker) -> str:
-    """The name of one, which is the password, too."""
+    """The name of an operator, which is also the password."""
     name = f"operator-{uuid4().hex[:8]}"
     with django_db_blocker.unblock():
         User.objects.create_user(name, password=name, is_staff=True).groups.add(Group.objects.get(name="operator"))
@@ -40,7 +40,7 @@ def operator(server: WebServer, django_db_blocker: DjangoDbBlocker) -> str:
 
 @pytest.fixture(scope="module")
 def chromium(operator: str) -> Iterator[Browser]:
-    """After the operator: beside Playwright's event loop, Django refuses to ask the database in this thread."""
+    """Starts after `operator`: beside Playwright's event loop, Django refuses to use the database in this thread."""
     with sync_playwright() as playwright:
         # Root has no sandbox; /dev/shm is small in containers.
         arguments = ["--no-sandbox", "--disable-dev-shm-usage"]
@@ -51,7 +51,7 @@ def chromium(operator: str) -> Iterator[Browser]:
 
 @pytest.fixture
 def console(server: WebServer, chromium: Browser, operator: str) -> Iterator[Callable[..., Page]]:
-    """Opens a window, logged in. Whatever a page fetches elsewhere, does not find or complains of, fails the test."""
+    """Open a window, logged in. A request to another host, a missing file or an error in a page fails the test."""
     complaints: list[str] = []
     contexts = []
 
@@ -80,10 +80,10 @@ def console(server: WebServer, chromium: Browser, operator: str) -> Iterator[Cal
 
 
 def test_an_operator_finds_a_session_sees_what_it_predicts_and_ends_it(
-    console: Callable[..., Page], mind: Callable[..., Mind], client: httpx.Client
+    console: Callable[..., Page], open_session: OpenSession, client: httpx.Client
 ) -> None:
-    mind().teach("w", "k", "ct", "m")
-    asking = mind()
+    open_session().teach("w", "k", "ct", "m")
+    asking = open_session()
     for event in ("k", "tp"):
         asking.observe(*event)
     page = console()
@@ -104,7 +104,7 @@ def test_an_operator_finds_a_session_sees_what_it_predicts_and_ends_it(
 
 
 def test_ticked_sessions_are_extended_together_and_exported(
-    console: Callable[..., Page], new_session: Callable[..., str], client: httpx.Client, tmp_path: Path
+    console: Callable[..., Page], new_session: NewSession, client: httpx.Client, tmp_path: Path
 ) -> None:
     node = f"ticked-{uuid4().hex}"
     ids = [new_session(node_id=node) for _ in range(3)]
@@ -142,13 +142,13 @@ def test_the_first_page_draws_its_charts_in_the_theme_that_is_chosen(console: Ca
 
 @pytest.mark.parametrize(("width", "scheme"), [(1440, "dark"), (390, "light")])
 def test_pages_fit_desk_and_phone(
-    width: int, scheme: Scheme, console: Callable[..., Page], mind: Callable[..., Mind]
+    width: int, scheme: Scheme, console: Callable[..., Page], open_session: OpenSession
 ) -> None:
     """Nothing is wider than the window, however long a symbol is."""
-    teacher = mind()
+    teacher = open_session()
     long = "x" * 300
     teacher.post("observe-sequence", {"observations": [{"strings": [long]}, {"strings": ["a"]}], "learn_at_end": True})
-    asking = mind()
+    asking = open_session()
     asking.observe(long)
     asking.observe("a")
     page = console(width, scheme)

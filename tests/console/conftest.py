@@ -1,0 +1,28 @@
+"""Users of the console, and a job to show."""
+
+from uuid import uuid4
+
+import pytest
+from django.contrib.auth.models import Group, User
+from django.test import Client
+
+from sessions_app.jobs.lifecycle import accept
+from sessions_app.models.jobs import Job, Kind
+from tests.console.pages import LogIn
+
+
+@pytest.fixture
+def log_in() -> LogIn:
+    def log_in(role: str) -> Client:
+        user = User.objects.create_user(f"{role}-{uuid4().hex[:8]}", is_staff=True)
+        user.groups.add(Group.objects.get(name=role))
+        browser = Client()
+        browser.force_login(user)
+        return browser
+
+    return log_in
+
+
+@pytest.fixture
+def job() -> Job:
+    return accept(kind=Kind.FINALIZE_TRAINING, node_id="a node", parameters={}, total=1)

@@ -1,0 +1,96 @@
+"""The console's pages of nodes and jobs."""
+
+import re
+
+import psycopg
+import pytest
+
+from sessions_app.models.jobs import Job, State
+from tests.console.pages import JOBS, NODES, LogIn, act, change, page
+from tests.support.sessions import OpenSession
+
+pytestmark = pytest.mark.usefixtures("same_database")
+
+
+def test_a_node_shows_its_patterns_and_symbols(log_in: LogIn, open_session: OpenSession) -> None:
+    teacher = open_session()
+    name = teacher.teach("k", "ct").removeprefix("PTRN|")
+    teacher.teach("k", "ct")
+    browser = log_in("viewer")
+    base = change(NODES, teacher.node).removesuffix("change/")
+    html = page(browser, f"{base}change/")
+    assert "learned 2×, 3 symbols" in html
+    assert "<dt>Vectors</dt><dd>0</dd>" in html
+    assert f"{base}patterns/{name}/" in html
+    pattern = page(browser, f"{base}patterns/{name}/")
+    assert re.findall(r'class="chip ">(\w)<', pattern) == ["k", "c", "t"]
+    symbols = page(browser, f"{base}symbols/")
+    assert re.findall(r'class="chip">(\w)</span></td><td class="number">(\d+)', symbols) == [
+        ("c", "2"),
+        ("k", "2"),
+        ("t", "2"),
+    ]
+    assert 'class="chip">k<' in page(browser, f"{base}symbols/", q="k")
+    assert 'class="chip">' not in page(browser, f"{base}symbols/", q="z")
+    for missing in ("0" * 40, "x", name[:39]):
+        assert browser.get(f"{base}patterns/{missing}/").status_code == 404
+    assert name[:12] in page(browser, f"{base}patterns/", q=f"PTRN|{name}")
+    assert teacher.node in page(browser, NODES, q=teacher.node[:-3])
+
+
+def test_all_patterns_are_on_the_pages_the_last_learned_first(
+    log_in: LogIn, open_session: OpenSession, database: psycopg.Connection
+) -> None:
+    teacher = open_session()
+    taught = [teacher.teach("ab", chr(ord("c") + n)) for n in range(20)]
+    for place, name in (
+        ("9", taught[0]),
+        ("10", taught[1]),
+    ):  # numbers of transactions are no texts: as texts, 9 is the greater
+        learned = "UPDATE memory_app_pattern SET changed = %s::xid8 WHERE name = decode(%s, 'hex')"
+        database.execute(learned, [place, name.removeprefix("PTRN|")])
+    many = [{"strings": [f"s{n}", f"t{n}"]} for n in range(40)]
+    teacher.post("observe-sequence", {"observations": many, "learn_after_each": True})
+    browser = log_in("viewer")
+    base = f"{change(NODES, teacher.node).removesuffix('change/')}patterns/"
+    names: list[str] = []
+    path: str | None = base
+    while path:
+        html = page(browser, path)
+        names += re.findall(rf"{base}([0-9a-f]{{40}})/", html)
+        older = re.search(r'href="(\?before=[^"]+)"', html)
+        path = f"{base}{older[1]}" if older else None
+    assert len(names) == len(set(names)) == 60
+    assert names[40:] == [name.removeprefix("PTRN|") for name in reversed(taught)]
+
+
+def test_a_node_forgets_when_an_administrator_says_so(log_in: LogIn, open_session: OpenSession) -> None:
+    teacher = open_session()
+    teacher.teach("a", "b")
+    browser = log_in("administrator")
+    assert "cannot be undone" in page(browser, f"{NODES}act/clear/", id=teacher.node)
+    assert teacher.patterns() == 1
+    assert act(browser, NODES, "clear", teacher.node).status_code == 302
+    assert teacher.patterns() == 0
+    ticked = {"action": "clear", "_selected_action": teacher.node, "index": "0"}
+    assert "cannot be undone" not in browser.post(NODES, ticked).content.decode()  # only one node at a time
+
+
+def test_a_job_shows_its_progress_and_its_error(log_in: LogIn, job: Job) -> None:
+    Job.objects.filter(id=job.id).update(state=State.FAILED, error="the disk is full", done=0, attempts=3)
+    browser = log_in("viewer")
+    assert "the disk is full" in page(browser, change(JOBS, job.id))
+    assert job.id in page(browser, JOBS, state="failed", q=job.id)
+    assert job.id not in page(browser, JOBS, state="done")
+    assert job.id not in page(browser, JOBS, kind="train", node="a node")
+
+
+def test_a_job_is_cancelled_and_retried(log_in: LogIn, job: Job) -> None:
+    browser = log_in("operator")
+    act(browser, JOBS, "cancel", job.id)
+    assert Job.objects.get(id=job.id).state == State.CANCELLED
+    act(browser, JOBS, "retry", job.id)
+    assert Job.objects.get(id=job.id).state == State.WAITING
+    Job.objects.filter(id=job.id).update(state=State.DONE)
+    told = browser.post(f"{JOBS}act/cancel/", {"id": job.id}, follow=True).content.decode()
+    assert f"Job {job.id} is done already" in told
