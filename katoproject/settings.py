@@ -43,7 +43,7 @@ INSTALLED_APPS = [
     "memory_app",
     "sessions_app",
 ]
-MIDDLEWARE = ["katoproject.server.middleware.envelope"]
+MIDDLEWARE = ["katoproject.server.middleware.Envelope"]
 TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
