@@ -195,7 +195,7 @@ def test_without_a_running_service_it_says_what_to_do(folder: Path) -> None:
     told = process("session", "list", KATO_DATA_DIR=str(folder), DATABASE_URL="")
     assert (told.status, told.out) == (1, "")
     [message] = told.err.splitlines()
-    assert message.startswith("Error: PostgreSQL does not answer (")
+    assert message.startswith("Error: PostgreSQL is unavailable (")
     assert "Start the service (`make run`), or set DATABASE_URL or KATO_DATA_DIR (now " in message
 
 
