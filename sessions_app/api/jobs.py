@@ -15,7 +15,7 @@ from sessions_app.jobs import lifecycle
 from sessions_app.models.jobs import Kind
 from sessions_app.shapes import bodies
 from sessions_app.shapes.descriptions import describe_job, job_answer
-from sessions_app.shapes.observations import make_observation
+from sessions_app.shapes.observation_input import make_observation
 
 _BATCH = 500  # sequences learned in one transaction
 

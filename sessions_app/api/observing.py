@@ -18,7 +18,7 @@ from sessions_app.counters import count_on_commit
 from sessions_app.jobs.deferrable import observe_sequence
 from sessions_app.models.jobs import Kind
 from sessions_app.shapes import bodies, predictions
-from sessions_app.shapes.observations import make_observation, make_observations
+from sessions_app.shapes.observation_input import make_observation, make_observations
 
 # Reading and performing a body of more bytes than this can take longer than a short-lived session has left (R12).
 LONG_BATCH = 64 * 1024

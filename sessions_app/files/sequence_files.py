@@ -26,7 +26,7 @@ from foundation.json_lines import WrongLine
 from memory_app.errors import VectorDimensionError
 from sessions_app.observations import Observation
 from sessions_app.shapes import bodies
-from sessions_app.shapes.observations import make_training_observation
+from sessions_app.shapes.observation_input import make_training_observation
 
 FORMATS = ("text", "csv", "ndjson")
 SUFFIXES = {".txt": "text", ".csv": "csv", ".ndjson": "ndjson", ".jsonl": "ndjson"}

@@ -8,7 +8,7 @@ import memory_app.operations.finalizing
 from sessions_app import operations, reads
 from sessions_app.counters import count_on_commit
 from sessions_app.shapes import bodies
-from sessions_app.shapes.observations import make_observations
+from sessions_app.shapes.observation_input import make_observations
 
 
 def observe_sequence(session_id: str, given: bodies.ObserveSequence) -> bytes:

@@ -10,7 +10,7 @@ from sessions_app.counters import count_on_commit
 from sessions_app.jobs.deferrable import finalize_training, observe_sequence
 from sessions_app.models.jobs import Job, JobPart, Kind
 from sessions_app.shapes import bodies
-from sessions_app.shapes.observations import make_training_observation
+from sessions_app.shapes.observation_input import make_training_observation
 
 _SEQUENCES = TypeAdapter(list[list[bodies.TrainingEvent]])
 

@@ -20,7 +20,7 @@ from foundation.terminal.text import counted
 from sessions_app import operations
 from sessions_app.observations import Observation
 from sessions_app.shapes import bodies
-from sessions_app.shapes.observations import make_observation
+from sessions_app.shapes.observation_input import make_observation
 
 _EVENT = TypeAdapter[list[str] | bodies.ObservationInput](bodies.TrainingEvent)
 _BATCH = 100  # observations in one transaction
