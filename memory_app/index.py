@@ -159,8 +159,8 @@ class NodeIndex:
 class NodeView:
     """A node's index as it was when it was followed. `snapshot`: PostgreSQL's text of the snapshot that it shows.
 
-    A view, because the index goes on: another thread may follow a later learn before this one has predicted, and what
-    is cached under `version` must be of that version. `has_emotives`: whether any pattern may have emotives.
+    A view, because the index keeps changing: another thread may follow a later learn before this one has predicted, and
+    what is cached under `version` must be of that version. `has_emotives`: whether any pattern may have emotives.
     """
 
     view: View

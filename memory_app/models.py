@@ -29,7 +29,7 @@ class Node(models.Model):
 
 
 class ClearedMemory(models.Model):
-    """The memory number of no node any more; its rows are deleted in the background."""
+    """A memory number that no node uses any more; a chore deletes its rows."""
 
     memory = models.BigIntegerField(primary_key=True)
 

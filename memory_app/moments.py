@@ -46,7 +46,7 @@ class Moment:
 
 
 def read(memory: int) -> StoredMoment | None:
-    """What is stored for this memory now; None if it is the memory of no node any more."""
+    """What is stored for this memory now; None if no node has this memory any more."""
     row = PATTERNS.execute_one(_READ, {"memory": memory})
     return None if row is None else StoredMoment(*row)
 

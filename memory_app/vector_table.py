@@ -52,7 +52,7 @@ _COUNT = "SELECT count(*) FROM memory_app_vector WHERE memory = %(memory)s"
 
 
 def prepare() -> None:
-    """Create the table of vectors where pgvector can be had and there is no table yet. Repeating it does no harm."""
+    """Create the table of vectors if pgvector is available and there is no table yet. Repeating it does no harm."""
     [(done, installed)] = VECTORS.execute(_INSTALLED, {})
     if done:
         return

@@ -77,7 +77,7 @@ def _is_intact(name: str, entry: bytes) -> bool:
 
 
 class RedisUnavailable(Exception):
-    """Redis failed or the breaker is open; the caller goes on without it."""
+    """Redis failed or the breaker is open; the caller continues without it."""
 
 
 def _call(command: Callable[[], Result]) -> Result:

@@ -1,7 +1,7 @@
-"""How calls.csv was made: the calls of each function of Python's standard library, in the order they are made.
+"""Write calls.csv: the calls of each function of Python's standard library, in their order.
 
-Run as `python3.11 extract_calls.py > calls.csv`. What is left out: private corners and generated tables, functions with
-fewer than 3 or more than 20 calls, and calls to names that fewer than 4 functions use, because nobody could learn them.
+Run it as `python3.11 extract_calls.py > calls.csv`. It leaves out private corners and generated tables, functions with
+fewer than 3 or more than 20 calls, and calls to names that fewer than 4 functions use, because these cannot be learned.
 """
 
 import ast

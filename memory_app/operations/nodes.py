@@ -41,7 +41,7 @@ def clear(*, node_id: str) -> None:
 def reindex(*, node_id: str) -> int:
     """Make every process rebuild its index of the node, and drop cached predictions, before its next prediction.
 
-    Indexes follow what is learned by themselves. This is for rows that were changed past the service: by hand, or by a
+    Indexes follow every learn anyway. This is for rows that were changed without the service: by hand, or by a
     back-up that was restored while processes ran. Returns the node's memory number. Raises NodeUnknown.
     """
     row = PATTERNS.execute_one(_REINDEX, {"node_id": node_id})

@@ -1,1 +1,1 @@
-"""The session endpoints: read the input, call one operation, shape the answer."""
+"""The session endpoints: read the input, call one operation, shape the response."""

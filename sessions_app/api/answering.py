@@ -20,7 +20,7 @@ _PART = 1024 * 1024  # bytes of a body in one row
 
 
 def scope_of_node(node_id: str) -> str:
-    """The scope of idempotency keys of a node. Hashed: an index entry has no room for a long id and a long key."""
+    """The scope of idempotency keys of a node. Hashed: a long id and a long key do not fit into an index entry."""
     return f"node:{hashlib.sha256(node_id.encode()).hexdigest()}"
 
 
@@ -81,7 +81,7 @@ def answer_with_job(
 
 
 def accepted(response: HttpResponse) -> HttpResponse:
-    """The answer to a request that made a job: 202, and the URL of the job."""
+    """The response to a request that created a job: 202, with the URL of the job."""
     response.status_code = 202
     response["Location"] = f"/jobs/{from_json(response.content)['job_id']}"
     return response

@@ -24,7 +24,7 @@ TASK = "sessions_app.jobs.tasks.run_job"
 # How long the relay waits for the message that was sent when the job was accepted.
 GRACE = "interval '10 seconds'"
 
-# The advisory lock of a due job shows whether a worker is at work on it: the worker's connection holds the lock, and a
+# The advisory lock of a due job shows whether a worker is working on it: the worker's connection holds the lock, and a
 # killed worker has no connection. A job whose message only waits in a long queue is sent again at growing intervals.
 _RELAY = f"""
     WITH due AS MATERIALIZED (
@@ -67,7 +67,7 @@ def deliver(job_ids: Iterable[str]) -> None:
 
 
 def relay(*, limit: int = 500) -> int:
-    """Deliver up to `limit` due jobs that no worker is at work on; returns how many.
+    """Deliver up to `limit` due jobs that no worker is working on; returns how many.
 
     Two relays at once share the work: each takes the rows that the other has not locked.
     """

@@ -112,7 +112,7 @@ def _do_steps(job: Job) -> bool:
 
 
 def _log_end(job_id: str) -> None:
-    """Log one line per job: it is done, failed, or was cancelled while this worker was at it."""
+    """Log one line per job: it is done, failed, or was cancelled while this worker did a step."""
     job = Job.objects.only("kind", "state", "done", "attempts", "error", "started_at", "finished_at").get(id=job_id)
     if job.state in UNFINISHED or job.started_at is None or job.finished_at is None:
         return

@@ -50,7 +50,7 @@ class Job(models.Model):
     created_at = models.DateTimeField()
     # When it became ready: its creation, or the end of a back-off.
     waiting_since = models.DateTimeField()
-    # From then on the relay delivers it (again), unless a worker is at work on it.
+    # From then on the relay delivers it (again), unless a worker is working on it.
     due_at = models.DateTimeField()
     started_at = models.DateTimeField(null=True)
     finished_at = models.DateTimeField(null=True)

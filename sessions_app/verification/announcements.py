@@ -1,4 +1,4 @@
-"""Short-lived records: session events, and the stored answers to repeated requests."""
+"""Short-lived records: session events, and the responses stored for repeated requests."""
 
 from collections.abc import Iterator
 

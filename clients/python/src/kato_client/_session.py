@@ -107,7 +107,7 @@ class SessionState:
             self._lock.release()
 
     def _building_again(self, terms: Terms, reason: SessionNotFound) -> Work[None]:
-        """Replay into a session that nobody else knows yet, and switch to it only when the replay is complete."""
+        """Replay into a session that no other client knows yet, and switch to it only when the replay is complete."""
         config, lost_id, observations = self._journal.config, self.id, self._journal.replay()
         length = config.get("max_pattern_length", self._length_at_creation)
         # During the replay the session must not learn a second time.
