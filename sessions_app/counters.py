@@ -24,7 +24,7 @@ redis_errors = Counter("kato_redis_errors", "Commands to the Redis cache that fa
 
 _cache_reads = Counter(
     "kato_cache_reads",
-    "Reads of the Redis cache: hit, miss, or fallback where Redis did not serve",
+    "Reads of the Redis cache: hit, miss, or fallback where Redis was unavailable",
     ["view", "result"],
     registry=registry,
 )

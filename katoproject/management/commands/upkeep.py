@@ -42,5 +42,5 @@ class Command(TerminalCommand):
             for name, every, about in chores:
                 self.print_json({"chore": name, "every_seconds": every, "about": about})
             return
-        self.stdout.write("The scheduler does these:")
+        self.stdout.write("Chores of the scheduler:")
         self.print_table(("chore", "every", "what"), [(name, f"{every:g} s", about) for name, every, about in chores])

@@ -60,7 +60,7 @@ class ConnectionPools(LeanView):
                 "prepared_statements": "Statements of the hot paths are prepared once for each connection",
                 "bounded_waits": "No request waits for a store for longer than a few seconds",
             },
-            error=None if postgresql.healthy else "PostgreSQL does not answer",
+            error=None if postgresql.healthy else "PostgreSQL is unavailable",
             timestamp=figures.now(),
         )
         return json_answer(to_json(answer))
