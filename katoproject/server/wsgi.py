@@ -11,6 +11,7 @@ from django.core.signals import request_finished, request_started
 from django.core.wsgi import get_wsgi_application
 from django.db import close_old_connections, reset_queries
 from django.http import HttpResponse
+from django.urls import get_resolver
 
 from foundation.background import celery_app
 
@@ -25,6 +26,7 @@ def _load_application() -> WSGIHandler:
     request_finished.disconnect(close_old_connections)
     request_finished.disconnect(close_caches)
     celery_app()
+    get_resolver().url_patterns  # noqa: B018  imports all views
     # Loads the kernels of predictions, which takes 0.7 s. Imported here because Django's set-up says where they are.
     from engine.warm import warm
 

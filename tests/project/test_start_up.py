@@ -9,7 +9,7 @@ from django.conf import settings
 
 from katoproject.configuration.environment import PROJECT_DIR
 
-EXPENSIVE = {"celery", "kombu", "numba", "requests", "rest_framework.views", "rich"}
+EXPENSIVE = {"celery", "kombu", "numba", "numpy", "redis", "requests", "rest_framework.views", "rich"}
 
 _SET_UP = """
 import os, sys
@@ -26,8 +26,13 @@ def run(program: str) -> str:
     return done.stdout.strip()
 
 
-def test_a_command_imports_no_library_that_it_may_not_need() -> None:
-    assert set(run("print(*sys.modules)").split()) & EXPENSIVE == set()
+@pytest.mark.parametrize("command", ["katoproject.upkeep", "sessions_app.management.commands.session"])
+def test_a_command_imports_no_library_that_it_may_not_need(command: str) -> None:
+    assert set(run(f"import {command}; print(*sys.modules)").split()) & EXPENSIVE == set()
+
+
+def test_a_web_process_has_imported_everything_before_its_first_request() -> None:
+    assert set(run("import katoproject.server.wsgi; print(*sys.modules)").split()) >= EXPENSIVE - {"requests", "rich"}
 
 
 @pytest.mark.parametrize(
