@@ -33,6 +33,7 @@ class Store:
     # Bound at the first statement, so that a store that a process never uses has no series.
     @cached_property
     def _durations(self) -> Summary:
+        _ERRORS.labels(self._name)  # starts at 0: a rate shows the first error only where there was a 0 before it
         return _DURATIONS.labels(self._name)
 
     @cached_property

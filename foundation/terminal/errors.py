@@ -52,5 +52,8 @@ def explained(error: Exception) -> CommandError:
 
 
 def how_to_reach_the_database() -> str:
+    if settings.ENV.database_url:
+        server = settings.DATABASES["default"]
+        return f"Start the server at {server['HOST']}:{server['PORT']}, or set DATABASE_URL to the one the service uses"
     folder = settings.DATA_DIR
     return f"Start the service (`make run`), or set DATABASE_URL or KATO_DATA_DIR (now {folder}) to what it uses"

@@ -5,11 +5,13 @@ from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 from drf_spectacular.utils import OpenApiParameter, extend_schema
+from pydantic import TypeAdapter
 from pydantic_core import to_json
 
 from engine.naming import PATTERN_PREFIX, bare_name
 from foundation import logs
 from foundation.http.answers import json_answer
+from foundation.http.bodies import parse_query
 from foundation.http.views import LeanView
 from memory_app.api import shapes
 from memory_app.index import indexes
@@ -23,16 +25,23 @@ _NODE = [
 ]
 
 
+_NODE_ID = TypeAdapter(str)
+
+
 def node_of(request: HttpRequest) -> str:
-    """The node that a request names in its query, in `X-Test-ID` or in `X-Node-ID`, in this order."""
+    """The node that a request names in its query, in `X-Test-ID` or in `X-Node-ID`, in this order.
+
+    Raises InvalidRequest.
+    """
     node_id = _named_node(request)
     logs.about(node_id=node_id)
     return node_id
 
 
 def _named_node(request: HttpRequest) -> str:
-    if "node_id" in request.GET:
-        return request.GET["node_id"]
+    named: str | None = parse_query(request, "node_id", _NODE_ID, None)
+    if named is not None:
+        return named
     test_id: str | None = request.headers.get("X-Test-ID")
     if test_id is not None:
         return test_id if test_id.startswith("test_") else f"test_{test_id}"

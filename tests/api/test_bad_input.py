@@ -169,6 +169,9 @@ def test_the_nul_character_is_refused_wherever_it_stands(
         ("POST", "/sessions", r'{"node_id": "n", "metadata": {"a": "\u0000"}}'),
         ("POST", "/sessions", r'{"node_id": "n", "config": {"affinity_emotive": "\u0000"}}'),
         ("GET", "/sessions?node_id=%00", None),
+        ("GET", "/patterns/count?node_id=%00", None),
+        ("GET", "/symbols/affinity?node_id=a%00b", None),
+        ("GET", "/percept-data?node_id=%00", None),
     ],
 )
 def test_the_nul_character_is_refused_outside_observations_too(
