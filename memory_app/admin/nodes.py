@@ -17,9 +17,10 @@ from unfold.enums import ActionVariant
 from engine.naming import bare_name
 from foundation.console.acts import Act
 from foundation.console.admin import ConsoleAdmin
-from foundation.console.formatting import id_range, node_url, pretty
+from foundation.console.formatting import id_range, pretty
 from memory_app import vector_table
 from memory_app.admin.event_lists import oldest
+from memory_app.admin.node_links import node_url
 from memory_app.models import Node
 from memory_app.node_ids import display_id
 from memory_app.operations.nodes import clear

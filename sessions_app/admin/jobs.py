@@ -14,8 +14,8 @@ from unfold.enums import ActionVariant
 
 from foundation.console.acts import Act
 from foundation.console.admin import ConsoleAdmin
-from foundation.console.filters import NodeFilter
-from foundation.console.formatting import NO_BREAK, duration, id_range, node_filter_link, node_url, pretty
+from foundation.console.formatting import NO_BREAK, duration, id_range, pretty
+from memory_app.admin.node_links import NodeFilter, node_filter_link, node_url
 from sessions_app.jobs import lifecycle
 from sessions_app.models.jobs import Job, Kind, State
 

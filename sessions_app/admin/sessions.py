@@ -20,9 +20,9 @@ from unfold.widgets import UnfoldAdminIntegerFieldWidget
 
 from foundation.console.acts import Act
 from foundation.console.admin import ConsoleAdmin
-from foundation.console.filters import NodeFilter
-from foundation.console.formatting import duration, id_range, node_filter_link, node_url, pattern_url, pretty
+from foundation.console.formatting import duration, id_range, pretty
 from memory_app.admin.event_lists import newest, prediction_view
+from memory_app.admin.node_links import NodeFilter, node_filter_link, node_url, pattern_url
 from sessions_app import operations
 from sessions_app.config import effective
 from sessions_app.errors import SessionNotFound
