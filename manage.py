@@ -6,8 +6,9 @@ import sys
 
 from django.core.management import execute_from_command_line
 
-INTERRUPTED = 130  # 128 + the signal's number, as shells have it
-NOBODY_READS = 141
+# 128 and the number of the signal, as in shells.
+INTERRUPTED = 130
+OUTPUT_CLOSED = 141
 
 
 def main() -> None:
@@ -19,9 +20,9 @@ def main() -> None:
         print("Interrupted", file=sys.stderr)
         sys.exit(INTERRUPTED)
     except BrokenPipeError:
-        # Whoever read this (`| head`) has seen enough. Python would try once more at its end.
+        # The reader (`| head`) has closed the pipe. When it exits, Python would flush to it once more and fail.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(NOBODY_READS)
+        sys.exit(OUTPUT_CLOSED)
 
 
 if __name__ == "__main__":

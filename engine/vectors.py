@@ -1,34 +1,18 @@
-"""Vectors of an observation and the symbols that stand for them (engine.md 2.3 and appendix A)."""
+"""Adding and naming the vectors of an observation (engine.md 2.3 and appendix A)."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from functools import reduce
 from hashlib import sha1
 
 import numpy as np
 import numpy.typing as npt
 
+from engine.named_vectors import VECTOR_PREFIX, NamedVector
 from engine.vector_text import printed
 
 Vector = npt.NDArray[np.float64]
 
-VECTOR_PREFIX = "VCTR|"
-NEIGHBOURS = 3
-"""How many stored vectors, the nearest by Euclidean distance, add their names to the symbols of an observed vector."""
-
 _LONGEST_PRINTED = 1000
-
-
-@dataclass(frozen=True, slots=True)
-class NamedVector:
-    """A vector and its name, `VCTR|` and 40 hexadecimal digits."""
-
-    name: str
-    values: list[float]
-
-    @property
-    def dimension(self) -> int:
-        return len(self.values)
 
 
 class DimensionMismatch(ValueError):
@@ -64,8 +48,3 @@ def vector_name(vector: Vector) -> str:
     """`VCTR|` and the SHA-1 of the text that NumPy prints; above 1000 elements, of all bytes of the vector (D30)."""
     data = printed(vector).encode() if len(vector) <= _LONGEST_PRINTED else vector.astype("<f8").tobytes()
     return VECTOR_PREFIX + sha1(data).hexdigest()
-
-
-def vector_symbols(own_name: str, neighbours: Iterable[str]) -> list[str]:
-    """The symbols of an observed vector: its own name and those of its nearest stored neighbours, sorted."""
-    return sorted({own_name, *neighbours})

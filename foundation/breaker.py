@@ -1,11 +1,11 @@
-"""Leaving a service alone that keeps failing."""
+"""A circuit breaker: do not call a service that keeps failing."""
 
 import threading
 import time
 
 
 class Breaker:
-    """Stops calling a service that keeps failing; lets one call through per pause to see whether it is back."""
+    """After so many failures in a row it admits one call per pause (in seconds), to see whether the service is back."""
 
     def __init__(self, *, failures: int, pause: float) -> None:
         self._allowed = failures
@@ -21,7 +21,7 @@ class Breaker:
             now = time.monotonic()
             if now < self._retry_at:
                 return False
-            self._retry_at = now + self._pause  # this caller tries, the others wait for what it finds
+            self._retry_at = now + self._pause  # this caller tries, the others are refused until the next pause is over
             return True
 
     def succeeded(self) -> None:

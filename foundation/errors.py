@@ -1,4 +1,4 @@
-"""Refusals: exceptions that know what clients and operators are told about them."""
+"""Refusals: exceptions that know their HTTP status and body, and what a command prints."""
 
 from typing import Any, ClassVar
 
@@ -6,10 +6,10 @@ Problem = dict[str, Any]
 
 
 class Refusal(Exception):
-    """A request that cannot be done. Nothing was changed.
+    """A request that cannot be performed. Nothing was changed.
 
-    Subclasses say it for each reader: an HTTP client gets `status` and `body()`, an operator gets `explanation` on one
-    line and, from a command, `exit_status`.
+    An HTTP client receives `status` and `body()`. A command prints `explanation`, one line, and exits with
+    `exit_status`.
     """
 
     status: ClassVar[int]
@@ -17,7 +17,7 @@ class Refusal(Exception):
 
     @property
     def detail(self) -> Any:
-        """What an HTTP client finds under `detail`: a text (E1), an object (E2) or a list of problems (E4)."""
+        """The `detail` of the HTTP body: a text (E1), an object (E2) or a list of problems (E4)."""
         return str(self)
 
     def body(self) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Files of JSON lines, each of a declared shape: as which nodes and sessions are exported (docs/migrating.md)."""
+"""Files of JSON lines, each of a declared shape: the format of exported nodes and sessions (docs/migrating.md)."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
@@ -20,26 +20,26 @@ class Line(BaseModel):
 
 
 def parsed(lines: Iterable[bytes], parse: Callable[[bytes], Line]) -> Iterator[tuple[int, Line]]:
-    """Numbered lines, as `parse` makes them. Raises WrongLine where it raises ValueError or InvalidRequest."""
+    """The lines with their numbers, parsed. Raises WrongLine when `parse` raises ValueError or InvalidRequest."""
     for number, text in enumerate(lines, start=1):
         try:
             yield number, parse(text)
         except ValidationError as error:
             first = error.errors(include_url=False, include_input=False)[0]
-            raise WrongLine(number, _told(first["loc"], first["msg"].removeprefix("Value error, "))) from None
+            raise WrongLine(number, _located(first["loc"], first["msg"].removeprefix("Value error, "))) from None
         except InvalidRequest as error:
-            raise WrongLine(number, _told(error.problems[0]["loc"][1:], error.problems[0]["msg"])) from None
+            raise WrongLine(number, _located(error.problems[0]["loc"][1:], error.problems[0]["msg"])) from None
         except ValueError as error:
             raise WrongLine(number, str(error)) from None
 
 
 def of_a_kind(value: Any, kinds: Mapping[str, type[Line]]) -> Line:
-    """`kinds`: by the one key that tells them apart. Raises ValueError."""
+    """A value of one of `kinds`, which maps the key that only lines of a kind have to its shape. Raises ValueError."""
     found = [kind for key, kind in kinds.items() if isinstance(value, dict) and key in value]
     if len(found) != 1:
         raise ValueError(f"a line is a JSON object with one of {', '.join(kinds)}")
     return found[0].model_validate(value)
 
 
-def _told(place: Sequence[str | int], message: str) -> str:
+def _located(place: Sequence[str | int], message: str) -> str:
     return ": ".join(filter(None, [".".join(map(str, place)), message]))

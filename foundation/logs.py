@@ -1,7 +1,7 @@
-"""Log lines: what they know of the request or job that they belong to, and how they look.
+"""Log lines: the fields of the request or job that they belong to, and their format.
 
-Within `context` every line carries what `about` has said so far: the trace id first of all, by which the lines of one
-request, and of the jobs that it made, are found again on all machines.
+Within `context` every line carries its fields and those that `about` has added. The trace id is always among them: it
+finds the lines of one request, and of the jobs that the request created, on all machines.
 """
 
 import logging
@@ -34,7 +34,7 @@ def configure(config: dict[str, Any]) -> None:
 
 @contextmanager
 def context(**fields: str | int | float | None) -> Iterator[Fields]:
-    """Lines logged inside carry these fields, and those that `about` adds."""
+    """Lines logged inside the block carry these fields, and those that `about` adds."""
     token = _context.set(fields)
     try:
         yield fields
@@ -43,14 +43,14 @@ def context(**fields: str | int | float | None) -> Iterator[Fields]:
 
 
 def about(**fields: str | int | float | None) -> None:
-    """Say what the request or job at hand is about; nothing where there is none."""
+    """Add fields to the current request or job, if there is one."""
     current = _context.get()
     if current is not None:
         current.update(fields)
 
 
 def trace_id_of(header: str | None) -> str:
-    """What a request's X-Trace-ID says, or an id of its own."""
+    """The trace id that the header X-Trace-ID gives, or a new one."""
     return header or f"kato-{uuid.uuid4().hex}"
 
 
@@ -60,7 +60,7 @@ def trace_id() -> str | None:
 
 
 def request_answered(*, method: str, path: str, status: int, seconds: float, client: str) -> None:
-    """The one line of a request. What went wrong on our side is a warning."""
+    """Log the one line of a request, as a warning when the service failed."""
     fields = {
         "method": method,
         "path": path[:_LONGEST_PATH],
@@ -95,12 +95,12 @@ class HumanFormatter(logging.Formatter):
     def __init__(self) -> None:
         super().__init__("%(asctime)s %(levelname)-7s %(name)s: %(message)s")
 
-    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802  the name that logging knows
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802  the name that logging calls
         fields = (f" {name}={_on_one_line(value)}" for name, value in _fields_of(record).items() if value is not None)
         return super().formatMessage(record) + "".join(fields)
 
 
 def _on_one_line(value: object) -> str:
-    """What clients send may hold line ends and commands to terminals, and spaces that look like the next field."""
+    """Text from clients may hold line ends, control sequences, and spaces that look like the start of another field."""
     text = str(value)
     return text if text.isprintable() and " " not in text else ascii(text)

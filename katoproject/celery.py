@@ -1,4 +1,4 @@
-"""The Celery application: background work carried by Redis. `celery -A katoproject worker` / `beat`."""
+"""The Celery application: background work, by way of Redis. `celery -A katoproject worker` / `beat`."""
 
 import os
 from typing import Any
@@ -14,7 +14,7 @@ app.autodiscover_tasks(["katoproject.upkeep", "sessions_app.jobs"])
 
 @signals.worker_ready.connect
 def _sample(**_: Any) -> None:
-    """What workers count must be seen also where no web process runs beside them."""
-    from katoproject.monitoring import sampling  # needs Django, which is not ready when this module is imported
+    """Sample what workers count: there may be no web process on this machine to do that."""
+    from katoproject.monitoring import sampling  # Django is not set up yet when this module is imported
 
     sampling.start()

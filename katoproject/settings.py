@@ -25,7 +25,7 @@ LANGUAGE_CODE = "en-us"
 USE_I18N = False
 
 INSTALLED_APPS = [
-    # Before Django's admin, whose templates it replaces; the site is the console's own.
+    # Before Django's admin, whose templates it replaces. The site is that of the console.
     "unfold.apps.BasicAppConfig",
     "unfold.contrib.filters",
     "katoproject.console.apps.ConsoleConfig",
@@ -43,7 +43,7 @@ INSTALLED_APPS = [
     "memory_app",
     "sessions_app",
 ]
-MIDDLEWARE = ["katoproject.server.middleware.envelope"]
+MIDDLEWARE = ["katoproject.server.middleware.Envelope"]
 TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
@@ -70,9 +70,9 @@ STATIC_ROOT = data_dir() / "static"
 # The console ---------------------------------------------------------------------------------------------------------
 
 UNFOLD = unfold(ENV)
-# They ask for the middlewares of the console in MIDDLEWARE; it has them for itself (katoproject/console/middleware.py).
+# These checks want the middlewares of the console in MIDDLEWARE; it has a chain of its own (console/middleware.py).
 SILENCED_SYSTEM_CHECKS = ["admin.E408", "admin.E409", "admin.E410"]
-# Of operators' logins, not of KATO's sessions. Browsers show these cookies to the console only.
+# Cookies of operators' logins, not of KATO's sessions. Browsers send them to the console only.
 SESSION_COOKIE_NAME, CSRF_COOKIE_NAME = "kato_console", "kato_console_csrf"
 SESSION_COOKIE_PATH = CSRF_COOKIE_PATH = "/admin/"
 CSRF_TRUSTED_ORIGINS = ENV.console_origins
@@ -92,7 +92,7 @@ def _database(url: str) -> dict[str, Any]:
         "PASSWORD": parts.pop("password", ""),
         "HOST": parts.pop("host", ""),
         "PORT": parts.pop("port", ""),
-        # One connection per thread, kept for ever: opening one per request costs five times the CPU.
+        # Each thread keeps one connection forever: to open one per request costs five times the CPU.
         "CONN_MAX_AGE": None,
         "OPTIONS": {
             **parts,
@@ -100,10 +100,10 @@ def _database(url: str) -> dict[str, Any]:
             "server_side_binding": True,
             "prepare_threshold": 1,
             "application_name": "kato",
-            # Generic plans: every statement of the hot paths finds its rows by key, planning it anew would cost more.
+            # Generic plans: every statement of the hot paths finds its rows by key, so to plan it again gains nothing.
             "options": "-c statement_timeout=5s -c lock_timeout=4s -c idle_in_transaction_session_timeout=15s "
             "-c plan_cache_mode=force_generic_plan "
-            # How thoroughly an index of vectors is searched; measured, see docs/benchmarks.md.
+            # How thoroughly a vector index is searched (docs/benchmarks.md has the measurements).
             "-c hnsw.ef_search=400",
         },
     }
@@ -111,8 +111,8 @@ def _database(url: str) -> dict[str, Any]:
 
 DATABASES = {"default": _database(ENV.database_url or postgres_url())}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
-# What a client waits at most for one statement when the server does not even answer a cancel; seconds.
-# Above statement_timeout, so that a server that is merely slow reports the reason itself.
+# Seconds that a client waits at most for a statement, for a server that does not even react to a cancel.
+# Above statement_timeout, so that a server that is only slow reports the reason itself.
 DATABASE_ANSWER_LIMIT = 6.0
 
 # Redis ---------------------------------------------------------------------------------------------------------------
@@ -140,7 +140,7 @@ CELERY_TASK_ACKS_LATE = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_CONNECTION_MAX_RETRIES = None
-# A broker that hangs must not hang whoever tells it about a job.
+# A broker that hangs must not hang the process that sends it a job.
 CELERY_BROKER_TRANSPORT_OPTIONS = {"socket_timeout": 2.0, "socket_connect_timeout": 1.0}
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BEAT_SCHEDULE_FILENAME = str(data_dir() / "celerybeat-schedule")
@@ -157,7 +157,7 @@ CHORES = {
     "roll-up-samples": ("katoproject.monitoring.rolling.roll_up", 600.0),
     "purge-samples": ("katoproject.monitoring.rolling.forget", 3600.0),
 }
-# A message that no worker took in time expires: the next one says the same.
+# A message that no worker takes in time expires, because the next one asks for the same.
 CELERY_BEAT_SCHEDULE = {
     name: {"task": "katoproject.upkeep.tasks.upkeep", "args": (name,), "schedule": every, "options": {"expires": every}}
     for name, (_, every) in CHORES.items()
@@ -191,7 +191,7 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = ENV.max_request_size
 _HANDLERS: dict[str, dict[str, Any]] = {
     "stdout": {"class": "logging.StreamHandler", "stream": "ext://sys.stdout"},
     "stderr": {"class": "logging.StreamHandler", "stream": "ext://sys.stderr"},
-    # Opens the file anew when logrotate has moved it away.
+    # Opens the file again after logrotate has moved it.
     "file": {"class": "logging.handlers.WatchedFileHandler", "filename": data_dir() / "kato.log", "delay": True},
 }
 LOGGING_CONFIG = "foundation.logs.configure"
@@ -210,9 +210,9 @@ LOGGING = {
     },
     "root": {"handlers": ["output"], "level": ENV.log_level},
     "loggers": {
-        # Django's own lines about 4xx answers repeat what the client was told.
+        # For 4xx responses Django logs what the client has received anyway.
         "django.request": {"level": "CRITICAL"},
-        # Three lines per task, every ten seconds, to say that nothing happened.
+        # Three lines per task, every few seconds, although nothing happened.
         "celery.beat": {"level": "WARNING"},
         "celery.worker.strategy": {"level": "WARNING"},
         "celery.app.trace": {"level": "WARNING"},

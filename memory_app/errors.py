@@ -1,11 +1,9 @@
 """Why a request about the memory of a node is refused."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from engine.named_vectors import NamedVector
 from foundation.errors import Refusal
-
-if TYPE_CHECKING:
-    from engine.vectors import NamedVector  # loads NumPy, which most commands do without
 
 
 class NodeUnknown(Refusal):
@@ -41,7 +39,7 @@ class VectorDimensionError(Refusal):
 
     status = 400
 
-    def __init__(self, vector: "NamedVector", *, expected: int, observation_index: int | None = None) -> None:
+    def __init__(self, vector: NamedVector, *, expected: int, observation_index: int | None = None) -> None:
         super().__init__(
             f"Vector dimension mismatch: expected {expected}, got {vector.dimension} ({vector.name}); "
             "nothing was changed"

@@ -5,7 +5,7 @@ from itertools import islice
 
 from pydantic_core import to_json
 
-from engine.vectors import NEIGHBOURS, VECTOR_PREFIX, NamedVector
+from engine.named_vectors import NEIGHBOURS, VECTOR_PREFIX, NamedVector
 from memory_app.errors import VectorDimensionError, VectorsNotAvailable
 from memory_app.stores import VECTORS
 from memory_app.vector_table import indexed_expression, space_of_memory, space_of_node

@@ -5,7 +5,7 @@ from typing import Any
 
 from pydantic_core import to_json
 
-from engine.vectors import NamedVector
+from engine.named_vectors import NamedVector
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""What operators do to things: an operation, the permission it needs, and the page that asks before."""
+"""An act of an operator: an operation, the permission it needs, and the page that asks for confirmation."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,10 +11,10 @@ from unfold.enums import ActionVariant
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Act:
-    """One thing that can be done to one object, or to many.
+    """What can be done to one object, or to many.
 
-    `perform(id, **fields of the form)` is an operation: a transaction that raises a Refusal where it cannot.
-    `warning` says on the page that asks what will happen, `done` in the history of the object what has happened.
+    `perform(id, **fields of the form)` is an operation: a transaction that raises a Refusal when it cannot be done.
+    `warning` says on the confirmation page what will happen, `done` says in the object's history what happened.
     """
 
     name: str
@@ -26,9 +26,9 @@ class Act:
     done: str
     form: type[forms.Form] = forms.Form
     variant: ActionVariant = ActionVariant.DEFAULT
-    # After it there is nothing left to look at.
+    # The object does not exist afterwards.
     is_end: bool = False
-    # Offered for the ticked rows of the list, too.
+    # Also offered for the selected rows of the list.
     for_many: bool = True
 
     def is_allowed(self, request: HttpRequest) -> bool:

@@ -1,6 +1,6 @@
-"""The base of the console's pages: lists that do not count, a page to look at, and acts that are operations.
+"""The base of the console's pages: lists that do not count, a page for each object, and acts that are operations.
 
-No row is added, changed or deleted by Django's forms: those would go past the transactions and versions of operations.
+Django's forms add, change and delete nothing here: they would bypass the transactions and versions of operations.
 """
 
 from collections.abc import Callable
@@ -29,7 +29,7 @@ _REFUSALS_SHOWN = 5
 
 
 class ConsoleAdmin(ModelAdmin):
-    """`acts`: what can be done here. `details`: what the page of one object shows, besides the object."""
+    """`acts`: what can be done here. `details`: what the page of an object shows besides the object."""
 
     acts: tuple[Act, ...] = ()
     detail_template: str
@@ -76,7 +76,7 @@ class ConsoleAdmin(ModelAdmin):
     # One object ------------------------------------------------------------------------------------------------------
 
     def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Model | None:
-        # PostgreSQL cannot be asked for a NUL.
+        # PostgreSQL refuses a NUL in a text.
         return None if "\0" in object_id else super().get_object(request, object_id, from_field)
 
     def changeform_view(
@@ -95,11 +95,11 @@ class ConsoleAdmin(ModelAdmin):
         return self.render(request, self.detail_template, thing, **self.details(request, thing))
 
     def other_links(self, thing: Model) -> list[dict[str, str]]:
-        """Beside the acts: where else one may go from here; `title`, `icon`, `link`."""
+        """Links beside the acts: `title`, `icon`, `link`."""
         return [{"title": "History", "icon": "history", "link": self.url_of("history", thing.pk)}]
 
     def render(self, request: HttpRequest, template: str, thing: Model, **context: Any) -> TemplateResponse:
-        """A page about one object: its name on top, its acts beside it."""
+        """A page about one object, with its acts."""
         request.current_app = self.admin_site.name
         base = {
             **self.admin_site.each_context(request),
@@ -126,7 +126,7 @@ class ConsoleAdmin(ModelAdmin):
     # Acts ------------------------------------------------------------------------------------------------------------
 
     def get_actions(self, request: HttpRequest) -> dict[str, tuple[Callable[..., Any], str, str]]:
-        """Those of the list: each act on all objects that are ticked, and what `actions` names."""
+        """The actions of the list: each act, on all selected objects, and those that `actions` names."""
         others: dict[str, tuple[Callable[..., Any], str, str]] = super().get_actions(request)
         acts = {
             act.name: (partial(_ask_for_selected, act), act.name, act.label)
@@ -136,14 +136,14 @@ class ConsoleAdmin(ModelAdmin):
         return {**acts, **others}
 
     def response_action(self, request: HttpRequest, queryset: QuerySet[Model]) -> HttpResponse | None:
-        # "All of them" is offered nowhere: what is acted on is what was seen.
+        # No page offers "select all": an act changes only rows that the operator has seen.
         if request.POST.get("select_across", "0") != "0":
             raise PermissionDenied
         response: HttpResponse | None = super().response_action(request, queryset)
         return response
 
     def act_view(self, request: HttpRequest, name: str) -> HttpResponse:
-        """Ask (GET), then do it (POST). `id` names an object, as often as there are objects."""
+        """Ask for confirmation (GET), then perform (POST). The parameter `id` repeats for each object."""
         act = next((act for act in self.acts if act.name == name), None)
         if act is None:
             raise Http404
@@ -177,7 +177,7 @@ class ConsoleAdmin(ModelAdmin):
         return TemplateResponse(request, "console/ask.html", context)
 
     def _perform(self, request: HttpRequest, act: Act, ids: list[str], fields: dict[str, Any]) -> list[str]:
-        """The ids it was done to. Each is a transaction of its own, and its line in the history a part of that."""
+        """The ids of the objects that were changed. Each change and its line in the history are one transaction."""
         done, refused = [], []
         for one in ids:
             try:

@@ -1,4 +1,4 @@
-"""Filters that know their index."""
+"""Filters that an index serves."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from unfold.contrib.filters.admin import TextFilter
 
 
 class NodeFilter(TextFilter):
-    """By the exact node: a list of the nodes there are would have to be read from all rows."""
+    """Takes the exact id of a node: to offer a list of nodes, it would have to read all rows."""
 
     title = "node"
     parameter_name = "node"

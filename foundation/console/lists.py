@@ -1,7 +1,7 @@
-"""Lists of a million rows: pages are found by key, nothing is counted.
+"""Lists of a million rows: keyset pagination, and nothing is counted.
 
-The last row of a page is where the next one begins, so every page is a short walk along an index, the thousandth like
-the first. A count, or an OFFSET, would read what it does not show.
+A page begins after the last row of the page before, so each one reads a short range of an index, the thousandth as the
+first. A count or an OFFSET would read rows that it does not show.
 """
 
 import json
@@ -19,7 +19,7 @@ AFTER, BEFORE = "after", "before"
 
 @dataclass(frozen=True, slots=True)
 class Pages:
-    """Stands where Django's paginator would; the links are query strings, or None."""
+    """Takes the place of Django's paginator; the links are query strings, or None."""
 
     per_page: int
     previous: str | None
@@ -31,23 +31,23 @@ class KeysetChangeList(ChangeList):
     """`?after=` and `?before=` hold the key of a row as a JSON list."""
 
     def get_filters_params(self, params: dict[str, Any] | None = None) -> dict[str, Any]:
-        # Here, before anything else looks at them: a link to a filter must not carry the place in the present list.
+        # First of all, so that the link of a filter does not carry the position in the unfiltered list.
         for name in (AFTER, BEFORE):
             self.filter_params.pop(name, None)
         lookup: dict[str, Any] = super().get_filters_params(params)
         return lookup
 
     def get_ordering(self, request: HttpRequest, queryset: QuerySet[Model]) -> list[str]:
-        """By one field, ties by key in the same direction, as indexes are."""
+        """By one field, ties by key in the same direction, as the indexes are."""
         field, *_ = super().get_ordering(request, queryset)
-        if field == "-pk":  # asked for an order that there is not
+        if field == "-pk":  # the request names an unknown order
             field, *_ = self.model_admin.get_ordering(request)
         sign = "-" if field.startswith("-") else ""
         is_key = self.lookup_opts.get_field(field.lstrip("-")).unique
         return [field] if is_key else [field, f"{sign}{self.lookup_opts.pk.name}"]
 
     def get_ordering_field(self, field_name: str) -> Any:
-        """Only what has an index: `sortable_by` takes away the links, not the parameter."""
+        """Only fields with an index: Django uses `sortable_by` for the links, not for the parameter."""
         return super().get_ordering_field(field_name) if field_name in self.sortable_by else None
 
     def get_results(self, request: HttpRequest) -> None:
@@ -79,7 +79,7 @@ class KeysetChangeList(ChangeList):
     def _parsed(self, names: list[str], key: str) -> list[Any]:
         try:
             if "\\u0000" in key:
-                raise ValueError("PostgreSQL has no such character")
+                raise ValueError("PostgreSQL cannot store this character")
             values = json.loads(key)
             return [
                 self.lookup_opts.get_field(name).to_python(value) for name, value in zip(names, values, strict=True)
@@ -93,7 +93,7 @@ def _key(row: Model, names: list[str]) -> str:
 
 
 def _beyond(names: list[str], values: list[Any], descending: bool) -> Q:
-    """What comes after the key. Every part also bounds its field alone: that is what an index can start from."""
+    """Rows after the key. Each part also bounds its field alone, which is where an index scan can start."""
     comparison = "lt" if descending else "gt"
     condition = Q()
     for name, value in reversed(list(zip(names, values, strict=True))):

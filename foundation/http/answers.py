@@ -1,4 +1,4 @@
-"""Answers in JSON."""
+"""HTTP responses in JSON."""
 
 from typing import Any
 
@@ -24,7 +24,7 @@ def refusal_answer(refusal: Refusal) -> HttpResponse:
 
 
 def unavailable(reason: str) -> HttpResponse:
-    """503, which asks the client to try again in a second."""
+    """A 503 that asks the client to try again in a second."""
     response = error_answer(reason, 503)
     response["Retry-After"] = "1"
     return response

@@ -1,4 +1,4 @@
-"""Reading requests and writing answers, in the shapes that KATO's clients know (http.md 0.1 and 0.4)."""
+"""Reading request bodies and parameters, with the errors that KATO's clients know (http.md 0.1 and 0.4)."""
 
 import json
 import math
@@ -15,18 +15,17 @@ from foundation.errors import BodyTooLarge, InvalidRequest, Problem
 from foundation.http.answers import JSON_TYPE
 
 Shape = TypeVar("Shape", bound=BaseModel)
-MAX_REQUEST_SIZE: int = settings.ENV.max_request_size
 
-# What no field may hold but JSON can spell: U+0000 (PostgreSQL cannot store it) and numbers that are not finite. Cheap
-# to exclude for almost every body; what matches is looked at properly.
+# May hold what JSON can spell and no field may contain: U+0000, which PostgreSQL cannot store, and numbers that are not
+# finite. A cheap test that almost every body passes; a body that matches is parsed and checked value by value.
 _SUSPICIOUS = re.compile(rb"\\u0000|NaN|Infinity|\d[eE]\+?\d\d|\d{200}")
 
 
 def read_raw_body(request: HttpRequest) -> bytes:
-    """The whole body, at most MAX_REQUEST_SIZE bytes. Raises BodyTooLarge."""
-    limit = MAX_REQUEST_SIZE
+    """The whole body, at most DATA_UPLOAD_MAX_MEMORY_SIZE bytes. Raises BodyTooLarge."""
+    limit: int = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
     if request.META.get("HTTP_TRANSFER_ENCODING", "").lower() == "chunked":
-        # No Content-Length to go by, so Django would see an empty body.
+        # Without Content-Length, Django takes the body for empty.
         body: bytes = request.META["wsgi.input"].read(limit + 1)
         if len(body) > limit:
             raise BodyTooLarge
@@ -48,12 +47,12 @@ def parse_body(request: HttpRequest, shape: type[Shape], body: bytes) -> Shape:
         return parsed
     if not body:
         raise InvalidRequest([{"type": "missing", "loc": ["body"], "msg": "Field required", "input": None}])
-    # Without a JSON content type a body is a text, and a text is no object.
+    # Without a JSON content type the body is a text, which is not an object.
     raise InvalidRequest(_problems(shape, body.decode("utf-8", "replace")))
 
 
 def parse_object(request: HttpRequest, body: bytes) -> dict[str, Any]:
-    """The body as a free JSON object. Raises InvalidRequest."""
+    """The body as a JSON object of any shape. Raises InvalidRequest."""
     if not body:
         raise InvalidRequest([{"type": "missing", "loc": ["body"], "msg": "Field required", "input": None}])
     value = _load(body) if _is_json(request) else body.decode("utf-8", "replace")
@@ -92,13 +91,13 @@ def _load(body: bytes) -> Any:
     """Parse as the reference does, so that the same text gets the same error."""
     try:
         value = json.loads(body)
-        to_json(value)  # so that it can be quoted in an answer, and stored
+        to_json(value)  # a value that this refuses can be neither stored nor quoted in a response
     except json.JSONDecodeError as error:
         raise _invalid_json(error.pos, error.msg) from None
     except UnicodeDecodeError as error:
         raise _invalid_json(error.start, f"invalid UTF-8: {error.reason}") from None
     except (RecursionError, ValueError) as error:
-        # Lone surrogates, and nesting deeper than can be written again, among others.
+        # For example lone surrogates, and nesting too deep to be written as JSON again.
         raise _invalid_json(0, str(error)) from None
     return value
 

@@ -1,4 +1,4 @@
-"""Bodies of the errors that any route may answer (http.md 0.4)."""
+"""Bodies of the errors that any route may return (http.md 0.4)."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""From exceptions to HTTP answers: refusals know theirs, this module knows the rest."""
+"""From exceptions to HTTP responses: a refusal knows its own, this module knows those of all other exceptions."""
 
 import logging
 import sys
@@ -24,12 +24,12 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> HttpResponse
         case Http404():
             return error_answer("Not Found", 404)
         case UnreadablePostError() | ConnectionError():
-            return error_answer("The client went away", 400)  # no client is left to read it
+            return error_answer("The client went away", 400)  # no client reads it
     return _failure(error, context["request"])
 
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
-    """Django's handler404: a path that no route knows."""
+    """Django's handler404: no route has this path."""
     return error_answer("Not Found", 404)
 
 

@@ -1,31 +1,31 @@
-"""How many requests of one process may work at once, and what becomes of the others."""
+"""How many requests of one process run at once, and how long the others wait."""
 
 import time
 from queue import Empty, SimpleQueue
 
 from foundation.postgresql.base import BoundedConnection
 
-PATIENCE = 30.0  # seconds a request waits for a slot while others get on
-STALLED = 1.0  # seconds without a sign of life after which waiting is useless
+PATIENCE = 30.0  # seconds that a request waits for a slot while others make progress
+STALLED = 1.0  # seconds without any progress, after which waiting is useless
 
 
 class Slots:
-    """A semaphore that stops making people wait when nobody gets on any more.
+    """A semaphore whose waiters give up when no request makes progress.
 
-    The process has a few threads more than slots. When it is merely busy, they wait their turn. When the database
-    hangs, every slot is held by a request that waits for it; the spare threads then turn the others away at once, and
-    stay free for `/health`.
+    The process has a few more threads than slots. When it is only busy, the requests in those threads wait their turn.
+    When the database hangs, requests that wait for it hold all slots. Then the spare threads reject further requests at
+    once, and stay free for `/health`.
     """
 
     def __init__(self, number: int) -> None:
-        # One item per free slot. Written in C, unlike a Semaphore.
+        # One item per free slot. The queue is written in C, a Semaphore in Python.
         self._free: SimpleQueue[None] = SimpleQueue()
         for _ in range(number):
             self._free.put(None)
         self._last_change = time.monotonic()
 
     def take(self) -> bool:
-        """False: no slot became free in time. True: call `give_back` when done."""
+        """Whether there is a slot for this request, which then calls `give_back` at its end."""
         taken = self._take(0) or self._wait()
         if taken:
             self._last_change = time.monotonic()
@@ -44,11 +44,11 @@ class Slots:
 
     def _wait(self) -> bool:
         deadline = time.monotonic() + PATIENCE
-        while (now := time.monotonic()) < deadline and now - self._last_sign_of_life() < STALLED:
+        while (now := time.monotonic()) < deadline and now - self._last_progress() < STALLED:
             if self._take(0.1):
                 return True
         return False
 
-    def _last_sign_of_life(self) -> float:
-        """When a request last began or ended, or the database answered one (building an index takes many answers)."""
+    def _last_progress(self) -> float:
+        """When a request last began or ended, or the database answered one: to build an index takes many statements."""
         return max(self._last_change, BoundedConnection.last_answer)

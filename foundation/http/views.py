@@ -7,9 +7,9 @@ from rest_framework.request import Request
 from rest_framework.views import APIView
 
 
-# REST framework's dispatch and error handling, without what a JSON-only service does not use. There is one media type,
-# no user and no throttle: negotiating them costs more than a read of the database.
-# (No docstring here or in other views' bases: it would stand in the API documentation of every route.)
+# REST framework's dispatch and error handling, without what a JSON-only service does not use: there is one media type,
+# no user and no throttle, and to negotiate them costs more than a read of the database.
+# (No docstring here or in the bases of other views: it would appear in the API documentation of every route.)
 class LeanView(APIView):
     http_method_names = ["get", "post", "put", "patch", "delete", "head", "trace"]
 

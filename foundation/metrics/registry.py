@@ -1,9 +1,9 @@
-"""Counting with the Prometheus client library: what a process writes, every process can add up.
+"""Counting with the Prometheus client library: each process writes its own numbers, and any process can add them up.
 
-With PROMETHEUS_MULTIPROC_DIR every number lives in a file of its process, mapped into memory. So it survives the
-process, however that ended, and a snapshot adds it up with those of all others. One write costs about a microsecond.
+With PROMETHEUS_MULTIPROC_DIR the numbers of a process are in files that it maps into memory. So they outlive the
+process, however it ended, and a snapshot adds them to those of the others. A write costs about a microsecond.
 
-Each package declares its own counters, in `registry`.
+Each package declares its own metrics in `registry`.
 """
 
 from collections.abc import Iterable
@@ -13,12 +13,12 @@ from prometheus_client.multiprocess import MultiProcessCollector
 
 from foundation.metrics.folder import folder
 
-# For a process that counts in its own memory. The library's own registry would add figures about this one process.
+# Not the registry of the library, which adds figures about the one process that reads it.
 registry = CollectorRegistry()
 
 
 def collected() -> Iterable[Metric]:
-    """Everything counted so far: by all processes of this instance, living and dead, or by this one alone."""
+    """Everything counted so far, by all processes of this instance, living and dead, or by this process alone."""
     found = folder()
     if found is None:
         return registry.collect()

@@ -1,4 +1,4 @@
-"""Counting a request, at the end of the one middleware that all of them pass."""
+"""Counting requests; the middleware calls this at the end of each."""
 
 import re
 
@@ -23,7 +23,7 @@ _replays = Counter(
     registry=registry,
 )
 
-# Paths that no route knows, and what was answered before there was a route. One name: anybody can invent paths.
+# Paths without a route, and requests that ended before there was one. They share one name, for clients invent paths.
 OTHER = "other"
 
 _METHODS = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"})
@@ -43,7 +43,7 @@ def count(request: HttpRequest, response: HttpResponse, seconds: float) -> None:
 
 
 def path_of(route: str | None) -> str:
-    """The route as it stands in the documentation: `sessions/<str:session_id>` → `/sessions/{session_id}`."""
+    """The route as the documentation spells it: `sessions/<str:session_id>` → `/sessions/{session_id}`."""
     if route is None or "^" in route or "(?" in route:
         return OTHER
     return "/" + re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", route)

@@ -1,1 +1,1 @@
-"""Django's PostgreSQL backend with a bound on how long a client waits for an answer."""
+"""Django's PostgreSQL backend, with a limit on the time that a client waits for an answer."""

@@ -1,7 +1,7 @@
-"""The database backend named by the settings: `django.db.backends.postgresql`, but no wait is endless.
+"""The database backend that the settings name: `django.db.backends.postgresql`, but no wait is endless.
 
-`statement_timeout` is kept by the server. A server that is stopped, swapping or cut off keeps nothing, and a thread
-that waits for it for ever is a thread less for everybody: the client has to watch the clock too.
+The server enforces `statement_timeout`. A server that is stopped, swapping or cut off enforces nothing, and a thread
+that waits for it forever serves no other request. So the client has a time limit of its own.
 """
 
 import select
@@ -20,7 +20,7 @@ from psycopg.errors import _WaitTimeout
 class BoundedConnection(psycopg.Connection[Any]):
     """A connection that gives up on an answer after DATABASE_ANSWER_LIMIT seconds, and closes itself."""
 
-    # When PostgreSQL last answered anything in this process: what tells a busy database from one that hangs.
+    # When PostgreSQL last answered in this process: distinguishes a busy database from one that hangs.
     last_answer: ClassVar[float] = 0.0
 
     def wait(self, gen: PQGen[RV], interval: float = 0.1, timeout: float | None = None) -> RV:
@@ -29,15 +29,15 @@ class BoundedConnection(psycopg.Connection[Any]):
             BoundedConnection.last_answer = time.monotonic()
             return answer
         except _WaitTimeout:
-            # The answer may still come: whoever used this connection next would read it as his own.
+            # The answer may still arrive, and the next statement on this connection would read it as its own.
             self.close()
             raise psycopg.OperationalError("PostgreSQL gave no answer in time") from None
 
 
 class ConnectGuard:
-    """After a failed connection attempt the next ones fail at once for a moment.
+    """After a failed attempt to connect, further attempts fail at once for a moment.
 
-    Without it, every request that queued up behind a dead server would wait its own connect_timeout, one after another.
+    Without it, requests that queue behind a dead server would each wait for connect_timeout, one after another.
     """
 
     pause = 0.5  # seconds
@@ -76,10 +76,10 @@ class DatabaseWrapper(base.DatabaseWrapper):
         return _guard.connect(**conn_params)
 
     def close_if_unusable_or_obsolete(self) -> None:
-        """Also close a connection whose server has said good-bye while it was idle; Django calls this per request.
+        """Also close a connection that the server has ended while it was idle. Django calls this for each request.
 
-        An idle connection has nothing to read but its own end (a restart, an administrator's terminate). Asking the
-        kernel costs about a microsecond, a health check by query 14 % of a request.
+        All there is to read from an idle connection is its end (a restart, or an administrator terminated it). To ask
+        the kernel costs about a microsecond, a health check by query 14 % of a request.
         """
         idle = self.connection is not None and not self.in_atomic_block
         if idle and (self.connection.closed or _readable(self.connection.fileno())):

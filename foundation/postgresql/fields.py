@@ -1,4 +1,4 @@
-"""Column types that Django does not have."""
+"""Column types that Django lacks."""
 
 from typing import Any
 
@@ -27,20 +27,20 @@ class TextFieldInC(models.TextField):  # type: ignore[type-arg]
         super().__init__(**{"db_collation": "C", **options})
 
     def db_type(self, connection: Any) -> str:
-        # The same type as `text` by another name: for that one Django adds a second index to a key, for LIKE, which the
-        # key's own index serves as well with this collation.
+        # Another name for the type `text`. For a key of type `text`, Django adds a second index for LIKE; with this
+        # collation the index of the key serves LIKE as well.
         return "character varying"
 
 
 class TransactionIdField(models.Field):  # type: ignore[type-arg]  # not subscriptable at run time
-    """A transaction's id that never wraps around: PostgreSQL's `xid8`."""
+    """The id of a transaction, which never wraps around: PostgreSQL's `xid8`."""
 
     def db_type(self, connection: Any) -> str:
         return "xid8"
 
 
 class ExactNumberField(models.Field):  # type: ignore[type-arg]  # not subscriptable at run time
-    """A number of any size and precision: sums of it do not depend on the order of the summands."""
+    """A number of any size and precision, whose sums do not depend on the order of addition: `numeric`."""
 
     def db_type(self, connection: Any) -> str:
         return "numeric"

@@ -1,4 +1,4 @@
-"""Advisory locks: one at a time, in all processes and on all machines that share the database."""
+"""Advisory locks: one holder at a time, among all processes and machines that share the database."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -9,7 +9,7 @@ from foundation.postgresql.statements import OTHER
 
 
 def lock_number(name: str) -> str:
-    """SQL for the number that stands for the lock's name, which is itself an expression in SQL."""
+    """SQL for the number of a lock; `name` is an SQL expression of its name."""
     return f"hashtextextended({name}, 0)"
 
 
@@ -19,16 +19,17 @@ _UNLOCK = f"SELECT pg_advisory_unlock({lock_number('%(name)s')})"
 
 @contextmanager
 def alone(name: str) -> Iterator[bool]:
-    """Whether nobody else is in a block of this name; the block must look at that, it is entered either way.
+    """Whether this is the only block of this name. The caller must check that, for the block runs either way.
 
-    PostgreSQL holds the lock for this thread's connection, so it ends with the process, however that ends. A connection
-    that breaks inside the block loses it: who must not act twice has to see that from his rows.
+    PostgreSQL ties the lock to the connection of this thread, so the lock ends with the process, however that ends. A
+    connection that breaks inside the block loses the lock, and another process may take it while the block still runs:
+    code that must not act twice decides that by its rows.
     """
     [(taken,)] = OTHER.execute(_TRY_LOCK, {"name": name})
     try:
         yield taken
     finally:
-        # Where the connection is gone, the lock is.
+        # A broken connection has released the lock.
         with suppress(OperationalError, InterfaceError):
             if taken:
                 OTHER.execute(_UNLOCK, {"name": name})

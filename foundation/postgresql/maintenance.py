@@ -1,4 +1,4 @@
-"""A connection for work that takes minutes."""
+"""A connection for maintenance that takes minutes."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -7,7 +7,7 @@ from typing import Any
 import psycopg
 from django.db import DEFAULT_DB_ALIAS, connections
 
-_UNHURRIED = (
+_SETTINGS = (
     "SET statement_timeout = 0",
     "SET lock_timeout = 0",
     # Several processes would share memory through /dev/shm, of which a container has little.
@@ -18,13 +18,13 @@ _UNHURRIED = (
 
 @contextmanager
 def maintenance_connection() -> Iterator[psycopg.Connection[Any]]:
-    """A connection of its own to the same database: every statement commits by itself, and none is hurried.
+    """A separate connection to the same database: each statement commits by itself and has no time limit.
 
-    It must be: `CREATE INDEX CONCURRENTLY` runs in no transaction and outlasts what requests may wait.
+    `CREATE INDEX CONCURRENTLY` needs both: it refuses to run in a transaction and takes longer than a request may.
     """
     parameters = connections[DEFAULT_DB_ALIAS].get_connection_params()
     del parameters["cursor_factory"], parameters["context"]  # Django's own
     with psycopg.connect(**parameters, autocommit=True) as connection:
-        for setting in _UNHURRIED:
+        for setting in _SETTINGS:
             connection.execute(setting)
         yield connection

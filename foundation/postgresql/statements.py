@@ -1,4 +1,4 @@
-"""The way to PostgreSQL for the statements that every request runs."""
+"""Running the statements of the request path, and counting them."""
 
 from collections.abc import Iterator
 from functools import cached_property
@@ -30,7 +30,7 @@ class Store:
     def __init__(self, name: str) -> None:
         self._name = name
 
-    # Bound at the first statement: a store that a process never asks has no series.
+    # Bound at the first statement, so that a store that a process never uses has no series.
     @cached_property
     def _durations(self) -> Summary:
         return _DURATIONS.labels(self._name)
@@ -42,12 +42,12 @@ class Store:
     def execute(self, sql: str, parameters: Parameters, *, prepare: bool = True) -> list[Row]:
         """Run one statement on this thread's connection, inside its transaction if there is one.
 
-        It stays prepared there, unless its text is different each time.
+        The connection keeps the statement prepared. Pass `prepare=False` when its text is different each time.
 
-        Django's own cursor costs three times as much per statement as psycopg's, so only its connection is used: the
-        transaction handling, the reconnecting and the exceptions (`django.db.OperationalError`, …) are Django's.
+        A statement costs three times as much with Django's cursor as with psycopg's. So this uses Django's connection
+        alone: its transactions, its reconnecting and its exceptions (`django.db.OperationalError`, …).
         """
-        # Not the proxy `django.db.connection`: it looks the thread's connection up again at every attribute.
+        # Not the proxy `django.db.connection`, which looks up the connection of the thread for each attribute.
         connection = connections[DEFAULT_DB_ALIAS]
         durations = self._durations
         begun = perf_counter()
@@ -71,16 +71,16 @@ class Store:
 
     @transaction.atomic
     def execute_in_order(self, sql: str, parameters: Parameters) -> list[Row]:
-        """Like `execute`, for a page of a long list: its rows are read in the order of an index.
+        """Like `execute`, for a page of a long list: reads its rows in the order of an index.
 
-        The plan is made for a node of average size. Left alone it would sort all rows of that, which is quick, and so
-        all of a node that has a million.
+        PostgreSQL plans for a node of average size. For that it would sort all rows, which is quick, and then also sort
+        a million rows of a large node.
         """
         self.execute("SET LOCAL enable_sort = off", {})
         return self.execute(sql, parameters)
 
     def fetch_in_batches(self, sql: str, parameters: Parameters, *, size: int = 10_000) -> Iterator[list[Row]]:
-        """The rows of a large result, of one snapshot, a batch at a time in bounded memory."""
+        """The rows of a large result, from one snapshot, a batch at a time in bounded memory."""
         connection = connections[DEFAULT_DB_ALIAS]
         with transaction.atomic(), connection.wrap_database_errors:
             connection.ensure_connection()
@@ -91,5 +91,5 @@ class Store:
                     yield batch
 
 
-# What is about the server itself, or about no data at all.
+# Statements about the server itself, or about no data.
 OTHER = Store("other")

@@ -1,13 +1,13 @@
-"""What it looks like when PostgreSQL is unavailable."""
+"""The exceptions that mean that PostgreSQL is unavailable."""
 
 from django.db import InterfaceError, InternalError, OperationalError
 
-# Gone, refusing, too slow, read-only.
+# It is gone, refuses, is too slow, or is read-only.
 STORE_TROUBLE = (OperationalError, InterfaceError, InternalError)
 
 
 def is_reply(error: Exception) -> bool:
-    """Whether PostgreSQL itself reported this error. Without an SQLSTATE there is no connection, or none any more."""
+    """Whether PostgreSQL itself reported the error. Without an SQLSTATE there was no connection, or it broke."""
     return getattr(error.__cause__, "sqlstate", None) is not None
 
 

@@ -8,7 +8,7 @@ from pydantic_core import from_json
 
 
 def utf8(text: str) -> str:
-    """What can be stored and asked for: an argument may be any bytes. Raises ArgumentTypeError."""
+    """A type of arguments: text in UTF-8. An argument may be any bytes. Raises ArgumentTypeError."""
     try:
         text.encode()
     except UnicodeEncodeError:
@@ -17,7 +17,7 @@ def utf8(text: str) -> str:
 
 
 def json_object(text: str) -> dict[str, Any]:
-    """The type of an argument."""
+    """A type of arguments: a JSON object. Raises ArgumentTypeError."""
     try:
         value = from_json(text)
     except ValueError as error:
@@ -33,7 +33,7 @@ def add_json_argument(parser: argparse.ArgumentParser, *, lines: bool = False) -
 
 
 def at_least(minimum: int) -> Callable[[str], int]:
-    """A type of arguments: whole numbers from `minimum` on."""
+    """A type of arguments: whole numbers, at least `minimum`."""
 
     def number(text: str) -> int:
         if (found := int(text)) < minimum:

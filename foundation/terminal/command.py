@@ -1,9 +1,9 @@
-"""What the `manage.py` commands have in common: help with examples, answers, errors, progress.
+"""What the `manage.py` commands have in common: help with examples, output, errors.
 
-Answers go to standard output: tables for people; with `--json` one JSON document, or one per line where there may be
-many. Everything else (messages, logs, progress) goes to standard error, so that a script can read what it asked for.
+Results go to standard output: as tables for people; with `--json` as one JSON document, or one per line where there may
+be many. Messages, logs and progress go to standard error, so that a script can read the result.
 
-Exit status: 0 it is done; 1 the answer is no (not found, broken, not reachable); 2 wrong arguments; 130 Ctrl-C.
+Exit status: 0 done; 1 not done (not found, a check failed, unreachable); 2 wrong arguments; 130 Ctrl-C.
 """
 
 import argparse
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class HelpFormatter(DjangoHelpFormatter, argparse.RawDescriptionHelpFormatter):
-    """Texts and examples as they are written."""
+    """Keeps the line breaks of texts and examples."""
 
 
 def _epilog(examples: str) -> str | None:
@@ -30,9 +30,9 @@ def _epilog(examples: str) -> str | None:
 
 
 class Command(BaseCommand):
-    """A command for people and scripts. `help`: what it does; `examples`: lines shown at the end of `--help`.
+    """A command for people and scripts. `help` says what it does; `examples` are lines at the end of `--help`.
 
-    One with subcommands adds them in `add_arguments`, with `add_subcommand`, and has no `handle` of its own.
+    A command with subcommands adds them in `add_arguments`, with `add_subcommand`, and has no `handle` of its own.
     """
 
     examples = ""
@@ -47,7 +47,7 @@ class Command(BaseCommand):
     def add_subcommand(
         self, commands: Any, name: str, perform: Callable[..., None], *, about: str, examples: str
     ) -> CommandParser:
-        """`perform` gets all options as keywords; the first line of `about` is what the list of subcommands shows."""
+        """`perform` receives all options as keywords; the list of subcommands shows the first line of `about`."""
         parser: CommandParser = commands.add_parser(
             name,
             help=about.partition("\n")[0],
@@ -75,28 +75,28 @@ class Command(BaseCommand):
         perform(**options)
 
     def tell(self, text: str) -> None:
-        """A message on standard error."""
+        """Write a message to standard error."""
         self.stderr.write(text, style_func=str)
 
     def print_json(self, thing: Any) -> None:
-        """One JSON document, on one line."""
+        """Write a JSON document, on one line."""
         self.stdout.write(to_json(thing).decode())
 
     def print_table(self, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
-        """For people. Numbers stand right-aligned; `None` is shown as –."""
+        """Write a table for people, with numbers aligned to the right and `None` as –."""
         from foundation.terminal.tables import table_of
 
         self.console().print(table_of(columns, rows))
 
     def print_fields(self, fields: Mapping[str, Any]) -> None:
-        """One thing for people: a line per field."""
+        """Write one object for people, a line per field."""
         from foundation.terminal.tables import fields_of
 
         self.console().print(fields_of(fields))
 
     def console(self) -> "Console":
-        """Standard output, for what people read."""
-        # Imported by commands that print a table: half of them do not, and it takes a tenth of their start.
+        """Standard output, for tables and styled text."""
+        # Only commands that print a table import Rich: it takes a tenth of a start, and half of them print none.
         from foundation.terminal.tables import console
 
         return console(cast(IO[str], self.stdout), no_color=self._no_color)

@@ -1,4 +1,4 @@
-"""How a command ends that cannot do what was asked, and its exit status."""
+"""Errors that end a command, and their exit status."""
 
 from django.conf import settings
 from django.core.management.base import CommandError
@@ -12,30 +12,30 @@ from foundation.postgresql.trouble import STORE_TROUBLE, first_line, is_reply
 WRONG_ARGUMENTS = 2
 INTERRUPTED = 130
 
-# What a command may meet that is not a fault of the program.
+# Exceptions that are not a fault of the program: a command reports them on one line.
 EXPECTED = (Refusal, ValidationError, ProgrammingError, *STORE_TROUBLE)
 
 
 class Error(CommandError):
-    """Why what was asked for is not done. Django prints the name of the class before it: `Error: …`. Exit status 1."""
+    """Exit status 1. Django prints the name of the class before the message: `Error: …`."""
 
 
 class WrongArguments(CommandError):
-    """Exit status 2, as for what the parser refuses."""
+    """Exit status 2, as when the parser refuses an argument."""
 
     def __init__(self, message: str) -> None:
         super().__init__(message, returncode=WRONG_ARGUMENTS)
 
 
 class Interrupted(CommandError):
-    """Ctrl-C, where there is something to say about what was done until then. Exit status 130."""
+    """Exit status 130: Ctrl-C, with a message about what was done until then."""
 
     def __init__(self, message: str) -> None:
         super().__init__(message, returncode=INTERRUPTED)
 
 
 def explained(error: Exception) -> CommandError:
-    """What the operator is told about one of `EXPECTED`, on one line."""
+    """One of `EXPECTED` as an error for the operator, on one line."""
     match error:
         case Refusal():
             kind = WrongArguments if error.exit_status == WRONG_ARGUMENTS else Error
@@ -48,9 +48,9 @@ def explained(error: Exception) -> CommandError:
             raise error
     if is_reply(error):
         return Error(f"PostgreSQL refuses: {first_line(error)}")
-    return Error(f"PostgreSQL does not answer ({first_line(error)}). {how_to_reach_the_database()}")
+    return Error(f"PostgreSQL is unavailable ({first_line(error)}). {how_to_reach_the_database()}")
 
 
 def how_to_reach_the_database() -> str:
-    data_dir = settings.DATA_DIR
-    return f"Start the service (`make run`), or set DATABASE_URL or KATO_DATA_DIR (now {data_dir}) as it has them"
+    folder = settings.DATA_DIR
+    return f"Start the service (`make run`), or set DATABASE_URL or KATO_DATA_DIR (now {folder}) to what it uses"

@@ -1,4 +1,4 @@
-"""How the console looks and what its menu holds: the setting UNFOLD."""
+"""The setting UNFOLD: the appearance of the console, and its menu."""
 
 from collections.abc import Callable
 from typing import Any
@@ -15,7 +15,7 @@ def _may(permission: str) -> Callable[[HttpRequest], bool]:
 
 
 def _item(title: str, icon: str, model: str) -> dict[str, Any]:
-    """A list of the menu. `model`: `app.model`."""
+    """A menu entry for the list of a model, given as `app.model`."""
     app, _, name = model.partition(".")
     return {
         "title": title,
@@ -27,7 +27,7 @@ def _item(title: str, icon: str, model: str) -> dict[str, Any]:
 
 def unfold(environment: Environment) -> dict[str, Any]:
     kind = "danger" if environment.environment == "production" else "info"
-    # Of Tailwind's palette: blue where Unfold is purple.
+    # The blue of Tailwind's palette, in place of Unfold's purple.
     blue = {
         "50": "#eff6ff",
         "100": "#dbeafe",

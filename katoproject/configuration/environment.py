@@ -1,6 +1,6 @@
 """The environment variables this service reads: names, types, ranges, defaults.
 
-`docs/configuration.md` documents each one; `tests/launcher/test_configuration.py` holds the two lists equal.
+`docs/configuration.md` documents each one, and `tests/launcher/test_configuration.py` checks that the lists are equal.
 """
 
 import json
@@ -17,12 +17,12 @@ PROJECT_DIR = Path(__file__).resolve().parents[2]
 
 MEBIBYTE = 1024 * 1024
 
-# Connections that the kernel keeps until a web process accepts them.
+# Connections that wait in the kernel until a web process accepts them.
 BACKLOG = 2048
 
 
 def either(*names: str) -> AliasChoices:
-    """The first of several spellings that is set wins: KATO documents some names that its server ignored."""
+    """The first of these names that is set counts. KATO documents some names that its server ignored."""
     return AliasChoices(*names)
 
 
@@ -92,7 +92,7 @@ class Environment(BaseSettings):
     @field_validator("cors_origins", "allowed_hosts", "console_origins", mode="before")
     @classmethod
     def _list_or_commas(cls, value: Any) -> Any:
-        """A JSON list as KATO wants it, or names separated by commas."""
+        """A JSON list, which is KATO's form, or names separated by commas."""
         if not isinstance(value, str):
             return value
         return json.loads(value) if value.lstrip().startswith("[") else [part.strip() for part in value.split(",")]
@@ -128,7 +128,7 @@ class Environment(BaseSettings):
 
 
 def variable_names() -> dict[str, list[str]]:
-    """Field name → the environment variables it is read from, first choice first."""
+    """Field name → its environment variables, the one that counts first at the front."""
     names: dict[str, list[str]] = {}
     for field_name, field in Environment.model_fields.items():
         alias = field.validation_alias
@@ -139,7 +139,7 @@ def variable_names() -> dict[str, list[str]]:
 def read_environment() -> Environment:
     """The validated environment.
 
-    Raises SystemExit naming every variable that is wrong: a service must not start on a guess.
+    Raises SystemExit with all wrong variables: a service must not start with settings that it guessed.
     """
     try:
         return Environment()

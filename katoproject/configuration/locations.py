@@ -1,7 +1,7 @@
-"""Where the embedded servers keep their data and listen.
+"""The data folder and the addresses of the embedded servers.
 
-Read by the settings (to connect) and by the launchers (to listen), so that any `manage.py` command finds servers
-that `manage.py up` started.
+The settings read them to connect and the launcher reads them to listen, so that any `manage.py` command finds the
+servers that `manage.py up` has started.
 """
 
 import hashlib
@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 from katoproject.configuration.environment import PROJECT_DIR, read_environment
 
-# PostgreSQL refuses to run as root; this uid has a passwd entry ("nobody") on every Linux distribution we know.
+# PostgreSQL refuses to run as root. This uid has a passwd entry ("nobody") on every common Linux distribution.
 UNPRIVILEGED_UID = 65534
 
 
@@ -24,9 +24,9 @@ def _others_may_enter(folder: Path) -> bool:
 
 @cache
 def data_dir() -> Path:
-    """KATO_DATA_DIR, else `data/` in the project; for root in a private folder (such as /root) a place below /var/lib.
+    """KATO_DATA_DIR, or `data/` in the project. For root, below /var/lib if that would be in a private folder.
 
-    The servers of a root user run as nobody, who cannot enter a folder that only root may enter.
+    The servers of a root user run as "nobody", which cannot enter a private folder such as /root.
     """
     chosen = read_environment().data_dir.absolute()
     if os.geteuid() == 0 and not _others_may_enter(chosen.parent):
@@ -36,12 +36,12 @@ def data_dir() -> Path:
 
 
 def run_dir(data: Path | None = None) -> Path:
-    """The folder of the Unix sockets; its path must stay short (107 bytes for the socket on Linux)."""
+    """The folder of the Unix sockets. Linux allows a socket's path 107 bytes, so this must be short."""
     return (data or data_dir()) / "run"
 
 
 def postgres_url(data: Path | None = None) -> str:
-    # The port is part of the socket's name; said outright, PGPORT cannot change it on one side only.
+    # The port is part of the name of the socket. Without it here, PGPORT would change it for the clients only.
     return f"postgresql://kato@/kato?host={quote(str(run_dir(data)))}&port=5432"
 
 

@@ -1,13 +1,13 @@
-"""The secret that signs operators' logins, where KATO_SECRET_KEY does not give one."""
+"""The secret that signs the logins of operators, if KATO_SECRET_KEY does not set one."""
 
 import secrets
 from pathlib import Path
 
 
 def kept_secret(data: Path) -> str:
-    """The one in the data folder, made by whichever process comes first: all processes must have the same.
+    """The secret in the data folder. All processes need the same one; the first of them creates it.
 
-    Where that folder is not ours the secret is this process's own, which does for commands that sign nothing.
+    A process that may not use that folder has a secret of its own, which is enough for commands that sign nothing.
     """
     path = data / "secret-key"
     try:
@@ -22,7 +22,7 @@ def kept_secret(data: Path) -> str:
         fresh.touch(mode=0o600)
         fresh.write_text(secrets.token_urlsafe(48))
         try:
-            # Whole or not at all, and never over the one that another process has just put there.
+            # Complete or not at all, and never in place of the one that another process has created in the meantime.
             path.hardlink_to(fresh)
         except FileExistsError:
             pass

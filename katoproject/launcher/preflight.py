@@ -1,4 +1,4 @@
-"""What must hold before anything is started: nobody else serves this port, nobody else runs this data folder."""
+"""Checks before anything starts: no other program has this port, no other service runs on this data folder."""
 
 import errno
 import fcntl
@@ -12,13 +12,13 @@ from pathlib import Path
 from katoproject.launcher.processes import CannotStart
 
 LOOPBACK = ("127.0.0.1", "::1")
-# Whoever asks for "localhost" may get either family, so all of these promise both.
+# A client of "localhost" may use either family, so a service at one of these needs both.
 COVERS_LOOPBACK = (*LOOPBACK, "localhost", "0.0.0.0", "::")
 
 
 @contextmanager
 def sole_owner_of(data: Path) -> Iterator[None]:
-    """Hold the data folder's lock. The kernel releases it with the process, however that ends."""
+    """Hold the lock of the data folder. The kernel releases it when the process ends, however it ends."""
     with (data / "up.lock").open("a+") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -35,10 +35,10 @@ def sole_owner_of(data: Path) -> Iterator[None]:
 
 
 def check_port(host: str, port: int) -> None:
-    """Raise CannotStart when somebody has the port at an address that this service is about to answer at.
+    """Raise CannotStart if another program has the port at an address of this service.
 
-    The web server's workers share their port among themselves (SO_REUSEPORT): without this check a second server of
-    the same user would silently get a part of the requests.
+    The workers of the web server share their port (SO_REUSEPORT). Without this check a second server of the same user
+    would silently receive a part of the requests.
     """
     for address in dict.fromkeys((host, *LOOPBACK) if host in COVERS_LOOPBACK else (host,)):
         if _is_taken(address, port):
@@ -53,11 +53,11 @@ def _is_taken(address: str, port: int) -> bool:
         with socket.create_connection((address, port), timeout=1):
             return True
     except OSError:
-        pass  # nobody answers; but somebody may hold the port all the same
+        pass  # no program answers, but one may hold the port all the same
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     try:
         with socket.socket(family, socket.SOCK_STREAM) as probe:
-            # Connections of a server that just stopped linger for a minute; they do not count.
+            # Connections of a server that has just stopped remain for a minute; they do not count.
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind((address, port))
     except OSError as error:

@@ -1,4 +1,4 @@
-"""A program this service runs beside itself: how it is started, watched and stopped, whichever program it is."""
+"""Child programs of this service: how any of them is started and stopped."""
 
 import ctypes
 import os
@@ -17,7 +17,7 @@ PR_SET_PDEATHSIG = 1
 
 
 class CannotStart(Exception):
-    """Something this service needs does not come up; the message says what and why."""
+    """Something that this service needs does not start; the message says what and why."""
 
 
 def nothing_to_prepare() -> None: ...
@@ -31,14 +31,14 @@ def ready_at_once() -> bool:
 class Program:
     name: str
     command: list[str]
-    # Where its output goes; None: to our own.
+    # Where its output goes; None for the output of this process.
     log: Path | None = None
-    # The account it runs under; None: our own.
+    # The account it runs under; None for that of this process.
     uid: int | None = None
     folder: Path | None = None
     environment: dict[str, str] | None = None
     stop_signal: signal.Signals = signal.SIGTERM
-    # Run before every start, also before a restart after a crash: it must cope with what is already there.
+    # Called before every start, also after a crash: it must accept what is already there.
     prepare: Callable[[], None] = nothing_to_prepare
     is_ready: Callable[[], bool] = ready_at_once
 
@@ -52,15 +52,15 @@ class Program:
                 "stderr": subprocess.STDOUT if output else None,
                 "cwd": self.folder,
                 "env": self.environment,
-                # A session of its own, so that Ctrl-C in a terminal reaches only the one who stops things in order,
-                # and the whole group can be ended when its leader is dead.
+                # A session of its own: so Ctrl-C in a terminal reaches only the supervisor, which stops programs in
+                # order, and the whole group can be ended when its leader is dead.
                 "start_new_session": True,
                 "preexec_fn": _end_with_parent(self.stop_signal),
                 **account_options(self.uid),
             }
 
     def log_tail(self) -> str:
-        """The last lines of the program's own log, as an appendix to a message."""
+        """The last lines of the log of the program, to append to a message; empty without a log of its own."""
         if self.log is None or not self.log.exists():
             return ""
         lines = self.log.read_text(errors="replace").splitlines()[-LOG_TAIL_LINES:]
@@ -72,10 +72,10 @@ def account_options(uid: int | None) -> dict[str, Any]:
 
 
 def _end_with_parent(stop_signal: signal.Signals) -> Callable[[], None] | None:
-    """What a child does before exec so that even `kill -9` of its parent stops it; Linux only.
+    """A function for the child to call before exec, so that even `kill -9` of its parent stops it; Linux only.
 
-    Elsewhere the next start finds the orphans and ends them. The kernel watches the *thread* that forked, so call
-    this from a thread that lives as long as the child should.
+    On other systems the next start finds the orphans and ends them. The kernel watches the *thread* that forked, so
+    spawn from a thread that lives as long as the child should.
     """
     if sys.platform != "linux":
         return None
@@ -96,12 +96,9 @@ def spawn(program: Program) -> subprocess.Popen[bytes]:
 
 
 def start(program: Program, *, seconds: float = 60) -> subprocess.Popen[bytes]:
-    """Start the program and return when it is ready.
+    """Start the program and return when it is ready. Raises CannotStart if it is not ready in time.
 
-    It is started again when it ends early: after a kill -9 the first attempts may meet what the dead one left.
-
-    Raises:
-        CannotStart: it was not ready in time.
+    Restarts the program if it ends early: after a kill -9 the first attempts may find what the dead one left.
     """
     deadline = time.monotonic() + seconds
     program.prepare()
@@ -119,7 +116,7 @@ def start(program: Program, *, seconds: float = 60) -> subprocess.Popen[bytes]:
 
 
 def stop(program: Program, process: subprocess.Popen[bytes], *, seconds: float = 8) -> None:
-    """Stop the program in its own orderly way, by force when it takes too long."""
+    """Stop the program with its stop signal, or kill it when that takes too long."""
     if process.poll() is None:
         process.send_signal(program.stop_signal)
     try:
@@ -130,8 +127,8 @@ def stop(program: Program, process: subprocess.Popen[bytes], *, seconds: float =
 
 
 def end_group(leader: int) -> None:
-    """Kill a child and whatever it started, also when the child itself is dead and only its own children live on."""
+    """Kill a child and all that it has started, even if the child is dead and only its own children are alive."""
     try:
         os.killpg(leader, signal.SIGKILL)
     except ProcessLookupError:
-        return  # nobody of it is left: what we wanted
+        return  # the whole group has ended already

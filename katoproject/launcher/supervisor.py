@@ -1,4 +1,4 @@
-"""Keeps programs alive until it is told to stop, then stops them in order."""
+"""Keeps programs running until it is told to stop, then stops them in order."""
 
 import asyncio
 import signal
@@ -9,11 +9,11 @@ from collections.abc import Callable
 from katoproject.launcher.processes import CannotStart, Program, end_group, spawn
 
 FIRST_DELAY, LONGEST_DELAY = 0.2, 5.0
-# A program that keeps ending within this time never really ran.
+# A program that ends within this time, several times in a row, does not work.
 SHORT_LIFE = 5.0
 MAX_SHORT_LIVES = 5
 READY_LIMIT = 120.0
-# What the operator waits at most after Ctrl-C, and the part of it that the programs started last may use.
+# The time limit of a stop, and the part of it that the stage started last may use.
 STOP_LIMIT, LAST_STAGE_LIMIT = 9.0, 6.0
 POLL = 0.05
 
@@ -23,7 +23,7 @@ Say = Callable[[str], None]
 class Supervisor:
     def __init__(self, say: Say) -> None:
         self._say = say
-        # Programs in the order of their start; those of one stage start and stop together.
+        # In the order of their start; the programs of one stage start and stop together.
         self._stages: list[list[Program]] = []
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
         self._tending: list[asyncio.Task[None]] = []
@@ -33,7 +33,7 @@ class Supervisor:
         return {name: process.pid for name, process in self._processes.items()}
 
     async def run_to_end(self, program: Program) -> None:
-        """Run a program that does its work and ends. Raises CannotStart when it fails."""
+        """Run a program to its end. Raises CannotStart when it fails."""
         self._stages.append([program])
         code = await self._exit_of(self._spawn(program))
         if code:
@@ -42,7 +42,7 @@ class Supervisor:
         del self._processes[program.name]
 
     async def bring_up(self, *programs: Program) -> None:
-        """Start programs, return when all are ready, keep them alive from then on."""
+        """Start programs and return when all are ready; restart them from then on."""
         self._stages.append(list(programs))
         came_up = [asyncio.Event() for _ in programs]
         self._tending += [asyncio.create_task(self._tend(p, up)) for p, up in zip(programs, came_up, strict=True)]
@@ -60,16 +60,16 @@ class Supervisor:
             raise CannotStart(f"{names}: not ready after {READY_LIMIT:.0f} s.{tails}")
 
     async def watch(self) -> None:
-        """Wait for ever; raises CannotStart when a program cannot be kept alive."""
+        """Wait forever. Raises CannotStart when a program ends again and again."""
         done, _ = await asyncio.wait(self._tending, return_when=asyncio.FIRST_COMPLETED)
         for task in done:
             await task
 
     async def stop(self, hurry: asyncio.Event) -> None:
-        """Stop everything, the last started first; by force where it takes too long.
+        """Stop all programs, the last started first; kill those that take too long.
 
-        Hurry cuts short what the last stage is still doing for its clients. The stages below it, the stores, have
-        nothing left to do by then and always get their orderly stop.
+        `hurry` cuts short what the last stage still does for its clients. The stages below it are the stores: they have
+        nothing left to do by then, and always stop in order.
         """
         for task in self._tending:
             task.cancel()
@@ -88,7 +88,8 @@ class Supervisor:
             await asyncio.sleep(POLL)
         for program, process in running:
             if process.poll() is None:
-                self._say(f"{program.name} is killed" if hurry.is_set() else f"{program.name} did not stop: killed")
+                late = "" if hurry.is_set() else " did not stop in time:"
+                self._say(f"{program.name}{late} killed")
             end_group(process.pid)
             process.wait()
 
@@ -103,10 +104,10 @@ class Supervisor:
                     self._say(f"{program.name} is back (pid {process.pid})")
                 came_up.set()
             code = await self._exit_of(process)
-            # Its own children may live on and hold what the next one needs: a port, a lock.
+            # Its children may be alive and hold what the next process needs: a port, a lock.
             end_group(process.pid)
             lived = time.monotonic() - started
-            # Who is killed did not fail: it may have been the operator or the kernel, short of memory.
+            # SIGKILL is no failure of the program: it comes from the operator, or from the kernel when memory is short.
             short_lives = short_lives + 1 if lived < SHORT_LIFE and code != -signal.SIGKILL else 0
             if short_lives == MAX_SHORT_LIVES:
                 raise CannotStart(
@@ -114,7 +115,7 @@ class Supervisor:
                     f"{program.log_tail() or ' See its output above.'}"
                 )
             delay = FIRST_DELAY if lived >= SHORT_LIFE else delay
-            self._say(f"{program.name} {_describe(code)}; it is started again in {delay:.1f} s")
+            self._say(f"{program.name} {_describe(code)}; restarting in {delay:.1f} s")
             await asyncio.sleep(delay)
             delay = min(2 * delay, LONGEST_DELAY)
 

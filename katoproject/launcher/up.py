@@ -1,4 +1,4 @@
-"""From nothing to a running service, in the order in which things need each other."""
+"""`manage.py up`: start everything in the order of its dependencies, run it, stop it."""
 
 import asyncio
 import os
@@ -6,22 +6,23 @@ import secrets
 import signal
 import sys
 import time
+from collections.abc import Callable
 from contextlib import AsyncExitStack
 from functools import partial
 from pathlib import Path
 
-from foundation.metrics import folder as monitoring
+from foundation.metrics import folder as metrics
 from katoproject.configuration.environment import PROJECT_DIR, Environment
 from katoproject.configuration.locations import data_dir
 from katoproject.launcher import orphans, postgres, redis
 from katoproject.launcher.installation import make_data_folder
 from katoproject.launcher.loopback import relay
 from katoproject.launcher.preflight import check_port, sole_owner_of
-from katoproject.launcher.processes import CannotStart, Program
+from katoproject.launcher.processes import CannotStart, Program, ready_at_once
 from katoproject.launcher.supervisor import Supervisor
 from katoproject.launcher.web_program import is_healthy, web_command
 
-# Background jobs are few and short; each process costs about 60 MB.
+# Of the background worker. Jobs are few and short, and each process costs about 60 MB.
 WORKER_PROCESSES = 2
 
 
@@ -49,8 +50,8 @@ class Service:
         self.data = data
         self.started = time.monotonic()
         self.supervisor = Supervisor(self.say)
-        # Closed after the web server, which still answers what it has begun.
-        self.until_stopped = AsyncExitStack()
+        # Closed after the programs have stopped: until then the web server finishes requests that came through it.
+        self.relays = AsyncExitStack()
         self.child_environment = {
             **os.environ,
             "KATO_INSTANCE_ID": environment.instance_id or secrets.token_hex(6),
@@ -63,52 +64,50 @@ class Service:
     async def run(self) -> None:
         stop, hurry = asyncio.Event(), asyncio.Event()
 
-        def told_to_stop() -> None:
+        def on_signal() -> None:
             if stop.is_set():
                 hurry.set()
             stop.set()
 
         for number in (signal.SIGINT, signal.SIGTERM):
-            asyncio.get_running_loop().add_signal_handler(number, told_to_stop)
+            asyncio.get_running_loop().add_signal_handler(number, on_signal)
         serving = asyncio.create_task(self.serve())
         stopping = asyncio.create_task(stop.wait())
         try:
             await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
             if stop.is_set():
-                self.say("Stopping; a second Ctrl-C stops at once")
+                self.say("Stopping; press Ctrl-C again to stop at once")
         finally:
             serving.cancel()
             await asyncio.gather(serving, return_exceptions=True)
             await self.supervisor.stop(hurry)
-            await self.until_stopped.aclose()
+            await self.relays.aclose()
         if not stop.is_set():
             serving.result()  # raises the reason
         self.say("Stopped")
 
     async def serve_stores(self) -> None:
         if self.environment.database_url is not None and self.environment.effective_redis_url is not None:
-            raise CannotStart("DATABASE_URL and the setting of Redis name other servers: there is none to start here")
+            raise CannotStart("DATABASE_URL and the Redis settings name other servers, so there are no stores to start")
         await self.end_orphans()
-        await self.bring_up_stores()
+        await self.start_stores()
         self.say(f"The stores are up, and nothing else. Data: {self.data}. Stop: Ctrl-C, or kill {os.getpid()}")
         await self.supervisor.watch()
 
     async def serve_everything(self) -> None:
         await self.end_orphans()
-        self.child_environment[monitoring.VARIABLE] = str(monitoring.empty_folder(self.data, self.environment.port))
+        self.child_environment[metrics.VARIABLE] = str(metrics.empty_folder(self.data, self.environment.port))
         check_port(self.environment.host, self.environment.port)
-        await self.bring_up_stores()
-        self.say("Bringing the database's tables up to date")
-        await self.supervisor.run_to_end(self.python("migrate", "manage.py", "migrate", "--verbosity=1"))
-        self.say("Collecting the files of the documentation and the console")
-        await self.supervisor.run_to_end(
-            self.python("collectstatic", "manage.py", "collectstatic", "--noinput", "--verbosity=0")
-        )
-        self.say("Preparing the kernels of predictions (about a minute the first time)")
-        await self.supervisor.run_to_end(self.python("kernels", "manage.py", "compile_kernels"))
-        await self.serve_both_loopback_families()
+        await self.start_stores()
+        self.say("Migrating the database")
+        await self.supervisor.run_to_end(self.command("migrate", "--verbosity=1"))
+        self.say("Collecting the static files of the documentation and the console")
+        await self.supervisor.run_to_end(self.command("collectstatic", "--noinput", "--verbosity=0"))
+        self.say("Compiling the kernels of predictions (about a minute the first time)")
+        await self.supervisor.run_to_end(self.command("compile_kernels"))
+        await self.start_relay()
         self.say(f"Starting {self.environment.workers} web workers, a background worker and the scheduler")
-        await self.supervisor.bring_up(*self.programs())
+        await self.supervisor.bring_up(self.web_server(), self.background_worker(), self.scheduler())
         self.print_summary()
         await self.supervisor.watch()
 
@@ -118,7 +117,7 @@ class Service:
             self.say(f"Ending {len(left)} processes that an earlier, killed run left behind")
             await asyncio.to_thread(orphans.end, left, signal.SIGTERM)
 
-    async def bring_up_stores(self) -> None:
+    async def start_stores(self) -> None:
         if self.environment.database_url is None:
             self.say("Starting PostgreSQL" if (self.data / "postgres").exists() else "Creating a PostgreSQL cluster")
             await self.supervisor.bring_up(postgres.program(self.data))
@@ -126,42 +125,50 @@ class Service:
             self.say("Starting Redis")
             await self.supervisor.bring_up(redis.program(self.data))
 
-    def programs(self) -> list[Program]:
-        environment = self.environment
-        web = Program(
-            name="web",
-            command=web_command(environment.host, environment.port, environment.workers),
-            folder=PROJECT_DIR,
-            environment=self.child_environment,
-            is_ready=partial(is_healthy, self.own_address, environment.port),
-        )
-        # Celery warns root because of pickled messages, which this service does not accept.
-        celery = ("-W", "ignore:You're running the worker", "-m", "celery", "-A", "katoproject", "--quiet")
-        level = f"--loglevel={environment.log_level}"
-        # Mingle and gossip let workers learn about each other, which ours have no use for; mingle costs a second.
-        alone = ("--without-mingle", "--without-gossip")
-        return [
-            web,
-            self.python("worker", *celery, "worker", level, f"--concurrency={WORKER_PROCESSES}", *alone),
-            self.python("beat", *celery, "beat", level),
-        ]
+    async def start_relay(self) -> None:
+        """Serve both loopback families where HOST names the first."""
+        if self.environment.host == "127.0.0.1":
+            try:
+                await self.relays.enter_async_context(relay(self.environment.port))
+            except OSError as error:
+                self.say(f"This machine has no IPv6 loopback, so the service is at 127.0.0.1 only ({error.strerror})")
 
-    def python(self, name: str, *arguments: str) -> Program:
+    # The programs -----------------------------------------------------------------------------------------------------
+
+    def web_server(self) -> Program:
+        environment = self.environment
+        command = web_command(environment.host, environment.port, environment.workers)
+        return self.program("web", command, is_ready=partial(is_healthy, self.own_address, environment.port))
+
+    def background_worker(self) -> Program:
+        # Mingle and gossip let workers exchange state that ours do not use; mingle costs a second.
+        no_peers = ("--without-mingle", "--without-gossip")
+        return self.celery("worker", "worker", f"--concurrency={WORKER_PROCESSES}", *no_peers)
+
+    def scheduler(self) -> Program:
+        return self.celery("beat", "beat")
+
+    def celery(self, name: str, subcommand: str, *options: str) -> Program:
+        # Celery warns root about pickled messages, which this service does not accept.
+        quiet = ("-W", "ignore:You're running the worker")
+        level = f"--loglevel={self.environment.log_level}"
+        arguments = (*quiet, "-m", "celery", "-A", "katoproject", "--quiet", subcommand, level, *options)
+        return self.program(name, [sys.executable, *arguments])
+
+    def command(self, name: str, *options: str) -> Program:
+        return self.program(name, [sys.executable, "manage.py", name, *options])
+
+    def program(self, name: str, command: list[str], *, is_ready: Callable[[], bool] = ready_at_once) -> Program:
         return Program(
-            name=name, command=[sys.executable, *arguments], folder=PROJECT_DIR, environment=self.child_environment
+            name=name, command=command, folder=PROJECT_DIR, environment=self.child_environment, is_ready=is_ready
         )
+
+    # What the operator reads ------------------------------------------------------------------------------------------
 
     @property
     def own_address(self) -> str:
-        """Where this machine itself reaches the web server."""
+        """The address at which this machine itself reaches the web server."""
         return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.environment.host, self.environment.host)
-
-    async def serve_both_loopback_families(self) -> None:
-        if self.environment.host == "127.0.0.1":
-            try:
-                await self.until_stopped.enter_async_context(relay(self.environment.port))
-            except OSError as error:
-                self.say(f"No IPv6 loopback on this machine, so 127.0.0.1 only ({error.strerror})")
 
     def print_summary(self) -> None:
         address = f"[{self.own_address}]" if ":" in self.own_address else self.own_address

@@ -1,4 +1,4 @@
-"""The web server as a program: how it is started, and whether it answers (`katoproject/server/` is what it does)."""
+"""The web server as a program: its command, and whether it answers (katoproject/server/ is the program itself)."""
 
 import http.client
 import sys

@@ -1,6 +1,7 @@
 """The web server: Granian for HTTP and WebSockets, Django in threads, the events of `/ws/events` on the event loop.
 
-Granian knows WSGI (threads, no WebSockets) and ASGI (one event loop; Django on it costs three times the CPU). We need
-both on one port, so we run Granian's ASGI worker, which speaks WebSocket, and dispatch its HTTP requests to threads
-ourselves, without the event loop in between. docs/events.md says what that costs and what it relies on.
+Granian serves WSGI (threads, no WebSockets) or ASGI (one event loop, on which Django costs three times the CPU). This
+service needs both on one port. So it runs Granian's ASGI worker, which speaks WebSocket, and hands HTTP requests to
+threads, without the event loop in between. The costs and what it relies on:
+docs/decisions/0005-threads-beside-granian.md.
 """

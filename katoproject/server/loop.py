@@ -10,7 +10,7 @@ NAME = "kato"
 
 
 class InPlace:
-    """A callback that may run in whatever thread reports the event."""
+    """A callback that may run in the thread that reports the event, whichever that is."""
 
     __slots__ = ("_function",)
 
@@ -22,10 +22,10 @@ class InPlace:
 
 
 class EventLoop(asyncio.SelectorEventLoop):
-    """asyncio's, except that `InPlace` callbacks do not wait until the loop's thread has its turn.
+    """The event loop of asyncio, except that `InPlace` callbacks run at once, not in the loop's thread.
 
-    Granian reports everything to the loop. The body of a request is for a thread of ours: the way over the loop would
-    wake two threads instead of one, and cost a request with a body 10 to 20 %.
+    Granian reports everything to the loop. But a request thread waits for the body of a request, and by way of the loop
+    two threads would wake instead of one, which costs a request with a body 10 to 20 %.
     """
 
     def call_soon_threadsafe(self, callback: Any, *args: Any, context: Any = None) -> Any:  # type: ignore[override]
@@ -34,7 +34,7 @@ class EventLoop(asyncio.SelectorEventLoop):
         return super().call_soon_threadsafe(callback, *args, context=context)
 
     def call_soon(self, callback: Any, *args: Any, context: Any = None) -> Any:  # type: ignore[override]
-        # What Granian calls when the thing had happened before it was asked to report it.
+        # Granian calls this when the event has happened before anything waited for it.
         if type(callback) is InPlace:
             return callback(*args)
         return super().call_soon(callback, *args, context=context)

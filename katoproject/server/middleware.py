@@ -1,4 +1,4 @@
-"""The one middleware. Every further one costs each request, so what all requests need is here, in order."""
+"""The one middleware. Each further one costs every request, so all that every request needs is here, in order."""
 
 import logging
 from collections.abc import Callable
@@ -8,9 +8,8 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 
 from foundation import logs
-from foundation.http import cors
 from foundation.http.answers import error_answer, unavailable
-from foundation.http.bodies import MAX_REQUEST_SIZE
+from foundation.http.cors import CrossOrigin
 from foundation.http.slots import Slots
 from foundation.metrics import requests
 from foundation.metrics.board import board
@@ -25,65 +24,48 @@ log = logging.getLogger(__name__)
 
 Handler = Callable[[HttpRequest], HttpResponse]
 
-# Answered without the database where it must be, so without a slot: they must work when nothing else does.
+# These must work when nothing else does, so they take no slot: they respond without the database where they must.
 ALWAYS_ANSWERED = frozenset(
     {
         *("/", "/health", "/health/ready", "/status", "/stats", "/metrics", "/metrics-prom", "/concurrency"),
         *("/cache/stats", "/connection-pools", "/distributed-stm/stats"),
     }
 )
+_EXPOSED_HEADERS = "X-Trace-ID, X-Session-ID, X-Kato-Instance, Retry-After"
 
 
-def envelope(get_response: Handler) -> Handler:
-    """Trace id, identity, cross-origin headers, the size limit, the slots and the counters around every request."""
-    slots = Slots(settings.ENV.limit_concurrency)
-    program = identity.describe()
-    board.claim()
-    sampling.start()
-    console_response = console(get_response)
+class Envelope:
+    """Trace id, identity, cross-origin headers, the size limit, the slots and the counters around every request.
 
-    def answer_operator(request: HttpRequest) -> HttpResponse:
-        """The console: paths end with a slash, pages of other origins get nothing, no KATO session is involved."""
-        if not slots.take():
-            return unavailable("The service is overloaded at the moment")
-        try:
-            return console_response(request)
-        finally:
-            slots.give_back()
+    Django makes one in each web process.
+    """
 
-    def answer(request: HttpRequest) -> HttpResponse:
-        if cors.is_preflight(request):
-            return cors.preflight_answer(request)
-        if _announced_size(request) > MAX_REQUEST_SIZE:
-            return error_answer("Request body too large", 413)
-        # A redirect to the path without its slash would lose the body of a POST.
-        if request.path_info.endswith("/") and request.path_info != "/":
-            request.path_info = request.path_info[:-1]
-        if request.path_info in ALWAYS_ANSWERED:
-            return get_response(request)
-        if not slots.take():
-            return unavailable("The service is overloaded at the moment")
-        try:
-            response = get_response(request)
-            _keep_session_of_header(request, response)
-            return response
-        finally:
-            slots.give_back()
+    def __init__(self, get_response: Handler) -> None:
+        self._get_response = get_response
+        self._get_console_response = console(get_response)
+        self._program = identity.describe()
+        self._size_limit: int = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
+        self._slots = Slots(settings.ENV.limit_concurrency)
+        self._cross_origin = CrossOrigin(
+            settings.ENV.cors_origins, exposed=_EXPOSED_HEADERS, enabled=settings.ENV.cors_enabled
+        )
+        board.claim()
+        sampling.start()
 
-    def middleware(request: HttpRequest) -> HttpResponse:
+    def __call__(self, request: HttpRequest) -> HttpResponse:
         begun = perf_counter()
         is_operator = is_for_console(request)
         trace_id = logs.trace_id_of(request.META.get("HTTP_X_TRACE_ID"))
         with logs.context(trace_id=trace_id):
             board.enter()
             try:
-                response = answer_operator(request) if is_operator else answer(request)
+                response = self._answer_operator(request) if is_operator else self._answer_client(request)
             finally:
                 board.leave()
             response["X-Trace-ID"] = trace_id
-            response[identity.HEADER] = program
+            response[identity.HEADER] = self._program
             if not is_operator:
-                cors.add_headers(request, response)
+                self._cross_origin.add_headers(request, response)
             seconds = perf_counter() - begun
             requests.count(request, response, seconds)
             logs.request_answered(
@@ -95,11 +77,37 @@ def envelope(get_response: Handler) -> Handler:
             )
         return response
 
-    return middleware
+    def _answer_operator(self, request: HttpRequest) -> HttpResponse:
+        """The console: paths end with a slash, pages of other origins get nothing, and there is no KATO session."""
+        if not self._slots.take():
+            return unavailable("The service is overloaded at the moment")
+        try:
+            return self._get_console_response(request)
+        finally:
+            self._slots.give_back()
+
+    def _answer_client(self, request: HttpRequest) -> HttpResponse:
+        if self._cross_origin.is_preflight(request):
+            return self._cross_origin.preflight_answer(request)
+        if _announced_size(request) > self._size_limit:
+            return error_answer("Request body too large", 413)
+        # A redirect to the path without its slash would lose the body of a POST.
+        if request.path_info.endswith("/") and request.path_info != "/":
+            request.path_info = request.path_info[:-1]
+        if request.path_info in ALWAYS_ANSWERED:
+            return self._get_response(request)
+        if not self._slots.take():
+            return unavailable("The service is overloaded at the moment")
+        try:
+            response = self._get_response(request)
+            _touch_session_of_header(request, response)
+            return response
+        finally:
+            self._slots.give_back()
 
 
-def _keep_session_of_header(request: HttpRequest, response: HttpResponse) -> None:
-    """Outside `/sessions/`, a session named by header or cookie is kept alive, and echoed if it lives."""
+def _touch_session_of_header(request: HttpRequest, response: HttpResponse) -> None:
+    """Outside `/sessions/`, extend the life of a session that header or cookie names, and name it in the response."""
     session_id = request.META.get("HTTP_X_SESSION_ID") or request.COOKIES.get("session_id")
     if not session_id or "\0" in session_id or request.path_info.startswith("/sessions/"):
         return
@@ -108,7 +116,7 @@ def _keep_session_of_header(request: HttpRequest, response: HttpResponse) -> Non
     except SessionNotFound:
         return
     except STORE_TROUBLE as error:
-        log.warning("Could not keep session %s alive: %s", session_id, error)
+        log.warning("Could not extend the life of session %s: %s", session_id, error)
         return
     logs.about(session_id=session_id)
     response["X-Session-ID"] = session_id

@@ -1,4 +1,4 @@
-"""HTTP requests: from Granian to the WSGI application, in threads, and back."""
+"""HTTP requests: from Granian to the WSGI application, in threads, and the responses back."""
 
 import io
 import logging
@@ -18,10 +18,10 @@ log = logging.getLogger(__name__)
 Environ = dict[str, Any]
 Application = Callable[[Environ, Any], Iterable[bytes]]
 
-# Beyond the requests that may work at once, so that /health still answers when those all wait for the database.
+# More threads than requests may run at once, so that /health still answers when all of those wait for the database.
 SPARE_THREADS = 2
-# A body of this size at most is received before a thread takes the request. A larger one, or one of unknown size, is
-# read by the thread, as the application asks for it: so there are never more of those in memory than threads.
+# A body of at most this size is received before a thread takes the request. A larger one, or one of unknown size, is
+# received in the thread while the application reads it, so there are never more of those in memory than threads.
 READ_AHEAD = 64 * 1024
 
 _EVERY_REQUEST: Environ = {
@@ -37,7 +37,7 @@ _EVERY_REQUEST: Environ = {
 
 
 class ClientGone(ConnectionError):
-    """The client went away before it had sent what it announced."""
+    """The client has disconnected before the end of its body."""
 
 
 class Requests:
@@ -48,7 +48,7 @@ class Requests:
             threading.Thread(target=self._work, name=f"request-{number}", daemon=True).start()
 
     def accept(self, watcher: Any) -> None:
-        """Take a request; returns at once. `watcher`: Granian's, with the request's `scope` and `proto`."""
+        """Take a request and return at once. `watcher` is Granian's, with the `scope` and `proto` of the request."""
         length = _length(watcher.scope["headers"])
         if length == 0:
             self._waiting.put((watcher, b""))
@@ -76,7 +76,7 @@ class Requests:
             watcher, body = self._waiting.get()
             try:
                 self._answer(watcher.scope, watcher.proto, body)
-            except BaseException as error:  # noqa: BLE001  whatever it is, the thread goes on, and Granian logs it
+            except BaseException as error:  # noqa: BLE001  Granian logs it, and the thread takes the next request
                 watcher.err(error)
             else:
                 watcher.done()
@@ -113,7 +113,7 @@ class Beginning:
 
 
 class Body(io.RawIOBase):
-    """A request's body, received while it is read. Raises ClientGone."""
+    """The body of a request, received while the application reads it. Raises ClientGone."""
 
     def __init__(self, proto: Any) -> None:
         self._proto = proto
@@ -134,7 +134,7 @@ class Body(io.RawIOBase):
 
 
 class Departure:
-    """Whether the client has gone before the end of its answer."""
+    """Notices that the client has disconnected before the end of its response."""
 
     def __init__(self, proto: Any) -> None:
         self._proto = proto
@@ -152,9 +152,9 @@ class Departure:
 
 
 def _wait_for(awaitable: Any) -> Any:
-    """The result of something that Granian does; blocks this thread."""
+    """Block this thread until Granian has done something; return the result."""
     if not hasattr(awaitable, "add_done_callback"):
-        return None  # it is done
+        return None  # done already
     done: SimpleQueue[Any] = SimpleQueue()
     awaitable.add_done_callback(InPlace(done.put))
     return done.get().result()
@@ -168,7 +168,7 @@ def _content(message: Any) -> bytes:
 
 
 def _length(headers: list[tuple[bytes, bytes]]) -> int | None:
-    """Of the body, as announced; None where the client does not say."""
+    """The length of the body that the client announces, or None."""
     for name, value in headers:
         if name == b"content-length":
             return int(value)
@@ -177,7 +177,7 @@ def _length(headers: list[tuple[bytes, bytes]]) -> int | None:
     return 0
 
 
-# Header as sent → its key in the environ. Names come from clients, so there may be any number of them.
+# Name of a header as sent → its key in the environ. Limited, because clients choose the names.
 _KEYS = {b"content-type": "CONTENT_TYPE", b"content-length": "CONTENT_LENGTH"}
 _MOST_KEYS = 1000
 

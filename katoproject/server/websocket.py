@@ -1,4 +1,4 @@
-"""`/ws/events`: who listens, and what they are told (http.md 3; docs/events.md)."""
+"""`/ws/events`: the clients, and the messages that they receive (http.md 3; docs/events.md)."""
 
 import asyncio
 import contextlib
@@ -21,21 +21,21 @@ log = logging.getLogger(__name__)
 
 PATH = "/ws/events"
 
-# How often the database is asked while anybody listens; seconds.
+# Seconds between two reads of the database while there are clients.
 INTERVAL = 0.1
 EXPIRY_INTERVAL = 1.0
 RETRY_INTERVAL = 0.5
 
-# Messages that may wait for one client. They are texts that all clients share: what each costs is a pointer.
+# Messages that may wait for one client. All clients share the texts, so each message costs a pointer.
 MOST_WAITING = 10_000
-# How long a client that is told good-bye may take to read what was sent before; seconds.
+# Seconds that a client has to read what was sent before its connection is closed.
 PATIENCE, PATIENCE_AT_STOP = 30.0, 1.0
 
 NORMAL, GOING_AWAY, FAILED, TOO_SLOW = 1000, 1001, 1011, 1013
 
 
 class Client:
-    """One connection. What it is told is sent in order, as fast as it reads; nobody waits for it."""
+    """One connection. Its messages are sent in order, as fast as it reads; no other client waits for it."""
 
     def __init__(self, proto: Any) -> None:
         self._proto = proto
@@ -43,11 +43,11 @@ class Client:
         self._something_to_do = asyncio.Event()
         self._leaving = asyncio.Event()
         self._close_code = NORMAL
-        # The moment of its snapshot; None before.
+        # The time of its snapshot; None before it has one.
         self.informed_at: datetime | None = None
 
     def tell(self, messages: Iterable[str]) -> None:
-        """Have them sent, all or none. What has been waiting counts, so no burst is too large for a quick client."""
+        """Queue the messages, all or none. Only those that wait already count, so a fast client may get any burst."""
         if self._leaving.is_set():
             return
         if len(self._outgoing) >= MOST_WAITING:
@@ -66,23 +66,23 @@ class Client:
         self.tell(message for event, message in news if not self._knows(event))
 
     def _knows(self, event: event_feed.Event) -> bool:
-        """A session that had run out was not in the number that the client was told, though its row was there."""
+        """The count of sessions in its snapshot did not include a session that had expired but was not yet deleted."""
         assert self.informed_at is not None
         return event.kind == event_feed.Kind.EXPIRED and event.happened_at <= self.informed_at
 
     def dismiss(self, code: int) -> None:
-        """End the connection, after what is waiting was sent."""
+        """Close the connection once the waiting messages are sent."""
         if not self._leaving.is_set():
             self._close_code = code
             self._leaving.set()
             self._something_to_do.set()
 
     async def serve(self) -> None:
-        """Until the client is gone, or dismissed and told so."""
+        """Until the client has disconnected, or is dismissed and its connection closed."""
         async with _cancelled_at_the_end() as start:
             sending, receiving, leaving = start(self._send()), start(self._receive()), start(self._leaving.wait())
             await asyncio.wait({sending, receiving, leaving}, return_when=asyncio.FIRST_COMPLETED)
-            # Granian's close waits for a receive that is under way.
+            # Granian's close waits for a pending receive.
             receiving.cancel()
             if self._leaving.is_set():
                 await asyncio.wait({sending}, timeout=PATIENCE)
@@ -123,7 +123,7 @@ async def _cancelled_at_the_end() -> Any:
 
 
 class Hub:
-    """The clients of this process, and the one reader that asks the database for all of them while there are any."""
+    """The clients of this process, and one reader of the database for all of them, which runs while there are any."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
@@ -136,13 +136,13 @@ class Hub:
         self._next_expiry = 0.0
 
     def accept(self, watcher: Any) -> None:
-        """Take a connection; returns at once. `watcher`: Granian's, with the handshake's `scope` and `proto`."""
+        """Take a connection and return at once. `watcher` is Granian's, with `scope` and `proto` of the handshake."""
         task = self._loop.create_task(self._serve(watcher))
         self._connections.add(task)
         task.add_done_callback(self._connections.discard)
 
     async def close(self) -> None:
-        """Tell all clients that the server goes away."""
+        """Tell all clients that the server stops."""
         self._closed = True
         for client in self._clients:
             client.dismiss(GOING_AWAY)
@@ -154,7 +154,7 @@ class Hub:
         try:
             await proto.receive()  # the handshake
             if self._closed or watcher.scope["path"] != PATH:
-                await proto.send({"type": "websocket.close"})  # before it was accepted: HTTP 403
+                await proto.send({"type": "websocket.close"})  # not accepted yet, so this is an HTTP 403
                 return
             await proto.send({"type": "websocket.accept"})
             status = 101
@@ -181,9 +181,9 @@ class Hub:
         self._clients.add(client)
         self._joined.set()
         if self._following is None or self._following.done():
-            self._following = self._loop.create_task(self._follow_or_say_so())
+            self._following = self._loop.create_task(self._follow_or_dismiss())
 
-    async def _follow_or_say_so(self) -> None:
+    async def _follow_or_dismiss(self) -> None:
         try:
             await self._follow()
         except Exception:
@@ -212,9 +212,10 @@ class Hub:
     def _look(
         self, position: event_feed.Checkpoint | None, counting: bool
     ) -> tuple[event_feed.Batch, list[tuple[event_feed.Event, str]]]:
-        """In the hub's thread. The events with their messages, which all clients share."""
-        close_old_connections()  # Django does this before a request, but this thread sees no requests
-        # The chore is scheduled as well. But who listens is to hear of it soon, and without Redis, which carries tasks.
+        """Read new events, in the hub's thread; with their messages, which all clients share."""
+        close_old_connections()  # Django does this before a request, but this thread has no requests
+        # The scheduler does this too. But clients should see an expiry soon, and also when Redis is unavailable, which
+        # carries tasks.
         if time.monotonic() >= self._next_expiry:
             chores.perform("expire-sessions", seconds=INTERVAL)
             self._next_expiry = time.monotonic() + EXPIRY_INTERVAL
@@ -226,6 +227,6 @@ class Hub:
             for client in self._clients:
                 if client.informed_at is not None:
                     client.tell_news(news)
-        # What this look brought is part of their snapshot; what it did not see is not, and comes with the next.
+        # These events are part of the snapshot of the new clients; all later ones come with the next read.
         for client in newcomers:
             client.inform(look)

@@ -1,6 +1,7 @@
 """One worker process: Granian's sockets and protocols, threads for HTTP, the hub for WebSockets.
 
-What touches the inner parts of Granian is here, in `loop.py` and in `requests.py`; its version is pinned.
+This file, `loop.py` and `requests.py` use inner parts of Granian, so its version is pinned. Before you upgrade it, run
+tests/launcher/test_granian_upgrade.py, which lists them.
 """
 
 import asyncio
@@ -13,7 +14,7 @@ from granian.server.mp import WorkerProcess
 
 from katoproject.server.loop import EventLoop
 
-# The type stubs of Granian's Rust part are those of an older version.
+# The type stubs of Granian's Rust part describe an older version.
 _make_worker: Any = ASGIWorker
 _make_scheduler: Any = CallbackScheduler
 
@@ -42,15 +43,15 @@ def run_worker(
     scope_options: Any,
     metrics: Any,
 ) -> None:
-    """In place of Granian's `_spawn_asgi_worker`: requests go where they belong, and listeners get a good-bye."""
-    # Not before: this is the child, and its parent must not load Django.
+    """Replaces `_spawn_asgi_worker` of Granian: dispatches requests by protocol, and closes WebSockets at the end."""
+    # Imported in the worker, because the parent process must not load Django.
     from katoproject.server.requests import Requests
     from katoproject.server.websocket import Hub
 
     requests, hub = Requests(application), Hub(loop)
 
     def schedule(watcher: Any) -> None:
-        """Called by Granian for each request, in a thread of its own that must not be kept."""
+        """Granian calls this for each request, in a thread that must not be blocked."""
         if watcher.scope["type"] == "http":
             requests.accept(watcher)
         else:
@@ -81,11 +82,11 @@ def run_worker(
     end_granian.add_cb(lambda: loop.call_soon_threadsafe(granian_ended.set))
 
     async def run() -> None:
-        told_to_stop = asyncio.Event()
+        stop = asyncio.Event()
         for number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(number, told_to_stop.set)
+            loop.add_signal_handler(number, stop.set)
         serve(scheduler, loop, end_granian)
-        await told_to_stop.wait()
+        await stop.wait()
         await hub.close()
         end_granian.set()
         await granian_ended.wait()

@@ -1,7 +1,7 @@
-"""What has to be done now and then: by the scheduler, or by hand with `manage.py upkeep`.
+"""Recurring work, which the scheduler does, or an operator with `manage.py upkeep`.
 
-A chore is a function without arguments that does one small batch of work and answers how much that was, 0 when nothing
-is left. Settings name them (`CHORES`). Any chore may run at any time, twice, or not for a while.
+A chore is a function without arguments that does one small batch of work and returns how much that was, 0 when nothing
+is left. The setting CHORES names them. Any chore may run at any time, twice at once, or not for a while.
 """
 
 import time
@@ -19,39 +19,39 @@ from foundation.postgresql.locks import alone
 
 _counter = Counter("kato_upkeep", "Pieces of scheduled work that were done", ["chore"], registry=registry)
 
-_MARK = "kato:scheduled"
-_MARK_LASTS = 3600  # seconds
+_HEARTBEAT = "kato:scheduled"
+_HEARTBEAT_LASTS = 3600  # seconds
 
 
 def chore(name: str) -> Callable[[], int]:
-    """Raises KeyError for a name that settings do not know."""
+    """Raises KeyError for an unknown name."""
     path, _ = settings.CHORES[name]
     return cast(Callable[[], int], import_string(path))
 
 
-def note_scheduled() -> None:
-    """Leave a mark that a scheduler is alive, and a worker does what it says. Raises RedisError.
+def record_heartbeat() -> None:
+    """Record that a scheduler is alive and that a worker does its tasks. Raises RedisError.
 
-    In Redis, because that is what such work comes through: a mark that is lost there is made again within seconds.
+    In Redis, which carries these tasks: a heartbeat that is lost there is recorded again within seconds.
     """
-    get_redis_connection("default").set(_MARK, "", ex=_MARK_LASTS)
+    get_redis_connection("default").set(_HEARTBEAT, "", ex=_HEARTBEAT_LASTS)
 
 
 def seconds_since_scheduled() -> float | None:
-    """Since the last mark; None if that is more than an hour ago. By Redis' clock alone. Raises RedisError."""
-    left = get_redis_connection("default").pttl(_MARK)
-    return None if left < 0 else _MARK_LASTS - left / 1000
+    """Since the last heartbeat; None after more than an hour. By the clock of Redis alone. Raises RedisError."""
+    left = get_redis_connection("default").pttl(_HEARTBEAT)
+    return None if left < 0 else _HEARTBEAT_LASTS - left / 1000
 
 
 def perform(name: str, *, seconds: float = inf) -> int | None:
-    """Do batches until nothing is left, or so many seconds are over; answers how much was done.
+    """Do batches until nothing is left or `seconds` have passed; return how much was done.
 
-    None: somebody else is doing this right now, so nothing was done.
+    None if another process is doing this chore, and so nothing was done.
     """
     batch = chore(name)
     deadline = time.monotonic() + seconds
-    with alone(f"upkeep:{name}") as nobody_else:
-        if not nobody_else:
+    with alone(f"upkeep:{name}") as is_ours:
+        if not is_ours:
             return None
         done = 0
         while did := batch():

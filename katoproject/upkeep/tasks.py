@@ -1,4 +1,4 @@
-"""The scheduled task: which chores there are, and how often they are done, is said in settings."""
+"""The scheduled task. The setting CHORES says which chores there are, and how often each is done."""
 
 import logging
 
@@ -9,14 +9,14 @@ from katoproject.upkeep import chores
 
 log = logging.getLogger(__name__)
 
-# A worker has other things to do as well: what is left then is done the next time.
+# A worker has other tasks too, so what is left after this time is done the next time.
 LONGEST = 5.0  # seconds
 
 
 @shared_task
 def upkeep(name: str) -> None:
     try:
-        chores.note_scheduled()
+        chores.record_heartbeat()
     except RedisError as error:
-        log.warning("Redis does not note that the scheduler is alive: %s", error)
+        log.warning("Could not record the scheduler heartbeat: %s", error)
     chores.perform(name, seconds=LONGEST)

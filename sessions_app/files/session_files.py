@@ -10,12 +10,11 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Annotated, Any, Literal, Self
 
-import numpy as np
 from pydantic import AwareDatetime, BeforeValidator, Field, model_validator
 from pydantic_core import from_json
 
+from engine.named_vectors import NamedVector
 from engine.stm import STM_LIMIT
-from engine.vectors import named
 from foundation.http.bodies import as_object
 from foundation.json_lines import Line, WrongLine, of_a_kind, parsed
 from memory_app.node_ids import NodeId
@@ -121,11 +120,20 @@ class Session(Line):
             stm=self.stm,
             emotives=emotives,
             entries=self.accumulated_metadata,
-            vectors=[named(np.asarray(vector)) for vector in self.waiting_vectors],
+            vectors=_named(self.waiting_vectors) if self.waiting_vectors else [],
             seen=self.stm if self.percept_stm is None else self.percept_stm,
             seen_emotives=emotives if self.percept_emotives is None else self.percept_emotives,
             percept=None if self.last is None else self.last.model_dump(),
         )
+
+
+def _named(vectors: list[Vector]) -> list[NamedVector]:
+    # NumPy: most files hold no vectors, and commands that only list sessions import this module as well.
+    import numpy as np
+
+    from engine.vectors import named
+
+    return [named(np.asarray(vector)) for vector in vectors]
 
 
 _KINDS: dict[str, type[Line]] = {"kato": Head, "node_id": Session, "error": NotSaved, "end": End}

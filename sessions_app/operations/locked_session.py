@@ -5,7 +5,7 @@ from typing import NamedTuple
 from pydantic_core import from_json
 
 import memory_app.operations.patterns
-from engine.vectors import NamedVector
+from engine.named_vectors import NamedVector
 from foundation import logs
 from memory_app.vectors import NodeVectors
 from sessions_app import cache

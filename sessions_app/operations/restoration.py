@@ -7,7 +7,7 @@ from typing import Any
 from django.db import transaction
 from pydantic_core import to_json
 
-from engine.vectors import NamedVector
+from engine.named_vectors import NamedVector
 from sessions_app.expiry import ALIVE, FIRST_DEADLINE
 from sessions_app.models.sessions import Stream
 from sessions_app.operations import announcements

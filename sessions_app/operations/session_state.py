@@ -4,10 +4,10 @@ from collections.abc import Iterator
 from typing import Any
 
 from engine.lesson import Lesson, prepare_lesson
+from engine.named_vectors import NamedVector, vector_symbols
 from engine.naming import PATTERN_PREFIX
 from engine.observation import make_event
 from engine.stm import STM_LIMIT, auto_learn
-from engine.vectors import NamedVector, vector_symbols
 from memory_app.errors import VectorDimensionError
 from memory_app.vectors import NodeVectors
 from sessions_app.observations import Observation, percept_text

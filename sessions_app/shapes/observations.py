@@ -2,12 +2,8 @@
 
 import uuid
 
-import numpy as np
-
-from engine.vectors import DimensionMismatch, NamedVector, named, sum_vectors
-from foundation.errors import InvalidRequest
+from engine.named_vectors import NamedVector
 from memory_app.errors import VectorDimensionError
-from memory_app.vector_table import LARGEST_NUMBER
 from sessions_app.observations import Observation
 from sessions_app.shapes import bodies
 
@@ -46,16 +42,7 @@ def make_observations(given: list[bodies.ObservationInput]) -> list[Observation]
 
 
 def _vector(given: list[list[float]], location: tuple[str | int, ...]) -> NamedVector:
-    try:
-        total = sum_vectors(given)
-    except DimensionMismatch as error:
-        raise VectorDimensionError(error.vector, expected=error.expected) from None
-    if np.abs(total).max() > LARGEST_NUMBER:
-        problem = {
-            "type": "vector_out_of_range",
-            "loc": ["body", *location, "vectors"],
-            "msg": f"Elements of the sum of the vectors should be between {-LARGEST_NUMBER} and {LARGEST_NUMBER}",
-            "input": given,
-        }
-        raise InvalidRequest([problem])
-    return named(total)
+    # Loads NumPy, which few observations need, and few of the commands that import this module.
+    from sessions_app.shapes.vectors import named_sum
+
+    return named_sum(given, location)

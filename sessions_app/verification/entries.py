@@ -6,7 +6,8 @@ from typing import NamedTuple
 import numpy as np
 from pydantic import TypeAdapter, ValidationError
 
-from engine.vectors import NamedVector, vector_name
+from engine.named_vectors import NamedVector
+from engine.vectors import vector_name
 from foundation.verification import OF_NODE, Check, Connection, Fault, rows
 from sessions_app.models.sessions import Stream
 

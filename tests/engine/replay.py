@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from engine import vectors
+from engine import named_vectors, vectors
 from engine.lesson import Lesson, merge_emotives, merge_metadata, prepare_lesson
 from engine.naming import PATTERN_PREFIX
 from engine.observation import make_event, mean_emotives
@@ -53,7 +53,7 @@ class Node:
 
     def nearest(self, vector: vectors.Vector) -> list[str]:
         by_distance = sorted(self.vectors, key=lambda name: float(np.linalg.norm(self.vectors[name] - vector)))
-        return by_distance[: vectors.NEIGHBOURS]
+        return by_distance[: named_vectors.NEIGHBOURS]
 
 
 class Session:
@@ -123,7 +123,7 @@ class Session:
         name = vectors.vector_name(total)
         neighbours = self.node.nearest(total)
         self.waiting[name] = total
-        return vectors.vector_symbols(name, neighbours)
+        return named_vectors.vector_symbols(name, neighbours)
 
 
 @dataclass

@@ -22,7 +22,7 @@ def test_what_needs_no_kernels_loads_no_compiler() -> None:
     assert loaded.isdisjoint({"numba", "llvmlite"})
 
 
-@pytest.mark.parametrize("module", ["naming", "options", "stm", "lesson", "observation"])
+@pytest.mark.parametrize("module", ["naming", "named_vectors", "options", "stm", "lesson", "observation"])
 def test_what_needs_no_arrays_loads_no_numpy(module: str) -> None:
     assert "numpy" not in modules_loaded_by(f"import engine.{module}")
 

@@ -5,8 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from engine.named_vectors import vector_symbols
 from engine.vector_text import printed
-from engine.vectors import DimensionMismatch, sum_vectors, vector_name, vector_symbols
+from engine.vectors import DimensionMismatch, sum_vectors, vector_name
 
 TABLE = [
     ([1, 0, 0], "9d58821e286eae6a77923d694a12ede7cbeabfbd"),

@@ -92,7 +92,7 @@ def test_a_chore_that_another_process_runs_is_skipped(database: psycopg.Connecti
     """Two schedulers, or a scheduler and an operator: the second one does nothing."""
     lock = ["upkeep:purge-jobs"]
     database.execute("SELECT pg_advisory_lock(hashtextextended(%s, 0))", lock)
-    assert manage("upkeep", "purge-jobs") == "purge-jobs: somebody else is at it\n"
+    assert manage("upkeep", "purge-jobs") == "purge-jobs: another process is doing this\n"
     database.execute("SELECT pg_advisory_unlock(hashtextextended(%s, 0))", lock)
     assert manage("upkeep", "purge-jobs") == "purge-jobs: 0\n"
 

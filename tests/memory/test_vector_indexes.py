@@ -8,7 +8,8 @@ import pytest
 from django.db import connection, transaction
 from pytest_django import DjangoDbBlocker
 
-from engine.vectors import NEIGHBOURS, named, sum_vectors
+from engine.named_vectors import NEIGHBOURS
+from engine.vectors import named, sum_vectors
 from foundation.postgresql.statements import OTHER
 from memory_app import vector_indexes
 from memory_app.vector_table import indexed_expression

@@ -1,4 +1,4 @@
-"""`manage.py compile_kernels`: what predictions run on, compiled before anybody waits for it."""
+"""`manage.py compile_kernels`: compile the kernels of predictions before a request needs them."""
 
 from typing import Any
 
@@ -7,9 +7,9 @@ from katoproject.configuration.kernels import compile_all
 
 
 class Command(TerminalCommand):
-    help = """Compile what predictions run on, unless that was done for this version of it already.
+    help = """Compile the kernels of predictions, unless those of this version are compiled already.
 
-Takes about a minute the first time, on each machine; without it the first predictions would wait for it."""
+Takes about a minute the first time on a machine. Without it the first predictions would wait that long."""
     examples = """
   manage.py compile_kernels
 """

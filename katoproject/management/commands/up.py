@@ -12,12 +12,13 @@ from katoproject.launcher.up import up
 
 
 class Command(TerminalCommand):
-    help = """Start everything, in the foreground, and keep it running: `make run` does this.
+    help = """Start everything, in the foreground, and keep it running. `make run` calls this.
 
-PostgreSQL and Redis where no URL of others is set, migrations, the web server on HOST and PORT (and on ::1, where HOST
-is 127.0.0.1), the background worker, the scheduler. What ends unexpectedly is started again. Ctrl-C stops all of it in
-order and loses nothing, a second one at once. It refuses to start where the port is taken or the data folder in use,
-and names who has it. All settings are environment variables: docs/configuration.md."""
+Starts PostgreSQL and Redis (unless the settings name other servers), migrates the database, and runs the web server on
+HOST and PORT (and on ::1 if HOST is 127.0.0.1), the background worker and the scheduler. A program that ends
+unexpectedly is restarted. Ctrl-C stops all of them in order and loses nothing; press it again to stop at once. Refuses
+to start if the port is taken or the data folder in use, and names the program that has it. All settings are environment
+variables: docs/configuration.md."""
     examples = """
   manage.py up
   PORT=8001 KATO_DATA_DIR=/srv/kato manage.py up

@@ -12,15 +12,15 @@ from katoproject.upkeep import chores as upkeep
 
 
 class Command(TerminalCommand):
-    help = "Do scheduled work now. Without a name: tell which there is. Harmless at any time, and twice at once."
+    help = "Do scheduled work now. Without a name: list the chores. Harmless at any time, also beside the scheduler."
     examples = """
-  manage.py upkeep                        what there is, and how often it is done
-  manage.py upkeep expire-sessions        delete the sessions whose time has run out, now
-  manage.py upkeep relay-jobs purge-jobs  several, one after the other
+  manage.py upkeep                        the chores, and how often the scheduler does each
+  manage.py upkeep expire-sessions        delete the expired sessions now
+  manage.py upkeep relay-jobs purge-jobs  two chores, one after the other
 """
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("chores", nargs="*", metavar="NAME", choices=[*settings.CHORES, []], help="What to do.")
+        parser.add_argument("chores", nargs="*", metavar="NAME", choices=[*settings.CHORES, []], help="a chore")
         add_json_argument(parser, lines=True)
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -31,7 +31,7 @@ class Command(TerminalCommand):
             if options["json"]:
                 self.print_json({"chore": name, "done": done})
             else:
-                self.stdout.write(f"{name}: {'somebody else is at it' if done is None else done}")
+                self.stdout.write(f"{name}: {'another process is doing this' if done is None else done}")
 
     def _list(self, *, as_json: bool) -> None:
         chores = [
@@ -42,5 +42,5 @@ class Command(TerminalCommand):
             for name, every, about in chores:
                 self.print_json({"chore": name, "every_seconds": every, "about": about})
             return
-        self.stdout.write("What the scheduler does by itself:")
+        self.stdout.write("The scheduler does these:")
         self.print_table(("chore", "every", "what"), [(name, f"{every:g} s", about) for name, every, about in chores])

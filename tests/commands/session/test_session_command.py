@@ -50,12 +50,12 @@ def test_a_list_for_people_says_the_same(new_session: NewSession, node: str) -> 
     assert row.split()[-2:] == ["0", "0"]
 
 
-def test_listing_sessions_loads_no_compiler() -> None:
+def test_listing_sessions_loads_neither_numpy_nor_a_compiler() -> None:
     listed = process("session", "list", "--limit", "1", PYTHONPROFILEIMPORTTIME="1")
     assert listed.status == 0
     modules = {line.rpartition("|")[2].strip() for line in listed.err.splitlines()}
     assert "sessions_app.reads.listing" in modules
-    assert modules.isdisjoint({"numba", "engine.kernels", "memory_app.index"})
+    assert modules.isdisjoint({"numpy", "numba", "engine.kernels", "memory_app.index"})
 
 
 def test_the_list_of_an_unknown_node_is_empty(node: str) -> None:
@@ -195,7 +195,7 @@ def test_without_a_running_service_it_says_what_to_do(folder: Path) -> None:
     told = process("session", "list", KATO_DATA_DIR=str(folder), DATABASE_URL="")
     assert (told.status, told.out) == (1, "")
     [message] = told.err.splitlines()
-    assert message.startswith("Error: PostgreSQL does not answer (")
+    assert message.startswith("Error: PostgreSQL is unavailable (")
     assert "Start the service (`make run`), or set DATABASE_URL or KATO_DATA_DIR (now " in message
 
 

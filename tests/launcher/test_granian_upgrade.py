@@ -1,23 +1,80 @@
-"""How the web server handles HTTP, whatever application it serves (katoproject/server/)."""
+"""What breaks when Granian is upgraded: run this first (docs/decisions/0005-threads-beside-granian.md).
 
+`katoproject/server` uses these inner parts of Granian, none of which it documents:
+
+* `granian.server.mp.WorkerProcess.wrap_target`, and the arguments of `MPServer._spawn_asgi_worker`, which `worker.py`
+  replaces through the parameter `spawn_target` of `MPServer.serve`;
+* `granian.server.common.WORKERS_METHODS`: the method of a worker that serves, by runtime and kind of socket;
+* `granian._granian.ASGIWorker`, whose arguments `worker.py` passes by position;
+* `granian._granian.CallbackScheduler`, whose `_schedule_fn` it sets, and `WorkerSignal` with `add_cb` and `set`;
+* `granian.loops.register`, for the event loop of `loop.py`;
+* what it passes to the schedule function, and how it reports a body, a disconnected client and the end of a response.
+
+The first tests compare names and signatures, the others serve a small WSGI application and look at the behaviour.
+"""
+
+import inspect
 import re
 import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from typing import Any
 
+import granian._granian as rust
 import httpx
 import pytest
+from granian import loops
+from granian.server.common import WORKERS_METHODS
+from granian.server.mp import MPServer, WorkerProcess
 
 from benchmarks.stack import eventually, free_port
 from katoproject.configuration.environment import PROJECT_DIR
 from katoproject.server.requests import READ_AHEAD
+from katoproject.server.worker import run_worker
 
 SIZES = [0, 1, READ_AHEAD - 1, READ_AHEAD, READ_AHEAD + 1, 5_000_000]
 SERVE = (
     "from katoproject.server.__main__ import serve; "
     "serve('tests.support.mirror:application', host='127.0.0.1', port={port}, workers=1)"
 )
+
+
+def parameters(function: Any) -> list[str]:
+    return list(inspect.signature(function).parameters)
+
+
+def test_a_worker_is_given_what_ours_takes() -> None:
+    """By position, except for what follows: Granian spells four names in its own way."""
+    theirs = parameters(MPServer._spawn_asgi_worker)
+    renamed = {
+        "callback": "application",
+        "log_access_fmt": "log_access_format",
+        "ssl_ctx": "ssl_context",
+        "scope_opts": "scope_options",
+    }
+    assert parameters(inspect.unwrap(run_worker)) == [renamed.get(name, name) for name in theirs]
+    assert parameters(WorkerProcess.wrap_target) == ["target"]
+    assert "spawn_target" in parameters(MPServer.serve)
+
+
+def test_the_rust_worker_takes_what_ours_passes_by_position() -> None:
+    assert parameters(rust.ASGIWorker) == [
+        *("worker_id", "sock", "ipc", "threads", "blocking_threads", "py_threads", "py_threads_idle_timeout"),
+        *("backpressure", "http_mode", "http1_opts", "http2_opts", "websockets_enabled", "static_files"),
+        *("ssl_enabled", "ssl_cert", "ssl_key", "ssl_key_password", "ssl_protocol_min", "ssl_ca", "ssl_crl"),
+        *("ssl_client_verify", "metrics"),
+    ]
+    methods = {name for by_socket in WORKERS_METHODS.values() for name in by_socket.values()}
+    assert methods
+    assert all(hasattr(rust.ASGIWorker, name) for name in methods)
+
+
+def test_the_scheduler_and_the_signal_have_the_parts_that_ours_uses() -> None:
+    assert parameters(rust.CallbackScheduler) == ["event_loop", "cb", "aio_task", "aio_tenter", "aio_texit"]
+    assert hasattr(rust.CallbackScheduler, "_schedule_fn")
+    assert {"add_cb", "set"} <= set(dir(rust.WorkerSignal))
+    assert next(iter(parameters(loops.register))) == "key"
 
 
 @pytest.fixture(scope="module")
