@@ -1,6 +1,7 @@
 """MinHash signatures of symbol sets (engine.md 5.1)."""
 
 from collections.abc import Iterable
+from functools import lru_cache
 from hashlib import sha1
 
 import numpy as np
@@ -12,14 +13,16 @@ _MERSENNE = np.uint64((1 << 61) - 1)
 _LOW_32 = np.uint64((1 << 32) - 1)
 
 
+@lru_cache(maxsize=256)  # as many as a session may ask for (10 to 256 hashes): drawing them costs more than using them
 def permutations(count: int) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.uint64]]:
-    """The factors a_k and summands b_k of `count` hash functions, each of shape (count,)."""
+    """The factors a_k and summands b_k of `count` hash functions, each of shape (count,). Do not write to them."""
     generator = np.random.RandomState(1)
     factors = np.empty(count, dtype=np.uint64)
     summands = np.empty(count, dtype=np.uint64)
     for k in range(count):
         factors[k] = generator.randint(1, _MERSENNE, dtype=np.uint64)
         summands[k] = generator.randint(0, _MERSENNE, dtype=np.uint64)
+    factors.flags.writeable = summands.flags.writeable = False
     return factors, summands
 
 

@@ -4,6 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+LARGEST = 2**31 - 1
+"""Larger counts and ratios mean the same: no pattern is that long. Kernels compute with 64 bits."""
+
 FILTERS = ("length", "jaccard", "minhash", "bloom", "rapidfuzz")
 
 RANK_FIELDS = (
@@ -56,7 +59,11 @@ class Options:
         Raises ValueError for an unknown filter (D26) or rank field.
         """
         given = {key: config[key] for key in cls.__dataclass_fields__ if config.get(key) is not None}
-        given["filter_pipeline"] = tuple(given.get("filter_pipeline", ()))
+        # Each filter once: a second pass of the same filter drops nothing more.
+        given["filter_pipeline"] = tuple(dict.fromkeys(given.get("filter_pipeline", ())))
+        for key in ("length_max_ratio", "jaccard_min_overlap"):
+            if key in given:
+                given[key] = min(given[key], LARGEST)
         options = cls(**given)
         unknown = [name for name in options.filter_pipeline if name not in FILTERS]
         if unknown:

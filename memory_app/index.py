@@ -69,13 +69,21 @@ class NodeVersion:
     rebuilt: int
 
 
+# Of a node without a row.
+_NO_MEMORY = -1
+
+# What an index takes before it holds a pattern: Python's objects, empty arrays, the lock. Measured with tracemalloc,
+# 5.6 kB in all on CPython 3.11.
+_FIXED_BYTES = 5_400
+
+
 @dataclass(slots=True)
 class NodeIndex:
     """The index of one node and how far it has followed: it holds what `snapshot` shows, nothing more."""
 
     node_id: str
     index: Index = field(default_factory=Index)
-    memory: int = -1
+    memory: int = _NO_MEMORY
     rebuilt: int = 0
     finalized_version: int = 0
     moment: Moment | None = None
@@ -85,6 +93,12 @@ class NodeIndex:
     created_at: float = field(default_factory=time.time)
     last_used: float = field(default_factory=time.time)
     uses: int = 0
+    counted_bytes: int = 0
+
+    @property
+    def exists(self) -> bool:
+        """Whether the node had a row when the index was followed last."""
+        return self.memory != _NO_MEMORY
 
     @property
     def horizon(self) -> str:
@@ -108,7 +122,7 @@ class NodeIndex:
             if changes:
                 self._apply(changes)
             else:
-                self._reset(memory=-1, rebuilt=0, snapshot="1:1:")
+                self._reset(memory=_NO_MEMORY, rebuilt=0, snapshot="1:1:")
             view = self.index.view()
             if stored:
                 self.moment, self.finalized_version = moments.moment(self.memory, stored, view), finalized_version
@@ -116,7 +130,9 @@ class NodeIndex:
             return NodeView(view, version, self.snapshot, self.moment, self.has_emotives)
 
     def memory_bytes(self) -> int:
-        return self.index.memory_bytes() + (self.moment.statistics.membership.nbytes if self.moment else 0)
+        return (
+            _FIXED_BYTES + self.index.memory_bytes() + (self.moment.statistics.membership.nbytes if self.moment else 0)
+        )
 
     def _read_changes(self) -> Changes | None:
         """None if there is no such node."""
@@ -189,6 +205,7 @@ class Indexes:
     def __init__(self, budget_bytes: int) -> None:
         self._budget = budget_bytes
         self._nodes: OrderedDict[str, NodeIndex] = OrderedDict()
+        self._total = 0  # bytes that the held indexes counted with
         self._lock = threading.Lock()
 
     def follow(self, node_id: str) -> NodeView:
@@ -198,17 +215,34 @@ class Indexes:
             self._nodes.move_to_end(node_id)
             node.last_used, node.uses = time.time(), node.uses + 1
         view = node.follow()
-        self._drop_unused()
+        self._account(node)
         return view
 
-    def _drop_unused(self) -> None:
+    def _account(self, node: NodeIndex) -> None:
+        """Count what the index takes now, and drop others if all together take too much.
+
+        The total runs along: adding up all indexes of a process would hold every prediction for as long as that takes.
+        """
+        size = node.memory_bytes()
         with self._lock:
-            sizes = {node_id: node.memory_bytes() for node_id, node in self._nodes.items()}
-            total = sum(sizes.values())
+            if self._nodes.get(node.node_id) is not node:
+                return  # another thread has dropped it since, and what it counted with it
+            self._total += size - node.counted_bytes
+            node.counted_bytes = size
+            if not node.exists:
+                # Anybody may ask about nodes that never learned, by any name: nothing of those is kept.
+                self._drop(node.node_id)
             # The index just used stays, whatever its size: it is needed.
-            while total > self._budget and len(self._nodes) > 1:
-                node_id, _ = self._nodes.popitem(last=False)
-                total -= sizes[node_id]
+            while self._total > self._budget and len(self._nodes) > 1:
+                self._drop(next(iter(self._nodes)))
+
+    def _drop(self, node_id: str) -> None:
+        self._total -= self._nodes.pop(node_id).counted_bytes
+
+    @property
+    def total_bytes(self) -> int:
+        """What the held indexes took when each was followed last."""
+        return self._total
 
     def held(self) -> list[IndexInfo]:
         """Every index of this process, the one used longest ago first."""

@@ -4,9 +4,10 @@ The key names the session, its version and the view, so an entry is correct for 
 wrong, whenever it arrives, and no invalidation can come too late. Deleting the replaced version on commit only saves
 memory.
 
-Redis is never trusted (P3). Every entry begins with a digest over key and payload, so foreign or damaged bytes count as
-a miss. Any failure is a *fallback*: the caller reads PostgreSQL. After three failures in a row the breaker skips Redis
-for a second, so that a slow Redis costs a bounded time.
+Redis is never trusted (P3). Every entry begins with a digest over key and payload, keyed with the service's secret. So
+damaged bytes, and entries written by anything but this service, count as a miss. Any failure is a *fallback*: the
+caller reads PostgreSQL. After three failures in a row the breaker skips Redis for a second, so that a slow Redis costs
+a bounded time.
 """
 
 import hashlib
@@ -20,6 +21,7 @@ from dataclasses import dataclass
 from functools import cache as memoised
 from typing import TYPE_CHECKING, TypeVar, cast
 
+from django.conf import settings
 from django.db import transaction
 
 from foundation.breaker import Breaker
@@ -70,8 +72,14 @@ def _kind(view: str) -> str:
     return view.partition(":")[0]
 
 
+@memoised
+def _digest_key() -> bytes:
+    """Derived from the service's secret, which Redis never sees."""
+    return hashlib.blake2b(settings.SECRET_KEY.encode(), person=b"kato-cache").digest()
+
+
 def _digest(name: str, payload: bytes) -> bytes:
-    return hashlib.blake2b(name.encode() + b"\0" + payload, digest_size=_DIGEST_BYTES).digest()
+    return hashlib.blake2b(name.encode() + b"\0" + payload, key=_digest_key(), digest_size=_DIGEST_BYTES).digest()
 
 
 def _is_intact(name: str, entry: bytes) -> bool:

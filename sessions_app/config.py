@@ -57,7 +57,12 @@ def _one_of(names: tuple[str, ...]) -> Rule:
 
 
 def _is_pipeline(value: Any) -> bool:
-    return isinstance(value, list) and all(isinstance(name, str) and name in FILTERS for name in value)
+    return (
+        isinstance(value, list)
+        and len(value) <= len(FILTERS)
+        and all(isinstance(name, str) and name in FILTERS for name in value)
+        and len(set(value)) == len(value)
+    )
 
 
 _RATIO = _number(0.0, 1.0, message="Must be a number between 0.0 and 1.0")
@@ -65,8 +70,8 @@ _FLAG = Rule(lambda value: isinstance(value, bool), "Must be a boolean (true/fal
 _TEXT = Rule(lambda value: isinstance(value, str), "Must be a string", {"type": "string"})
 _PIPELINE = Rule(
     _is_pipeline,
-    f"Must be a list of filter names, each one of: {', '.join(FILTERS)}",
-    {"type": "array", "items": {"type": "string", "enum": list(FILTERS)}},
+    f"Must be a list of filter names, none twice, each one of: {', '.join(FILTERS)}",
+    {"type": "array", "items": {"type": "string", "enum": list(FILTERS)}, "uniqueItems": True},
 )
 
 # KATO checks these keys in POST config too: null is an error.
@@ -89,15 +94,15 @@ _OPTIONAL: dict[str, Rule] = {
     "affinity_emotive": _TEXT,
     "filter_pipeline": _PIPELINE,
     "length_min_ratio": _RATIO,
-    "length_max_ratio": _number(1.0, message="Must be a number of at least 1.0"),
+    "length_max_ratio": _number(1.0, 1000.0, message="Must be a number between 1.0 and 1000.0"),
     "jaccard_threshold": _RATIO,
-    "jaccard_min_overlap": _integer(1, message="Must be an integer of at least 1"),
+    "jaccard_min_overlap": _integer(1, 1_000_000, message="Must be an integer between 1 and 1000000"),
     "minhash_threshold": _RATIO,
     "minhash_bands": _integer(1, 100, message="Must be an integer between 1 and 100"),
     "minhash_rows": _integer(1, 20, message="Must be an integer between 1 and 20"),
     "minhash_num_hashes": _integer(10, 256, message="Must be an integer between 10 and 256"),
     "bloom_false_positive_rate": _number(0.0001, 0.1, message="Must be a number between 0.0001 and 0.1"),
-    "max_candidates_per_stage": _integer(100, message="Must be an integer of at least 100"),
+    "max_candidates_per_stage": _integer(100, 1_000_000_000, message="Must be an integer between 100 and 1000000000"),
     "enable_filter_metrics": _FLAG,
 }
 _RULES = {**_CHECKED, **_OPTIONAL}

@@ -67,11 +67,18 @@ INVALID = [
     (
         "filter_pipeline",
         ["length", "bogus"],
-        f"Must be a list of filter names, each one of: {', '.join(FILTERS)}",
+        f"Must be a list of filter names, none twice, each one of: {', '.join(FILTERS)}",
     ),
-    ("length_max_ratio", 0.9, "Must be a number of at least 1.0"),
+    (
+        "filter_pipeline",
+        ["minhash"] * 1000,
+        f"Must be a list of filter names, none twice, each one of: {', '.join(FILTERS)}",
+    ),
+    ("length_max_ratio", 0.9, "Must be a number between 1.0 and 1000.0"),
+    ("length_max_ratio", 1e308, "Must be a number between 1.0 and 1000.0"),
+    ("jaccard_min_overlap", 10**30, "Must be an integer between 1 and 1000000"),
     ("minhash_num_hashes", 9, "Must be an integer between 10 and 256"),
-    ("max_candidates_per_stage", 99, "Must be an integer of at least 100"),
+    ("max_candidates_per_stage", 99, "Must be an integer between 100 and 1000000000"),
 ]
 
 

@@ -1,5 +1,6 @@
 """P3: Redis makes the service slower, never wrong, whatever happens to it (G11)."""
 
+import hashlib
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -89,6 +90,15 @@ def test_a_hit_is_really_served_from_redis(conversation: Conversation, store: re
     forged = b'[["forged"]]'
     store.set(name, cache._digest(cache.key(conversation.id, version, "stm"), forged) + forged)
     assert conversation.read() == [["forged"]]
+
+
+def test_whoever_can_write_to_redis_cannot_forge_an_answer(conversation: Conversation, store: redis.Redis) -> None:
+    """The digest needs the service's secret; one over the same bytes without it counts as damaged."""
+    conversation.check()
+    [name] = list(store.scan_iter(conversation.keys))
+    forged = b'[["forged"]]'
+    store.set(name, hashlib.blake2b(name + b"\0" + forged, digest_size=16).digest() + forged)
+    conversation.check()
 
 
 @pytest.mark.parametrize("garbage", [b"", b"garbage", b"[]", b"\x00" * 100, b'[["plausible"]]' * 3])

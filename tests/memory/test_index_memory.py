@@ -1,5 +1,6 @@
 """The indexes of a process stay within their budget and are rebuilt when they are needed (`memory_app/index.py`)."""
 
+import tracemalloc
 import uuid
 from collections.abc import Callable, Iterator
 
@@ -53,6 +54,38 @@ def test_the_node_used_longest_ago_is_dropped_and_rebuilt_on_demand(node: Callab
     assert set(indexes) == {first, third}
     assert len(indexes.follow(second).view) == PATTERNS
     assert set(indexes) == {third, second}
+
+
+@pytest.mark.usefixtures("server", "node")
+def test_nodes_that_never_learned_leave_nothing_behind() -> None:
+    indexes = Indexes(budget_bytes=10**9)
+    for number in range(50):
+        assert len(indexes.follow(f"never {number}").view) == 0
+    assert len(indexes) == 0
+
+
+@pytest.mark.usefixtures("server")
+def test_the_total_is_what_the_held_indexes_take(node: Callable[[], str]) -> None:
+    first, second = node(), node()
+    indexes = Indexes(budget_bytes=10**9)
+    for node_id in (first, second, "never", first):
+        indexes.follow(node_id)
+    teach(first, *(f"more {n}" for n in range(PATTERNS)))
+    indexes.follow(first)
+    assert indexes.total_bytes == sum(one.memory_bytes for one in indexes.held())
+
+
+def test_an_empty_index_counts_with_what_it_takes() -> None:
+    number = 200
+    tracemalloc.start()
+    try:
+        before, _ = tracemalloc.get_traced_memory()
+        held = [NodeIndex(f"node {n}") for n in range(number)]
+        after, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    taken = (after - before) / number
+    assert 0.8 * taken <= held[0].memory_bytes() <= 1.25 * taken
 
 
 @pytest.mark.usefixtures("server")
