@@ -27,7 +27,8 @@ PROCESSORS = {"total_processors", "max_processors", "eviction_ttl_seconds", "pro
 
 def test_status(client: httpx.Client, new_session: NewSession) -> None:
     session_id = new_session(node_id="status-node")
-    observe(client, session_id, "a")
+    observe(client, session_id, "a", "b")  # a node that never learned has no index
+    assert client.post(f"/sessions/{session_id}/learn").status_code == 200
     assert client.get(f"/sessions/{session_id}/predictions").status_code == 200
     status = client.get("/status").json()
     assert (status["status"], status["base_processor_id"], status["version"]) == ("healthy", "kato", "3.10.1")
