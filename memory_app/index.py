@@ -230,7 +230,7 @@ class Indexes:
             self._total += size - node.counted_bytes
             node.counted_bytes = size
             if not node.exists:
-                # Anybody may ask about nodes that never learned, by any name: nothing of those is kept.
+                # A client may ask about nodes that never learned, under any name. Keep nothing of those.
                 self._drop(node.node_id)
             # The index just used stays, whatever its size: it is needed.
             while self._total > self._budget and len(self._nodes) > 1:

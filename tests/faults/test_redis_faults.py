@@ -92,7 +92,7 @@ def test_a_hit_is_really_served_from_redis(conversation: Conversation, store: re
     assert conversation.read() == [["forged"]]
 
 
-def test_whoever_can_write_to_redis_cannot_forge_an_answer(conversation: Conversation, store: redis.Redis) -> None:
+def test_write_access_to_redis_is_not_enough_to_forge_an_answer(conversation: Conversation, store: redis.Redis) -> None:
     """The digest needs the service's secret; one over the same bytes without it counts as damaged."""
     conversation.check()
     [name] = list(store.scan_iter(conversation.keys))
