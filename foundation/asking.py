@@ -1,5 +1,6 @@
 """Calling something that may hang, from a request that must not."""
 
+import contextvars
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -27,7 +28,9 @@ class Asker:
         since = self._answering_since
         if since is not None and time.monotonic() - since > patience:
             raise NoAnswer
-        asked: Future[tuple[Answer, float]] = self._thread.submit(self._timed, question)
+        # The question is the caller's: it sees what the caller may see, and logs with the caller's fields.
+        context = contextvars.copy_context()
+        asked: Future[tuple[Answer, float]] = self._thread.submit(context.run, self._timed, question)
         try:
             return asked.result(patience)
         except NoAnswerInTime:

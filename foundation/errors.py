@@ -16,6 +16,11 @@ class Refusal(Exception):
     exit_status: ClassVar[int] = 1
 
     @property
+    def headers(self) -> dict[str, str]:
+        """Of the HTTP response, besides those that every response has."""
+        return {}
+
+    @property
     def detail(self) -> Any:
         """The `detail` of the HTTP body: a text (E1), an object (E2) or a list of problems (E4)."""
         return str(self)

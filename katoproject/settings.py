@@ -40,6 +40,7 @@ INSTALLED_APPS = [
     "drf_spectacular_sidecar",
     "katoproject",
     "katoproject.monitoring",
+    "access_app",
     "memory_app",
     "sessions_app",
 ]

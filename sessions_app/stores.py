@@ -1,5 +1,5 @@
 """The store of sessions and jobs, under the name that the metrics give it."""
 
-from foundation.postgresql.statements import Store
+from access_app import admission
 
-SESSIONS = Store("sessions")
+SESSIONS = admission.store("sessions")

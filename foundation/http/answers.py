@@ -20,7 +20,10 @@ def error_answer(detail: Any, status: int) -> HttpResponse:
 
 
 def refusal_answer(refusal: Refusal) -> HttpResponse:
-    return _error(refusal.body(), refusal.status)
+    response = _error(refusal.body(), refusal.status)
+    for name, value in refusal.headers.items():
+        response[name] = value
+    return response
 
 
 def unavailable(reason: str) -> HttpResponse:

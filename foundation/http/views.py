@@ -1,10 +1,26 @@
 """The base of all views."""
 
-from typing import Any
+from enum import Enum, auto
+from typing import Any, ClassVar
 
 from django.http import HttpRequest
 from rest_framework.request import Request
 from rest_framework.views import APIView
+
+from foundation import callers
+from foundation.callers import Needs
+
+
+class Confirmation(Enum):
+    """How a view makes sure that its caller's key is still valid, beyond what this process remembers of it.
+
+    BEFOREHAND: it asks the database first. BY_STATEMENT: the statement that does the work, or reads, contains the
+    condition. FROM_MEMORY: it does not ask, because it must respond without the database.
+    """
+
+    BEFOREHAND = auto()
+    BY_STATEMENT = auto()
+    FROM_MEMORY = auto()
 
 
 # REST framework's dispatch and error handling, without what a JSON-only service does not use: there is one media type,
@@ -12,12 +28,20 @@ from rest_framework.views import APIView
 # (No docstring here or in the bases of other views: it would appear in the API documentation of every route.)
 class LeanView(APIView):
     http_method_names = ["get", "post", "put", "patch", "delete", "head", "trace"]
+    # Every view says what it needs of its caller, for each of its methods.
+    needs: ClassVar[Needs]
+    confirmation: ClassVar[Confirmation] = Confirmation.BEFOREHAND
 
     def initialize_request(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
         return request
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
-        pass
+        method = "GET" if request.method == "HEAD" else str(request.method)
+        needed = self.needs.get(method, callers.ANY_SCOPE)
+        caller = callers.current()
+        caller.require(needed)
+        if needed and self.confirmation is Confirmation.BEFOREHAND:
+            caller.confirm()
 
     def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:
         if response.status_code == 405:

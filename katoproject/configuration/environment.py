@@ -39,6 +39,9 @@ class Environment(BaseSettings):
     port: int = Field(8000, ge=1, le=65535, alias="PORT")
     workers: int = Field(2, ge=1, le=64, validation_alias=either("KATO_WORKERS", "WORKERS"))
     limit_concurrency: int = Field(8, ge=1, le=64, alias="KATO_LIMIT_CONCURRENCY")
+    access: Literal["open", "keys"] | None = Field(None, alias="KATO_ACCESS")
+    open_to_the_network: bool = Field(False, alias="KATO_OPEN_TO_THE_NETWORK")
+    requests_per_second_and_address: float = Field(0, ge=0, alias="KATO_RATE_PER_ADDRESS")
     service_name: str = Field("kato", min_length=1, alias="SERVICE_NAME")
     instance_id: str | None = Field(None, alias="KATO_INSTANCE_ID")
 
@@ -114,6 +117,10 @@ class Environment(BaseSettings):
         if self.environment == "production" and not self.secret_key:
             raise ValueError("KATO_SECRET_KEY must be set when ENVIRONMENT=production")
         return self
+
+    @property
+    def needs_keys(self) -> bool:
+        return self.access == "keys"
 
     @property
     def effective_redis_url(self) -> str | None:

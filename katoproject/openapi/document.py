@@ -26,6 +26,8 @@ The API of KATO 3.10: clients written for it work unchanged. A **session** obser
 * A missing session is a 404 with an `error` object, whatever else is wrong with the request; a missing route is a 404
   with `{"detail":"Not Found"}`. Trouble with a store is never a 404: it is a 503 that says when to come back.
 * HEAD is answered where GET is. Any origin may read the answers.
+* Where the service asks for access keys, send one as `Authorization: Bearer kato_…`. Each operation names the scope that
+  it needs; `admin` includes the others. A session of a node that the key is not for is a 404, like a missing one.
 """
 
 TAGS = {
@@ -62,6 +64,11 @@ _HEADERS: dict[str, Schema] = {
         "required": True,
         "schema": {"type": "integer"},
     },
+    "WWW-Authenticate": {
+        "description": "That a key is needed, and whether one was given.",
+        "required": True,
+        "schema": {"type": "string"},
+    },
     "Allow": {"description": "The methods there are.", "required": True, "schema": {"type": "string"}},
     "Location": {
         "description": "Where to ask for the job.",
@@ -94,13 +101,24 @@ _BAD_KEY = {
 }
 
 # Every operation has these responses. A view documents its other ones itself.
-_SHARED_RESPONSES = {"405": "MethodNotAllowed", "500": "InternalError", "503": "Unavailable"}
+_SHARED_RESPONSES = {
+    "401": "Unauthorized",
+    "403": "Forbidden",
+    "429": "TooOften",
+    "405": "MethodNotAllowed",
+    "500": "InternalError",
+    "503": "Unavailable",
+}
 
 
 class OperationSchema(AutoSchema):
     def get_operation_id(self) -> str:
         """Method and path, which are unique: `get_sessions_session_id_stm`."""
         return re.sub(r"\W+", "_", f"{self.method.lower()}{self.path}").strip("_")
+
+    def get_extensions(self) -> Schema:
+        """For `complete`, which takes it out again: the scopes of which a caller needs one."""
+        return {"x-kato-scopes": sorted(self.view.needs[self.method])}
 
     def map_parsers(self) -> list[str]:
         """The views parse bodies themselves, without REST framework's parsers."""
@@ -126,9 +144,26 @@ def _add_components(components: Schema) -> None:
         schema = shape.model_json_schema(ref_template="#/components/schemas/{model}")
         components["schemas"] |= {**schema.pop("$defs", {}), shape.__name__: schema}
     components["headers"] = _HEADERS
+    components["securitySchemes"] = {
+        "AccessKey": {"type": "http", "scheme": "bearer", "bearerFormat": "kato_…", "description": "An access key."}
+    }
     components["parameters"] = {name: {"name": name, "in": "header", **more} for name, more in _PARAMETERS.items()}
     components["responses"] = {
         "MethodNotAllowed": _error("Another method than those of this path.", "Method Not Allowed", "Allow"),
+        "Unauthorized": _error(
+            "The service asks for access keys, and the request has no valid one.",
+            "This service needs an access key: send it as `Authorization: Bearer kato_…`",
+            "WWW-Authenticate",
+        ),
+        "Forbidden": _error(
+            "The key has not the scope that this needs, or is not for this node. Nothing was changed.",
+            "This key may not do this: it needs the scope write",
+        ),
+        "TooOften": _error(
+            "Too many requests, of the key or the address; or a quota of the key is used up. Nothing was changed.",
+            "This key may make 10 requests per second",
+            "Retry-After",
+        ),
         "Unavailable": _error(
             "PostgreSQL does not answer, or the service is overloaded.",
             "The session store is not available at the moment",
@@ -153,6 +188,7 @@ def _complete_operation(path: str, method: str, operation: Schema) -> None:
     for status, response in operation["responses"].items():
         _complete_response(path, method, operation, status, response)
     _share_parameters(path, operation)
+    _describe_access(operation)
     if "requestBody" in operation:
         operation["requestBody"]["required"] = True
 
@@ -160,6 +196,8 @@ def _complete_operation(path: str, method: str, operation: Schema) -> None:
 def _share_responses(path: str, operation: Schema) -> None:
     responses = operation["responses"]
     for status, name in _SHARED_RESPONSES.items():
+        if status in ("401", "403") and not operation["x-kato-scopes"]:
+            continue
         if not (status == "503" and path in ALWAYS_ANSWERED):
             responses.setdefault(status, _reference("responses", name))
     if _takes_key(operation):
@@ -199,6 +237,18 @@ def _share_parameters(path: str, operation: Schema) -> None:
     operation.setdefault("parameters", []).extend(_reference("parameters", name) for name in names)
 
 
+def _describe_access(operation: Schema) -> None:
+    """`security` cannot name scopes of a bearer scheme for every tool, so the description does, too."""
+    scopes = operation.pop("x-kato-scopes")
+    if not scopes:
+        operation["security"] = []
+        return
+    operation["security"] = [{"AccessKey": scopes}, {}]
+    operation["description"] = (
+        f"Needs the scope {' or '.join(f'`{scope}`' for scope in scopes)}, where keys are needed."
+    )
+
+
 def _takes_key(operation: Schema) -> bool:
     return any(parameter.get("name") == "Idempotency-Key" for parameter in operation.get("parameters", []))
 
@@ -219,5 +269,5 @@ def _response(description: str, schema: str, example: Any, *headers: str) -> Sch
     }
 
 
-def _error(description: str, detail: str, header: str) -> Schema:
-    return _response(description, "Error", {"detail": detail}, header)
+def _error(description: str, detail: str, *headers: str) -> Schema:
+    return _response(description, "Error", {"detail": detail}, *headers)

@@ -4,6 +4,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from drf_spectacular.views import SpectacularJSONAPIView, SpectacularRedocView, SpectacularSwaggerView
 
+from foundation.callers import OPEN
 from foundation.http.views import LeanView
 
 _METHODS = ["get", "head"]
@@ -11,15 +12,18 @@ _METHODS = ["get", "head"]
 
 class OpenApi(SpectacularJSONAPIView):
     http_method_names = _METHODS
+    needs = {"GET": OPEN}
 
 
 class Docs(SpectacularSwaggerView):
     http_method_names = _METHODS
+    needs = {"GET": OPEN}
     url_name = "openapi"
 
 
 class Redoc(SpectacularRedocView):
     http_method_names = _METHODS
+    needs = {"GET": OPEN}
     url_name = "openapi"
     # Our own template: the one of the library loads fonts from another site.
     template_name = "redoc.html"
@@ -27,6 +31,8 @@ class Redoc(SpectacularRedocView):
 
 class OAuthRedirect(LeanView):
     """The page to which Swagger UI returns from a login. KATO has it, although it has no login."""
+
+    needs = {"GET": OPEN}
 
     schema = None
 

@@ -7,8 +7,12 @@ from time import perf_counter
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 
-from foundation import logs
-from foundation.http.answers import error_answer, unavailable
+from access_app import rates
+from access_app.keyring import KeyHolder, keyring
+from access_app.rates import TooOften
+from foundation import callers, logs
+from foundation.callers import Caller, Denied
+from foundation.http.answers import error_answer, refusal_answer, unavailable
 from foundation.http.cors import CrossOrigin
 from foundation.http.slots import Slots
 from foundation.metrics import requests
@@ -94,8 +98,15 @@ class Envelope:
         # A redirect to the path without its slash would lose the body of a POST.
         if request.path_info.endswith("/") and request.path_info != "/":
             request.path_info = request.path_info[:-1]
-        if request.path_info in ALWAYS_ANSWERED:
-            return self._get_response(request)
+        is_prompt = request.path_info in ALWAYS_ANSWERED
+        try:
+            caller = _caller_of(request, is_prompt=is_prompt)
+        except TooOften as refusal:
+            return refusal_answer(refusal)
+        with callers.acting_as(caller):
+            return self._get_response(request) if is_prompt else self._answer_in_turn(request)
+
+    def _answer_in_turn(self, request: HttpRequest) -> HttpResponse:
         if not self._slots.take():
             return unavailable("The service is overloaded at the moment")
         try:
@@ -106,6 +117,20 @@ class Envelope:
             self._slots.give_back()
 
 
+def _caller_of(request: HttpRequest, *, is_prompt: bool) -> Caller:
+    """Raises TooOften."""
+    address = request.META.get("REMOTE_ADDR", "")
+    rates.charge_address(address)
+    if not settings.ENV.needs_keys:
+        return callers.OPERATOR
+    caller = keyring.caller_of(request.META.get("HTTP_AUTHORIZATION"), address, prompt=is_prompt)
+    if isinstance(caller, KeyHolder):
+        assert caller.key_id is not None
+        logs.about(key=caller.name)
+        rates.charge_key(caller.key_id, caller.limits, size=_announced_size(request))
+    return caller
+
+
 def _touch_session_of_header(request: HttpRequest, response: HttpResponse) -> None:
     """Outside `/sessions/`, extend the life of a session that header or cookie names, and name it in the response."""
     session_id = request.META.get("HTTP_X_SESSION_ID") or request.COOKIES.get("session_id")
@@ -113,7 +138,7 @@ def _touch_session_of_header(request: HttpRequest, response: HttpResponse) -> No
         return
     try:
         operations.touch(session_id=session_id)
-    except SessionNotFound:
+    except (SessionNotFound, Denied):
         return
     except STORE_TROUBLE as error:
         log.warning("Could not extend the life of session %s: %s", session_id, error)

@@ -10,9 +10,16 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from typing import Any
 
+from django.conf import settings
 from django.db import close_old_connections
+from pydantic_core import to_json
 
-from foundation import logs
+from access_app import rates
+from access_app.keyring import KeyHolder, keyring
+from access_app.tokens import key_id_of
+from foundation import callers, logs
+from foundation.callers import Caller
+from foundation.errors import Refusal
 from foundation.postgresql.trouble import STORE_TROUBLE
 from katoproject.upkeep import chores
 from sessions_app.reads import event_feed
@@ -31,14 +38,18 @@ MOST_WAITING = 10_000
 # Seconds that a client has to read what was sent before its connection is closed.
 PATIENCE, PATIENCE_AT_STOP = 30.0, 1.0
 
-NORMAL, GOING_AWAY, FAILED, TOO_SLOW = 1000, 1001, 1011, 1013
+NORMAL, GOING_AWAY, FAILED, TOO_SLOW, UNAUTHORIZED = 1000, 1001, 1011, 1013, 4401
+
+# A browser cannot send an Authorization header with a handshake. It offers this protocol, and its token as another.
+PROTOCOL = "kato"
 
 
 class Client:
     """One connection. Its messages are sent in order, as fast as it reads; no other client waits for it."""
 
-    def __init__(self, proto: Any) -> None:
+    def __init__(self, proto: Any, caller: Caller) -> None:
         self._proto = proto
+        self.caller = caller
         self._outgoing: deque[str] = deque()
         self._something_to_do = asyncio.Event()
         self._leaving = asyncio.Event()
@@ -60,10 +71,11 @@ class Client:
     def inform(self, look: event_feed.Batch) -> None:
         """The first message of every connection."""
         self.informed_at = look.at
-        self.tell([look.message])
+        self.tell([look.message(self.caller.nodes)])
 
     def tell_news(self, news: list[tuple[event_feed.Event, str]]) -> None:
-        self.tell(message for event, message in news if not self._knows(event))
+        sees = self.caller.sees
+        self.tell(message for event, message in news if sees(event.node_id) and not self._knows(event))
 
     def _knows(self, event: event_feed.Event) -> bool:
         """The count of sessions in its snapshot did not include a session that had expired but was not yet deleted."""
@@ -122,6 +134,33 @@ async def _cancelled_at_the_end() -> Any:
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
+def _caller_of(scope: Any) -> Caller:
+    """Who opens the connection. Raises TooOften, Unauthorized and MissingScope."""
+    address = scope["client"][0]
+    rates.charge_address(address)
+    if not settings.ENV.needs_keys:
+        return callers.OPERATOR
+    [*_, header] = [None, *(value.decode("latin-1") for name, value in scope["headers"] if name == b"authorization")]
+    tokens = [offer for offer in scope["subprotocols"] if key_id_of(offer)]
+    if header is None and tokens:
+        caller = keyring.holder_of(tokens[0], address)
+    else:
+        caller = keyring.caller_of(header, address)
+    caller.require(callers.READ)
+    return caller
+
+
+async def _refuse(proto: Any, refusal: Refusal) -> None:
+    headers = {"Content-Type": "application/json", **refusal.headers}
+    start = {
+        "type": "websocket.http.response.start",
+        "status": refusal.status,
+        "headers": [(name.lower().encode(), value.encode()) for name, value in headers.items()],
+    }
+    await proto.send(start)
+    await proto.send({"type": "websocket.http.response.body", "body": to_json(refusal.body())})
+
+
 class Hub:
     """The clients of this process, and one reader of the database for all of them, which runs while there are any."""
 
@@ -156,9 +195,16 @@ class Hub:
             if self._closed or watcher.scope["path"] != PATH:
                 await proto.send({"type": "websocket.close"})  # not accepted yet, so this is an HTTP 403
                 return
-            await proto.send({"type": "websocket.accept"})
+            try:
+                caller = await self._loop.run_in_executor(self._thread, _caller_of, watcher.scope)
+            except Refusal as refusal:
+                status = refusal.status
+                await _refuse(proto, refusal)
+                return
+            offers = PROTOCOL in watcher.scope["subprotocols"]
+            await proto.send({"type": "websocket.accept", "subprotocol": PROTOCOL if offers else None})
             status = 101
-            client = Client(proto)
+            client = Client(proto, caller)
             self._join(client)
             try:
                 await client.serve()
@@ -197,7 +243,8 @@ class Hub:
             self._joined.clear()
             newcomers = [client for client in self._clients if client.informed_at is None]
             try:
-                look, news = await self._loop.run_in_executor(self._thread, self._look, position, bool(newcomers))
+                bindings = {client.caller.nodes for client in newcomers}
+                look, news = await self._loop.run_in_executor(self._thread, self._look, position, bindings)
             except STORE_TROUBLE as error:
                 if not in_trouble:
                     log.warning("Events wait for PostgreSQL: %s", error)
@@ -205,12 +252,13 @@ class Hub:
                 await asyncio.sleep(RETRY_INTERVAL)
                 continue
             position, in_trouble = look.checkpoint, False
+            self._dismiss_revoked()
             self._tell(look, news, newcomers)
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._joined.wait(), INTERVAL)
 
     def _look(
-        self, position: event_feed.Checkpoint | None, counting: bool
+        self, position: event_feed.Checkpoint | None, bindings: set[event_feed.Binding]
     ) -> tuple[event_feed.Batch, list[tuple[event_feed.Event, str]]]:
         """Read new events, in the hub's thread; with their messages, which all clients share."""
         close_old_connections()  # Django does this before a request, but this thread has no requests
@@ -219,8 +267,15 @@ class Hub:
         if time.monotonic() >= self._next_expiry:
             chores.perform("expire-sessions", seconds=INTERVAL)
             self._next_expiry = time.monotonic() + EXPIRY_INTERVAL
-        look = event_feed.poll(since=position, counting=counting)
+        look = event_feed.poll(since=position, counting=bindings)
+        if settings.ENV.needs_keys:
+            keyring.follow(look.access_version)
         return look, [(event, event.message) for event in look.events]
+
+    def _dismiss_revoked(self) -> None:
+        for client in self._clients:
+            if isinstance(client.caller, KeyHolder) and not keyring.is_valid(client.caller):
+                client.dismiss(UNAUTHORIZED)
 
     def _tell(self, look: event_feed.Batch, news: list[tuple[event_feed.Event, str]], newcomers: list[Client]) -> None:
         if news:

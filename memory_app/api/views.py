@@ -9,7 +9,8 @@ from pydantic import TypeAdapter
 from pydantic_core import to_json
 
 from engine.naming import PATTERN_PREFIX, bare_name
-from foundation import logs
+from foundation import callers, logs
+from foundation.callers import READ
 from foundation.http.answers import json_answer
 from foundation.http.bodies import parse_query
 from foundation.http.views import LeanView
@@ -31,10 +32,11 @@ _NODE_ID = TypeAdapter(str)
 def node_of(request: HttpRequest) -> str:
     """The node that a request names in its query, in `X-Test-ID` or in `X-Node-ID`, in this order.
 
-    Raises InvalidRequest.
+    Raises InvalidRequest and ForeignNode.
     """
     node_id = _named_node(request)
     logs.about(node_id=node_id)
+    callers.current().require_node(node_id)
     return node_id
 
 
@@ -53,6 +55,8 @@ def _response(node_id: str, **content: Any) -> HttpResponse:
 
 
 class Pattern(LeanView):
+    needs = {"GET": READ}
+
     @extend_schema(summary="One pattern, by its name", parameters=_NODE, responses={200: shapes.PatternAnswer})
     def get(self, request: HttpRequest, pattern_id: str) -> HttpResponse:
         node_id = node_of(request)
@@ -73,6 +77,8 @@ class Pattern(LeanView):
 
 
 class PatternCount(LeanView):
+    needs = {"GET": READ}
+
     @extend_schema(summary="Number of patterns", parameters=_NODE, responses={200: shapes.PatternCount})
     def get(self, request: HttpRequest) -> HttpResponse:
         node_id = node_of(request)
@@ -80,6 +86,8 @@ class PatternCount(LeanView):
 
 
 class SymbolStatistics(LeanView):
+    needs = {"GET": READ}
+
     @extend_schema(summary="Frequency of every symbol", parameters=_NODE, responses={200: shapes.SymbolsAnswer})
     def get(self, request: HttpRequest) -> HttpResponse:
         node_id = node_of(request)
@@ -92,6 +100,8 @@ class SymbolStatistics(LeanView):
 
 
 class Affinities(LeanView):
+    needs = {"GET": READ}
+
     @extend_schema(summary="Affinity of every symbol", parameters=_NODE, responses={200: shapes.AffinitiesAnswer})
     def get(self, request: HttpRequest) -> HttpResponse:
         node_id = node_of(request)
@@ -99,6 +109,8 @@ class Affinities(LeanView):
 
 
 class Affinity(LeanView):
+    needs = {"GET": READ}
+
     @extend_schema(summary="Affinity of one symbol", parameters=_NODE, responses={200: shapes.AffinityAnswer})
     def get(self, request: HttpRequest, symbol: str) -> HttpResponse:
         node_id = node_of(request)
@@ -111,6 +123,8 @@ def _use_instead(route: str) -> str:
 
 
 class PerceptData(LeanView):
+    needs = {"GET": READ}
+
     @extend_schema(
         summary="Always empty; ask a session instead",
         deprecated=True,
@@ -122,6 +136,8 @@ class PerceptData(LeanView):
 
 
 class CognitionData(LeanView):
+    needs = {"GET": READ}
+
     @extend_schema(
         summary="Always empty; ask a session instead",
         deprecated=True,

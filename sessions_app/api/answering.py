@@ -7,6 +7,7 @@ from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from pydantic_core import from_json
 
+from foundation import callers
 from foundation.errors import InvalidRequest
 from foundation.http.answers import json_answer
 from sessions_app import operations
@@ -32,6 +33,9 @@ def answer_once(request: HttpRequest, scope: str, perform: Callable[[], bytes], 
     key = request.META.get("HTTP_IDEMPOTENCY_KEY")
     if key is None:
         return json_answer(perform())
+    # A repeat performs nothing that could find out.
+    caller = callers.current()
+    caller.confirm()
     if not 1 <= len(key) <= MAX_KEY_LENGTH:
         raise InvalidRequest(
             [
@@ -45,7 +49,7 @@ def answer_once(request: HttpRequest, scope: str, perform: Callable[[], bytes], 
         )
     parts = (str(request.method), request.get_full_path())
     mark = idempotency.fingerprint(*(part.encode() for part in parts), body)
-    content, repeated = idempotency.once(scope=scope, key=key, fingerprint=mark, perform=perform)
+    content, repeated = idempotency.once(scope=caller.own(scope), key=key, fingerprint=mark, perform=perform)
     response = json_answer(content)
     if repeated:
         response["Idempotency-Replayed"] = "true"

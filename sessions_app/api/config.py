@@ -4,6 +4,7 @@ from django.http import HttpRequest, HttpResponse
 from drf_spectacular.utils import extend_schema
 from pydantic_core import to_json
 
+from foundation.callers import READ, WRITE
 from foundation.http.answers import json_answer
 from foundation.http.bodies import as_object, parse_object, read_raw_body
 from sessions_app import config as session_config
@@ -15,6 +16,8 @@ from sessions_app.shapes import bodies
 
 
 class Config(SessionView):
+    needs = {"GET": READ, "POST": WRITE}
+
     @extend_schema(summary="The configuration in force", responses={200: bodies.ConfigAnswer, **errors(404)})
     def get(self, request: HttpRequest, session_id: str) -> HttpResponse:
         config = session_config.effective(reads.own_config(session_id))

@@ -4,6 +4,8 @@ from django.http import HttpRequest, HttpResponse
 from drf_spectacular.utils import extend_schema
 from pydantic_core import to_json
 
+from foundation import callers
+from foundation.callers import READ, WRITE
 from foundation.http.answers import json_answer
 from foundation.http.bodies import parse_body, read_raw_body
 from foundation.http.views import LeanView
@@ -21,6 +23,8 @@ _BATCH = 500  # sequences learned in one transaction
 
 
 class Jobs(LeanView):
+    needs = {"GET": READ, "POST": WRITE}
+
     @extend_schema(
         summary="Jobs, the last accepted first, without their results",
         parameters=JOB_FILTERS,
@@ -47,6 +51,7 @@ class Jobs(LeanView):
     def post(self, request: HttpRequest) -> HttpResponse:
         body = read_raw_body(request)
         given = parse_body(request, bodies.TrainJob, body)
+        callers.current().require_node(given.node_id)
         config = session_config.validate(given.config or {})
         _check_vectors(given.sequences)
 
@@ -73,6 +78,8 @@ def _check_vectors(sequences: list[list[list[str] | bodies.ObservationInput]]) -
 
 
 class OneJob(LeanView):
+    needs = {"GET": READ, "DELETE": WRITE}
+
     @extend_schema(
         summary="A job: its state, its progress, its result",
         responses={200: bodies.JobAnswer, 404: JOB_NOT_FOUND, **errors()},
@@ -89,6 +96,8 @@ class OneJob(LeanView):
 
 
 class Retry(LeanView):
+    needs = {"POST": WRITE}
+
     @extend_schema(
         summary="Take up a failed or cancelled job where it stopped",
         request=None,

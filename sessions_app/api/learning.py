@@ -6,6 +6,7 @@ from django.http import HttpRequest, HttpResponse
 from drf_spectacular.utils import extend_schema
 from pydantic_core import to_json
 
+from foundation.callers import ADMIN, WRITE
 from sessions_app import operations
 from sessions_app.api import query
 from sessions_app.api.answering import answer_once_for_session, answer_with_job
@@ -19,6 +20,8 @@ from sessions_app.shapes import bodies
 
 
 class Learn(SessionView):
+    needs = {"POST": WRITE}
+
     @extend_schema(
         summary="Learn the STM as a pattern of the node, and empty it",
         request=None,
@@ -35,6 +38,8 @@ class Learn(SessionView):
 
 
 class FinalizeTraining(SessionView):
+    needs = {"POST": WRITE}
+
     @extend_schema(
         summary="Keep the node's statistics of this moment for the predictions that follow",
         request=None,
@@ -48,6 +53,8 @@ class FinalizeTraining(SessionView):
 
 
 class ClearAll(SessionView):
+    needs = {"POST": ADMIN}
+
     @extend_schema(
         summary="Empty the session and let its node forget everything it learned",
         request=None,

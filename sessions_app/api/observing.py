@@ -6,6 +6,7 @@ from django.http import HttpRequest, HttpResponse
 from drf_spectacular.utils import extend_schema
 from pydantic_core import to_json
 
+from foundation.callers import READ, WRITE
 from foundation.http.answers import json_answer
 from foundation.http.bodies import parse_body, read_raw_body
 from sessions_app import operations, reads
@@ -25,6 +26,8 @@ LONG_BATCH = 64 * 1024
 
 
 class Observe(SessionView):
+    needs = {"POST": WRITE}
+
     @extend_schema(
         summary="Append one observation to the STM",
         request=bodies.ObservationInput,
@@ -45,6 +48,8 @@ class Observe(SessionView):
 
 
 class ObserveSequence(SessionView):
+    needs = {"POST": WRITE}
+
     @extend_schema(
         summary="Append many observations, all or none",
         request=bodies.ObserveSequence,
@@ -70,6 +75,8 @@ class ObserveSequence(SessionView):
 
 
 class Stm(SessionView):
+    needs = {"GET": READ}
+
     @extend_schema(summary="The short-term memory", responses={200: bodies.StmAnswer, **errors(404)})
     def get(self, request: HttpRequest, session_id: str) -> HttpResponse:
         stm = reads.short_term_memory(session_id)
@@ -77,6 +84,8 @@ class Stm(SessionView):
 
 
 class ClearStm(SessionView):
+    needs = {"POST": WRITE}
+
     @extend_schema(
         summary="Empty STM, accumulators and percept",
         request=None,
@@ -92,6 +101,8 @@ class ClearStm(SessionView):
 
 
 class PerceptData(SessionView):
+    needs = {"GET": READ}
+
     @extend_schema(summary="The last observation", responses={200: predictions.PerceptAnswer, **errors(404)})
     def get(self, request: HttpRequest, session_id: str) -> HttpResponse:
         percept = reads.percept(session_id)

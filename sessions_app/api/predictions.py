@@ -3,6 +3,7 @@
 from django.http import HttpRequest, HttpResponse
 from drf_spectacular.utils import extend_schema
 
+from foundation.callers import READ
 from foundation.http.answers import json_answer
 from sessions_app.api.base import SessionView
 from sessions_app.api.responses import cognition_body
@@ -12,6 +13,8 @@ from sessions_app.shapes import predictions
 
 
 class Predictions(SessionView):
+    needs = {"GET": READ}
+
     @extend_schema(
         summary="What the node predicts for the STM as it is",
         responses={200: predictions.PredictionsAnswer, **errors(404)},
@@ -21,6 +24,8 @@ class Predictions(SessionView):
 
 
 class CognitionData(SessionView):
+    needs = {"GET": READ}
+
     @extend_schema(
         summary="STM, and the predictions of the last observation",
         responses={200: predictions.CognitionAnswer, **errors(404)},

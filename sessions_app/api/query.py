@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from django.http import HttpRequest
 from pydantic import Field, TypeAdapter
 
+from foundation import callers
 from foundation.http.bodies import parse_query
 from memory_app.node_ids import NodeId
 from sessions_app.models.jobs import Kind, State
@@ -28,7 +29,10 @@ def skip_and_limit(request: HttpRequest) -> tuple[int, int]:
 
 
 def node_id(request: HttpRequest) -> str | None:
+    """Raises ForeignNode, too."""
     value: str | None = parse_query(request, "node_id", _NODE, None)
+    if value is not None:
+        callers.current().require_node(value)
     return value
 
 

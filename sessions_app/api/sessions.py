@@ -8,10 +8,11 @@ from drf_spectacular.utils import extend_schema
 from pydantic_core import to_json
 from rest_framework.request import Request
 
-from foundation import logs
+from foundation import callers, logs
+from foundation.callers import READ, WRITE
 from foundation.http.answers import error_answer, json_answer
 from foundation.http.bodies import parse_body, read_raw_body
-from foundation.http.views import LeanView
+from foundation.http.views import Confirmation, LeanView
 from sessions_app import config as session_config
 from sessions_app import operations, reads
 from sessions_app.api import query
@@ -24,6 +25,9 @@ from sessions_app.shapes.descriptions import describe_session
 
 
 class Sessions(LeanView):
+    needs = {"GET": READ, "POST": WRITE}
+    confirmation = Confirmation.BY_STATEMENT
+
     @extend_schema(
         summary="Create a session for a node",
         request=bodies.CreateSession,
@@ -33,6 +37,7 @@ class Sessions(LeanView):
     def post(self, request: HttpRequest) -> HttpResponse:
         body = read_raw_body(request)
         given = parse_body(request, bodies.CreateSession, body)
+        callers.current().require_node(given.node_id)
         config = session_config.validate(given.config or {})
 
         def perform() -> bytes:
@@ -52,6 +57,7 @@ class Sessions(LeanView):
         responses={200: bodies.SessionList, **errors(422)},
     )
     def get(self, request: HttpRequest) -> HttpResponse:
+        callers.current().confirm()
         skip, limit = query.skip_and_limit(request)
         page = reads.page(skip=skip, limit=limit, node_id=query.node_id(request))
         sessions = [describe_session(info) for info in page.sessions]
@@ -59,18 +65,24 @@ class Sessions(LeanView):
 
 
 class Count(LeanView):
+    needs = {"GET": READ}
+
     @extend_schema(summary="Number of living sessions", responses={200: bodies.SessionCount, **errors()})
     def get(self, request: HttpRequest) -> HttpResponse:
         return json_answer(b'{"active_session_count":%d}' % reads.count())
 
 
 class RoutingTest(LeanView):
+    needs = {"GET": READ}
+
     @extend_schema(summary="Routing self-test", responses={200: bodies.TestAnswer})
     def get(self, request: HttpRequest, test_id: str) -> HttpResponse:
         return json_answer(to_json({"test_id": test_id, "message": "endpoint works"}))
 
 
 class OneSession(SessionView):
+    needs = {"GET": READ, "DELETE": WRITE}
+
     @extend_schema(
         summary="Session information; extends its life",
         responses={200: bodies.SessionAnswer, 404: E1_NOT_FOUND, **errors()},
@@ -90,7 +102,11 @@ class OneSession(SessionView):
 
 
 class Exists(SessionView):
+    needs = {"GET": READ}
+    confirmation = Confirmation.BEFOREHAND
+
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        LeanView.initial(self, request, *args, **kwargs)
         logs.about(session_id=kwargs["session_id"])  # an impossible id is no error here: such a session does not exist
 
     @extend_schema(
@@ -103,6 +119,8 @@ class Exists(SessionView):
 
 
 class Extend(SessionView):
+    needs = {"POST": WRITE}
+
     @extend_schema(
         summary="Let a session live ttl_seconds from now",
         request=None,
@@ -120,6 +138,8 @@ class Extend(SessionView):
 
 
 class UnknownSubPath(SessionView):
+    needs = {}
+
     """An unknown path below a session: 404 for the session if it does not exist, otherwise for the path."""
 
     schema = None

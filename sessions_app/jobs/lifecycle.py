@@ -3,13 +3,17 @@
 import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import reduce
+from operator import or_
 from time import time_ns
 from typing import Any
 
 from django.db import transaction
+from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
 
-from foundation import logs
+from access_app import quotas
+from foundation import callers, logs
 from sessions_app.errors import JobFinished, JobNotFound
 from sessions_app.jobs.delivery import GRACE, deliver, deliver_on_commit
 from sessions_app.models.jobs import UNFINISHED, Job, JobPart, Kind, State
@@ -18,8 +22,8 @@ from sessions_app.stores import SESSIONS
 
 _ACCEPT = f"""
     INSERT INTO sessions_app_job
-        (id, kind, node_id, session_id, trace_id, parameters, total, created_at, waiting_since, due_at)
-    VALUES (%(id)s, %(kind)s, %(node_id)s, %(session_id)s, %(trace_id)s, %(parameters)s::json, %(total)s,
+        (id, kind, node_id, session_id, key_id, trace_id, parameters, total, created_at, waiting_since, due_at)
+    VALUES (%(id)s, %(kind)s, %(node_id)s, %(session_id)s, %(key_id)s, %(trace_id)s, %(parameters)s::json, %(total)s,
             now(), now(), now() + {GRACE})
 """
 _RETRY = f"""
@@ -53,6 +57,9 @@ _BACKLOG = """
         GREATEST(0, extract(epoch FROM now() - min(waiting_since) FILTER (WHERE state = 'waiting')))::float8
     FROM sessions_app_job WHERE state IN ('waiting', 'running')
 """
+_UNFINISHED_OF_KEY = """
+    SELECT count(*) FROM sessions_app_job WHERE key_id = %(key_id)s AND state IN ('waiting', 'running')
+"""
 _FAILED_LATELY = "finished_at > now() - make_interval(hours => %(hours)s) AND state = 'failed'"
 _COUNT_FAILED = f"SELECT count(*) FROM sessions_app_job WHERE {_FAILED_LATELY}"
 _LIST_FAILED = f"SELECT id FROM sessions_app_job WHERE {_FAILED_LATELY} ORDER BY finished_at DESC LIMIT %(limit)s"
@@ -85,7 +92,14 @@ def accept(
     total: int,
     parts: Iterable[bytes] = (),
 ) -> Job:
-    """Store a job of `total` units in the transaction of its cause; a worker gets it when that commits."""
+    """Store a job of `total` units in the transaction of its cause; a worker gets it when that commits.
+
+    Raises QuotaUsedUp.
+    """
+    if quotas.limits().jobs is not None:
+        quotas.hold("jobs")
+        [(unfinished,)] = SESSIONS.execute(_UNFINISHED_OF_KEY, {"key_id": callers.current().key_id})
+        quotas.check("jobs", unfinished)
     job_id = f"job-{uuid.uuid4().hex}-{time_ns() // 1_000_000}"
     logs.about(job_id=job_id, node_id=node_id)
     SESSIONS.execute(
@@ -95,6 +109,7 @@ def accept(
             "kind": kind.value,
             "node_id": node_id,
             "session_id": session_id,
+            "key_id": callers.current().key_id,
             "trace_id": logs.trace_id(),
             "parameters": json_text(parameters),
             "total": total,
@@ -106,9 +121,17 @@ def accept(
     return find(job_id)
 
 
+def _visible_jobs() -> QuerySet[Job]:
+    caller = callers.current()
+    jobs = Job.objects.all()
+    if caller.nodes is not None:
+        jobs = jobs.filter(reduce(or_, (Q(node_id__startswith=prefix) for prefix in caller.nodes), Q(pk__in=[])))
+    return jobs if caller.is_admin else jobs.filter(key_id=caller.key_id)
+
+
 def find(job_id: str) -> Job:
-    """Raises JobNotFound."""
-    job = None if "\0" in job_id else Job.objects.filter(id=job_id).first()
+    """A job that the caller may see: its own ones; an administrator those of its nodes. Raises JobNotFound."""
+    job = None if "\0" in job_id else _visible_jobs().filter(id=job_id).first()
     if job is None:
         raise JobNotFound(job_id)
     logs.about(job_id=job_id, node_id=job.node_id)
@@ -120,7 +143,7 @@ def page(
 ) -> JobPage:
     """Jobs, the last accepted first, without their results, which may be long."""
     filters = {"state": state, "kind": kind, "node_id": node_id}
-    jobs = Job.objects.filter(**{name: value for name, value in filters.items() if value is not None})
+    jobs = _visible_jobs().filter(**{name: value for name, value in filters.items() if value is not None})
     return JobPage(list(jobs.defer("result", "parameters").order_by("-number")[skip : skip + limit]), jobs.count())
 
 

@@ -8,10 +8,12 @@ and only while the job is running. A second worker, or one whose job was cancell
 import logging
 import time
 
+from django.conf import settings
 from django.db import transaction
 from pydantic import ValidationError
 
-from foundation import logs
+from access_app.keyring import keyring
+from foundation import callers, logs
 from foundation.errors import Refusal
 from foundation.postgresql.locks import alone
 from sessions_app.jobs.delivery import GRACE, deliver, lock_name
@@ -93,7 +95,7 @@ def _do_steps(job: Job) -> bool:
     try:
         if job.attempts > MAX_ATTEMPTS:
             raise WorkersEnded
-        while not _step(job):
+        while not _step_of_caller(job):
             if time.monotonic() > end_of_slice:
                 return bool(SESSIONS.execute(_GIVE_TURN, {"id": job.id}))
             job = find(job.id)
@@ -126,6 +128,13 @@ def _log_end(job_id: str) -> None:
     }
     level = logging.WARNING if job.state == State.FAILED else logging.INFO
     log.log(level, "Job ended", extra={"fields": fields})
+
+
+def _step_of_caller(job: Job) -> bool:
+    """A step acts for the access key that created the job, so it is refused what the key is refused now."""
+    caller = keyring.agent_of(job.key_id) if job.key_id and settings.ENV.needs_keys else callers.OPERATOR
+    with callers.acting_as(caller):
+        return _step(job)
 
 
 @transaction.atomic

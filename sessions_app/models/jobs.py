@@ -36,6 +36,8 @@ class Job(models.Model):
     kind = TextFieldInC(choices=Kind.choices)
     node_id = TextFieldInC()
     session_id = TextFieldInC(null=True)
+    # The access key that created it, and that it acts for; NULL where no key was needed.
+    key_id = TextFieldInC(null=True)
     # Of the request that created the job; its log lines carry it too.
     trace_id = models.TextField(null=True)
     parameters = VerbatimJSONField()
@@ -65,6 +67,7 @@ class Job(models.Model):
                 condition=models.Q(state__in=UNFINISHED),
             ),
             models.Index(fields=["finished_at"], name="job_finished_at"),
+            models.Index(fields=["key_id", "number"], name="job_key", condition=models.Q(key_id__isnull=False)),
         ]
 
     def __str__(self) -> str:

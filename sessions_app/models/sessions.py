@@ -16,6 +16,8 @@ class Session(models.Model):
 
     id = TextFieldInC(primary_key=True)
     node_id = TextFieldInC()
+    # The access key that created it; NULL where no key was needed.
+    key_id = TextFieldInC(null=True)
     created_at = models.DateTimeField()
     ttl_seconds = models.BigIntegerField()
     # The deadline, by the database's clock. A touch sets it a little further than now + ttl_seconds, so that not every
@@ -49,6 +51,7 @@ class Session(models.Model):
             models.Index(fields=["expires_at"], name="session_expires_at"),
             models.Index(fields=["created_at", "id"], name="session_created_at"),
             models.Index(fields=["node_id", "created_at", "id"], name="session_node"),
+            models.Index(fields=["key_id"], name="session_key", condition=models.Q(key_id__isnull=False)),
         ]
 
     def __str__(self) -> str:
@@ -111,7 +114,7 @@ class SessionEvent(models.Model):
     changed = TransactionIdField()
     session_id = TextFieldInC()
     kind = models.SmallIntegerField(choices=Kind.choices)
-    node_id = TextFieldInC(null=True)  # of the created ones
+    node_id = TextFieldInC(null=True)  # unknown in rows of earlier versions
     happened_at = models.DateTimeField()
     recorded_at = models.DateTimeField()
 

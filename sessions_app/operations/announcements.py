@@ -19,7 +19,7 @@ _DELETE_OLD = f"""
 
 
 def record(kind: Kind, changed: str) -> str:
-    """SQL that records one event per session. `changed`: `id, node id or NULL, time of the change FROM …`."""
+    """SQL that records one event per session. `changed`: `id, node id, time of the change FROM …`."""
     return f"""
         INSERT INTO sessions_app_sessionevent (changed, kind, recorded_at, session_id, node_id, happened_at)
         SELECT pg_current_xact_id(), {kind}, clock_timestamp(), {changed}

@@ -8,29 +8,32 @@ import memory_app.operations.nodes
 from foundation import logs
 from foundation.postgresql.statements import Parameters
 from sessions_app import cache
+from sessions_app.admitted import ADMITTED
 from sessions_app.errors import SessionNotFound
-from sessions_app.expiry import ALIVE, HELD_DEADLINE, TOUCHED_DEADLINE
+from sessions_app.expiry import HELD_DEADLINE, TOUCHED_DEADLINE
 from sessions_app.operations.sql import CACHED_VERSION, NEXT_VERSION, json_text
 from sessions_app.stores import SESSIONS
 
 _TOUCH = f"""
-    UPDATE sessions_app_session SET expires_at = {TOUCHED_DEADLINE} WHERE id = %(id)s AND {ALIVE} RETURNING node_id
+    UPDATE sessions_app_session SET expires_at = {TOUCHED_DEADLINE} WHERE id = %(id)s AND {ADMITTED} RETURNING node_id
 """
-_HOLD = f"UPDATE sessions_app_session SET expires_at = {HELD_DEADLINE} WHERE id = %(id)s AND {ALIVE} RETURNING node_id"
+_HOLD = (
+    f"UPDATE sessions_app_session SET expires_at = {HELD_DEADLINE} WHERE id = %(id)s AND {ADMITTED} RETURNING node_id"
+)
 _EXTEND = f"""
     UPDATE sessions_app_session
     SET expires_at = clock_timestamp() + make_interval(secs => %(ttl)s),
         extended_until = clock_timestamp() + make_interval(secs => %(ttl)s)
-    WHERE id = %(id)s AND {ALIVE} RETURNING node_id
+    WHERE id = %(id)s AND {ADMITTED} RETURNING node_id
 """
 # Not `now()`: a request that began earlier and waits for this row lock has an earlier `now()`. It would then find the
 # session alive and touch it. No request on this session began before its creation.
-_EXPIRE = f"UPDATE sessions_app_session SET expires_at = created_at WHERE id = %(id)s AND {ALIVE} RETURNING node_id"
+_EXPIRE = f"UPDATE sessions_app_session SET expires_at = created_at WHERE id = %(id)s AND {ADMITTED} RETURNING node_id"
 _UPDATE_CONFIG = f"""
     UPDATE sessions_app_session
     SET config = (config || %(changed)s::jsonb) - %(removed)s::text[], version = {NEXT_VERSION},
         expires_at = {TOUCHED_DEADLINE}
-    WHERE id = %(id)s AND {ALIVE} RETURNING node_id, {CACHED_VERSION}
+    WHERE id = %(id)s AND {ADMITTED} RETURNING node_id, {CACHED_VERSION}
 """
 # The DELETE does not see the entries of an observation that commits while this waits for the lock. But they are outside
 # the new windows, so no reader sees them, and the next trim deletes them.
@@ -41,7 +44,7 @@ _CLEAR = f"""
             emotives_start = emotives_end, metadata_start = metadata_end, vectors_start = vectors_end,
             seen_start = stm_end, seen_end = stm_end,
             seen_emotives_start = emotives_end, seen_emotives_end = emotives_end, expires_at = {TOUCHED_DEADLINE}
-        WHERE id = %(id)s AND {ALIVE}
+        WHERE id = %(id)s AND {ADMITTED}
         RETURNING id, node_id,
             (SELECT before.version FROM sessions_app_session AS before WHERE before.id = %(id)s) AS version
     ), emptied AS (

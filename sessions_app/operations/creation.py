@@ -4,8 +4,13 @@ import uuid
 from time import time_ns
 from typing import Any
 
-from foundation import logs
-from sessions_app.expiry import FIRST_DEADLINE
+from django.db import transaction
+
+from access_app import quotas
+from access_app.admission import CONFIRMED
+from foundation import callers, logs
+from foundation.postgresql.statements import Parameters, Row
+from sessions_app.expiry import ALIVE, FIRST_DEADLINE
 from sessions_app.operations import announcements
 from sessions_app.operations.sql import FIRST_VERSION, json_text
 from sessions_app.shapes.session_info import SessionInfo
@@ -14,14 +19,17 @@ from sessions_app.stores import SESSIONS
 _CREATE = f"""
     WITH session AS (
         INSERT INTO sessions_app_session
-            (id, node_id, created_at, ttl_seconds, expires_at, version, config, metadata)
-        SELECT %(id)s, %(node_id)s, now(), ttl_seconds, {FIRST_DEADLINE}, {FIRST_VERSION},
+            (id, node_id, key_id, created_at, ttl_seconds, expires_at, version, config, metadata)
+        SELECT %(id)s, %(node_id)s, %(key_id)s, now(), ttl_seconds, {FIRST_DEADLINE}, {FIRST_VERSION},
                %(config)s::jsonb, %(metadata)s::json
         FROM (VALUES (%(ttl)s::bigint)) AS given (ttl_seconds)
+        WHERE {CONFIRMED}
         RETURNING id, node_id, created_at, now() + make_interval(secs => ttl_seconds) AS promised
     ), announced AS ({announcements.record(announcements.Kind.CREATED, "id, node_id, created_at FROM session")})
     SELECT created_at, promised FROM session
 """
+
+_OF_KEY = f"SELECT count(*) FROM sessions_app_session WHERE key_id = %(key_id)s AND {ALIVE}"
 
 
 def new_session_id() -> str:
@@ -30,13 +38,34 @@ def new_session_id() -> str:
 
 
 def create(*, node_id: str, ttl_seconds: int, config: dict[str, Any], metadata: dict[str, Any]) -> SessionInfo:
-    """Create a session that lives for `ttl_seconds` after its last access. `config`: from `config.validate`."""
+    """Create a session that lives for `ttl_seconds` after its last access. `config`: from `config.validate`.
+
+    Raises QuotaUsedUp.
+    """
     session_id = new_session_id()
     logs.about(session_id=session_id, node_id=node_id)
     own = {key: value for key, value in config.items() if value is not None}
     given = json_text(metadata)
-    [(created_at, expires_at)] = SESSIONS.execute(
-        _CREATE,
-        {"id": session_id, "node_id": node_id, "ttl": ttl_seconds, "config": json_text(own), "metadata": given},
-    )
+    parameters = {
+        "id": session_id,
+        "node_id": node_id,
+        "key_id": callers.current().key_id,
+        "ttl": ttl_seconds,
+        "config": json_text(own),
+        "metadata": given,
+    }
+    if quotas.limits().sessions is None:
+        row = SESSIONS.execute_one(_CREATE, parameters)
+    else:
+        row = _create_within_quota(parameters)
+    assert row is not None  # the store has confirmed the caller, or raised
+    created_at, expires_at = row
     return SessionInfo(session_id, node_id, created_at, expires_at, ttl_seconds, given.encode(), own)
+
+
+@transaction.atomic
+def _create_within_quota(parameters: Parameters) -> Row | None:
+    quotas.hold("sessions")
+    [(living,)] = SESSIONS.execute(_OF_KEY, parameters)
+    quotas.check("sessions", living)
+    return SESSIONS.execute_one(_CREATE, parameters)

@@ -5,14 +5,15 @@ from django.db import transaction
 from foundation import logs
 from foundation.postgresql.statements import Parameters
 from sessions_app import cache
+from sessions_app.admitted import ADMITTED
 from sessions_app.errors import SessionNotFound
 from sessions_app.expiry import ALIVE
 from sessions_app.operations import announcements
 from sessions_app.stores import SESSIONS
 
 _DELETE = f"""
-    WITH session AS (DELETE FROM sessions_app_session WHERE id = %(id)s AND {ALIVE} RETURNING id, node_id, version),
-    announced AS ({announcements.record(announcements.Kind.DELETED, "id, NULL, clock_timestamp() FROM session")})
+    WITH session AS (DELETE FROM sessions_app_session WHERE id = %(id)s AND {ADMITTED} RETURNING id, node_id, version),
+    announced AS ({announcements.record(announcements.Kind.DELETED, "id, node_id, clock_timestamp() FROM session")})
     SELECT version, node_id FROM session
 """
 _DELETE_ENTRIES = "DELETE FROM sessions_app_entry WHERE session_id = ANY(%(ids)s)"
@@ -21,8 +22,8 @@ _DELETE_ENTRIES = "DELETE FROM sessions_app_entry WHERE session_id = ANY(%(ids)s
 def _delete_where(condition: str) -> str:
     """SQL that deletes expired sessions and records their events; its rows are their ids."""
     return f"""
-        WITH session AS (DELETE FROM sessions_app_session WHERE {condition} RETURNING id, expires_at),
-        announced AS ({announcements.record(announcements.Kind.EXPIRED, "id, NULL, expires_at FROM session")})
+        WITH session AS (DELETE FROM sessions_app_session WHERE {condition} RETURNING id, node_id, expires_at),
+        announced AS ({announcements.record(announcements.Kind.EXPIRED, "id, node_id, expires_at FROM session")})
         SELECT id FROM session
     """
 

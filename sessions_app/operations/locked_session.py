@@ -9,9 +9,10 @@ from engine.named_vectors import NamedVector
 from foundation import logs
 from memory_app.vectors import NodeVectors
 from sessions_app import cache
+from sessions_app.admitted import ADMITTED
 from sessions_app.config import effective
 from sessions_app.errors import SessionNotFound
-from sessions_app.expiry import ALIVE, TOUCHED_DEADLINE
+from sessions_app.expiry import TOUCHED_DEADLINE
 from sessions_app.models.sessions import Stream
 from sessions_app.operations.session_state import SessionState, Window
 from sessions_app.operations.sql import CACHED_VERSION, NEXT_VERSION, json_text, trim_if_due
@@ -21,7 +22,7 @@ _LOCK = f"""
     SELECT node_id, config, time, percept::text, stm_start, stm_end, emotives_start, emotives_end,
         metadata_start, metadata_end, vectors_start, vectors_end,
         seen_start, seen_end, seen_emotives_start, seen_emotives_end
-    FROM sessions_app_session WHERE id = %(id)s AND {ALIVE} FOR UPDATE
+    FROM sessions_app_session WHERE id = %(id)s AND {ADMITTED} FOR UPDATE
 """
 # A statement of its own after the lock: one that itself waited for the lock would not see what its holder committed.
 _ENTRIES = f"""

@@ -10,7 +10,8 @@ from engine.stm import STM_LIMIT
 from foundation import logs
 from foundation.postgresql.statements import Parameters
 from sessions_app import cache, config
-from sessions_app.expiry import ALIVE, TOUCHED_DEADLINE
+from sessions_app.admitted import ADMITTED
+from sessions_app.expiry import TOUCHED_DEADLINE
 from sessions_app.models.sessions import Stream
 from sessions_app.observations import Observation, Observed, percept_text
 from sessions_app.operations.locked_session import LockedSession
@@ -48,7 +49,7 @@ _OBSERVE = f"""
             seen_emotives_start = GREATEST(emotives_start, emotives_end + %(emotives_count)s - {STM_LIMIT}),
             seen_emotives_end = emotives_end + %(emotives_count)s,
             expires_at = {TOUCHED_DEADLINE}
-        WHERE id = %(id)s AND {ALIVE} AND {_NO_LEARNING_DUE}
+        WHERE id = %(id)s AND {ADMITTED} AND {_NO_LEARNING_DUE}
         RETURNING id, node_id, time, stm_start, stm_end, emotives_end, metadata_end,
             COALESCE((config->>'sort_symbols')::boolean, %(sort_symbols)s) AS sort_symbols,
             {CACHED_VERSION} AS cached_version

@@ -12,8 +12,8 @@ from pydantic_core import from_json, to_json
 
 from engine.observation import mean_emotives
 from sessions_app import cache
+from sessions_app.admitted import ADMITTED
 from sessions_app.errors import SessionNotFound
-from sessions_app.expiry import ALIVE
 from sessions_app.models.sessions import Stream
 from sessions_app.reads.admission import ADMISSION, admit
 from sessions_app.stores import SESSIONS
@@ -36,12 +36,12 @@ SEEN_EMOTIVES = window(Stream.EMOTIVES, "seen_emotives_start", "seen_emotives_en
 _STM = f"""
     SELECT {ADMISSION}, version, stm_end - stm_start AS length,
         CASE WHEN stm_end - stm_start < {cache.WORTH_CACHING} THEN {STM} END AS events
-    FROM sessions_app_session WHERE id = %(id)s AND {ALIVE}
+    FROM sessions_app_session WHERE id = %(id)s AND {ADMITTED}
 """
 _PERCEPT = f"""
     SELECT {ADMISSION}, version, percept::text,
         CASE WHEN seen_emotives_end - seen_emotives_start < {cache.WORTH_CACHING} THEN {SEEN_EMOTIVES} END AS emotives
-    FROM sessions_app_session WHERE id = %(id)s AND {ALIVE}
+    FROM sessions_app_session WHERE id = %(id)s AND {ADMITTED}
 """
 # For a request that is admitted already, so without a check of the expiry (R09). Version and contents come from one
 # statement and so from one snapshot: what the cache stores under a version is the contents of that version.

@@ -5,21 +5,36 @@ snapshot did not see: those of transactions that were running then, or had not b
 commits, and whatever else keeps running, its events come once, and with the next poll.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
-from pydantic_core import to_json
+from pydantic_core import from_json, to_json
 
+from access_app.admission import PRESENT_VERSION
 from sessions_app.expiry import ALIVE
 from sessions_app.models.sessions import SessionEvent
+from sessions_app.operations.sql import json_text
 from sessions_app.stores import SESSIONS
 
 Kind = SessionEvent.Kind
+# Prefixes of the ids of the nodes whose events a client gets; None for all nodes.
+Binding = tuple[str, ...] | None
 
 _NAMES = {Kind.CREATED: "session.created", Kind.DELETED: "session.destroyed", Kind.EXPIRED: "session.destroyed"}
 _REASONS = {Kind.DELETED: "explicit_delete", Kind.EXPIRED: "expired"}
 
+# Of the living sessions, those of the nodes of each binding: a list of prefixes of node ids, or null for all nodes.
+_COUNTS = f"""(
+    SELECT json_agg((
+        SELECT count(*) FROM sessions_app_session
+        WHERE {ALIVE} AND CASE WHEN jsonb_typeof(binding.prefixes) = 'array'
+            THEN EXISTS (SELECT FROM jsonb_array_elements_text(binding.prefixes) AS prefix WHERE node_id ^@ prefix)
+            ELSE true END
+    ) ORDER BY binding.number)::text
+    FROM jsonb_array_elements(%(bindings)s::jsonb) WITH ORDINALITY AS binding (prefixes, number)
+)"""
 # The join leaves out ids that the database has not assigned yet: such rows are left over from before the restore of a
 # back-up, and every poll would return them again until the ids get there.
 _POLL = f"""
@@ -28,8 +43,7 @@ _POLL = f"""
         SELECT * FROM sessions_app_sessionevent WHERE changed >= %(upper)s::xid8
         UNION ALL SELECT * FROM sessions_app_sessionevent WHERE changed = ANY(%(running)s::xid8[])
     )
-    SELECT now.snapshot::text, now() AS at,
-        CASE WHEN %(counting)s THEN (SELECT count(*) FROM sessions_app_session WHERE {ALIVE}) END AS active_sessions,
+    SELECT now.snapshot::text, now() AS at, {PRESENT_VERSION} AS access_version, {_COUNTS} AS counts,
         news.kind, news.session_id, news.node_id, news.happened_at, news.recorded_at
     FROM now LEFT JOIN news ON news.changed < pg_snapshot_xmax(now.snapshot)
     ORDER BY news.changed, news.kind
@@ -58,11 +72,12 @@ class Event:
 
 
 class _Row(NamedTuple):
-    """The first three columns are the same in every row; the others are None where there is no new event."""
+    """The first four columns are the same in every row; the others are None where there is no new event."""
 
     snapshot: str
     at: datetime
-    active_sessions: int | None
+    access_version: int
+    counts: str | None
     kind: int | None
     session_id: str
     node_id: str | None
@@ -87,35 +102,40 @@ class Checkpoint(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """What one snapshot of the database showed. `active_sessions`: None unless the poll counted them."""
+    """What one snapshot of the database showed. `active_sessions`: by the bindings that the poll counted them for.
+
+    `access_version`: of the table of access keys.
+    """
 
     checkpoint: Checkpoint
     at: datetime
-    active_sessions: int | None
+    access_version: int
+    active_sessions: dict[Binding, int]
     events: list[Event]
 
-    @property
-    def message(self) -> str:
-        """The state at this moment, as clients get it."""
-        data = {"active_sessions": self.active_sessions, "system_status": "healthy"}
+    def message(self, binding: Binding) -> str:
+        """The state at this moment, as clients with this binding get it."""
+        data = {"active_sessions": self.active_sessions[binding], "system_status": "healthy"}
         return _message("state.snapshot", self.at, data)
 
 
-def poll(*, since: Checkpoint | None, counting: bool) -> Batch:
+def poll(*, since: Checkpoint | None, counting: Collection[Binding] = ()) -> Batch:
     """The events committed after `since`, in order; without `since` only the present checkpoint.
 
     Of one session, created comes before destroyed: the transaction that deleted it saw it, so it has the higher id.
     """
     upper, running = (since.upper, since.running) if since else (_NEVER, [])
-    rows = [
-        _Row._make(row) for row in SESSIONS.execute(_POLL, {"upper": upper, "running": running, "counting": counting})
-    ]
+    bindings = list(counting)
+    parameters = {"upper": upper, "running": running, "bindings": json_text(bindings)}
+    rows = [_Row._make(row) for row in SESSIONS.execute(_POLL, parameters)]
+    counts = from_json(rows[0].counts) if rows[0].counts else []
     events = [
         Event(Kind(row.kind), row.session_id, row.node_id, row.happened_at, row.recorded_at)
         for row in rows
         if row.kind is not None
     ]
-    return Batch(Checkpoint(rows[0].snapshot), rows[0].at, rows[0].active_sessions, events)
+    active_sessions = dict(zip(bindings, counts, strict=True))
+    return Batch(Checkpoint(rows[0].snapshot), rows[0].at, rows[0].access_version, active_sessions, events)
 
 
 def _message(event_type: str, at: datetime, data: dict[str, Any]) -> str:

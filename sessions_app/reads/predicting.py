@@ -17,23 +17,23 @@ from engine.stm import STM_LIMIT, state
 from memory_app.index import NodeVersion
 from memory_app.reads.recall import Memory, recall
 from sessions_app import cache
+from sessions_app.admitted import ADMITTED
 from sessions_app.config import effective
 from sessions_app.errors import SessionNotFound
-from sessions_app.expiry import ALIVE
 from sessions_app.models.sessions import Stream
 from sessions_app.reads.admission import ADMISSION, admit
 from sessions_app.reads.contents import SEEN_EVENTS, STM
 from sessions_app.stores import SESSIONS
 
 _STATE_COLUMNS = f"version, config, {STM} AS events"
-_STATE = f"SELECT {ADMISSION}, {_STATE_COLUMNS} FROM sessions_app_session WHERE id = %(id)s AND {ALIVE}"
+_STATE = f"SELECT {ADMISSION}, {_STATE_COLUMNS} FROM sessions_app_session WHERE id = %(id)s AND {ADMITTED}"
 _STATE_UNTOUCHED = f"SELECT false, node_id, {_STATE_COLUMNS} FROM sessions_app_session WHERE id = %(id)s"
 # What the last observation saw may differ from the present STM: learning empties the STM, the predictions stay.
 _COGNITION = f"""
     SELECT {ADMISSION}, version, config, time, {STM} AS stm, {SEEN_EVENTS} AS seen,
         (SELECT value::text FROM sessions_app_entry WHERE session_id = id AND stream = {Stream.EMOTIVES}
             AND position = seen_emotives_end AND position > seen_emotives_start) AS emotives
-    FROM sessions_app_session WHERE id = %(id)s AND {ALIVE}
+    FROM sessions_app_session WHERE id = %(id)s AND {ADMITTED}
 """
 
 

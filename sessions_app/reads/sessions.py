@@ -6,7 +6,9 @@ from typing import Any, NamedTuple
 
 from pydantic_core import from_json
 
+from access_app.admission import OF_CALLER
 from foundation import logs
+from sessions_app.admitted import ADMITTED
 from sessions_app.expiry import ALIVE, PROMISED_DEADLINE
 from sessions_app.reads.admission import ADMISSION, admit
 from sessions_app.shapes.session_info import SessionInfo
@@ -23,7 +25,7 @@ def _info_columns(deadline: str) -> str:
 
 
 _SESSION = f"""
-    SELECT {ADMISSION}, {_info_columns(PROMISED_DEADLINE)} FROM sessions_app_session WHERE id = %(id)s AND {ALIVE}
+    SELECT {ADMISSION}, {_info_columns(PROMISED_DEADLINE)} FROM sessions_app_session WHERE id = %(id)s AND {ADMITTED}
 """
 
 
@@ -36,19 +38,20 @@ def _page(condition: str) -> str:
 
 
 # Separate statements for all sessions and for those of one node: their plans have nothing in common.
-_OF_NODE = f"{ALIVE} AND node_id = %(node_id)s"
-_PAGE, _PAGE_OF_NODE = _page(ALIVE), _page(_OF_NODE)
-_COUNT = f"SELECT count(*) FROM sessions_app_session WHERE {ALIVE}"
+_LISTED = f"{ALIVE} AND {OF_CALLER}"
+_OF_NODE = f"{_LISTED} AND node_id = %(node_id)s"
+_PAGE, _PAGE_OF_NODE = _page(_LISTED), _page(_OF_NODE)
+_COUNT = f"SELECT count(*) FROM sessions_app_session WHERE {_LISTED}"
 _COUNT_OF_NODE = f"SELECT count(*) FROM sessions_app_session WHERE {_OF_NODE}"
 _POPULATION = f"""
-    SELECT (SELECT count(*) FROM sessions_app_session WHERE {ALIVE}), expired.number, expired.lag
+    SELECT (SELECT count(*) FROM sessions_app_session WHERE {_LISTED}), expired.number, expired.lag
     FROM (
         SELECT count(*) AS number, COALESCE(extract(epoch FROM now() - min(expires_at)), 0)::float8 AS lag
-        FROM sessions_app_session WHERE NOT ({ALIVE})
+        FROM sessions_app_session WHERE NOT ({ALIVE}) AND {OF_CALLER}
     ) AS expired
 """
-_CONFIG = f"SELECT {ADMISSION}, config FROM sessions_app_session WHERE id = %(id)s AND {ALIVE}"
-_EXISTS = f"SELECT node_id, {ALIVE} FROM sessions_app_session WHERE id = %(id)s"
+_CONFIG = f"SELECT {ADMISSION}, config FROM sessions_app_session WHERE id = %(id)s AND {ADMITTED}"
+_EXISTS = f"SELECT node_id, {ALIVE} FROM sessions_app_session WHERE id = %(id)s AND {OF_CALLER}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,20 +10,25 @@ from pydantic import TypeAdapter
 from pydantic_core import to_json
 from redis.exceptions import RedisError
 
+from foundation import callers
+from foundation.callers import ADMIN, MONITOR
 from foundation.http.answers import error_answer, json_answer
 from foundation.http.bodies import parse_query
 from foundation.http.error_shapes import Error
 from foundation.http.schema import INVALID_REQUEST, response
-from foundation.http.views import LeanView
+from foundation.http.views import Confirmation, LeanView
 from katoproject.monitoring import latest
 from katoproject.monitoring.api import figures, shapes
 from katoproject.monitoring.snapshot import Snapshot
-from sessions_app import cache
+from sessions_app import cache, reads
 
 _SESSION_ID = TypeAdapter(str)
 
 
 class CacheStats(LeanView):
+    needs = {"GET": MONITOR}
+    confirmation = Confirmation.FROM_MEMORY
+
     @extend_schema(summary="Figures of the Redis cache, of all processes", responses={200: shapes.CacheStatsAnswer})
     def get(self, request: HttpRequest) -> HttpResponse:
         memory = _redis_memory()
@@ -86,6 +91,8 @@ def _redis_memory() -> float | None:
 
 
 class CacheInvalidate(LeanView):
+    needs = {"POST": ADMIN}
+
     @extend_schema(
         summary="Drop what Redis caches, of one session or of all; costs time, never data",
         request=None,
@@ -98,6 +105,8 @@ class CacheInvalidate(LeanView):
     )
     def post(self, request: HttpRequest) -> HttpResponse:
         session_id = parse_query(request, "session_id", _SESSION_ID, None)
+        if session_id is None or not reads.existence(session_id).exists:
+            callers.current().require_all_nodes()
         try:
             dropped = cache.drop(session_id)
         except RedisError as error:

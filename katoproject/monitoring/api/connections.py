@@ -13,8 +13,9 @@ from pydantic_core import to_json
 from redis.exceptions import RedisError
 
 from foundation.asking import NoAnswer
+from foundation.callers import MONITOR
 from foundation.http.answers import json_answer
-from foundation.http.views import LeanView
+from foundation.http.views import Confirmation, LeanView
 from foundation.metrics.folder import instance
 from foundation.postgresql.statements import OTHER
 from katoproject.monitoring import latest
@@ -39,6 +40,9 @@ class _Connections(NamedTuple):
 
 
 class ConnectionPools(LeanView):
+    needs = {"GET": MONITOR}
+    confirmation = Confirmation.FROM_MEMORY
+
     @extend_schema(
         summary="Connections to the stores, and whether they serve", responses={200: shapes.ConnectionPoolsAnswer}
     )
@@ -67,6 +71,9 @@ class ConnectionPools(LeanView):
 
 
 class DistributedStm(LeanView):
+    needs = {"GET": MONITOR}
+    confirmation = Confirmation.FROM_MEMORY
+
     @extend_schema(
         summary="Always `disabled`: the short-term memory is in PostgreSQL",
         responses={200: shapes.DistributedStmAnswer},

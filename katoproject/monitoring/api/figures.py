@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from django.conf import settings
 from django.db import Error as DatabaseTrouble
 
+from foundation import callers
 from foundation.asking import Asker, NoAnswer
 from foundation.metrics.folder import instance
 from katoproject.monitoring import resources
@@ -30,7 +31,7 @@ def _moment(seconds: float) -> str:
 
 
 def population() -> reads.Population | None:
-    """How many sessions there are, or None while the database is unavailable."""
+    """How many sessions there are of the caller's nodes, or None while the database is unavailable."""
     try:
         return database.ask(reads.population, patience=PATIENCE)[0]
     except (DatabaseTrouble, NoAnswer):
@@ -38,7 +39,8 @@ def population() -> reads.Population | None:
 
 
 def processors() -> shapes.Processors:
-    held = indexes.held()
+    caller = callers.current()
+    held = [node for node in indexes.held() if caller.sees(node.node_id)]
     return shapes.Processors(
         total_processors=len(held),
         max_processors=None,

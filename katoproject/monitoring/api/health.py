@@ -9,8 +9,9 @@ from pydantic import BaseModel, Field
 from pydantic_core import to_json
 
 from foundation.asking import Asker, NoAnswer
+from foundation.callers import ANY_SCOPE, OPEN
 from foundation.http.answers import json_answer
-from foundation.http.views import LeanView
+from foundation.http.views import Confirmation, LeanView
 from katoproject.configuration import identity
 from katoproject.monitoring import latest, readiness, resources, snapshot
 from katoproject.monitoring.api import figures
@@ -88,6 +89,9 @@ def _uptime() -> float:
 
 
 class Root(LeanView):
+    needs = {"GET": ANY_SCOPE}
+    confirmation = Confirmation.FROM_MEMORY
+
     @extend_schema(summary="Service name, version, uptime", responses={200: RootAnswer})
     def get(self, request: HttpRequest) -> HttpResponse:
         return json_answer(
@@ -109,6 +113,8 @@ class Root(LeanView):
 
 
 class Health(LeanView):
+    needs = {"GET": OPEN}
+
     @extend_schema(
         summary="Liveness: always 200 while the process lives; what it cannot find out is null",
         responses={200: HealthAnswer},
@@ -134,6 +140,8 @@ class Health(LeanView):
 
 
 class Ready(LeanView):
+    needs = {"GET": OPEN}
+
     @extend_schema(
         summary="Readiness: 503 where a part that requests need is missing",
         responses={200: ReadyAnswer, 503: OpenApiResponse(ReadyAnswer, "The database does not answer.")},

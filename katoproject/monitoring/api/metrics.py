@@ -12,12 +12,14 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from pydantic import Field, TypeAdapter
 from pydantic_core import to_json
 
+from foundation import callers
 from foundation.asking import Asker, NoAnswer
+from foundation.callers import MONITOR
 from foundation.http.answers import error_answer, json_answer, unavailable
 from foundation.http.bodies import parse_query
 from foundation.http.error_shapes import Error
 from foundation.http.schema import INVALID_REQUEST, response
-from foundation.http.views import LeanView
+from foundation.http.views import Confirmation, LeanView
 from katoproject.monitoring import history, latest, series
 from katoproject.monitoring.api import figures, shapes
 from katoproject.monitoring.prometheus import exposition
@@ -35,7 +37,7 @@ _database = Asker()
 
 
 class _CachedMetrics:
-    """The body of `/metrics`, computed at most once in METRICS_CACHE_TTL_SECONDS, however many clients ask."""
+    """The body of `/metrics` about all nodes, computed at most once in METRICS_CACHE_TTL_SECONDS for all clients."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -68,12 +70,19 @@ def _metrics() -> shapes.MetricsAnswer:
 
 
 class Metrics(LeanView):
+    needs = {"GET": MONITOR}
+    confirmation = Confirmation.FROM_MEMORY
+
     @extend_schema(summary="Totals, rates and resources, of all processes", responses={200: shapes.MetricsAnswer})
     def get(self, request: HttpRequest) -> HttpResponse:
-        return json_answer(_cached.body())
+        of_all_nodes = callers.current().nodes is None
+        return json_answer(_cached.body() if of_all_nodes else to_json(_metrics()))
 
 
 class Prometheus(LeanView):
+    needs = {"GET": MONITOR}
+    confirmation = Confirmation.FROM_MEMORY
+
     @extend_schema(
         summary="The same for Prometheus, of all processes of this instance",
         responses={
@@ -95,6 +104,8 @@ def _steps(minutes: int) -> list[history.Step]:
 
 
 class Metric(LeanView):
+    needs = {"GET": MONITOR}
+
     @extend_schema(
         summary="The time series of one metric",
         parameters=[_MINUTES_PARAMETER],
@@ -133,6 +144,9 @@ class Metric(LeanView):
 
 
 class Stats(LeanView):
+    needs = {"GET": MONITOR}
+    confirmation = Confirmation.FROM_MEMORY
+
     @extend_schema(
         summary="The time series of all metrics, and a summary",
         parameters=[_MINUTES_PARAMETER],

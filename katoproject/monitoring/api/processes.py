@@ -7,8 +7,9 @@ from django.http import HttpRequest, HttpResponse
 from drf_spectacular.utils import extend_schema
 from pydantic_core import to_json
 
+from foundation.callers import MONITOR
 from foundation.http.answers import json_answer
-from foundation.http.views import LeanView
+from foundation.http.views import Confirmation, LeanView
 from foundation.metrics.folder import instance, started_at
 from katoproject.configuration import identity
 from katoproject.configuration.environment import BACKLOG
@@ -19,6 +20,9 @@ WARNING, CRITICAL = 80, 95  # percent of the capacity
 
 
 class Status(LeanView):
+    needs = {"GET": MONITOR}
+    confirmation = Confirmation.FROM_MEMORY
+
     @extend_schema(summary="Sessions, nodes in memory, version", responses={200: shapes.StatusAnswer})
     def get(self, request: HttpRequest) -> HttpResponse:
         population = figures.population()
@@ -40,6 +44,9 @@ class Status(LeanView):
 
 
 class Concurrency(LeanView):
+    needs = {"GET": MONITOR}
+    confirmation = Confirmation.FROM_MEMORY
+
     @extend_schema(
         summary="Requests under way in all processes of this instance, and how many there may be",
         responses={200: shapes.ConcurrencyAnswer},

@@ -1,0 +1,35 @@
+"""Why an operation on a key is refused."""
+
+from foundation.errors import Refusal
+
+
+class KeyUnknown(Refusal):
+    status = 404
+
+    def __init__(self, key: str) -> None:
+        super().__init__(f"There is no key {key!r}, by id or by name")
+
+
+class NameTaken(Refusal):
+    status = 409
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"There is a key {name!r} already: revoke or rotate it, or choose another name")
+
+
+class KeyRevoked(Refusal):
+    status = 409
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"Key {name!r} is revoked: create another one")
+
+
+class QuotaUsedUp(Refusal):
+    status = 429
+
+    def __init__(self, resource: str, quota: int) -> None:
+        super().__init__(f"This key may have {quota} {resource} at a time, and has as many")
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {"Retry-After": "60"}

@@ -1,0 +1,279 @@
+"""The valid keys, as this process holds them in memory, and what makes a request's header a caller.
+
+The keys are those of one version of the table. A process learns of a newer one when a statement that admits a request
+finds that the version has moved (`admission.py`), when it meets a key that it does not know, or with the next look at
+the events. It then reads all keys again, in one statement.
+"""
+
+import hmac
+import logging
+import threading
+import time
+from collections.abc import Collection
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import NamedTuple
+
+from django.db import close_old_connections
+
+from access_app import operations, rates
+from access_app.limits import UNLIMITED, Limits
+from access_app.stores import ACCESS
+from access_app.tokens import digest_of, key_id_of
+from foundation import callers
+from foundation.asking import Asker, NoAnswer
+from foundation.callers import Caller, Scope, Unauthorized
+from foundation.errors import Refusal
+from foundation.postgresql.trouble import STORE_TROUBLE
+
+log = logging.getLogger(__name__)
+
+# One snapshot: the keys are exactly those of the version.
+_VALID_KEYS = """
+    SELECT version.version, now(), key.id, key.name, key.digest, key.previous_digest, key.previous_until, key.scopes,
+        key.nodes, key.limits, key.expires_at
+    FROM access_app_accessversion AS version LEFT JOIN access_app_accesskey AS key ON key.revoked_at IS NULL
+"""
+_VERSION = "SELECT version FROM access_app_accessversion"
+
+USE_INTERVAL = 60.0  # seconds between two notes of a key's last use, of one process
+# Seconds that a request waits for the keys, and that one waits which can respond without the database.
+PATIENCE, PROMPT_PATIENCE = 5.0, 0.3
+
+NO_KEY = "This service needs an access key: send it as `Authorization: Bearer kato_…`"
+MALFORMED = "The Authorization header does not hold an access key of the form `Bearer kato_…`"
+INVALID = "This access key is not valid here: unknown, expired or revoked"
+
+
+class Undecided(Refusal):
+    """The database does not say whether the key is valid."""
+
+    status = 503
+
+    def __init__(self) -> None:
+        super().__init__("The session store is not available at the moment")
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {"Retry-After": "1"}
+
+
+class _KeyRow(NamedTuple):
+    """The columns of _VALID_KEYS. All from `id` on are None where there are no keys."""
+
+    version: int
+    now: datetime
+    id: str | None
+    name: str
+    digest: bytes
+    previous_digest: bytes | None
+    previous_until: datetime | None
+    scopes: list[str]
+    nodes: list[str] | None
+    limits: dict[str, float]
+    expires_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class ValidKey:
+    """A key that is not revoked. Its times are those of PostgreSQL's clock, in seconds since 1970."""
+
+    id: str
+    name: str
+    digest: bytes
+    previous_digest: bytes | None
+    previous_until: float
+    scopes: frozenset[Scope]
+    nodes: tuple[str, ...] | None
+    limits: Limits
+    expires_at: float
+
+    def accepts(self, digest: bytes, now: float) -> bool:
+        if now >= self.expires_at:
+            return False
+        if hmac.compare_digest(self.digest, digest):
+            return True
+        former = self.previous_digest
+        return former is not None and hmac.compare_digest(former, digest) and now < self.previous_until
+
+
+@dataclass(frozen=True, slots=True)
+class _Snapshot:
+    """`clock_ahead`: seconds by which PostgreSQL's clock is ahead of this host's."""
+
+    version: int
+    keys: dict[str, ValidKey]
+    clock_ahead: float
+
+    def now(self) -> float:
+        return time.time() + self.clock_ahead
+
+
+@dataclass(frozen=True, slots=True)
+class KeyHolder(Caller):
+    """A caller that has shown a token. `digest`: None in a job, which acts for the key whatever its token is now."""
+
+    name: str = ""
+    digest: bytes | None = None
+    limits: Limits = UNLIMITED
+
+    def confirm(self) -> None:
+        if ACCESS.execute_one(_VERSION, {}) != (self.version,):
+            keyring.confirm_again(self)
+
+
+@dataclass(frozen=True, slots=True)
+class Stranger(Caller):
+    """A caller without a valid key. May use what is open to everybody; `refusal`: the answer to everything else."""
+
+    scopes: frozenset[Scope] = frozenset()
+    nodes: tuple[str, ...] | None = ()
+    refusal: Refusal = field(default_factory=lambda: Unauthorized(NO_KEY, given=False))
+
+    def require(self, needed: Collection[Scope]) -> None:
+        if needed:
+            raise self.refusal
+
+
+class Keyring:
+    def __init__(self) -> None:
+        self._snapshot: _Snapshot | None = None
+        self._reading = threading.Lock()
+        self._read_begun = 0.0
+        self._asker = Asker()
+        self._used: dict[str, float] = {}
+        self._notes = ThreadPoolExecutor(1, thread_name_prefix="key-use")
+
+    def caller_of(self, header: str | None, address: str, *, prompt: bool = False) -> Caller:
+        """The caller of a request with this Authorization header, from this address. As `holder_of`."""
+        if header is None:
+            return Stranger()
+        scheme, _, token = header.partition(" ")
+        if scheme.lower() != "bearer":
+            return Stranger(refusal=Unauthorized(MALFORMED, given=True))
+        return self.holder_of(token.strip(), address, prompt=prompt)
+
+    def holder_of(self, token: str, address: str, *, prompt: bool = False) -> Caller:
+        """The holder of the token, or a stranger.
+
+        `prompt`: for a route that must respond without the database: judged by the keys in memory where the database
+        does not answer at once.
+        """
+        key_id = key_id_of(token)
+        if key_id is None:
+            return Stranger(refusal=Unauthorized(MALFORMED, given=True))
+        digest = digest_of(token)
+        holder = self._holder(key_id, digest)
+        if holder is None and rates.sent_too_many_wrong_tokens(address):
+            return Stranger(refusal=rates.TooOften("Too many access keys that are not valid, from this address", 1.0))
+        if holder is None or prompt:
+            # Without a holder: the key may have been created or rotated a moment ago, by another process.
+            try:
+                self._asker.ask(self.refresh, patience=PROMPT_PATIENCE if prompt else PATIENCE)
+            except (NoAnswer, *STORE_TROUBLE) as error:
+                log.warning("Could not read the access keys: %s", error or type(error).__name__)
+                if not prompt or self._snapshot is None:
+                    return Stranger(refusal=Undecided())
+            holder = self._holder(key_id, digest)
+        if holder is None:
+            rates.charge_wrong_token(address)
+            return Stranger(refusal=Unauthorized(INVALID, given=True))
+        self._note_use(key_id)
+        return holder
+
+    def agent_of(self, key_id: str) -> KeyHolder:
+        """The caller that a job acts for: the one that created it. Raises Unauthorized."""
+        self.refresh()
+        holder = self._holder(key_id, None)
+        if holder is None:
+            raise Unauthorized(f"The access key {key_id}, which this acts for, is expired or revoked", given=True)
+        return holder
+
+    def is_valid(self, holder: KeyHolder) -> bool:
+        """Whether the holder's key is valid as of the newest version that this process knows."""
+        assert holder.key_id is not None
+        return self._holder(holder.key_id, holder.digest) is not None
+
+    def confirm_again(self, holder: KeyHolder) -> KeyHolder:
+        """The holder as of the present version, now the current caller. Raises Unauthorized."""
+        assert holder.key_id is not None
+        self.refresh()
+        confirmed = self._holder(holder.key_id, holder.digest)
+        if confirmed is None:
+            raise Unauthorized(INVALID, given=True)
+        callers.become(confirmed)
+        return confirmed
+
+    def follow(self, version: int) -> None:
+        """Read the keys if this version is not the one in memory."""
+        if self._snapshot is None or self._snapshot.version != version:
+            self.refresh()
+
+    def refresh(self) -> None:
+        """Read the keys. Calls that wait meanwhile share the next read, so many unknown tokens cost few reads.
+
+        A call that came while a read was under way must not trust that one: a key that was created just before the call
+        may have been committed after the read's snapshot.
+        """
+        called = time.monotonic()
+        with self._reading:
+            if self._read_begun <= called:
+                begun = time.monotonic()
+                self._snapshot = _read()
+                self._read_begun = begun
+
+    def _holder(self, key_id: str, digest: bytes | None) -> KeyHolder | None:
+        snapshot = self._snapshot
+        key = snapshot.keys.get(key_id) if snapshot else None
+        if snapshot is None or key is None:
+            return None
+        now = snapshot.now()
+        if now >= key.expires_at or (digest is not None and not key.accepts(digest, now)):
+            return None
+        return KeyHolder(key.id, key.scopes, key.nodes, snapshot.version, key.name, digest, key.limits)
+
+    def _note_use(self, key_id: str) -> None:
+        now = time.monotonic()
+        if now - self._used.get(key_id, -USE_INTERVAL) >= USE_INTERVAL:
+            self._used[key_id] = now
+            self._notes.submit(_write_use, key_id)
+
+
+def _write_use(key_id: str) -> None:
+    """In a thread of its own: no request waits for it, and none fails by it."""
+    close_old_connections()
+    try:
+        operations.note_use(key_id=key_id)
+    except STORE_TROUBLE as error:
+        log.warning("Could not note the use of key %s: %s", key_id, error)
+
+
+def _read() -> _Snapshot:
+    begun = time.time()
+    rows = [_KeyRow._make(row) for row in ACCESS.execute(_VALID_KEYS, {})]
+    ahead = rows[0].now.timestamp() - (begun + time.time()) / 2
+    keys = {row.id: _valid_key(row) for row in rows if row.id is not None}
+    return _Snapshot(rows[0].version, keys, ahead)
+
+
+def _valid_key(row: _KeyRow) -> ValidKey:
+    assert row.id is not None
+    return ValidKey(
+        id=row.id,
+        name=row.name,
+        digest=bytes(row.digest),
+        previous_digest=None if row.previous_digest is None else bytes(row.previous_digest),
+        previous_until=_seconds(row.previous_until),
+        scopes=frozenset(map(Scope, row.scopes)),
+        nodes=None if row.nodes is None else tuple(row.nodes),
+        limits=Limits.stored(row.limits),
+        expires_at=_seconds(row.expires_at),
+    )
+
+
+def _seconds(moment: datetime | None) -> float:
+    return float("inf") if moment is None else moment.timestamp()
+
+
+keyring = Keyring()

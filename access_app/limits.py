@@ -1,0 +1,24 @@
+"""What one key may use: requests, bytes, sessions, jobs. What is not set is not limited."""
+
+from dataclasses import asdict, dataclass
+from typing import Any, Self
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """`rate`: requests per second, of all web processes together. `sessions`: living ones. `jobs`: unfinished ones."""
+
+    rate: float | None = None
+    bytes_per_minute: int | None = None
+    sessions: int | None = None
+    jobs: int | None = None
+
+    @classmethod
+    def stored(cls, values: dict[str, Any]) -> Self:
+        return cls(**values)
+
+    def to_store(self) -> dict[str, Any]:
+        return {name: value for name, value in asdict(self).items() if value is not None}
+
+
+UNLIMITED = Limits()

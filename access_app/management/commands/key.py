@@ -1,0 +1,238 @@
+"""`manage.py key …`: access keys, from the command line."""
+
+import argparse
+import re
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from django.core.management.base import CommandParser
+
+from access_app import operations
+from access_app.limits import Limits
+from access_app.models import MAX_NAME_LENGTH, AccessKey
+from access_app.operations import Issued
+from foundation.callers import Scope
+from foundation.terminal.arguments import add_json_argument, at_least, utf8
+from foundation.terminal.command import Command as TerminalCommand
+
+_DURATION = re.compile(r"(\d{1,9})([smhdw])")
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+_LONGEST = timedelta(days=36_500)
+_DEFAULT_SCOPES = (Scope.READ, Scope.WRITE)
+
+
+def duration(text: str) -> timedelta:
+    """A type of arguments: `90d`, `12h`, `30m`, `45s`, `2w`. Raises ArgumentTypeError."""
+    match = _DURATION.fullmatch(text)
+    found = timedelta(**{_UNITS[match[2]]: int(match[1])}) if match else None
+    if found is None or found > _LONGEST:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a duration such as 90d, 12h, 30m or 45s")
+    return found
+
+
+def positive_duration(text: str) -> timedelta:
+    if not (found := duration(text)):
+        raise argparse.ArgumentTypeError("it must be longer than 0")
+    return found
+
+
+def positive_rate(text: str) -> float:
+    """A type of arguments: requests per second. Raises ValueError and ArgumentTypeError."""
+    if not 0 < (found := float(text)) <= 1_000_000:
+        raise argparse.ArgumentTypeError(f"{text} is not between 0 and 1,000,000")
+    return found
+
+
+def key_name(text: str) -> str:
+    if not 1 <= len(utf8(text)) <= MAX_NAME_LENGTH or not text.isprintable() or text != text.strip():
+        raise argparse.ArgumentTypeError(f"a name has 1 to {MAX_NAME_LENGTH} printable characters")
+    return text
+
+
+class Command(TerminalCommand):
+    help = """Manage access keys: who may call the API, what for, and for which nodes.
+
+The service asks for keys where KATO_ACCESS=keys. A key's token is shown once, when the key is created or rotated; the
+database has only its SHA-256. Name a key by its id or its name. Changes take effect at once, in all processes."""
+    examples = """
+  manage.py key create shop --node shop-
+  manage.py key create ops --scope admin --expires 90d
+  manage.py key rotate shop --overlap 1h
+  manage.py key revoke ops
+"""
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        commands = parser.add_subparsers(dest="subcommand", required=True, metavar="SUBCOMMAND")
+        self._add_create(commands)
+        self._add_list(commands)
+        self._add_show(commands)
+        self._add_rotate(commands)
+        self._add_revoke(commands)
+
+    def _add_create(self, commands: Any) -> None:
+        parser = self.add_subcommand(
+            commands,
+            "create",
+            self._create,
+            about="Create a key, and show its token, once.\n"
+            "Scopes: read; write (create sessions, observe, learn, delete); monitor (metrics, statistics); and admin,\n"
+            "which includes the others (clear-all, jobs of other keys, the cache). Without --scope: read and write.",
+            examples="""
+  manage.py key create shop --node shop-                 sessions of nodes whose ids begin with shop-
+  manage.py key create scraper --scope monitor
+  TOKEN=$(manage.py key create ci --expires 12h --json | jq -r .token)
+""",
+        )
+        parser.add_argument("name", type=key_name, metavar="NAME", help="for you: tokens do not contain it")
+        parser.add_argument(
+            "--scope",
+            action="append",
+            type=Scope,
+            choices=list(Scope),
+            metavar="SCOPE",
+            help="several times for several",
+        )
+        parser.add_argument(
+            "--node",
+            action="append",
+            type=utf8,
+            metavar="PREFIX",
+            help="only nodes whose ids begin with this; several times for several",
+        )
+        parser.add_argument("--expires", type=positive_duration, metavar="TIME", help="valid for this time: 90d, 12h")
+        parser.add_argument("--rate", type=positive_rate, metavar="N", help="at most N requests per second")
+        parser.add_argument("--bytes-per-minute", type=at_least(1), metavar="N", help="at most N bytes of bodies")
+        parser.add_argument("--sessions", type=at_least(1), metavar="N", help="at most N living sessions")
+        parser.add_argument("--jobs", type=at_least(1), metavar="N", help="at most N unfinished jobs")
+        add_json_argument(parser)
+
+    def _create(
+        self,
+        name: str,
+        scope: list[Scope] | None,
+        node: list[str] | None,
+        expires: timedelta | None,
+        json: bool,
+        **options: Any,
+    ) -> None:
+        limits = Limits(**{one: options[one] for one in ("rate", "bytes_per_minute", "sessions", "jobs")})
+        issued = operations.create(
+            name=name, scopes=set(scope or _DEFAULT_SCOPES), nodes=node, lifetime=expires, limits=limits
+        )
+        self._show_issued(issued, json=json)
+
+    def _show_issued(self, issued: Issued, *, json: bool) -> None:
+        if json:
+            self.print_json({**_facts(issued.key), "token": issued.token})
+        else:
+            self.stdout.write(issued.token)
+            self.tell(f"This is the token of key {issued.key.name} ({issued.key.id}). It cannot be shown again.")
+
+    def _add_list(self, commands: Any) -> None:
+        parser = self.add_subcommand(
+            commands,
+            "list",
+            self._list,
+            about="List all keys, revoked ones included, by name.",
+            examples="""
+  manage.py key list
+  manage.py key list --json | jq -r 'select(.state == "valid").name'
+""",
+        )
+        add_json_argument(parser, lines=True)
+
+    def _list(self, json: bool, **options: Any) -> None:
+        keys = AccessKey.objects.all()
+        if json:
+            for key in keys.iterator():
+                self.print_json(_facts(key))
+            return
+        columns = ("id", "name", "state", "scopes", "nodes", "expires", "last used")
+        self.print_table(columns, (_row(key) for key in keys))
+
+    def _add_show(self, commands: Any) -> None:
+        parser = self.add_subcommand(
+            commands,
+            "show",
+            self._show,
+            about="Show a key, without its token, which nobody can show.",
+            examples="\n  manage.py key show shop\n",
+        )
+        _add_key(parser)
+        add_json_argument(parser)
+
+    def _show(self, key: str, json: bool, **options: Any) -> None:
+        facts = _facts(operations.find(key))
+        if json:
+            self.print_json(facts)
+        else:
+            self.print_fields({name.replace("_", " "): value for name, value in facts.items()})
+
+    def _add_rotate(self, commands: Any) -> None:
+        parser = self.add_subcommand(
+            commands,
+            "rotate",
+            self._rotate,
+            about="Give a key another token, and show it, once.\n"
+            "The former token stays valid for a while, so that you can replace it where it is used.",
+            examples="""
+  manage.py key rotate shop                 the former token is valid for a day
+  manage.py key rotate shop --overlap 0s    it is invalid at once
+""",
+        )
+        _add_key(parser)
+        parser.add_argument(
+            "--overlap",
+            type=duration,
+            default=timedelta(days=1),
+            metavar="TIME",
+            help="how long the former token stays valid (1d)",
+        )
+        add_json_argument(parser)
+
+    def _rotate(self, key: str, overlap: timedelta, json: bool, **options: Any) -> None:
+        self._show_issued(operations.rotate(key=key, overlap=overlap), json=json)
+
+    def _add_revoke(self, commands: Any) -> None:
+        parser = self.add_subcommand(
+            commands,
+            "revoke",
+            self._revoke,
+            about="Make a key invalid, at once and for ever. Its sessions and jobs' results stay; its jobs fail.",
+            examples="\n  manage.py key revoke shop\n",
+        )
+        _add_key(parser)
+        add_json_argument(parser)
+
+    def _revoke(self, key: str, json: bool, **options: Any) -> None:
+        revoked = operations.revoke(key=key)
+        if json:
+            self.print_json(_facts(revoked))
+        else:
+            self.tell(f"Revoked key {revoked.name} ({revoked.id})")
+
+
+def _add_key(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("key", type=utf8, metavar="KEY", help="its id or its name")
+
+
+def _facts(key: AccessKey) -> dict[str, Any]:
+    return {
+        "id": key.id,
+        "name": key.name,
+        "state": key.state(datetime.now(UTC)),
+        "scopes": key.scopes,
+        "nodes": key.nodes,
+        "limits": key.limits,
+        "created_at": key.created_at,
+        "expires_at": key.expires_at,
+        "revoked_at": key.revoked_at,
+        "last_used_at": key.last_used_at,
+        "former_token_valid_until": key.previous_until,
+    }
+
+
+def _row(key: AccessKey) -> list[Any]:
+    nodes = "all" if key.nodes is None else ", ".join(f"{prefix}…" for prefix in key.nodes)
+    state = key.state(datetime.now(UTC))
+    return [key.id, key.name, state, ", ".join(key.scopes), nodes, key.expires_at, key.last_used_at]

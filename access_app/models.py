@@ -1,0 +1,67 @@
+"""Tables of access keys. Only `operations.py` writes them."""
+
+from datetime import datetime
+
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+
+from foundation.callers import Scope
+from foundation.postgresql.fields import TextFieldInC
+
+MAX_NAME_LENGTH = 100
+
+
+class AccessKey(models.Model):
+    """A key to the API. Its token is shown once, when it is created or rotated; here is only the token's SHA-256.
+
+    What a key may do never changes: to change it, create another key.
+    """
+
+    id = TextFieldInC(primary_key=True)
+    # Unique among the keys that are not revoked.
+    name = models.TextField()
+    digest = models.BinaryField()
+    # After a rotation the former token is valid, too, until then.
+    previous_digest = models.BinaryField(null=True)
+    previous_until = models.DateTimeField(null=True)
+    scopes = ArrayField(models.TextField(choices=[(scope.value, scope.value) for scope in Scope]))
+    # Prefixes of node ids; NULL for all nodes.
+    nodes = ArrayField(models.TextField(), null=True)
+    # Those of `limits.Limits` that are set, by name.
+    limits = models.JSONField(default=dict)
+    created_at = models.DateTimeField()
+    expires_at = models.DateTimeField(null=True)
+    revoked_at = models.DateTimeField(null=True)
+    # To the minute.
+    last_used_at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering = ["name", "created_at"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["name"], name="accesskey_name", condition=models.Q(revoked_at__isnull=True)
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return str(self.name)
+
+    def state(self, now: datetime) -> str:
+        """`valid`, `expired` or `revoked`."""
+        if self.revoked_at is not None:
+            return "revoked"
+        return "expired" if self.expires_at is not None and self.expires_at <= now else "valid"
+
+
+class AccessVersion(models.Model):
+    """One row: the version of the table of keys. Every operation on a key moves it on.
+
+    Each process holds the keys in memory as of a version. The statement that admits a request compares that version
+    with this row, so that a revoked key is refused at once, in every process.
+    """
+
+    id = models.SmallIntegerField(primary_key=True)
+    version = models.BigIntegerField()
+
+    def __str__(self) -> str:
+        return str(self.version)

@@ -1,0 +1,110 @@
+"""Creating, rotating and revoking keys. Each moves the version of the table on, in the same transaction."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from django.db import transaction
+from django.db.models import DateTimeField, ExpressionWrapper, F, Value
+from django.db.models.functions import Now
+
+from access_app.errors import KeyRevoked, KeyUnknown, NameTaken
+from access_app.limits import UNLIMITED, Limits
+from access_app.models import AccessKey
+from access_app.stores import ACCESS
+from access_app.tokens import digest_of, new_id, new_token
+from foundation.callers import Scope
+
+# The row lock also orders the operations: two at once get two versions. A version jumps to the clock's microseconds, so
+# that after a restore of the database no process takes an old version for the one it has.
+_MOVE_ON = """
+    UPDATE access_app_accessversion
+    SET version = GREATEST(version + 1, (extract(epoch FROM clock_timestamp()) * 1000000)::bigint)
+    RETURNING version
+"""
+_NOTE_USE = """
+    UPDATE access_app_accesskey SET last_used_at = now()
+    WHERE id = %(id)s AND (last_used_at IS NULL OR last_used_at < now() - interval '30 seconds')
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Issued:
+    """A key and its token, which cannot be shown again."""
+
+    key: AccessKey
+    token: str
+
+
+def find(key: str) -> AccessKey:
+    """The key with this id or, else, this name; of several with the name the valid one. Raises KeyUnknown."""
+    found = AccessKey.objects.filter(id=key).first() if "\0" not in key else None
+    found = found or AccessKey.objects.filter(name=key).order_by(F("revoked_at").desc(nulls_first=True)).first()
+    if found is None:
+        raise KeyUnknown(key)
+    return found
+
+
+@transaction.atomic
+def create(
+    *,
+    name: str,
+    scopes: Collection[Scope],
+    nodes: Collection[str] | None = None,
+    lifetime: timedelta | None = None,
+    limits: Limits = UNLIMITED,
+) -> Issued:
+    """Raises NameTaken. `nodes`: prefixes of node ids, or None for all nodes."""
+    ACCESS.execute(_MOVE_ON, {})
+    if AccessKey.objects.filter(name=name, revoked_at=None).exists():
+        raise NameTaken(name)
+    key_id = new_id()
+    token = new_token(key_id)
+    AccessKey.objects.create(
+        id=key_id,
+        name=name,
+        digest=digest_of(token),
+        scopes=sorted(scopes),
+        nodes=None if nodes is None else sorted(nodes),
+        limits=limits.to_store(),
+        created_at=Now(),
+        expires_at=None if lifetime is None else _after(lifetime),
+    )
+    return Issued(find(key_id), token)
+
+
+@transaction.atomic
+def rotate(*, key: str, overlap: timedelta) -> Issued:
+    """Give the key another token. The former one stays valid for the time `overlap`. Raises KeyUnknown, KeyRevoked."""
+    ACCESS.execute(_MOVE_ON, {})
+    found = _valid(key)
+    token = new_token(found.id)
+    AccessKey.objects.filter(id=found.id).update(
+        previous_digest=F("digest"), previous_until=_after(overlap), digest=digest_of(token)
+    )
+    return Issued(find(found.id), token)
+
+
+@transaction.atomic
+def revoke(*, key: str) -> AccessKey:
+    """From the commit on, no process accepts the key. Raises KeyUnknown, KeyRevoked."""
+    ACCESS.execute(_MOVE_ON, {})
+    found = _valid(key)
+    AccessKey.objects.filter(id=found.id).update(revoked_at=Now())
+    return find(found.id)
+
+
+def note_use(*, key_id: str) -> None:
+    ACCESS.execute(_NOTE_USE, {"id": key_id})
+
+
+def _valid(key: str) -> AccessKey:
+    found = find(key)
+    if found.revoked_at is not None:
+        raise KeyRevoked(found.name)
+    return found
+
+
+def _after(duration: timedelta) -> Any:
+    return ExpressionWrapper(Now() + Value(duration), output_field=DateTimeField())
