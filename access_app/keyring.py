@@ -16,6 +16,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from django.db import close_old_connections
+from pydantic_core import from_json
 
 from access_app import operations, rates
 from access_app.limits import UNLIMITED, Limits
@@ -71,7 +72,7 @@ class _KeyRow(NamedTuple):
     previous_until: datetime | None
     scopes: list[str]
     nodes: list[str] | None
-    limits: dict[str, float]
+    limits: str
     expires_at: datetime | None
 
 
@@ -267,7 +268,7 @@ def _valid_key(row: _KeyRow) -> ValidKey:
         previous_until=_seconds(row.previous_until),
         scopes=frozenset(map(Scope, row.scopes)),
         nodes=None if row.nodes is None else tuple(row.nodes),
-        limits=Limits.stored(row.limits),
+        limits=Limits.stored(from_json(row.limits)),
         expires_at=_seconds(row.expires_at),
     )
 

@@ -1,6 +1,7 @@
 """Rates: how often a key or an address may ask. Each web process allows its share: the rate ÷ the number of processes.
 
 A bucket holds up to `burst` tokens and gains `rate` tokens a second; a request takes one, or as many as it has bytes.
+Each process allows bursts of a second's whole rate: which of them gets a client's requests is chance.
 (https://en.wikipedia.org/wiki/Token_bucket)
 """
 
@@ -71,7 +72,7 @@ def charge_address(address: str) -> None:
     """Raises TooOften."""
     if rate := settings.ENV.requests_per_second_and_address:
         share = rate / settings.ENV.workers
-        if wait := _addresses.take(address, rate=share, burst=max(1.0, share)):
+        if wait := _addresses.take(address, rate=share, burst=max(1.0, rate)):
             raise TooOften("Too many requests from this address", wait)
 
 
@@ -79,7 +80,7 @@ def charge_key(key_id: str, limits: Limits, *, size: int) -> None:
     """Raises TooOften. `size`: bytes of the request's body."""
     if limits.rate is not None:
         share = limits.rate / settings.ENV.workers
-        if wait := _requests.take(key_id, rate=share, burst=max(1.0, share)):
+        if wait := _requests.take(key_id, rate=share, burst=max(1.0, limits.rate)):
             raise TooOften(f"This key may make {limits.rate:g} requests per second", wait)
     if limits.bytes_per_minute is not None and size:
         share = limits.bytes_per_minute / settings.ENV.workers

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from foundation.metrics import folder as metrics
 from katoproject.configuration.environment import PROJECT_DIR, Environment
+from katoproject.configuration.exposure import Exposed, check_exposure
 from katoproject.configuration.locations import data_dir
 from katoproject.launcher import orphans, postgres, redis
 from katoproject.launcher.installation import make_data_folder
@@ -95,6 +96,10 @@ class Service:
         await self.supervisor.watch()
 
     async def serve_everything(self) -> None:
+        try:
+            check_exposure(self.environment, self.environment.host)
+        except Exposed as reason:
+            raise CannotStart(str(reason)) from None
         await self.end_orphans()
         self.child_environment[metrics.VARIABLE] = str(metrics.empty_folder(self.data, self.environment.port))
         check_port(self.environment.host, self.environment.port)

@@ -6,11 +6,12 @@ described here once and shared by reference.
 
 import re
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, cast
 
 from drf_spectacular.openapi import AutoSchema
 
 from foundation.http.error_shapes import Error, Problems
+from foundation.http.views import LeanView
 from katoproject.openapi.examples import add_examples
 from katoproject.server.middleware import ALWAYS_ANSWERED
 
@@ -26,8 +27,8 @@ The API of KATO 3.10: clients written for it work unchanged. A **session** obser
 * A missing session is a 404 with an `error` object, whatever else is wrong with the request; a missing route is a 404
   with `{"detail":"Not Found"}`. Trouble with a store is never a 404: it is a 503 that says when to come back.
 * HEAD is answered where GET is. Any origin may read the answers.
-* Where the service asks for access keys, send one as `Authorization: Bearer kato_…`. Each operation names the scope that
-  it needs; `admin` includes the others. A session of a node that the key is not for is a 404, like a missing one.
+* Where the service asks for access keys, send one as `Authorization: Bearer kato_…`. Each operation names the scope
+  that it needs; `admin` includes the others. A session of a node that the key is not for is a 404, like a missing one.
 """
 
 TAGS = {
@@ -118,7 +119,7 @@ class OperationSchema(AutoSchema):
 
     def get_extensions(self) -> Schema:
         """For `complete`, which takes it out again: the scopes of which a caller needs one."""
-        return {"x-kato-scopes": sorted(self.view.needs[self.method])}
+        return {"x-kato-scopes": sorted(cast(LeanView, self.view).needs[self.method])}
 
     def map_parsers(self) -> list[str]:
         """The views parse bodies themselves, without REST framework's parsers."""
@@ -238,15 +239,9 @@ def _share_parameters(path: str, operation: Schema) -> None:
 
 
 def _describe_access(operation: Schema) -> None:
-    """`security` cannot name scopes of a bearer scheme for every tool, so the description does, too."""
+    """The roles of a bearer scheme are the scopes; where any one will do, it lists none."""
     scopes = operation.pop("x-kato-scopes")
-    if not scopes:
-        operation["security"] = []
-        return
-    operation["security"] = [{"AccessKey": scopes}, {}]
-    operation["description"] = (
-        f"Needs the scope {' or '.join(f'`{scope}`' for scope in scopes)}, where keys are needed."
-    )
+    operation["security"] = [{"AccessKey": scopes if len(scopes) == 1 else []}, {}] if scopes else []
 
 
 def _takes_key(operation: Schema) -> bool:

@@ -8,6 +8,7 @@ from granian.constants import HTTPModes, Interfaces, Loops
 from granian.log import LogLevels
 
 from katoproject.configuration.environment import BACKLOG, read_environment
+from katoproject.configuration.exposure import Exposed, check_exposure
 from katoproject.configuration.locations import data_dir
 from katoproject.server import loop
 from katoproject.server.worker import run_worker
@@ -19,6 +20,10 @@ def main() -> None:
     parser.add_argument("port", type=int)
     parser.add_argument("workers", type=int)
     options = parser.parse_args()
+    try:
+        check_exposure(read_environment(), options.host)
+    except Exposed as reason:
+        raise SystemExit(str(reason)) from None
     serve("katoproject.server.wsgi:application", host=options.host, port=options.port, workers=options.workers)
 
 

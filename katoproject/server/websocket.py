@@ -142,10 +142,8 @@ def _caller_of(scope: Any) -> Caller:
         return callers.OPERATOR
     [*_, header] = [None, *(value.decode("latin-1") for name, value in scope["headers"] if name == b"authorization")]
     tokens = [offer for offer in scope["subprotocols"] if key_id_of(offer)]
-    if header is None and tokens:
-        caller = keyring.holder_of(tokens[0], address)
-    else:
-        caller = keyring.caller_of(header, address)
+    by_protocol = header is None and tokens
+    caller = keyring.holder_of(tokens[0], address) if by_protocol else keyring.caller_of(header, address)
     caller.require(callers.READ)
     return caller
 

@@ -40,7 +40,7 @@ def who_serves(server: WebServer, listener: Listener) -> int:
 
 def insert(connection: psycopg.Connection, session_id: str) -> None:
     """Create a session as the service does, in a transaction of the caller's."""
-    given = {"id": session_id, "node_id": "late", "ttl": 3600, "config": "{}", "metadata": "{}"}
+    given = {"id": session_id, "node_id": "late", "key_id": None, "ttl": 3600, "config": "{}", "metadata": "{}"}
     connection.execute(creation._CREATE, given)
 
 

@@ -8,6 +8,8 @@ from django.conf import settings
 
 from foundation.metrics import folder as metrics
 from foundation.terminal.command import Command as TerminalCommand
+from foundation.terminal.errors import Error
+from katoproject.configuration.exposure import Exposed, check_exposure
 from katoproject.configuration.locations import data_dir
 from katoproject.launcher.web_program import web_command
 
@@ -24,6 +26,10 @@ kernels first (migrate, collectstatic, compile_kernels)."""
 
     def handle(self, *args: Any, **options: Any) -> None:
         environment = settings.ENV
+        try:
+            check_exposure(environment, environment.host)
+        except Exposed as reason:
+            raise Error(str(reason)) from None
         settings.STATIC_ROOT.mkdir(parents=True, exist_ok=True)
         if metrics.VARIABLE not in os.environ:
             os.environ[metrics.VARIABLE] = str(metrics.empty_folder(data_dir(), environment.port))
