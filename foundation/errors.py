@@ -2,7 +2,7 @@
 
 from typing import Any, ClassVar
 
-Problem = dict[str, Any]
+from foundation.problems import MOST_PROBLEMS, Problem, cut, explain_problems
 
 
 class Refusal(Exception):
@@ -34,18 +34,28 @@ class Refusal(Exception):
 
 
 class InvalidRequest(Refusal):
-    """`problems` are entries of type, loc, msg, input and sometimes ctx."""
+    """`problems` are entries of type, loc, msg, input and sometimes ctx; `complete`: whether these are all.
+
+    A client receives the first of them, cut to a readable size, and a note that there are more.
+    """
 
     status = 422
     exit_status = 2
 
-    def __init__(self, problems: list[Problem]) -> None:
-        super().__init__(f"{len(problems)} problem(s) in the request")
+    def __init__(self, problems: list[Problem], *, complete: bool = True) -> None:
+        super().__init__(explain_problems(problems))
         self.problems = problems
+        self.complete = complete
 
     @property
     def detail(self) -> list[Problem]:
-        return self.problems
+        return [cut(problem) for problem in self.problems[:MOST_PROBLEMS]]
+
+    def body(self) -> dict[str, Any]:
+        more = len(self.problems) - MOST_PROBLEMS
+        if not self.complete:
+            return {"detail": self.detail, "note": "There may be more problems: only the first ones were looked for"}
+        return {"detail": self.detail, **({"note": f"And {more} more problems"} if more > 0 else {})}
 
     @property
     def explanation(self) -> str:
@@ -53,16 +63,10 @@ class InvalidRequest(Refusal):
 
 
 class BodyTooLarge(Refusal):
+    """`size`: what was announced; None where the body came in chunks and was not read to its end."""
+
     status = 413
 
-    def __init__(self) -> None:
-        super().__init__("Request body too large")
-
-
-def explain_problems(problems: list[Any]) -> str:
-    """Problems in pydantic's form, on one line: `observations.0.strings: Input should be a valid list`."""
-    return "; ".join(f"{_path(problem['loc'])}: {problem['msg']}" for problem in problems)
-
-
-def _path(location: list[str | int]) -> str:
-    return ".".join(str(part) for part in location if part not in ("body", "query"))
+    def __init__(self, *, limit: int, size: int | None = None) -> None:
+        given = "this one has more" if size is None else f"this one has {size}"
+        super().__init__(f"Request body too large: at most {limit} bytes are taken here, {given}")

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from foundation.errors import Refusal
+from foundation.errors import InvalidRequest, Refusal
 
 
 class SessionNotFound(Refusal):
@@ -59,6 +59,20 @@ class IdempotencyKeyReused(Refusal):
     def detail(self) -> list[dict[str, Any]]:
         location = ["header", "Idempotency-Key"]
         return [{"type": "idempotency_key_reused", "loc": location, "msg": str(self), "input": self.key}]
+
+
+class TooMuchLearning(InvalidRequest):
+    """An observe-sequence whose observations complete so many long patterns that it would take minutes."""
+
+    def __init__(self, most: int) -> None:
+        problem = {
+            "type": "too_much_learning",
+            "loc": ["body", "observations"],
+            "msg": f"The observations should not learn more than {most} symbols in one request; send them in parts",
+            "input": None,
+            "ctx": {"max_symbols": most},
+        }
+        super().__init__([problem])
 
 
 class JobNotFound(Refusal):

@@ -3,58 +3,110 @@
 import json
 import math
 import re
+from contextlib import suppress
+from functools import cache
+from itertools import islice
 from typing import Any, TypeVar
 
 from django.conf import settings
-from django.core.exceptions import RequestDataTooBig
 from django.http import HttpRequest
 from pydantic import BaseModel, TypeAdapter, ValidationError
-from pydantic_core import from_json, to_json
+from pydantic_core import SchemaValidator, from_json, to_json
 
-from foundation.errors import BodyTooLarge, InvalidRequest, Problem
+from foundation.errors import BodyTooLarge, InvalidRequest
 from foundation.http.answers import JSON_TYPE
+from foundation.problems import MOST_PROBLEMS, Problem
 
 Shape = TypeVar("Shape", bound=BaseModel)
+
+# A body with more values than this is checked up to its first wrong item only: to describe a wrong value takes a
+# thousand times its size.
+_FEW_VALUES = 20_000
 
 # May hold what JSON can spell and no field may contain: U+0000, which PostgreSQL cannot store, and numbers that are not
 # finite. A cheap test that almost every body passes; a body that matches is parsed and checked value by value.
 _SUSPICIOUS = re.compile(rb"\\u0000|NaN|Infinity|\d[eE]\+?\d\d|\d{200}")
 
+_MISSING = {"type": "missing", "loc": ["body"], "msg": "Field required", "input": None}
 
-def read_raw_body(request: HttpRequest) -> bytes:
-    """The whole body, at most DATA_UPLOAD_MAX_MEMORY_SIZE bytes. Raises BodyTooLarge."""
-    limit: int = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
+
+def read_raw_body(request: HttpRequest, limit: int) -> bytes:
+    """The whole body, at most `limit` bytes and MAX_REQUEST_SIZE. Raises BodyTooLarge."""
+    limit = min(limit, settings.DATA_UPLOAD_MAX_MEMORY_SIZE)
     if request.META.get("HTTP_TRANSFER_ENCODING", "").lower() == "chunked":
         # Without Content-Length, Django takes the body for empty.
         body: bytes = request.META["wsgi.input"].read(limit + 1)
         if len(body) > limit:
-            raise BodyTooLarge
+            raise BodyTooLarge(limit=limit)
         return body
-    try:
-        return request.body
-    except RequestDataTooBig as error:
-        raise BodyTooLarge from error
+    size = announced_size(request)
+    if size > limit:
+        raise BodyTooLarge(limit=limit, size=size)
+    return request.body
+
+
+def announced_size(request: HttpRequest) -> int:
+    length = request.META.get("CONTENT_LENGTH") or "0"
+    return int(length) if length.isdecimal() else 0
 
 
 def parse_body(request: HttpRequest, shape: type[Shape], body: bytes) -> Shape:
-    """The body as `shape`. Raises InvalidRequest with every problem of the body."""
-    if body and _is_json(request):
-        try:
-            parsed = shape.model_validate_json(body)
-        except ValidationError:
-            raise InvalidRequest(_problems(shape, _load(body))) from None
-        check_storable(body)
-        return parsed
+    """The body as `shape`. Raises InvalidRequest with every problem of the body; of a long one, with the first."""
     if not body:
-        raise InvalidRequest([{"type": "missing", "loc": ["body"], "msg": "Field required", "input": None}])
-    # Without a JSON content type the body is a text, which is not an object.
-    raise InvalidRequest(_problems(shape, body.decode("utf-8", "replace")))
+        raise InvalidRequest([_MISSING])
+    if not _is_json(request):
+        # Without a JSON content type the body is a text, which is not an object.
+        raise InvalidRequest(_problems(shape.__pydantic_validator__, body.decode("utf-8", "replace")))
+    is_long = len(body) > _FEW_VALUES and (values := _count_values(body)) > _FEW_VALUES
+    if is_long and values > (most := settings.ENV.limit_values):
+        raise InvalidRequest([_too_many_values(values, most)])
+    validator = _hasty(shape) if is_long else shape.__pydantic_validator__
+    parsed: Shape | None = None
+    with suppress(ValidationError):
+        parsed = validator.validate_json(body)
+    if parsed is None:
+        # Not while the error is handled, which may be large and lives that long.
+        raise InvalidRequest(_problems(validator, _load(body)), complete=not is_long)
+    check_storable(body)
+    return parsed
+
+
+def _count_values(body: bytes) -> int:
+    """The number of values in a JSON text, or somewhat more: of commas and opening brackets, in texts as well."""
+    return body.count(b",") + body.count(b"[") + body.count(b"{")
+
+
+def _too_many_values(values: int, most: int) -> Problem:
+    return {
+        "type": "too_many_values",
+        "loc": ["body"],
+        "msg": f"Body should have at most {most} commas and opening brackets, not {values}",
+        "input": None,
+        "ctx": {"max_values": most, "actual_values": values},
+    }
+
+
+@cache
+def _hasty(shape: type[BaseModel]) -> SchemaValidator:
+    """A validator that leaves each list and each object at its first wrong item."""
+    return SchemaValidator(_failing_fast(shape.__pydantic_core_schema__), _use_prebuilt=False)
+
+
+def _failing_fast(schema: Any) -> Any:
+    match schema:
+        case {"type": "list" | "dict"}:
+            return {**{key: _failing_fast(part) for key, part in schema.items()}, "fail_fast": True}
+        case dict():
+            return {key: _failing_fast(part) for key, part in schema.items()}
+        case list() | tuple():
+            return type(schema)(map(_failing_fast, schema))
+    return schema
 
 
 def parse_object(request: HttpRequest, body: bytes) -> dict[str, Any]:
     """The body as a JSON object of any shape. Raises InvalidRequest."""
     if not body:
-        raise InvalidRequest([{"type": "missing", "loc": ["body"], "msg": "Field required", "input": None}])
+        raise InvalidRequest([_MISSING])
     value = _load(body) if _is_json(request) else body.decode("utf-8", "replace")
     return as_object(value, ["body"])
 
@@ -116,9 +168,9 @@ def _invalid_json(offset: int, reason: str) -> InvalidRequest:
     )
 
 
-def _problems(shape: type[BaseModel], value: Any) -> list[Problem]:
+def _problems(validator: Any, value: Any) -> list[Problem]:
     try:
-        shape.model_validate(value, from_attributes=True)
+        validator.validate_python(value, from_attributes=True)
     except ValidationError as error:
         return [{**problem, "loc": ["body", *problem["loc"]]} for problem in _entries(error)]
     return _invalid_json(0, "nesting too deep").problems
@@ -135,9 +187,9 @@ def check_storable(body: bytes) -> None:
 
 
 def _refuse_unstorable(value: Any) -> None:
-    problems = list(_unstorable(value, ["body"]))
+    problems = list(islice(_unstorable(value, ["body"]), MOST_PROBLEMS))
     if problems:
-        raise InvalidRequest(problems)
+        raise InvalidRequest(problems, complete=len(problems) < MOST_PROBLEMS)
 
 
 def _unstorable(value: Any, location: list[str | int]) -> Any:

@@ -4,6 +4,8 @@ from typing import Any
 
 from pydantic import BaseModel, Field
 
+from foundation.problems import MOST_PROBLEMS
+
 
 class Error(BaseModel):
     detail: str
@@ -16,9 +18,12 @@ class Problem(BaseModel):
         examples=[["query", "ttl_seconds"]],
     )
     msg: str = Field(examples=["Input should be a valid integer, unable to parse string as an integer"])
-    input: Any = Field(description="What was given.", examples=["soon"])
+    input: Any = Field(description="What was given; the beginning of its JSON where that is long.", examples=["soon"])
     ctx: dict[str, Any] = Field({}, description="With some types: the limits, or the reason.")
 
 
 class Problems(BaseModel):
-    detail: list[Problem] = Field(description="Every problem of the request. Nothing was changed.")
+    detail: list[Problem] = Field(
+        max_length=MOST_PROBLEMS, description="Every problem of the request, or the first of them. Nothing was changed."
+    )
+    note: str = Field("", description="Only where problems are missing in the list.", examples=["And 12 more problems"])

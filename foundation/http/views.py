@@ -27,6 +27,7 @@ class Confirmation(Enum):
 # no user and no throttle, and to negotiate them costs more than a read of the database.
 # (No docstring here or in the bases of other views: it would appear in the API documentation of every route.)
 class LeanView(APIView):
+    body_limit = 64 * 1024  # bytes; MAX_REQUEST_SIZE may be less
     http_method_names = ["get", "post", "put", "patch", "delete", "head", "trace"]
     # Every view says what it needs of its caller, for each of its methods.
     needs: ClassVar[Needs]

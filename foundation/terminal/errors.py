@@ -6,8 +6,9 @@ from django.db import ProgrammingError
 from psycopg.errors import UndefinedColumn, UndefinedTable
 from pydantic import ValidationError
 
-from foundation.errors import Refusal, explain_problems
+from foundation.errors import Refusal
 from foundation.postgresql.trouble import STORE_TROUBLE, first_line, is_reply
+from foundation.problems import explain_problems
 
 WRONG_ARGUMENTS = 2
 INTERRUPTED = 130

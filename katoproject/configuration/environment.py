@@ -69,7 +69,19 @@ class Environment(BaseSettings):
     cors_origins: Annotated[list[str], NoDecode] = Field(["*"], alias="CORS_ORIGINS")
     console_origins: Annotated[list[str], NoDecode] = Field([], alias="KATO_CONSOLE_ORIGINS")
     docs_enabled: bool = Field(True, alias="DOCS_ENABLED")
-    max_request_size: int = Field(64 * MEBIBYTE, ge=1024, alias="MAX_REQUEST_SIZE")
+
+    # Limits of one request, and of one page of a list (http.md 0.6)
+    max_request_size: int = Field(16 * MEBIBYTE, ge=1024, alias="MAX_REQUEST_SIZE")
+    limit_observation: int = Field(MEBIBYTE, ge=1024, alias="KATO_LIMIT_OBSERVATION")
+    limit_metadata: int = Field(64 * 1024, ge=2, alias="KATO_LIMIT_METADATA")
+    limit_values: int = Field(250_000, ge=1000, alias="KATO_LIMIT_VALUES")
+    limit_text: int = Field(4096, ge=1, alias="KATO_LIMIT_TEXT")
+    limit_symbols: int = Field(10_000, ge=1, alias="KATO_LIMIT_SYMBOLS")
+    limit_emotives: int = Field(200, ge=1, alias="KATO_LIMIT_EMOTIVES")
+    limit_vectors: int = Field(500, ge=1, alias="KATO_LIMIT_VECTORS")
+    limit_events: int = Field(20_000, ge=1, alias="KATO_LIMIT_EVENTS")
+    limit_training: int = Field(50_000, ge=1, alias="KATO_LIMIT_TRAINING")
+    limit_page: int = Field(4 * MEBIBYTE, ge=1024, alias="KATO_LIMIT_PAGE")
 
     # Sessions
     session_ttl: int = Field(3600, ge=60, le=86400, alias="SESSION_TTL")

@@ -6,15 +6,19 @@ from time import perf_counter
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
+from django.urls import Resolver404, resolve
 
 from access_app import rates
 from access_app.keyring import KeyHolder, keyring
 from access_app.rates import TooOften
 from foundation import callers, logs
 from foundation.callers import Caller, Denied
-from foundation.http.answers import error_answer, refusal_answer, unavailable
+from foundation.errors import BodyTooLarge
+from foundation.http.answers import refusal_answer, unavailable
+from foundation.http.bodies import announced_size
 from foundation.http.cors import CrossOrigin
 from foundation.http.slots import Slots
+from foundation.http.views import LeanView
 from foundation.metrics import requests
 from foundation.metrics.board import board
 from foundation.postgresql.trouble import STORE_TROUBLE
@@ -35,6 +39,7 @@ ALWAYS_ANSWERED = frozenset(
         *("/cache/stats", "/connection-pools", "/distributed-stm/stats"),
     }
 )
+_LARGEST_FORM = 1024 * 1024  # of the console, in bytes: fifty long node ids, selected in a list
 _EXPOSED_HEADERS = "X-Trace-ID, X-Session-ID, X-Kato-Instance, Retry-After"
 
 
@@ -48,7 +53,7 @@ class Envelope:
         self._get_response = get_response
         self._get_console_response = console(get_response)
         self._program = identity.describe()
-        self._size_limit: int = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
+        self._small_body = min(LeanView.body_limit, settings.DATA_UPLOAD_MAX_MEMORY_SIZE)
         self._slots = Slots(settings.ENV.limit_concurrency)
         self._cross_origin = CrossOrigin(
             settings.ENV.cors_origins, exposed=_EXPOSED_HEADERS, enabled=settings.ENV.cors_enabled
@@ -83,6 +88,9 @@ class Envelope:
 
     def _answer_operator(self, request: HttpRequest) -> HttpResponse:
         """The console: paths end with a slash, pages of other origins get nothing, and there is no KATO session."""
+        size = announced_size(request)
+        if size > _LARGEST_FORM:
+            return refusal_answer(BodyTooLarge(limit=_LARGEST_FORM, size=size))
         if not self._slots.take():
             return unavailable("The service is overloaded at the moment")
         try:
@@ -93,11 +101,12 @@ class Envelope:
     def _answer_client(self, request: HttpRequest) -> HttpResponse:
         if self._cross_origin.is_preflight(request):
             return self._cross_origin.preflight_answer(request)
-        if _announced_size(request) > self._size_limit:
-            return error_answer("Request body too large", 413)
         # A redirect to the path without its slash would lose the body of a POST.
         if request.path_info.endswith("/") and request.path_info != "/":
             request.path_info = request.path_info[:-1]
+        size = announced_size(request)
+        if size > self._small_body and size > (limit := self._body_limit(request.path_info)):
+            return refusal_answer(BodyTooLarge(limit=limit, size=size))
         is_prompt = request.path_info in ALWAYS_ANSWERED
         try:
             caller = _caller_of(request, is_prompt=is_prompt)
@@ -116,6 +125,15 @@ class Envelope:
         finally:
             self._slots.give_back()
 
+    def _body_limit(self, path: str) -> int:
+        """Only for large bodies: to look for the route costs as much as a small observation."""
+        try:
+            view = getattr(resolve(path).func, "cls", None)
+        except Resolver404:
+            view = None
+        limit: int = getattr(view, "body_limit", LeanView.body_limit)
+        return min(limit, settings.DATA_UPLOAD_MAX_MEMORY_SIZE)
+
 
 def _caller_of(request: HttpRequest, *, is_prompt: bool) -> Caller:
     """Raises TooOften."""
@@ -127,7 +145,7 @@ def _caller_of(request: HttpRequest, *, is_prompt: bool) -> Caller:
     if isinstance(caller, KeyHolder):
         assert caller.key_id is not None
         logs.about(key=caller.name)
-        rates.charge_key(caller.key_id, caller.limits, size=_announced_size(request))
+        rates.charge_key(caller.key_id, caller.limits, size=announced_size(request))
     return caller
 
 
@@ -145,8 +163,3 @@ def _touch_session_of_header(request: HttpRequest, response: HttpResponse) -> No
         return
     logs.about(session_id=session_id)
     response["X-Session-ID"] = session_id
-
-
-def _announced_size(request: HttpRequest) -> int:
-    length = request.META.get("CONTENT_LENGTH") or "0"
-    return int(length) if length.isdigit() else 0

@@ -30,7 +30,7 @@ class Config(SessionView):
         responses={200: bodies.ConfigUpdated, **errors(400, 404, 413, 422)},
     )
     def post(self, request: HttpRequest, session_id: str) -> HttpResponse:
-        body = read_raw_body(request)
+        body = read_raw_body(request, self.body_limit)
         given = parse_object(request, body)
         if "config" in given:
             given = as_object(given["config"], ["body", "config"])

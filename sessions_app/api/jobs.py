@@ -14,6 +14,7 @@ from sessions_app.api import query
 from sessions_app.api.answering import accepted, answer_once, scope_of_node
 from sessions_app.api.schema import IDEMPOTENCY_KEY, JOB_FILTERS, JOB_FINISHED, JOB_NOT_FOUND, JOB_REFUSED, errors
 from sessions_app.jobs import lifecycle
+from sessions_app.limits import LARGEST_BATCH
 from sessions_app.models.jobs import Kind
 from sessions_app.shapes import bodies
 from sessions_app.shapes.descriptions import describe_job, job_answer
@@ -24,6 +25,7 @@ _BATCH = 500  # sequences learned in one transaction
 
 class Jobs(LeanView):
     needs = {"GET": READ, "POST": WRITE}
+    body_limit = LARGEST_BATCH
 
     @extend_schema(
         summary="Jobs, the last accepted first, without their results",
@@ -49,7 +51,7 @@ class Jobs(LeanView):
         responses={202: bodies.JobAnswer, 400: JOB_REFUSED, **errors(413, 422)},
     )
     def post(self, request: HttpRequest) -> HttpResponse:
-        body = read_raw_body(request)
+        body = read_raw_body(request, self.body_limit)
         given = parse_body(request, bodies.TrainJob, body)
         callers.current().require_node(given.node_id)
         config = session_config.validate(given.config or {})

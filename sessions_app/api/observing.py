@@ -17,6 +17,7 @@ from sessions_app.api.responses import observed_body
 from sessions_app.api.schema import IDEMPOTENCY_KEY, MODE, VECTOR_OF_WRONG_DIMENSION, errors
 from sessions_app.counters import count_on_commit
 from sessions_app.jobs.deferrable import observe_sequence
+from sessions_app.limits import LARGEST_BATCH, LARGEST_OBSERVATION
 from sessions_app.models.jobs import Kind
 from sessions_app.shapes import bodies, predictions
 from sessions_app.shapes.observation_input import make_observation, make_observations
@@ -27,6 +28,7 @@ LONG_BATCH = 64 * 1024
 
 class Observe(SessionView):
     needs = {"POST": WRITE}
+    body_limit = LARGEST_OBSERVATION
 
     @extend_schema(
         summary="Append one observation to the STM",
@@ -35,7 +37,7 @@ class Observe(SessionView):
         responses={200: bodies.ObservedAnswer, 400: VECTOR_OF_WRONG_DIMENSION, **errors(404, 413, 422, 501)},
     )
     def post(self, request: HttpRequest, session_id: str) -> HttpResponse:
-        body = read_raw_body(request)
+        body = read_raw_body(request, self.body_limit)
         given = parse_body(request, bodies.ObservationInput, body)
         observation = make_observation(given, "obs-")
 
@@ -49,6 +51,7 @@ class Observe(SessionView):
 
 class ObserveSequence(SessionView):
     needs = {"POST": WRITE}
+    body_limit = LARGEST_BATCH
 
     @extend_schema(
         summary="Append many observations, all or none",
@@ -63,7 +66,7 @@ class ObserveSequence(SessionView):
     )
     def post(self, request: HttpRequest, session_id: str) -> HttpResponse:
         in_background = query.is_async(request)
-        body = read_raw_body(request)
+        body = read_raw_body(request, self.body_limit)
         if len(body) > LONG_BATCH:
             operations.hold(session_id=session_id)
         given = parse_body(request, bodies.ObserveSequence, body)

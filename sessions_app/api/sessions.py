@@ -20,6 +20,7 @@ from sessions_app.api.answering import answer_once, answer_once_for_session, sco
 from sessions_app.api.base import SessionView
 from sessions_app.api.schema import E1_NOT_FOUND, IDEMPOTENCY_KEY, PAGE, TTL_SECONDS, errors
 from sessions_app.errors import SessionNotFound
+from sessions_app.limits import LARGEST_CREATION
 from sessions_app.shapes import bodies
 from sessions_app.shapes.descriptions import describe_session
 
@@ -27,6 +28,7 @@ from sessions_app.shapes.descriptions import describe_session
 class Sessions(LeanView):
     needs = {"GET": READ, "POST": WRITE}
     confirmation = Confirmation.BY_STATEMENT
+    body_limit = LARGEST_CREATION
 
     @extend_schema(
         summary="Create a session for a node",
@@ -35,7 +37,7 @@ class Sessions(LeanView):
         responses={200: bodies.SessionAnswer, **errors(400, 413, 422)},
     )
     def post(self, request: HttpRequest) -> HttpResponse:
-        body = read_raw_body(request)
+        body = read_raw_body(request, self.body_limit)
         given = parse_body(request, bodies.CreateSession, body)
         callers.current().require_node(given.node_id)
         config = session_config.validate(given.config or {})

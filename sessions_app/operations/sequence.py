@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from django.db import transaction
 
 from memory_app.errors import VectorDimensionError
+from sessions_app.errors import TooMuchLearning
+from sessions_app.limits import MAX_LEARNED
 from sessions_app.observations import Observation, Observed
 from sessions_app.operations.changes import touch
 from sessions_app.operations.locked_session import LockedSession
@@ -37,7 +39,7 @@ def observe_sequence(
 
     `clear_stm_between` empties the STM before each but the first; `learn_after_each` and `learn_at_end` learn it where
     it is not empty. An empty list is an access that changes nothing else. Raises SessionNotFound; VectorDimensionError,
-    with the position of the observation whose vector it is, and VectorsNotAvailable.
+    with the position of the observation whose vector it is, VectorsNotAvailable and TooMuchLearning.
     """
     with _observation_index_in_errors(observations):
         session = LockedSession(session_id)
@@ -49,6 +51,9 @@ def observe_sequence(
             if clear_stm_between and position:
                 session.stm.clear()
             auto_learned = session.observe(observation)
+            # Each of 20,000 observations may make a session in ROLLING mode learn a thousand events again.
+            if session.learned_symbols > MAX_LEARNED:
+                raise TooMuchLearning(MAX_LEARNED)
             if learn_after_each and len(session.stm):
                 learned.append(session.learn())
             if auto_learned:

@@ -67,6 +67,7 @@ class SessionState:
         # The windows that the last observation saw, before any learning.
         self.seen_start = self.seen_end = self.seen_emotives_start = self.seen_emotives_end = 0
         self.lessons: list[Lesson] = []
+        self.learned_symbols = 0
         self.vectors = vectors
 
     def observe(self, observation: Observation) -> str | None:
@@ -123,6 +124,7 @@ class SessionState:
         if lesson is None:
             return ""
         self.lessons.append(lesson)
+        self.learned_symbols += lesson.length
         return PATTERN_PREFIX + lesson.name
 
     def last_waiting(self) -> NamedVector | None:

@@ -6,11 +6,12 @@ Requests are validated by them; the OpenAPI document describes all of them.
 from typing import Annotated, Any, Literal
 
 from django.conf import settings
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, WithJsonSchema
+from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, Field, Tag, WithJsonSchema
+from pydantic_core import PydanticCustomError
 
 from memory_app.node_ids import NodeId
-from memory_app.vector_table import LARGEST_NUMBER, MAX_DIMENSION
 from sessions_app import config
+from sessions_app.limits import MAX_EVENTS, MAX_TRAINING, MAX_VECTORS, Emotives, Metadata, Symbols, Text, Vectors
 
 Events = list[list[str]]
 # `config.validate` checks these, so that every message is the one of KATO.
@@ -19,9 +20,6 @@ SettingsChanges = Annotated[dict[str, Any], WithJsonSchema(config.schema_of_chan
 
 MAX_ID_LENGTH = 255
 MAX_TTL: int = settings.ENV.session_ttl_max
-# The bounds apply to the sum of an observation's vectors, so pydantic does not check them here.
-_Element = Annotated[float, WithJsonSchema({"type": "number", "minimum": -LARGEST_NUMBER, "maximum": LARGEST_NUMBER})]
-GivenVector = Annotated[list[_Element], Field(min_length=1, max_length=MAX_DIMENSION)]
 
 
 class Input(BaseModel):
@@ -39,7 +37,7 @@ class CreateSession(Input):
     )
 
     node_id: NodeId = Field(description="The long-term memory that this session shares with others of the same id.")
-    metadata: dict[str, Any] | None = Field(None, description="Free JSON, returned as it is.")
+    metadata: Metadata | None = Field(None, description="Free JSON, returned as it is.")
     ttl_seconds: int | None = Field(
         None, ge=1, le=MAX_TTL, description="Life after the last access, in seconds; null: the service's default."
     )
@@ -54,19 +52,34 @@ class ObservationInput(Input):
         },
     )
 
-    strings: list[str] = Field([], description="The symbols of the event.")
-    vectors: list[GivenVector] = Field(
+    strings: Symbols = Field([], description="The symbols of the event.")
+    vectors: Vectors = Field(
         [],
         description="Added into one vector, which its name and those of the nearest learned vectors stand for in the "
         "event. All vectors of a node have the same dimension.",
     )
-    emotives: dict[str, float] = Field({}, description="Named numbers.")
-    metadata: dict[str, Any] = Field({}, description="Named values of any kind.")
-    unique_id: str | None = Field(None, description="Returned as it is; made by the service when absent.")
+    emotives: Emotives = Field({}, description="Named numbers.")
+    metadata: Metadata = Field({}, description="Named values of any kind.")
+    unique_id: Text | None = Field(None, description="Returned as it is; made by the service when absent.")
+
+
+def _with_few_vectors(observations: list[ObservationInput]) -> list[ObservationInput]:
+    vectors = sum(len(one.vectors) for one in observations)
+    if vectors > MAX_VECTORS:
+        raise _too_many("vectors", vectors, MAX_VECTORS)
+    return observations
+
+
+def _too_many(things: str, number: int, most: int) -> PydanticCustomError:
+    return PydanticCustomError(
+        f"too_many_{things}",
+        f"A request should have at most {{max_length}} {things}, not {{actual_length}}",
+        {"max_length": most, "actual_length": number},
+    )
 
 
 class ObserveSequence(Input):
-    observations: list[ObservationInput]
+    observations: Annotated[list[ObservationInput], Field(max_length=MAX_EVENTS), AfterValidator(_with_few_vectors)]
     learn_after_each: bool = Field(False, description="Learn the STM after every observation.")
     learn_at_end: bool = Field(False, description="Learn the STM once, after the last observation.")
     clear_stm_between: bool = Field(False, description="Empty the STM before every observation but the first.")
@@ -76,11 +89,24 @@ def _spelling(event: Any) -> str:
     return "symbols" if isinstance(event, list) else "observation"
 
 
+def _of_bounded_length(sequences: list[list[Any]]) -> list[list[Any]]:
+    events = sum(map(len, sequences))
+    if events > MAX_TRAINING:
+        raise _too_many("events", events, MAX_TRAINING)
+    observations = (event for events in sequences for event in events if isinstance(event, ObservationInput))
+    vectors = sum(len(one.vectors) for one in observations)
+    if vectors > MAX_VECTORS:
+        raise _too_many("vectors", vectors, MAX_VECTORS)
+    return sequences
+
+
 # An event is the list of its symbols, or a whole observation. The discriminator makes pydantic report errors for the
 # spelling that the client used, and only for that.
 TrainingEvent = Annotated[
-    Annotated[list[str], Tag("symbols")] | Annotated[ObservationInput, Tag("observation")], Discriminator(_spelling)
+    Annotated[Symbols, Tag("symbols")] | Annotated[ObservationInput, Tag("observation")], Discriminator(_spelling)
 ]
+
+TrainingSequence = Annotated[list[TrainingEvent], Field(max_length=MAX_TRAINING)]
 
 
 class TrainJob(Input):
@@ -102,8 +128,9 @@ class TrainJob(Input):
 
     kind: Literal["train"]
     node_id: NodeId = Field(description="The node that learns.")
-    sequences: list[list[TrainingEvent]] = Field(
+    sequences: Annotated[list[TrainingSequence], AfterValidator(_of_bounded_length)] = Field(
         min_length=1,
+        max_length=MAX_TRAINING,
         description="Each is learned as a new session would learn it with observe-sequence and learn_at_end. "
         "An event is the list of its symbols, or an observation with vectors, emotives and metadata.",
     )
