@@ -68,6 +68,12 @@ def _is_pipeline(value: Any) -> bool:
 _RATIO = _number(0.0, 1.0, message="Must be a number between 0.0 and 1.0")
 _FLAG = Rule(lambda value: isinstance(value, bool), "Must be a boolean (true/false)", {"type": "boolean"})
 _TEXT = Rule(lambda value: isinstance(value, str), "Must be a string", {"type": "string"})
+_LONGEST: int = settings.ENV.limit_text
+_NAME = Rule(
+    lambda value: isinstance(value, str) and len(value) <= _LONGEST,
+    f"Must be a string of at most {_LONGEST} characters",
+    {"type": "string", "maxLength": _LONGEST},
+)
 _PIPELINE = Rule(
     _is_pipeline,
     f"Must be a list of filter names, none twice, each one of: {', '.join(FILTERS)}",
@@ -91,7 +97,7 @@ _CHECKED: dict[str, Rule] = {
 _OPTIONAL: dict[str, Rule] = {
     "sort_symbols": _FLAG,
     "fuzzy_token_threshold": _RATIO,
-    "affinity_emotive": _TEXT,
+    "affinity_emotive": _NAME,
     "filter_pipeline": _PIPELINE,
     "length_min_ratio": _RATIO,
     "length_max_ratio": _number(1.0, 1000.0, message="Must be a number between 1.0 and 1000.0"),

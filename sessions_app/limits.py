@@ -15,6 +15,7 @@ LARGEST_BATCH: int = settings.ENV.max_request_size
 LARGEST_OBSERVATION: int = settings.ENV.limit_observation
 MAX_METADATA: int = settings.ENV.limit_metadata
 LARGEST_CREATION = 64 * 1024 + 6 * MAX_METADATA  # a character may be written as \\u and four digits
+MAX_TEXT: int = settings.ENV.limit_text
 MAX_VECTORS: int = settings.ENV.limit_vectors
 MAX_EVENTS: int = settings.ENV.limit_events
 MAX_LEARNED: int = settings.ENV.limit_values
@@ -32,7 +33,7 @@ def _bounded(metadata: dict[str, Any]) -> dict[str, Any]:
     return metadata
 
 
-Text = Annotated[str, Field(max_length=settings.ENV.limit_text)]
+Text = Annotated[str, Field(max_length=MAX_TEXT)]
 Symbols = Annotated[list[Text], Field(max_length=settings.ENV.limit_symbols)]
 Emotives = Annotated[dict[Text, float], Field(max_length=settings.ENV.limit_emotives)]
 Metadata = Annotated[dict[str, Any], AfterValidator(_bounded)]

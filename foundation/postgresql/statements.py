@@ -1,6 +1,6 @@
 """Running the statements of the request path, and counting them."""
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from functools import cached_property
 from time import perf_counter
 from typing import Any, cast
@@ -80,7 +80,9 @@ class Store:
         self.execute("SET LOCAL enable_sort = off", {})
         return self.execute(sql, parameters)
 
-    def fetch_in_batches(self, sql: str, parameters: Parameters, *, size: int = 10_000) -> Iterator[list[Row]]:
+    def fetch_in_batches(
+        self, sql: str, parameters: Parameters, *, size: int = 10_000
+    ) -> Generator[list[Row], None, None]:
         """The rows of a large result, from one snapshot, a batch at a time in bounded memory."""
         connection = connections[DEFAULT_DB_ALIAS]
         with transaction.atomic(), connection.wrap_database_errors:

@@ -101,7 +101,7 @@ class NodeAdmin(ConsoleAdmin):
             "patterns": nodes.count_patterns(node_id),
             "vectors": vector_table.count(memory),
             "dimension": vector_table.space_of_memory(memory).dimension,
-            "recent": self._rows(node_id, (one for one, _ in nodes.recent_patterns(node_id, limit=5))),
+            "recent": self._rows(node_id, nodes.recent_patterns(node_id, limit=5).patterns),
             "index": next((one for one in indexes.held() if one.node_id == node_id), None),
             **self.links(node_id),
         }
@@ -117,12 +117,8 @@ class NodeAdmin(ConsoleAdmin):
         else:
             before = _CURSOR.fullmatch(request.GET.get("before", ""))
             cursor = nodes.Cursor(changed=before[1], name=before[2]) if before else nodes.NEWEST
-            recent = nodes.recent_patterns(node.pk, before=cursor, limit=_PATTERNS_PER_PAGE + 1)
-            if len(recent) > _PATTERNS_PER_PAGE:
-                recent.pop()
-                _, last = recent[-1]
-                older = f"{last.changed}.{last.name}"
-            patterns = [one for one, _ in recent]
+            patterns, following = nodes.recent_patterns(node.pk, before=cursor, limit=_PATTERNS_PER_PAGE)
+            older = following and f"{following.changed}.{following.name}"
         context = {"patterns": self._rows(node.pk, patterns), "older": older, "query": name, **self.links(node.pk)}
         return self.render(request, "console/patterns.html", node, **context)
 

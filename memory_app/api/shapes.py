@@ -4,6 +4,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, Field
 
+NEXT = Field(description="The `after` of the next page, null on the last: a long list comes in pages.")
+
 
 class KnownPattern(BaseModel):
     name: str = Field(examples=["PTRN|6e203a0c5b2f4ab0a3e1d6a8f30b5f0b26c1a7de"])
@@ -45,11 +47,13 @@ class SymbolsAnswer(BaseModel):
         examples=[{"kettle": {"name": "kettle", "frequency": 2, "pattern_member_frequency": 1}}]
     )
     node_id: str
+    next: str | None = NEXT
 
 
 class AffinitiesAnswer(BaseModel):
     affinities: dict[str, dict[str, float]]
     node_id: str
+    next: str | None = NEXT
 
 
 class AffinityAnswer(BaseModel):

@@ -3,6 +3,7 @@
 import re
 from typing import Any
 
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from pydantic import TypeAdapter
@@ -13,10 +14,11 @@ from foundation import callers, logs
 from foundation.callers import READ
 from foundation.http.answers import json_answer
 from foundation.http.bodies import parse_query
+from foundation.http.schema import INVALID_REQUEST
 from foundation.http.views import LeanView
 from memory_app.api import shapes
 from memory_app.index import indexes
-from memory_app.node_ids import display_id
+from memory_app.node_ids import NodeId, display_id
 from memory_app.reads import nodes
 
 _NODE = [
@@ -24,9 +26,11 @@ _NODE = [
     OpenApiParameter("X-Test-ID", str, OpenApiParameter.HEADER, description="The node, with `test_` before it."),
     OpenApiParameter("X-Node-ID", str, OpenApiParameter.HEADER, description="The node. Default: `default_node`."),
 ]
+_AFTER = OpenApiParameter("after", str, description="Only symbols after this one: `next` of the page before.")
 
-
-_NODE_ID = TypeAdapter(str)
+_TEXT = TypeAdapter(str)
+_NODE_ID = TypeAdapter(NodeId)
+_REST_OF_STATISTICS = 80  # bytes in a response: names, numbers, quotes and brackets
 
 
 def node_of(request: HttpRequest) -> str:
@@ -88,24 +92,38 @@ class PatternCount(LeanView):
 class SymbolStatistics(LeanView):
     needs = {"GET": READ}
 
-    @extend_schema(summary="Frequency of every symbol", parameters=_NODE, responses={200: shapes.SymbolsAnswer})
+    @extend_schema(
+        summary="Frequency of every symbol",
+        parameters=[*_NODE, _AFTER],
+        responses={200: shapes.SymbolsAnswer, 422: INVALID_REQUEST},
+    )
     def get(self, request: HttpRequest) -> HttpResponse:
         node_id = node_of(request)
-        statistics = indexes.follow(node_id).view.symbol_statistics()
-        symbols = {
-            symbol: {"name": symbol, "frequency": frequency, "pattern_member_frequency": members}
-            for symbol, (frequency, members) in statistics.items()
-        }
-        return _response(node_id, symbols=symbols)
+        after: str | None = parse_query(request, "after", _TEXT, None)
+        room: int = settings.ENV.limit_page
+        symbols: dict[str, Any] = {}
+        for symbol, (frequency, members) in indexes.follow(node_id).view.symbol_statistics().items():
+            if after is not None and symbol <= after:
+                continue
+            if room < 0:
+                return _response(node_id, symbols=symbols, next=next(reversed(symbols)))
+            symbols[symbol] = {"name": symbol, "frequency": frequency, "pattern_member_frequency": members}
+            room -= 2 * len(symbol.encode()) + _REST_OF_STATISTICS
+        return _response(node_id, symbols=symbols, next=None)
 
 
 class Affinities(LeanView):
     needs = {"GET": READ}
 
-    @extend_schema(summary="Affinity of every symbol", parameters=_NODE, responses={200: shapes.AffinitiesAnswer})
+    @extend_schema(
+        summary="Affinity of every symbol",
+        parameters=[*_NODE, _AFTER],
+        responses={200: shapes.AffinitiesAnswer, 422: INVALID_REQUEST},
+    )
     def get(self, request: HttpRequest) -> HttpResponse:
         node_id = node_of(request)
-        return _response(node_id, affinities=nodes.affinities(node_id))
+        page = nodes.affinities(node_id, after=parse_query(request, "after", _TEXT, None))
+        return _response(node_id, affinities=page.affinities, next=page.following)
 
 
 class Affinity(LeanView):

@@ -1,9 +1,12 @@
 """What a node knows: its patterns, its affinities, and their numbers."""
 
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
+from itertools import chain
 from typing import NamedTuple
 
+from django.conf import settings
 from pydantic_core import from_json
 
 from memory_app import vector_table
@@ -12,6 +15,7 @@ from memory_app.models import affinity_key
 from memory_app.stores import PATTERNS
 
 _NODES_AT_ONCE = 500
+_REST_OF_AFFINITY = 30  # bytes in a response: a number, quotes and brackets
 _PAGE = f"""
     SELECT node_id, memory, finalized_snapshot IS NOT NULL, dimension, COALESCE(indexed, false)
     FROM memory_app_node LEFT JOIN memory_app_vectorspace USING (memory)
@@ -42,15 +46,23 @@ _PATTERN = """
 """
 # The node by a subselect: so its memory is one value, and the index returns the rows in order, without a sort.
 _RECENT = """
-    SELECT encode(name, 'hex'), events::text, length, frequency, emotives::text, metadata::text, changed::text
-    FROM memory_app_pattern AS pattern
-    WHERE memory = (SELECT memory FROM memory_app_node WHERE node_id = %(node_id)s)
-      AND (changed, name) < (%(changed)s::xid8, decode(%(name)s, 'hex'))
-    ORDER BY pattern.changed DESC, pattern.name DESC LIMIT %(limit)s
+    SELECT encode(name, 'hex'), events::text, length, frequency, emotives::text, metadata::text, changed::text, number
+    FROM (
+        SELECT *, count(*) OVER () AS number,
+            sum(size) OVER (ORDER BY changed DESC, name DESC ROWS UNBOUNDED PRECEDING) AS used
+        FROM (
+            SELECT *, octet_length(events::text) + octet_length(emotives::text) + octet_length(metadata::text) AS size
+            FROM memory_app_pattern AS pattern
+            WHERE memory = (SELECT memory FROM memory_app_node WHERE node_id = %(node_id)s)
+              AND (changed, name) < (%(changed)s::xid8, decode(%(name)s, 'hex'))
+            ORDER BY pattern.changed DESC, pattern.name DESC LIMIT %(limit)s + 1
+        ) AS wanted
+    ) AS counted
+    WHERE used <= %(budget)s OR used = size ORDER BY counted.changed DESC, counted.name DESC LIMIT %(limit)s
 """
 _AFFINITIES = """
     SELECT symbol, emotive, value FROM memory_app_symbolaffinity JOIN memory_app_node USING (memory)
-    WHERE node_id = %(node_id)s ORDER BY symbol, emotive
+    WHERE node_id = %(node_id)s AND (%(after)s::text IS NULL OR symbol > %(after)s) ORDER BY symbol, emotive
 """
 _AFFINITY = """
     SELECT emotive, value FROM memory_app_symbolaffinity JOIN memory_app_node USING (memory)
@@ -81,11 +93,25 @@ class StoredPattern:
     metadata: dict[str, list[str]]
 
 
+class AffinityPage(NamedTuple):
+    """`following`: the last symbol where there are more, else None."""
+
+    affinities: dict[str, dict[str, float]]
+    following: str | None
+
+
 class Cursor(NamedTuple):
     """Where a pattern stands in the order of learning: the transaction that last learned it, and its name."""
 
     changed: str
     name: str
+
+
+class PatternPage(NamedTuple):
+    """`older`: the `before` of the next page, None on the last one."""
+
+    patterns: list[StoredPattern]
+    older: Cursor | None
 
 
 NEWEST = Cursor("18446744073709551615", "")
@@ -113,14 +139,14 @@ def pattern(node_id: str, name: str) -> StoredPattern | None:
     return None if row is None else _stored_pattern(*row)
 
 
-def recent_patterns(node_id: str, *, before: Cursor = NEWEST, limit: int) -> list[tuple[StoredPattern, Cursor]]:
-    """The patterns that were learned last. The cursor of one is the `before` of the page that begins after it."""
+def recent_patterns(node_id: str, *, before: Cursor = NEWEST, limit: int) -> PatternPage:
+    """The patterns that were learned last: `limit`, or fewer where those are very long."""
     parameters = {"node_id": node_id, "changed": before.changed, "name": before.name, "limit": limit}
-    found = []
-    for *columns, changed in PATTERNS.execute(_RECENT, parameters):
-        one = _stored_pattern(*columns)
-        found.append((one, Cursor(changed, one.name)))
-    return found
+    rows = PATTERNS.execute(_RECENT, {**parameters, "budget": settings.ENV.limit_page})
+    patterns = [_stored_pattern(*columns) for *columns, _, _ in rows]
+    if not rows or len(rows) == rows[0][-1]:
+        return PatternPage(patterns, None)
+    return PatternPage(patterns, Cursor(rows[-1][-2], patterns[-1].name))
 
 
 def _stored_pattern(name: str, events: str, length: int, frequency: int, emotives: str, metadata: str) -> StoredPattern:
@@ -158,12 +184,17 @@ def rows_to_delete() -> int:
     return int(rows) + sum(map(vector_table.count, memories))
 
 
-def affinities(node_id: str) -> dict[str, dict[str, float]]:
-    """aff(x, e) of all symbols, sorted by symbol and emotive."""
-    result: dict[str, dict[str, float]] = {}
-    for symbol, emotive, value in PATTERNS.execute(_AFFINITIES, {"node_id": node_id}):
-        result.setdefault(symbol, {})[emotive] = float(value)
-    return result
+def affinities(node_id: str, *, after: str | None = None) -> AffinityPage:
+    """aff(x, e) of the symbols after one, or from the first on, sorted by symbol and emotive."""
+    found: dict[str, dict[str, float]] = {}
+    room: int = settings.ENV.limit_page
+    with closing(PATTERNS.fetch_in_batches(_AFFINITIES, {"node_id": node_id, "after": after})) as batches:
+        for symbol, emotive, value in chain.from_iterable(batches):
+            if room < 0 and symbol not in found:
+                return AffinityPage(found, next(reversed(found)))
+            found.setdefault(symbol, {})[emotive] = float(value)
+            room -= len(symbol.encode()) + len(emotive.encode()) + _REST_OF_AFFINITY
+    return AffinityPage(found, None)
 
 
 def affinity(node_id: str, symbol: str) -> dict[str, float]:

@@ -63,7 +63,10 @@ class Sessions(LeanView):
         skip, limit = query.skip_and_limit(request)
         page = reads.page(skip=skip, limit=limit, node_id=query.node_id(request))
         sessions = [describe_session(info) for info in page.sessions]
-        return json_answer(to_json({"sessions": sessions, "total": page.total, "skip": skip, "limit": limit}))
+        end = skip + len(sessions)
+        next_skip = end if sessions and end < page.total else None
+        content = {"sessions": sessions, "total": page.total, "skip": skip, "limit": limit, "next_skip": next_skip}
+        return json_answer(to_json(content))
 
 
 class Count(LeanView):

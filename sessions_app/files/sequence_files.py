@@ -24,6 +24,7 @@ from foundation.errors import InvalidRequest
 from foundation.http.bodies import check_storable
 from foundation.json_lines import WrongLine
 from memory_app.errors import VectorDimensionError
+from sessions_app.limits import MAX_TEXT
 from sessions_app.observations import Observation
 from sessions_app.shapes import bodies
 from sessions_app.shapes.observation_input import make_training_observation
@@ -64,7 +65,7 @@ class Columns:
 def read_text(file: IO[bytes], *, skip: int) -> Iterator[Sequence]:
     """Raises WrongLine."""
     for number, line in islice(_filled(file), skip, None):
-        words = _decoded(number, line).split()
+        words = _bounded(number, _decoded(number, line).split())
         yield Sequence(number, len(line), [make_training_observation([word]) for word in words])
 
 
@@ -123,6 +124,13 @@ def _decoded(number: int, line: bytes) -> str:
     return text
 
 
+def _bounded(number: int, symbols: list[str]) -> list[str]:
+    longest = max(map(len, symbols), default=0)
+    if longest > MAX_TEXT:
+        raise WrongLine(number, f"a symbol has {longest} characters, at most {MAX_TEXT} are allowed")
+    return symbols
+
+
 def _described(problem: Mapping[str, Any]) -> str:
     """`1.0.strings: Input should be a valid list`; events and symbols count from 0."""
     tags = ("body", "symbols", "observation")
@@ -151,6 +159,8 @@ def _rows(file: IO[bytes], columns: Columns) -> Iterator[_Row]:
                     raise WrongLine(begins, f"it has {len(row)} columns, the header has {len(header)}")
                 name = row[place[columns.case]] if columns.case else str(begins)
                 strings = [row[place[one]] for one in columns.symbols if row[place[one]]]
+                if columns.case:
+                    _bounded(begins, strings)
                 metadata = {one: row[place[one]] for one in columns.metadata if row[place[one]]}
                 yield begins, name, (strings, _emotives(begins, row, columns, place), metadata)
             begins = reader.line_num + 1
@@ -185,7 +195,7 @@ def _emotives(number: int, row: list[str], columns: Columns, place: dict[str, in
 def _sequences_of_rows(rows: Iterator[_Row]) -> Iterator[Sequence]:
     """Emotives and metadata of a row go with the last event."""
     for number, _, ([*texts], emotives, metadata) in rows:
-        words = " ".join(texts).split()
+        words = _bounded(number, " ".join(texts).split())
         events: list[_Event] = [([word], {}, {}) for word in words[:-1]] + [(words[-1:], emotives, metadata)]
         yield Sequence(number, sum(map(len, texts)), [_observation(event) for event in events])
 

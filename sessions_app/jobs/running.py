@@ -28,6 +28,7 @@ log = logging.getLogger(__name__)
 # other jobs, or a worker that is shutting down.
 TIME_SLICE = 2.0  # seconds
 MAX_ATTEMPTS = 8
+_LONGEST_REASON = 2000  # characters: an error may list a thousand problems
 
 _CLAIM = f"""
     UPDATE sessions_app_job AS job SET state = 'running', attempts = attempts + 1,
@@ -109,7 +110,7 @@ def _do_steps(job: Job) -> bool:
         if job.attempts >= MAX_ATTEMPTS:
             _fail(job, reason)
         else:
-            SESSIONS.execute(_BACK_OFF, {"id": job.id, "error": reason})
+            SESSIONS.execute(_BACK_OFF, {"id": job.id, "error": reason[:_LONGEST_REASON]})
     return False
 
 
@@ -152,5 +153,5 @@ def _step(job: Job) -> bool:
 
 @transaction.atomic
 def _fail(job: Job, reason: str) -> None:
-    if SESSIONS.execute(_FAIL, {"id": job.id, "error": reason}):
+    if SESSIONS.execute(_FAIL, {"id": job.id, "error": reason[:_LONGEST_REASON]}):
         deliver_freed_on_commit(job.id)

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
+from django.conf import settings
 from pydantic_core import from_json
 
 from access_app.admission import OF_CALLER
@@ -13,6 +14,8 @@ from sessions_app.expiry import ALIVE, PROMISED_DEADLINE
 from sessions_app.reads.admission import ADMISSION, admit
 from sessions_app.shapes.session_info import SessionInfo
 from sessions_app.stores import SESSIONS
+
+_LARGEST_CONFIG = 1500  # bytes of a session in a response, without node id and metadata
 
 
 def _info_columns(deadline: str) -> str:
@@ -30,10 +33,19 @@ _SESSION = f"""
 
 
 def _page(condition: str) -> str:
-    """A page is no access to its sessions and extends none, so it shows each deadline as stored."""
+    """A page is no access to its sessions and extends none, so it shows each deadline as stored.
+
+    PostgreSQL sends the rows that fit into the budget, and the first in any case: large metadata of others stays there.
+    """
     return f"""
-        SELECT false AS touch_due, node_id, {_info_columns("expires_at")} FROM sessions_app_session WHERE {condition}
-        ORDER BY created_at DESC, id DESC LIMIT %(limit)s OFFSET %(skip)s
+        SELECT false AS touch_due, node_id, {_info_columns("expires_at")} FROM (
+            SELECT *, sum(size) OVER (ORDER BY created_at DESC, id DESC ROWS UNBOUNDED PRECEDING) AS used FROM (
+                SELECT *, {_LARGEST_CONFIG} + octet_length(node_id) + octet_length(metadata::text) AS size
+                FROM sessions_app_session WHERE {condition}
+                ORDER BY created_at DESC, id DESC LIMIT %(limit)s OFFSET %(skip)s
+            ) AS wanted
+        ) AS counted
+        WHERE used <= %(budget)s OR used = size ORDER BY created_at DESC, id DESC
     """
 
 
@@ -74,7 +86,7 @@ class Population:
 
 @dataclass(frozen=True, slots=True)
 class SessionPage:
-    """`total`: living sessions that match, on all pages together."""
+    """`total`: living sessions that match, on all pages together. The list may be shorter than was asked for."""
 
     sessions: list[SessionInfo]
     total: int
@@ -143,5 +155,7 @@ def population() -> Population:
 def page(*, skip: int, limit: int, node_id: str | None) -> SessionPage:
     """Living sessions, newest first, of one node or of all. No access: their deadlines stay."""
     statement = _PAGE if node_id is None else _PAGE_OF_NODE
-    rows = SESSIONS.execute(statement, {"skip": skip, "limit": limit, "node_id": node_id})
+    rows = SESSIONS.execute(
+        statement, {"skip": skip, "limit": limit, "node_id": node_id, "budget": settings.ENV.limit_page}
+    )
     return SessionPage([_InfoRow._make(row).info() for row in rows], count(node_id=node_id))

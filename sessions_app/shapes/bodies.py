@@ -152,6 +152,9 @@ class SessionList(BaseModel):
     total: int = Field(description="Living sessions (of the node, if one was named), whatever the page.")
     skip: int
     limit: int
+    next_skip: int | None = Field(
+        description="Where the next page begins, null on the last. A page ends before `limit` where it gets too large."
+    )
 
 
 class SessionCount(BaseModel):

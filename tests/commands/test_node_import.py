@@ -72,7 +72,7 @@ def test_what_a_file_holds_is_known_afterwards(import_lines: Import, node: str) 
     assert pattern is not None
     assert (pattern.events, pattern.frequency) == (AB["events"], 2)
     assert (pattern.emotives, pattern.metadata) == (AB["emotives"], AB["metadata"])
-    assert nodes.affinities(node) == {"a": {"joy": 0.1}}
+    assert nodes.affinities(node).affinities == {"a": {"joy": 0.1}}
 
 
 @pytest.mark.parametrize(
@@ -125,7 +125,7 @@ def test_a_node_with_patterns_is_extended_only_on_demand(import_lines: Import, n
     assert pattern.frequency == 4
     assert pattern.emotives == [{"joy": 1.0}, {"joy": 1.0}]
     assert pattern.metadata == {"by": ["me"]}
-    assert nodes.affinities(node) == {"a": {"joy": 0.2}}
+    assert nodes.affinities(node).affinities == {"a": {"joy": 0.2}}
 
 
 def test_windows_longer_than_the_services_own_are_kept(import_lines: Import, node: str) -> None:

@@ -51,10 +51,9 @@ def train(django_db_blocker: DjangoDbBlocker, server: object, node: str, tmp_pat
 
 def known(node: str) -> dict[str, tuple[int, Any, Any]]:
     """Patterns by their events, spelled `a+b c`: frequency, emotives, metadata."""
-    found = nodes.recent_patterns(node, limit=100_000)
+    found = nodes.recent_patterns(node, limit=100_000).patterns
     return {
-        " ".join("+".join(event) for event in one.events): (one.frequency, one.emotives, one.metadata)
-        for one, _ in found
+        " ".join("+".join(event) for event in one.events): (one.frequency, one.emotives, one.metadata) for one in found
     }
 
 

@@ -63,8 +63,8 @@ def test_the_list_of_an_unknown_node_is_empty(node: str) -> None:
 
 
 def test_a_reader_that_closes_the_pipe_ends_the_command_quietly(new_session: NewSession, node: str) -> None:
-    for _ in range(3):
-        new_session(node_id=node, metadata={"long": "x" * 100_000})
+    for _ in range(6):
+        new_session(node_id=node, metadata={"long": "x" * 60_000})
     running = start_process("session", "export", "--node", node)
     assert running.stdout is not None
     assert running.stdout.readline() == '{"kato":"sessions","version":1}\n'

@@ -79,14 +79,17 @@ class ServiceOperations:
         return Call(query=given(node_id=node_id))
 
     @route("GET", "/symbols/affinity")
-    def symbol_affinities(self, *, node_id: str | None = None) -> Call[types.Affinities]:
-        """Return the emotives that each symbol was learned with, summed."""
-        return Call(query=given(node_id=node_id))
+    def symbol_affinities(self, *, node_id: str | None = None, after: str | None = None) -> Call[types.Affinities]:
+        """Return the emotives that each symbol was learned with, summed. `after`: the `next` of the page before."""
+        return Call(query=given(node_id=node_id, after=after))
 
     @route("GET", "/symbols/stats")
-    def symbol_statistics(self, *, node_id: str | None = None) -> Call[types.Symbols]:
-        """Return how often each symbol was learned, and how many patterns contain it."""
-        return Call(query=given(node_id=node_id))
+    def symbol_statistics(self, *, node_id: str | None = None, after: str | None = None) -> Call[types.Symbols]:
+        """Return how often each symbol was learned, and how many patterns contain it.
+
+        `after`: the `next` of the page before.
+        """
+        return Call(query=given(node_id=node_id, after=after))
 
     @route("GET", "/symbols/{symbol}/affinity")
     def symbol_affinity(self, symbol: str, *, node_id: str | None = None) -> Call[types.Affinity]:

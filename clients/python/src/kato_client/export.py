@@ -82,7 +82,7 @@ class NodeExport:
 
     async def patterns(self) -> AsyncIterator[types.Pattern]:
         """Yield every pattern of the node that is not in `found` yet, by first symbol."""
-        self.statistics = (await self._kato.symbol_statistics(node_id=self._node_id))["symbols"]
+        self.statistics = await self._read_statistics()
         for symbol in sorted(self.statistics):
             async for names in self._starting_with(symbol):
                 async for pattern in self._look_up(names):
@@ -90,12 +90,24 @@ class NodeExport:
             self.symbols_done += 1
 
     async def affinities(self) -> dict[str, types.Emotives]:
-        return (await self._kato.symbol_affinities(node_id=self._node_id))["affinities"]
+        page = await self._kato.symbol_affinities(node_id=self._node_id)
+        found = page["affinities"]
+        while (after := page.get("next")) is not None:
+            page = await self._kato.symbol_affinities(node_id=self._node_id, after=after)
+            found |= page["affinities"]
+        return found
 
     async def differences(self) -> list[str]:
         """Return where the node's counts, as they are now, differ from the export."""
-        statistics = (await self._kato.symbol_statistics(node_id=self._node_id))["symbols"]
-        return self.found.differences(statistics)
+        return self.found.differences(await self._read_statistics())
+
+    async def _read_statistics(self) -> dict[str, types.SymbolStatistics]:
+        page = await self._kato.symbol_statistics(node_id=self._node_id)
+        found = page["symbols"]
+        while (after := page.get("next")) is not None:
+            page = await self._kato.symbol_statistics(node_id=self._node_id, after=after)
+            found |= page["symbols"]
+        return found
 
     async def _starting_with(self, symbol: str) -> AsyncIterator[list[str]]:
         names = await self._matching([symbol], {})

@@ -69,6 +69,7 @@ class SessionPage(TypedDict):
     total: int
     skip: int
     limit: int
+    next_skip: NotRequired[int | None]
 
 
 class SessionCount(TypedDict):
@@ -326,13 +327,19 @@ class SymbolStatistics(TypedDict):
 
 
 class Symbols(TypedDict):
+    """`next`: the `after` of the next page; null, or absent, on the last."""
+
     symbols: dict[str, SymbolStatistics]
     node_id: str
+    next: NotRequired[str | None]
 
 
 class Affinities(TypedDict):
+    """`next`: the `after` of the next page; null, or absent, on the last."""
+
     affinities: dict[str, Emotives]
     node_id: str
+    next: NotRequired[str | None]
 
 
 class Affinity(TypedDict):
