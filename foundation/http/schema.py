@@ -13,7 +13,11 @@ def response(shape: Any, description: str, example: dict[str, Any]) -> OpenApiRe
 
 _PROBLEM = {"type": "missing", "loc": ["body", "node_id"], "msg": "Field required", "input": {}}
 
-BODY_TOO_LARGE = response(Error, "The body is larger than MAX_REQUEST_SIZE.", {"detail": "Request body too large"})
+BODY_TOO_LARGE = response(
+    Error,
+    "The body is larger than this route takes.",
+    {"detail": "Request body too large: at most 65536 bytes are taken here, this one has 70000"},
+)
 INVALID_REQUEST = response(
     Problems,
     "The request is not valid; every problem is listed. Nothing was changed.",
