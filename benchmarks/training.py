@@ -4,7 +4,6 @@ import argparse
 import http.client
 import json
 import time
-from typing import Any
 
 from benchmarks.engine_data import Events, Source
 from benchmarks.load import CREATED, Job, Script, Step, create, observe_events
@@ -15,6 +14,7 @@ from katoproject.configuration.locations import postgres_url, redis_url
 VOCABULARY = 5_000
 CONNECTIONS = 16
 SINGLE = 3_200  # sequences sent as single requests: enough to measure their rate
+PER_JOB = 5_000  # sequences: the most events that one job may have
 POLL = 0.05  # seconds
 
 
@@ -39,8 +39,8 @@ def _compare(service: Ours, sequences: int) -> None:
     data = service.data
     with Worker(KATO_DATA_DIR=str(data), DATABASE_URL=postgres_url(data), REDIS_URL=redis_url(data)) as worker:
         rows = [events for _, events, _ in source.rows(sequences)]
-        seconds, cpu, accepted = _in_a_job(service, worker, rows)
-    rates.append(_report(f"one job of {sequences}", sequences, seconds, cpu))
+        seconds, cpu, accepted = _in_jobs(service, worker, rows)
+    rates.append(_report(f"jobs of {PER_JOB}, {sequences} in all", sequences, seconds, cpu))
     print(
         f"\naccepted after {accepted:.1f} s, done after {seconds:.1f} s; "
         f"{rates[2] / rates[0]:.1f} times as fast as single requests, {rates[2] / rates[1]:.1f} times as fast as "
@@ -73,22 +73,25 @@ def _one_by_one(service: Ours, rows: list[Events], *, creates: bool) -> tuple[fl
     return outcome.seconds, sum(service.costs().values()) - before
 
 
-def _in_a_job(service: Ours, worker: Worker, rows: list[Events]) -> tuple[float, float, float]:
-    """Train in one job; return seconds from the request until it is done, CPU seconds, seconds until it is accepted."""
-    body = json.dumps({"kind": "train", "node_id": "trained", "sequences": rows})
+def _in_jobs(service: Ours, worker: Worker, rows: list[Events]) -> tuple[float, float, float]:
+    """Train in jobs; return seconds from the first request until all are done, CPU seconds, seconds to accept them."""
 
     def cpu() -> float:
         return sum(service.costs().values()) + tree_cpu([worker.pid])
 
     before, begun = cpu(), time.perf_counter()
     connection = http.client.HTTPConnection("127.0.0.1", service.port, timeout=120)
-    connection.request("POST", "/jobs", body, {"Content-Type": "application/json"})
-    job: dict[str, Any] = json.loads(connection.getresponse().read())
+    ids = []
+    for start in range(0, len(rows), PER_JOB):
+        body = json.dumps({"kind": "train", "node_id": "trained", "sequences": rows[start : start + PER_JOB]})
+        connection.request("POST", "/jobs", body, {"Content-Type": "application/json"})
+        ids.append(json.loads(connection.getresponse().read())["job_id"])
     accepted = time.perf_counter() - begun
-    while (job := service.ask("GET", f"/jobs/{job['job_id']}"))["state"] in ("waiting", "running"):
-        time.sleep(POLL)
-    if job["state"] != "done":
-        raise RuntimeError(f"the job {job['state']}: {job['error']}")
+    for job_id in ids:
+        while (job := service.ask("GET", f"/jobs/{job_id}"))["state"] in ("waiting", "running"):
+            time.sleep(POLL)
+        if job["state"] != "done":
+            raise RuntimeError(f"the job {job['state']}: {job['error']}")
     return time.perf_counter() - begun, cpu() - before, accepted
 
 

@@ -4,7 +4,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, Field
 
-NEXT = Field(description="The `after` of the next page, null on the last: a long list comes in pages.")
+NEXT = Field("", description="Only where there are more symbols: the `after` of the next page.", examples=["kettle"])
 
 
 class KnownPattern(BaseModel):
@@ -47,13 +47,13 @@ class SymbolsAnswer(BaseModel):
         examples=[{"kettle": {"name": "kettle", "frequency": 2, "pattern_member_frequency": 1}}]
     )
     node_id: str
-    next: str | None = NEXT
+    next: str = NEXT
 
 
 class AffinitiesAnswer(BaseModel):
     affinities: dict[str, dict[str, float]]
     node_id: str
-    next: str | None = NEXT
+    next: str = NEXT
 
 
 class AffinityAnswer(BaseModel):

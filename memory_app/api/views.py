@@ -109,7 +109,7 @@ class SymbolStatistics(LeanView):
                 return _response(node_id, symbols=symbols, next=next(reversed(symbols)))
             symbols[symbol] = {"name": symbol, "frequency": frequency, "pattern_member_frequency": members}
             room -= 2 * len(symbol.encode()) + _REST_OF_STATISTICS
-        return _response(node_id, symbols=symbols, next=None)
+        return _response(node_id, symbols=symbols)
 
 
 class Affinities(LeanView):
@@ -123,7 +123,8 @@ class Affinities(LeanView):
     def get(self, request: HttpRequest) -> HttpResponse:
         node_id = node_of(request)
         page = nodes.affinities(node_id, after=parse_query(request, "after", _TEXT, None))
-        return _response(node_id, affinities=page.affinities, next=page.following)
+        more = {} if page.following is None else {"next": page.following}
+        return _response(node_id, affinities=page.affinities, **more)
 
 
 class Affinity(LeanView):

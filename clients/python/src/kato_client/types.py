@@ -327,19 +327,19 @@ class SymbolStatistics(TypedDict):
 
 
 class Symbols(TypedDict):
-    """`next`: the `after` of the next page; null, or absent, on the last."""
+    """`next`: the `after` of the next page, if there is one."""
 
     symbols: dict[str, SymbolStatistics]
     node_id: str
-    next: NotRequired[str | None]
+    next: NotRequired[str]
 
 
 class Affinities(TypedDict):
-    """`next`: the `after` of the next page; null, or absent, on the last."""
+    """`next`: the `after` of the next page, if there is one."""
 
     affinities: dict[str, Emotives]
     node_id: str
-    next: NotRequired[str | None]
+    next: NotRequired[str]
 
 
 class Affinity(TypedDict):
