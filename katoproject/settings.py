@@ -29,6 +29,8 @@ INSTALLED_APPS = [
     "unfold.apps.BasicAppConfig",
     "unfold.contrib.filters",
     "katoproject.console.apps.ConsoleConfig",
+    # Before Django's auth, whose command `createsuperuser` it replaces.
+    "katoproject.logins",
     "django.contrib.contenttypes",
     "django.contrib.auth",
     "django.contrib.sessions",
@@ -80,6 +82,21 @@ CSRF_TRUSTED_ORIGINS = ENV.console_origins
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = bool(ENV.console_origins) and all(
     origin.startswith("https://") for origin in ENV.console_origins
 )
+
+# A login ends when it was not used for this long, on the server as in the browser.
+SESSION_COOKIE_AGE = ENV.console_idle
+SESSION_SAVE_EVERY_REQUEST = True
+PASSWORD_HASHERS = ["katoproject.logins.hashing.OneAtATime"]
+# For passwords that are set from now on.
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {
+        "NAME": "django.contrib.auth.password_validation.MinimumLengthValidator",
+        "OPTIONS": {"min_length": 12},
+    },
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
+]
 
 # PostgreSQL ----------------------------------------------------------------------------------------------------------
 
@@ -152,6 +169,8 @@ CHORES = {
     "index-vectors": ("memory_app.vector_indexes.maintain", 60.0),
     "forget-events": ("sessions_app.operations.announcements.delete_old", 60.0),
     "forget-idempotency-keys": ("sessions_app.operations.idempotency.delete_old", 600.0),
+    "forget-logins": ("katoproject.logins.attempts.delete_old", 600.0),
+    "forget-console-sessions": ("katoproject.logins.console_sessions.delete_expired", 3600.0),
     "relay-jobs": ("sessions_app.jobs.delivery.relay", 5.0),
     "purge-jobs": ("sessions_app.jobs.lifecycle.purge", 600.0),
     "compare-cache": ("sessions_app.reads.cache_audit.compare", 60.0),

@@ -1,5 +1,6 @@
 """How many requests of one process run at once, and how long the others wait."""
 
+import threading
 import time
 from queue import Empty, SimpleQueue
 
@@ -17,11 +18,13 @@ class Slots:
     once, and stay free for `/health`.
     """
 
-    def __init__(self, number: int) -> None:
+    def __init__(self, number: int, *, most_waiting: int | None = None) -> None:
+        """`most_waiting`: those that wait beyond this number are refused at once; None: the threads limit it."""
         # One item per free slot. The queue is written in C, a Semaphore in Python.
         self._free: SimpleQueue[None] = SimpleQueue()
         for _ in range(number):
             self._free.put(None)
+        self._places = threading.BoundedSemaphore(most_waiting) if most_waiting is not None else None
         self._last_change = time.monotonic()
 
     def take(self) -> bool:
@@ -43,6 +46,16 @@ class Slots:
         return True
 
     def _wait(self) -> bool:
+        if self._places is None:
+            return self._wait_for_progress()
+        if not self._places.acquire(blocking=False):
+            return False
+        try:
+            return self._wait_for_progress()
+        finally:
+            self._places.release()
+
+    def _wait_for_progress(self) -> bool:
         deadline = time.monotonic() + PATIENCE
         while (now := time.monotonic()) < deadline and now - self._last_progress() < STALLED:
             if self._take(0.1):

@@ -68,6 +68,9 @@ class Environment(BaseSettings):
     cors_enabled: bool = Field(True, alias="CORS_ENABLED")
     cors_origins: Annotated[list[str], NoDecode] = Field(["*"], alias="CORS_ORIGINS")
     console_origins: Annotated[list[str], NoDecode] = Field([], alias="KATO_CONSOLE_ORIGINS")
+    console_idle: int = Field(43_200, ge=60, le=2_592_000, alias="KATO_CONSOLE_IDLE")
+    login_failures: int = Field(5, ge=1, le=1000, alias="KATO_LOGIN_FAILURES")
+    login_cool_off: int = Field(900, ge=1, le=86_400, alias="KATO_LOGIN_COOL_OFF")
     docs_enabled: bool = Field(True, alias="DOCS_ENABLED")
 
     # Limits of one request, and of one page of a list (http.md 0.6)

@@ -23,6 +23,7 @@ from foundation.metrics import requests
 from foundation.metrics.board import board
 from foundation.postgresql.trouble import STORE_TROUBLE
 from katoproject.configuration import identity
+from katoproject.console import share
 from katoproject.console.middleware import console, is_for_console
 from katoproject.monitoring import sampling
 from sessions_app import operations
@@ -55,6 +56,7 @@ class Envelope:
         self._program = identity.describe()
         self._small_body = min(LeanView.body_limit, settings.DATA_UPLOAD_MAX_MEMORY_SIZE)
         self._slots = Slots(settings.ENV.limit_concurrency)
+        self._console_slots = Slots(share.SLOTS, most_waiting=share.WAITING)
         self._cross_origin = CrossOrigin(
             settings.ENV.cors_origins, exposed=_EXPOSED_HEADERS, enabled=settings.ENV.cors_enabled
         )
@@ -91,12 +93,12 @@ class Envelope:
         size = announced_size(request)
         if size > _LARGEST_FORM:
             return refusal_answer(BodyTooLarge(limit=_LARGEST_FORM, size=size))
-        if not self._slots.take():
-            return unavailable("The service is overloaded at the moment")
+        if not self._console_slots.take():
+            return unavailable("Too many requests to the console at the moment")
         try:
             return self._get_console_response(request)
         finally:
-            self._slots.give_back()
+            self._console_slots.give_back()
 
     def _answer_client(self, request: HttpRequest) -> HttpResponse:
         if self._cross_origin.is_preflight(request):

@@ -11,6 +11,7 @@ from urllib.parse import unquote_to_bytes
 
 from django.conf import settings
 
+from katoproject.console import share as console
 from katoproject.server.loop import InPlace
 
 log = logging.getLogger(__name__)
@@ -44,7 +45,7 @@ class Requests:
     def __init__(self, application: Application) -> None:
         self._application = application
         self._waiting: SimpleQueue[tuple[Any, bytes | None]] = SimpleQueue()
-        for number in range(settings.ENV.limit_concurrency + SPARE_THREADS):
+        for number in range(settings.ENV.limit_concurrency + SPARE_THREADS + console.THREADS):
             threading.Thread(target=self._work, name=f"request-{number}", daemon=True).start()
 
     def accept(self, watcher: Any) -> None:
