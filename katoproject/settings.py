@@ -137,7 +137,9 @@ DATABASE_ANSWER_LIMIT = 6.0
 
 REDIS_URL = ENV.effective_redis_url or redis_url()
 CACHES = {
-    "default": {
+    # Django's cache holds pickles, and who can write to Redis must not run code here: so it is in the process.
+    "default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "OPTIONS": {"MAX_ENTRIES": 100}},
+    "redis": {
         "BACKEND": "django_redis.cache.RedisCache",
         "LOCATION": REDIS_URL,
         "OPTIONS": {
@@ -145,7 +147,7 @@ CACHES = {
             "SOCKET_TIMEOUT": 0.2,
             "CONNECTION_POOL_KWARGS": {"max_connections": 64, "retry": None},
         },
-    }
+    },
 }
 
 # Celery --------------------------------------------------------------------------------------------------------------

@@ -5,6 +5,7 @@ from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path
 from django.views.generic import RedirectView
 
+from katoproject.console.apps import discover_pages
 from katoproject.openapi import pages
 
 handler400 = "foundation.http.errors.bad_request"
@@ -12,7 +13,7 @@ handler404 = "foundation.http.errors.not_found"
 handler500 = "foundation.http.errors.server_error"
 
 # Here and not when Django starts: the pages import the engine and its compiler, which few commands need.
-admin.autodiscover()
+discover_pages()
 
 _documentation: list[URLPattern | URLResolver] = [
     path("openapi.json", pages.OpenApi.as_view(), name="openapi"),

@@ -60,7 +60,7 @@ breaker = Breaker(failures=3, pause=1.0)
 def _redis() -> "Redis":
     from django_redis import get_redis_connection
 
-    return cast("Redis", get_redis_connection("default"))
+    return cast("Redis", get_redis_connection("redis"))
 
 
 def key(session_id: str, version: int, view: str) -> str:

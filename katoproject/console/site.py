@@ -4,7 +4,7 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any, cast
 
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.cache import add_never_cache_headers
@@ -46,10 +46,6 @@ class Console(UnfoldAdminSite):
         from katoproject.monitoring import readiness
 
         return TemplateResponse(request, "console/parts.html", {"parts": readiness.parts()})
-
-    def search(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        """Not offered. Unfold would keep its results pickled in Redis, whose writers must not run code here."""
-        raise Http404
 
     # Passwords -------------------------------------------------------------------------------------------------------
 

@@ -33,7 +33,7 @@ def _check_database() -> None:
 
 
 def _check_redis() -> None:
-    get_redis_connection("default").ping()
+    get_redis_connection("redis").ping()
 
 
 def _check_broker() -> None:

@@ -110,7 +110,7 @@ def _measure_database(shared: Shared) -> None:
 
 def _queue_length() -> int | None:
     try:
-        length: Any = get_redis_connection("default").llen("celery")
+        length: Any = get_redis_connection("redis").llen("celery")
         return int(length)
     except RedisError:
         return None  # shown as unknown; the requests that need Redis report the error

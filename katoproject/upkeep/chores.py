@@ -34,12 +34,12 @@ def record_heartbeat() -> None:
 
     In Redis, which carries these tasks: a heartbeat that is lost there is recorded again within seconds.
     """
-    get_redis_connection("default").set(_HEARTBEAT, "", ex=_HEARTBEAT_LASTS)
+    get_redis_connection("redis").set(_HEARTBEAT, "", ex=_HEARTBEAT_LASTS)
 
 
 def seconds_since_scheduled() -> float | None:
     """Since the last heartbeat; None after more than an hour. By the clock of Redis alone. Raises RedisError."""
-    left = get_redis_connection("default").pttl(_HEARTBEAT)
+    left = get_redis_connection("redis").pttl(_HEARTBEAT)
     return None if left < 0 else _HEARTBEAT_LASTS - left / 1000
 
 

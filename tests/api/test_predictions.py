@@ -254,7 +254,7 @@ def test_a_repeated_prediction_is_served_from_redis(open_session: OpenSession) -
     session.observe("a")
     session.observe("b")
     first = session.get("predictions")
-    store = get_redis_connection("default")
+    store = get_redis_connection("redis")
     [name] = list(store.scan_iter(f"kato:session:{session.id}:*:predictions:*"))
     assert session.get("predictions") == first
     store.set(name, b"garbage")

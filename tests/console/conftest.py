@@ -1,11 +1,13 @@
 """Users of the console, and a job to show."""
 
+from collections.abc import Iterator
 from uuid import uuid4
 
 import pytest
 from django.contrib.auth.models import Group, User
 from django.test import Client
 
+from katoproject.logins.models import Attempt
 from sessions_app.jobs.lifecycle import accept
 from sessions_app.models.jobs import Job, Kind
 from tests.console.pages import LogIn
@@ -26,3 +28,11 @@ def log_in() -> LogIn:
 @pytest.fixture
 def job() -> Job:
     return accept(kind=Kind.FINALIZE_TRAINING, node_id="a node", parameters={}, total=1)
+
+
+@pytest.fixture
+def no_attempts(same_database: None) -> Iterator[None]:
+    """No failed login of an earlier test counts."""
+    Attempt.objects.all().delete()
+    yield
+    Attempt.objects.all().delete()

@@ -84,7 +84,7 @@ def _by_view(instances: list[Snapshot]) -> dict[str, dict[str, int]]:
 def _redis_memory() -> float | None:
     """Megabytes that Redis uses, or None while it is unavailable."""
     try:
-        information: Any = get_redis_connection("default").info("memory")
+        information: Any = get_redis_connection("redis").info("memory")
     except RedisError:
         return None
     return float(round(information["used_memory"] / 1024 / 1024, 3))

@@ -126,13 +126,13 @@ def _ask_postgresql() -> Figures:
 
 
 def _ask_redis() -> Figures:
-    get_redis_connection("default").ping()
+    get_redis_connection("redis").ping()
     return {}
 
 
 def _redis_pool() -> Figures:
     """The connections of this process. The client library has no public interface to its pool."""
-    pool = get_redis_connection("default").connection_pool
+    pool = get_redis_connection("redis").connection_pool
     return {
         "max_connections": pool.max_connections,
         "in_use": len(pool._in_use_connections),
