@@ -74,7 +74,8 @@ class Console(UnfoldAdminSite):
 
     def _refuse(self, request: HttpRequest, refusal: NotTried) -> HttpResponse:
         context = {**self.each_context(request), "title": refusal.title, "reason": str(refusal)}
-        response = TemplateResponse(request, "console/not_tried.html", context, status=refusal.status)
-        response["Retry-After"] = str(refusal.retry_after)
+        response = TemplateResponse(
+            request, "console/not_tried.html", context, status=refusal.status, headers=refusal.headers
+        )
         add_never_cache_headers(response)
         return response

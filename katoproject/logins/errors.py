@@ -14,7 +14,11 @@ class NotTried(Refusal):
 
     def __init__(self, reason: str, *, retry_after: int) -> None:
         super().__init__(reason)
-        self.retry_after = retry_after
+        self._retry_after = retry_after
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {"Retry-After": str(self._retry_after)}
 
 
 class TooManyFailures(NotTried):

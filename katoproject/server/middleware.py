@@ -93,6 +93,10 @@ class Envelope:
         size = announced_size(request)
         if size > _LARGEST_FORM:
             return refusal_answer(BodyTooLarge(limit=_LARGEST_FORM, size=size))
+        try:
+            rates.charge_address(request.META.get("REMOTE_ADDR", ""))
+        except TooOften as refusal:
+            return refusal_answer(refusal)
         if not self._console_slots.take():
             return unavailable("Too many requests to the console at the moment")
         try:
