@@ -33,3 +33,10 @@ class QuotaUsedUp(Refusal):
     @property
     def headers(self) -> dict[str, str]:
         return {"Retry-After": "60"}
+
+
+class KeyRotatedMeanwhile(Refusal):
+    status = 409
+
+    def __init__(self, key: str) -> None:
+        super().__init__(f"Key {key!r} was rotated meanwhile. If you want another rotation, ask again")

@@ -81,14 +81,19 @@ class ActingAdmin(ModelAdmin):
             raise PermissionDenied
         given = request.POST if request.method == "POST" else request.GET
         ids = given.getlist("id")
-        if not ids or any("\0" in one or not self.may_act_on(request, one) for one in ids):
+        if not ids or (len(ids) > 1 and not act.for_many):
             raise Http404
-        form = act.form(request.POST if request.method == "POST" else None)
+        if any("\0" in one or not self.may_act_on(request, one) for one in ids):
+            raise Http404
+        form = act.form(request.POST) if request.method == "POST" else act.form(initial=act.initial(ids[0]))
         if not form.is_valid():
             return self.ask(request, act, ids, form)
         done = self._perform(request, act, ids, form.cleaned_data)
+        if done and act.result_template:
+            return self.show_result(request, act.result_template, ids[0], done[ids[0]])
         if done:
-            messages.success(request, f"{act.done}: {done[0] if len(done) == 1 else f'{len(done)} of {len(ids)}'}")
+            what = next(iter(done)) if len(done) == 1 else f"{len(done)} of {len(ids)}"
+            messages.success(request, f"{act.done}: {what}")
         is_one_left = len(ids) == 1 and not act.is_end
         return HttpResponseRedirect(self.url_of("change", ids[0]) if is_one_left else self.url_of("changelist"))
 
@@ -106,18 +111,32 @@ class ActingAdmin(ModelAdmin):
         request.current_app = self.admin_site.name
         return TemplateResponse(request, "console/ask.html", context)
 
-    def _perform(self, request: HttpRequest, act: Act, ids: list[str], fields: dict[str, Any]) -> list[str]:
-        """The ids of the objects that were changed. Each change and its line in the history are one transaction."""
-        done, refused = [], []
+    def show_result(self, request: HttpRequest, template: str, object_id: str, result: Any) -> HttpResponse:
+        """A page with what an operation returned, in place of a redirect: it is kept nowhere."""
+        context = {
+            **self.admin_site.each_context(request),
+            "opts": self.opts,
+            "title": str(self.opts.verbose_name).capitalize(),
+            "result": result,
+            "back": self.url_of("change", object_id),
+        }
+        request.current_app = self.admin_site.name
+        return TemplateResponse(request, template, context)
+
+    def _perform(self, request: HttpRequest, act: Act, ids: list[str], fields: dict[str, Any]) -> dict[str, Any]:
+        """What was returned for each object that was changed. Each change and its line in the history are one
+        transaction."""
+        done: dict[str, Any] = {}
+        refused = []
         for one in ids:
             try:
                 with transaction.atomic():
-                    act.perform(one, **fields)
+                    result = act.perform(one, **fields)
                     self.record(request, one, act.done, is_end=act.is_end)
             except Refusal as refusal:
                 refused.append(str(refusal))
             else:
-                done.append(one)
+                done[one] = result
         for reason in refused[:_REFUSALS_SHOWN]:
             messages.warning(request, reason)
         if len(refused) > _REFUSALS_SHOWN:

@@ -25,6 +25,10 @@ class Act:
     warning: str
     done: str
     form: type[forms.Form] = forms.Form
+    # What the form begins with, by the id of the one object.
+    initial: Callable[[str], dict[str, Any]] = lambda object_id: {}
+    # A page with what `perform` returned, which nothing else keeps. Only for acts that are not `for_many`.
+    result_template: str | None = None
     variant: ActionVariant = ActionVariant.DEFAULT
     # The object does not exist afterwards.
     is_end: bool = False

@@ -60,6 +60,7 @@ def unfold(environment: Environment) -> dict[str, Any]:
                         _item("Sessions", "forum", "sessions_app.session"),
                         _item("Nodes", "hub", "memory_app.node"),
                         _item("Jobs", "manufacturing", "sessions_app.job"),
+                        _item("Access keys", "key", "access_app.accesskey"),
                     ],
                 },
                 {

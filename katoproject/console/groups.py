@@ -10,11 +10,16 @@ from typing import Any
 from django.contrib.auth.models import Group, Permission
 from django.db.models import Q
 
-VIEWER = ("sessions_app.view_session", "sessions_app.view_job", "memory_app.view_node", "memory_app.view_pattern")
+VIEWER = (
+    *("sessions_app.view_session", "sessions_app.view_job", "memory_app.view_node", "memory_app.view_pattern"),
+    "access_app.view_accesskey",
+)
 OPERATOR = (*VIEWER, "sessions_app.change_session", "sessions_app.delete_session", "sessions_app.change_job")
 ADMINISTRATOR = (
     *OPERATOR,
     "memory_app.delete_node",
+    # To create, rotate and revoke keys.
+    *("access_app.add_accesskey", "access_app.change_accesskey", "access_app.delete_accesskey"),
     "auth.view_user",
     "auth.add_user",
     "auth.change_user",

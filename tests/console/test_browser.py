@@ -4,6 +4,7 @@ The other files test the content of pages without a browser; these tests need on
 """
 
 import json
+import re
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -39,7 +40,18 @@ def operator(server: WebServer, django_db_blocker: DjangoDbBlocker) -> str:
 
 
 @pytest.fixture(scope="module")
-def chromium(operator: str) -> Iterator[Browser]:
+def administrator(server: WebServer, django_db_blocker: DjangoDbBlocker) -> str:
+    """The name of an administrator, which is also the password."""
+    name = f"administrator-{uuid4().hex[:8]}"
+    with django_db_blocker.unblock():
+        user = User.objects.create_user(name, password=name, is_staff=True)
+        user.groups.add(Group.objects.get(name="administrator"))
+        connection.close()
+    return name
+
+
+@pytest.fixture(scope="module")
+def chromium(operator: str, administrator: str) -> Iterator[Browser]:
     """Starts after `operator`: beside Playwright's event loop, Django refuses to use the database in this thread."""
     with sync_playwright() as playwright:
         # Root has no sandbox; /dev/shm is small in containers.
@@ -55,7 +67,7 @@ def console(server: WebServer, chromium: Browser, operator: str) -> Iterator[Cal
     complaints: list[str] = []
     contexts = []
 
-    def open_window(width: int = 1440, scheme: Scheme = "light") -> Page:
+    def open_window(width: int = 1440, scheme: Scheme = "light", user: str = operator) -> Page:
         context = chromium.new_context(
             base_url=server.url, viewport={"width": width, "height": 900}, color_scheme=scheme
         )
@@ -67,8 +79,8 @@ def console(server: WebServer, chromium: Browser, operator: str) -> Iterator[Cal
         page.on("response", lambda got: complaints.append(f"{got.status} {got.url}") if got.status >= 400 else None)
         page.on("request", lambda sent: None if sent.url.startswith(server.url) else complaints.append(sent.url))
         page.goto("/admin/")
-        page.get_by_label("Username").fill(operator)
-        page.get_by_label("Password").fill(operator)
+        page.get_by_label("Username").fill(user)
+        page.get_by_label("Password").fill(user)
         page.get_by_role("button", name="Log in").click()
         expect(page).to_have_url(f"{server.url}/admin/")
         return page
@@ -127,6 +139,50 @@ def test_ticked_sessions_are_extended_together_and_exported(
     assert json.loads(file.read_text())["node_id"] == node
 
 
+def test_an_administrator_creates_rotates_and_revokes_a_key(console: Callable[..., Page], administrator: str) -> None:
+    name = f"key-{uuid4().hex[:8]}"
+    page = console(user=administrator)
+    page.locator("#nav-sidebar").get_by_text("Access keys", exact=True).click()
+    page.locator("a.addlink").click()
+    page.get_by_label("Name").fill(name)
+    page.get_by_label("monitor").check()
+    page.get_by_label("Only nodes whose ids begin with").fill("shop-")
+    page.get_by_label("Valid for days").fill("30")
+    page.get_by_role("button", name="Create").click()
+    first = page.locator(".token").inner_text()
+    assert re.fullmatch(r"kato_\w+_\w{40,}", first)
+    page.get_by_role("link", name="Done").click()
+    expect(page.get_by_text("monitor, read, write")).to_be_visible()
+    page.get_by_role("link", name="Rotate").click()
+    page.get_by_label("The former token stays valid").select_option("for an hour")
+    page.get_by_role("button", name="Rotate").click()
+    assert page.locator(".token").inner_text() not in ("", first)
+    page.get_by_role("link", name="Done").click()
+    page.get_by_role("link", name="Revoke").click()
+    page.get_by_role("button", name="Revoke").click()
+    expect(page.locator(".facts").get_by_text("revoked", exact=True)).to_be_visible()
+    page.get_by_role("link", name="History").click()
+    for done in ("Created", "Rotated", "Revoked"):
+        expect(page.get_by_text(done, exact=True)).to_be_visible()
+
+
+def test_too_many_wrong_passwords_are_explained(server: WebServer, chromium: Browser) -> None:
+    context = chromium.new_context(base_url=server.url, viewport={"width": 390, "height": 800})
+    context.set_default_timeout(PATIENCE)
+    page = context.new_page()
+    name = f"stranger-{uuid4().hex[:8]}"
+    for _ in range(6):
+        page.goto("/admin/login/")
+        page.get_by_label("Username").fill(name)
+        page.get_by_label("Password").fill("wrong")
+        page.get_by_role("button", name="Log in").click()
+    expect(page.get_by_text("Too many wrong passwords")).to_be_visible()
+    expect(page.get_by_text("Try again in 15 minutes")).to_be_visible()
+    page.get_by_role("link", name="Back", exact=True).click()
+    expect(page.get_by_label("Username")).to_be_visible()
+    context.close()
+
+
 def test_the_first_page_draws_its_charts_in_the_theme_that_is_chosen(console: Callable[..., Page]) -> None:
     page = console()
     expect(page.locator(".parts .up")).to_have_count(3)
@@ -155,6 +211,7 @@ def test_pages_fit_desk_and_phone(
     for path in (
         "/admin/",
         "/admin/sessions_app/session/",
+        "/admin/access_app/accesskey/",
         f"/admin/sessions_app/session/{asking.id}/change/",
         f"/admin/sessions_app/session/act/extend/?id={asking.id}",
         "/admin/memory_app/node/",

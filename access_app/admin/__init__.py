@@ -1,0 +1,5 @@
+"""What the console shows of access keys."""
+
+from access_app.admin import keys
+
+__all__ = ["keys"]

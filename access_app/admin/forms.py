@@ -1,0 +1,104 @@
+"""What a new key may do, and how long a former token stays valid."""
+
+from collections.abc import Collection
+from datetime import timedelta
+from typing import Any
+
+from django import forms
+from unfold.widgets import (
+    UnfoldAdminCheckboxSelectMultipleWidget,
+    UnfoldAdminDecimalFieldWidget,
+    UnfoldAdminIntegerFieldWidget,
+    UnfoldAdminSelectWidget,
+    UnfoldAdminTextareaWidget,
+    UnfoldAdminTextInputWidget,
+)
+
+from access_app.limits import Limits
+from access_app.models import MAX_NAME_LENGTH
+from foundation.callers import Scope
+
+_LONGEST_DAYS = 36_500
+_MEANINGS = {
+    Scope.READ: "read: sessions, predictions, nodes, events",
+    Scope.WRITE: "write: create and delete sessions, observe, learn, configure",
+    Scope.MONITOR: "monitor: metrics, statistics, status",
+    Scope.ADMIN: "admin: all of that, clear-all, jobs of other keys, the cache",
+}
+
+
+def _number(label: str) -> forms.IntegerField:
+    # PostgreSQL's largest bigint bounds what it compares with.
+    widget = UnfoldAdminIntegerFieldWidget
+    return forms.IntegerField(label=label, required=False, min_value=1, max_value=2**63 - 1, widget=widget)
+
+
+class CreateForm(forms.Form):
+    name = forms.CharField(
+        max_length=MAX_NAME_LENGTH,
+        widget=UnfoldAdminTextInputWidget,
+        help_text="For you: the token does not contain it.",
+    )
+    scopes = forms.MultipleChoiceField(
+        choices=[(scope.value, meaning) for scope, meaning in _MEANINGS.items()],
+        initial=[Scope.READ, Scope.WRITE],
+        widget=UnfoldAdminCheckboxSelectMultipleWidget,
+    )
+    nodes = forms.CharField(
+        label="Only nodes whose ids begin with",
+        required=False,
+        strip=False,
+        widget=UnfoldAdminTextareaWidget(attrs={"rows": 3}),
+        help_text="One beginning per line; spaces count. Empty: all nodes.",
+    )
+    days = forms.IntegerField(
+        label="Valid for days",
+        required=False,
+        min_value=1,
+        max_value=_LONGEST_DAYS,
+        widget=UnfoldAdminIntegerFieldWidget,
+        help_text="Empty: until it is revoked.",
+    )
+    rate = forms.FloatField(
+        label="Requests per second",
+        required=False,
+        min_value=0.001,
+        max_value=1_000_000,
+        widget=UnfoldAdminDecimalFieldWidget,
+        help_text="Empty, here and below: not limited.",
+    )
+    bytes_per_minute = _number("Bytes per minute")
+    sessions = _number("Living sessions")
+    jobs = _number("Unfinished jobs")
+
+    def clean_name(self) -> str:
+        name: str = self.cleaned_data["name"]
+        if not name.isprintable():
+            raise forms.ValidationError("A name has printable characters only.")
+        return name
+
+    def clean_nodes(self) -> Collection[str] | None:
+        return {line for line in self.cleaned_data["nodes"].splitlines() if line} or None
+
+    def of_operation(self) -> dict[str, Any]:
+        """The arguments of `operations.create`."""
+        given = self.cleaned_data
+        return {
+            "name": given["name"],
+            "scopes": {Scope(one) for one in given["scopes"]},
+            "nodes": given["nodes"],
+            "lifetime": timedelta(days=given["days"]) if given["days"] else None,
+            "limits": Limits(**{one: given[one] for one in ("rate", "bytes_per_minute", "sessions", "jobs")}),
+        }
+
+
+class RotateForm(forms.Form):
+    hours = forms.TypedChoiceField(
+        label="The former token stays valid",
+        choices=[(0, "not at all"), (1, "for an hour"), (24, "for a day"), (168, "for a week")],
+        initial=24,
+        coerce=int,
+        widget=UnfoldAdminSelectWidget,
+    )
+    # The rotation before, as of the page that asked: a page that is sent twice must not rotate twice.
+    seen = forms.CharField(required=False, widget=forms.HiddenInput)
