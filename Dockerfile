@@ -7,7 +7,7 @@ RUN useradd --uid 10001 --no-create-home kato
 
 # Before the sources, so that a change of those does not install everything again.
 COPY requirements.txt .
-RUN pip install --no-cache-dir --requirement requirements.txt
+RUN pip install --no-cache-dir --require-hashes --only-binary :all: --requirement requirements.txt
 
 COPY . .
 # The static files and the compiled kernels are part of the image. Only data/ is written to: beat keeps its clock there.

@@ -2,12 +2,13 @@
 
 PYTHON ?= python3
 IN_VENV := .venv/bin/python
-PIP_INSTALL := $(IN_VENV) -m pip install --disable-pip-version-check
+# Only files with these hashes, and only wheels: building one would run programs that no hash pins.
+PIP_INSTALL := $(IN_VENV) -m pip install --disable-pip-version-check --require-hashes --only-binary :all:
 
-.PHONY: help run test fuzz lint bench investigate
+.PHONY: help run test fuzz lint bench investigate requirements requirements-check audit images
 
 help:  ## Show this list
-	@sed -n 's/^\([a-z]*\):.*##/  make \1 #/p' $(MAKEFILE_LIST) | column -t -s '#'
+	@sed -n 's/^\([a-z-]*\):.*##/  make \1 #/p' $(MAKEFILE_LIST) | column -t -s '#'
 
 run: .venv/installed  ## Start the whole service on this machine, until Ctrl-C
 	@exec $(IN_VENV) manage.py up
@@ -38,6 +39,24 @@ bench: .venv/installed-dev  ## Measure requests and predictions against the old 
 # Fails when a claim of docs/investigation.md does not hold. Loopback only.
 investigate: .venv/installed-dev  ## Repeat the investigation of the incident
 	$(IN_VENV) -m benchmarks.investigation
+
+# Other packages than those named in UPGRADE keep their version.
+UPGRADE ?=
+
+requirements: .venv/installed-dev  ## Write requirements*.txt from requirements*.in, with hashes: UPGRADE="…"
+	$(IN_VENV) -m supply.requirements $(addprefix --upgrade=,$(UPGRADE))
+
+requirements-check: .venv/installed-dev  ## Compare requirements*.txt with requirements*.in and with the index
+	$(IN_VENV) -m supply.requirements --check
+
+# Says NOT CHECKED where the advisories cannot be had; AUDIT=--must-run makes that an error.
+AUDIT ?=
+
+audit: .venv/installed-dev  ## Look for known vulnerabilities of the packages
+	$(IN_VENV) -m supply.audit $(AUDIT)
+
+images: .venv/installed-dev  ## Write the digests of the images into Dockerfile and docker-compose.yml
+	$(IN_VENV) -m supply.images
 
 # Stamps: nothing is installed again until a list of requirements changes. Each is written last, so an interrupted step
 # is repeated.

@@ -94,5 +94,5 @@ def installed(package: str) -> Path:
     """The folder of a package, found without importing it, because the import could start or write something."""
     spec = find_spec(package)
     if spec is None or spec.origin is None:
-        raise CannotStart(f"The package {package} is not installed; run: pip install -r requirements.txt")
+        raise CannotStart(f"The package {package} is not installed: install what requirements.txt lists")
     return Path(spec.origin).parent
