@@ -16,6 +16,8 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from redis.asyncio import Redis
+
 # In the path of a step: the session that the last `POST /sessions` of the script created.
 CREATED = "{created}"
 ID_FIELD = b'"session_id":"'
@@ -75,7 +77,7 @@ class Job:
     scripts: list[Script]
     # After this many seconds no script sends another request.
     seconds: float = 30.0
-    # The socket of a Redis to flush before each repetition, when all scripts have arrived there.
+    # The URL of a Redis to flush before each repetition, when all scripts have arrived there.
     flush: str | None = None
 
 
@@ -127,16 +129,14 @@ class Connection(asyncio.Protocol):
 
 
 class Flush:
-    def __init__(self, socket: str, parties: int) -> None:
-        self._socket = socket
+    def __init__(self, url: str, parties: int) -> None:
+        self._url = url
         self._meeting = asyncio.Barrier(parties)
 
     async def __call__(self) -> None:
         if await self._meeting.wait() == 0:
-            reader, writer = await asyncio.open_unix_connection(self._socket)
-            writer.write(b"FLUSHALL\r\n")
-            await reader.readline()
-            writer.close()
+            async with Redis.from_url(self._url) as store:
+                await store.flushall()
         await self._meeting.wait()
 
 

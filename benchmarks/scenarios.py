@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from benchmarks.load import CREATED, Job, Script, Step, create, event, observe, read
 from benchmarks.services import Service
+from katoproject.configuration.locations import redis_url
 
 CONNECTIONS = 32
 SHORT, LONG = 10, 900
@@ -51,7 +52,7 @@ def _reading(*, length: int, flush: bool = False, redis_down: bool = False) -> C
         else:
             service.load.run(Job(job.port, [Script(script.steps) for script in job.scripts]))  # fills the cache
         try:
-            yield Job(job.port, job.scripts, flush=service.redis_socket if flush else None)
+            yield Job(job.port, job.scripts, flush=redis_url(service.data) if flush else None)
         finally:
             if redis_down:
                 service.start_redis()

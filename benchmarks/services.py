@@ -16,7 +16,7 @@ from benchmarks.baseline.process import BaselineProcess
 from benchmarks.baseline.sessions import INDEX, Session, key
 from benchmarks.load import CREATED, Job, Load, Script, Step, create, event, load_generator, observe_sequence
 from benchmarks.stack import Stores, WebServer, temporary_folder
-from katoproject.configuration.locations import postgres_url, redis_url, run_dir
+from katoproject.configuration.locations import postgres_url, redis_url
 from katoproject.launcher import processes
 from katoproject.launcher import redis as embedded_redis
 
@@ -48,7 +48,6 @@ class Service:
     def __init__(self, data: Path, load: Load) -> None:
         self.data = data
         self.load = load
-        self.redis_socket = str(run_dir(data) / "redis.sock")
         self._kept: dict[tuple[int, int], list[str]] = {}
 
     def processes(self) -> dict[str, list[int]]:

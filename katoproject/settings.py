@@ -15,6 +15,7 @@ BASE_DIR = PROJECT_DIR
 
 DEBUG = ENV.debug
 SECRET_KEY = ENV.secret_key or kept_secret(data_dir())
+DEFAULT_EXCEPTION_REPORTER_FILTER = "foundation.http.error_pages.NoPasswords"
 ALLOWED_HOSTS = ENV.allowed_hosts
 ROOT_URLCONF = "katoproject.urls"
 WSGI_APPLICATION = "katoproject.server.wsgi.application"

@@ -16,6 +16,7 @@ from pytest_django import DjangoDbBlocker
 
 from benchmarks.stack import Stores, WebServer, Worker, eventually
 from katoproject.celery import app
+from katoproject.configuration.locations import postgres_url, redis_url
 from tests.support.connections import fresh_connections
 from tests.support.fragile import Fragile
 from tests.support.sessions import LiveSession, NewSession, OpenSession, create_session
@@ -93,9 +94,6 @@ def folder() -> Iterator[Path]:
 @pytest.fixture(scope="module")
 def fragile(folder: Path) -> Iterator[Fragile]:
     stores = Stores(folder / "data", private=True)
-    run = folder / "data" / "run"
-    web = WebServer(
-        workers=2, DATABASE_URL=f"postgresql://kato@/kato?host={run}", REDIS_URL=f"unix://{run / 'redis.sock'}"
-    )
+    web = WebServer(workers=2, DATABASE_URL=postgres_url(stores.data), REDIS_URL=redis_url(stores.data))
     with stores, web:
         yield Fragile(stores, web)

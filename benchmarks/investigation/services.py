@@ -13,14 +13,15 @@ from benchmarks.baseline.process import BaselineProcess, running
 from benchmarks.investigation.gate import Gate, postgres_statements, redis_commands
 from benchmarks.investigation.schedules import Processes
 from benchmarks.stack import Stores, WebServer
-from katoproject.configuration.locations import postgres_url, redis_url, run_dir
+from katoproject.configuration.locations import postgres_url, redis_password, redis_url, run_dir
 
 
 @contextmanager
 def baseline(data: Path, variant: str) -> Iterator[Processes]:
     app = f"benchmarks.baseline.faults:{variant}"
     with Gate(run_dir(data) / "redis.sock", redis_commands) as gate:
-        gated, direct = (BaselineProcess(url, app=app) for url in (f"redis://127.0.0.1:{gate.port}", redis_url(data)))
+        through = f"redis://:{redis_password(data)}@127.0.0.1:{gate.port}"
+        gated, direct = (BaselineProcess(url, app=app) for url in (through, redis_url(data)))
         with running(gated, direct):
             # Redis has no locks to wait for, and every read of the old service renews the session.
             yield Processes(gated.port, direct.port, gate, lambda: False, lambda session: None)

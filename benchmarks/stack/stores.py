@@ -18,7 +18,7 @@ def temporary_folder() -> Iterator[Path]:
     """A data folder that is deleted afterwards; compiled kernels are kept, because compiling takes a minute."""
     configure_kernels(Path(tempfile.gettempdir()) / "kato-test-kernels")
     folder = Path(tempfile.mkdtemp(prefix="kato-bench-"))
-    folder.chmod(0o755)  # the servers of a root user run as nobody
+    folder.chmod(0o755)  # the servers of a root user run under another account
     try:
         yield folder
     finally:

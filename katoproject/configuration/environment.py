@@ -32,7 +32,7 @@ class Environment(BaseSettings):
     # Process
     environment: Literal["development", "testing", "production"] = Field("development", alias="ENVIRONMENT")
     debug: bool = Field(False, alias="DEBUG")
-    secret_key: str | None = Field(None, alias="KATO_SECRET_KEY")
+    secret_key: str | None = Field(None, alias="KATO_SECRET_KEY", repr=False)
     allowed_hosts: Annotated[list[str], NoDecode] = Field(["*"], alias="KATO_ALLOWED_HOSTS")
     data_dir: Path = Field(PROJECT_DIR / "data", alias="KATO_DATA_DIR")
     host: str = Field("127.0.0.1", alias="HOST")
@@ -46,12 +46,12 @@ class Environment(BaseSettings):
     instance_id: str | None = Field(None, alias="KATO_INSTANCE_ID")
 
     # Stores
-    database_url: str | None = Field(None, alias="DATABASE_URL")
-    redis_url: str | None = Field(None, alias="REDIS_URL")
+    database_url: str | None = Field(None, alias="DATABASE_URL", repr=False)
+    redis_url: str | None = Field(None, alias="REDIS_URL", repr=False)
     redis_host: str | None = Field(None, alias="REDIS_HOST")
     redis_port: int = Field(6379, ge=1, le=65535, alias="REDIS_PORT")
     redis_tls: bool = Field(False, alias="REDIS_TLS")
-    redis_password: str | None = Field(None, alias="REDIS_PASSWORD")
+    redis_password: str | None = Field(None, alias="REDIS_PASSWORD", repr=False)
 
     # Prediction
     index_memory_mb: int = Field(1024, ge=16, alias="KATO_INDEX_MEMORY_MB")

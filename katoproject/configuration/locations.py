@@ -12,9 +12,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from katoproject.configuration.environment import PROJECT_DIR, read_environment
-
-# PostgreSQL refuses to run as root. This uid has a passwd entry ("nobody") on every common Linux distribution.
-UNPRIVILEGED_UID = 65534
+from katoproject.configuration.secret import kept_secret
 
 
 def _others_may_enter(folder: Path) -> bool:
@@ -26,7 +24,7 @@ def _others_may_enter(folder: Path) -> bool:
 def data_dir() -> Path:
     """KATO_DATA_DIR, or `data/` in the project. For root, below /var/lib if that would be in a private folder.
 
-    The servers of a root user run as "nobody", which cannot enter a private folder such as /root.
+    The servers of a root user run under another account, which cannot enter a private folder such as /root.
     """
     chosen = read_environment().data_dir.absolute()
     if os.geteuid() == 0 and not _others_may_enter(chosen.parent):
@@ -41,9 +39,14 @@ def run_dir(data: Path | None = None) -> Path:
 
 
 def postgres_url(data: Path | None = None) -> str:
+    """Without a password: the kernel tells the server which account connects."""
     # The port is part of the name of the socket. Without it here, PGPORT would change it for the clients only.
     return f"postgresql://kato@/kato?host={quote(str(run_dir(data)))}&port=5432"
 
 
 def redis_url(data: Path | None = None) -> str:
-    return f"unix://{quote(str(run_dir(data) / 'redis.sock'))}"
+    return f"unix://:{redis_password(data)}@{quote(str(run_dir(data) / 'redis.sock'))}"
+
+
+def redis_password(data: Path | None = None) -> str:
+    return kept_secret(data or data_dir(), "redis-password")

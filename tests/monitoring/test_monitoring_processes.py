@@ -17,6 +17,7 @@ from psycopg.types.json import Jsonb
 
 from benchmarks.stack import START_LIMIT, Stores, WebServer, Worker, eventually, paused
 from foundation.metrics.folder import VARIABLE
+from katoproject.configuration.locations import redis_password, redis_url
 from katoproject.monitoring.snapshot import Snapshot
 from sessions_app import cache
 from tests.support.connections import fresh_connections, from_every_process
@@ -31,10 +32,10 @@ ALWAYS_ANSWERED = [
 ]
 
 
-def store_urls(run: Path) -> dict[str, str]:
+def store_urls(data: Path) -> dict[str, str]:
     return {
-        "DATABASE_URL": f"postgresql://kato:{PASSWORD}@/kato?host={run}",
-        "REDIS_URL": f"unix://default:{PASSWORD}@{run / 'redis.sock'}",
+        "DATABASE_URL": f"postgresql://kato:{PASSWORD}@/kato?host={data / 'run'}",
+        "REDIS_URL": redis_url(data),
     }
 
 
@@ -42,7 +43,7 @@ def store_urls(run: Path) -> dict[str, str]:
 def watched(folder: Path) -> Iterator[Fragile]:
     """Four processes that cache no metrics, with stores of their own, whose URLs contain passwords."""
     stores = Stores(folder / "data", private=True)
-    with stores, WebServer(workers=4, METRICS_CACHE_TTL_SECONDS="0", **store_urls(folder / "data" / "run")) as web:
+    with stores, WebServer(workers=4, METRICS_CACHE_TTL_SECONDS="0", **store_urls(folder / "data")) as web:
         yield Fragile(stores, web)
 
 
@@ -118,11 +119,8 @@ def test_a_rolled_back_request_is_not_counted(watched: Fragile, client: httpx.Cl
 
 
 def test_the_work_of_background_workers_is_counted(watched: Fragile, client: httpx.Client) -> None:
-    run = watched.stores.data / "run"
     before = totals(watched)
-    # Celery passes Redis no password, because its library would spell the user name in another way.
-    urls = store_urls(run) | {"REDIS_URL": f"unix://{run / 'redis.sock'}", VARIABLE: watched.web.counted_in}
-    with Worker(**urls):
+    with Worker(**store_urls(watched.stores.data), **{VARIABLE: watched.web.counted_in}):
         job = train(client, "trained", [[["a"], ["b"], ["c"]]] * 7)
         assert end_of(client, job)["state"] == "done"
         difference = added(before, totals(watched))
@@ -183,7 +181,7 @@ def test_invalidating_drops_our_entries_and_nothing_else(watched: Fragile, clien
         assert (answer["status"], answer["reason"], answer["session_id"]) == ("success", None, query.get("session_id"))
         return answer["symbols_invalidated"], answer["patterns_invalidated"]
 
-    with redis.Redis(unix_socket_path=watched.redis_socket) as store:
+    with redis.Redis.from_url(watched.redis_url) as store:
         foreign = {b"somebody", b"kato:sessions-of-somebody-else"}
         for name in foreign:
             store.set(name, "not ours")
@@ -206,8 +204,9 @@ def test_no_answer_holds_a_secret(client: httpx.Client, watched: Fragile) -> Non
     def look() -> None:
         for path in (*ALWAYS_ANSWERED, "/health/ready", "/metrics/sessions_created", "/openapi.json"):
             response = client.get(path)
-            assert PASSWORD not in response.text
-            assert PASSWORD not in str(response.headers)
+            for secret in (PASSWORD, redis_password(watched.stores.data)):
+                assert secret not in response.text
+                assert secret not in str(response.headers)
             assert "redis.sock" not in response.text or path == "/health/ready"
 
     look()

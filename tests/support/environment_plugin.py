@@ -26,7 +26,7 @@ for _names in variable_names().values():
 configure_kernels(Path(tempfile.gettempdir()) / "kato-test-kernels")
 
 DATA = Path(tempfile.mkdtemp(prefix="kato-"))
-DATA.chmod(0o755)  # the servers of a root user run as nobody
+DATA.chmod(0o755)  # the servers of a root user run under another account
 os.environ["KATO_DATA_DIR"] = str(DATA / "data")
 _stores = Stores(DATA / "data")
 

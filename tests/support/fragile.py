@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import psycopg
 
 from benchmarks.stack import Stores, WebServer
+from katoproject.configuration.locations import postgres_url, redis_url
 
 
 @dataclass
@@ -17,17 +18,17 @@ class Fragile:
     web: WebServer
 
     @property
-    def redis_socket(self) -> str:
-        return str(self.stores.data / "run" / "redis.sock")
+    def redis_url(self) -> str:
+        return redis_url(self.stores.data)
 
     @property
     def database_url(self) -> str:
-        return f"postgresql://kato@/kato?host={self.stores.data / 'run'}"
+        return postgres_url(self.stores.data)
 
     @property
     def environment(self) -> dict[str, str]:
         """For commands and workers that use its stores."""
-        return {"DATABASE_URL": self.database_url, "REDIS_URL": f"unix://{self.redis_socket}"}
+        return {"DATABASE_URL": self.database_url, "REDIS_URL": self.redis_url}
 
 
 @contextmanager
