@@ -10,13 +10,17 @@ COPY requirements.txt .
 RUN pip install --no-cache-dir --require-hashes --only-binary :all: --requirement requirements.txt
 
 COPY . .
-# The static files and the compiled kernels are part of the image. Only data/ is written to: beat keeps its clock there.
-ENV NUMBA_CACHE_DIR=/app/kernels
-RUN export KATO_SECRET_KEY=not-the-one-it-runs-with && python manage.py collectstatic --noinput \
-    && python manage.py compile_kernels && chown -R kato data kernels
+# The static files and the compiled kernels are part of the image. Only data/ and kernels/ are written to.
+RUN export KATO_SECRET_KEY=not-the-one-it-runs-with NUMBA_CACHE_DIR=/app/compiled \
+    && python manage.py collectstatic --noinput && python manage.py compile_kernels \
+    && mkdir -p data/monitoring kernels && chown -R kato data kernels && chmod -R a+rX compiled
 USER kato
+# Numba reads kernels only from where it may write, and docker-compose.yml puts an empty file system there.
+ENV NUMBA_CACHE_DIR=/app/kernels
+ENTRYPOINT ["sh", "-c", "cp -R compiled/. kernels && exec \"$@\"", "sh"]
 
-ENV ENVIRONMENT=production HOST=0.0.0.0 PORT=8000 KATO_WORKERS=4
+# Without an access key nothing but /health answers; `manage.py key create` makes the first.
+ENV ENVIRONMENT=production KATO_ACCESS=keys HOST=0.0.0.0 PORT=8000 KATO_WORKERS=4
 EXPOSE 8000
 # http.client and not urllib, which would ask a proxy that Docker may have been told to put into the environment.
 HEALTHCHECK --interval=10s --timeout=5s --start-period=30s CMD ["python", "-c", "\
