@@ -12,6 +12,7 @@ from urllib.parse import unquote_to_bytes
 from django.conf import settings
 
 from katoproject.console import share as console
+from foundation.http import departure
 from katoproject.server.loop import InPlace
 
 log = logging.getLogger(__name__)
@@ -75,25 +76,27 @@ class Requests:
     def _work(self) -> None:
         while True:
             watcher, body = self._waiting.get()
+            client_has_gone = Departure(watcher.proto)
+            departure.begin_request(client_has_gone)
             try:
-                self._answer(watcher.scope, watcher.proto, body)
+                self._answer(watcher.scope, watcher.proto, body, client_has_gone)
             except BaseException as error:  # noqa: BLE001  Granian logs it, and the thread takes the next request
                 watcher.err(error)
             else:
                 watcher.done()
+            departure.end_request()
 
-    def _answer(self, scope: Any, proto: Any, body: bytes | None) -> None:
+    def _answer(self, scope: Any, proto: Any, body: bytes | None, client_has_gone: "Departure") -> None:
         begin = Beginning(proto)
         source = io.BufferedReader(Body(proto)) if body is None else io.BytesIO(body)
         content = self._application(environ_of(scope, source), begin)
         if isinstance(content, list):
             proto.send({"type": "http.response.body", "body": b"".join(content)})
             return
-        departure = Departure(proto)
         try:
             for chunk in content:
                 _wait_for(proto.send({"type": "http.response.body", "body": chunk, "more_body": True}))
-                if departure.noticed:
+                if client_has_gone():
                     return
             proto.send({"type": "http.response.body", "body": b""})
         finally:
@@ -135,19 +138,26 @@ class Body(io.RawIOBase):
 
 
 class Departure:
-    """Notices that the client has disconnected before the end of its response."""
+    """Whether the client has disconnected before the end of its response. Watches from the first question on."""
+
+    __slots__ = ("_noticed", "_proto", "_watching")
 
     def __init__(self, proto: Any) -> None:
         self._proto = proto
-        self.noticed = False
-        self._watch()
+        self._watching = self._noticed = False
+
+    def __call__(self) -> bool:
+        if not self._watching:
+            self._watching = True
+            self._watch()
+        return self._noticed
 
     def _watch(self) -> None:
         self._proto.receive().add_done_callback(InPlace(self._received))
 
     def _received(self, message: Any) -> None:
         if message.result()["type"] == "http.disconnect":
-            self.noticed = True
+            self._noticed = True
         else:
             self._watch()
 

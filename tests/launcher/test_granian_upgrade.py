@@ -161,6 +161,24 @@ def test_a_response_without_a_reader_is_not_sent_to_the_end(mirrored: httpx.Clie
     assert mirrored.get("/").json()["streaming"]["sent"] - before < 20 * 1_000_000
 
 
+@pytest.mark.parametrize("body", [b"", b"x" * 10, b"x" * (READ_AHEAD + 10)])
+def test_long_work_can_notice_that_its_client_has_gone(
+    mirrored: httpx.Client, address: tuple[str, int], body: bytes
+) -> None:
+    before = mirrored.get("/").json()["working"]["left"]
+    with socket.create_connection(address) as connection:
+        connection.sendall(b"POST /long HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
+        eventually(lambda: mirrored.get("/").json()["working"]["now"] == 1, "the work begins")
+    eventually(lambda: mirrored.get("/").json()["working"] == {"now": 0, "left": before + 1}, "the work ends early")
+
+
+def test_long_work_goes_on_for_a_client_that_stays(mirrored: httpx.Client) -> None:
+    before = mirrored.get("/").json()["working"]["left"]
+    for body in (b"", b"x" * 10, b"x" * (READ_AHEAD + 10)):
+        assert mirrored.post("/long?0.3", content=body).text == "done"
+    assert mirrored.get("/").json()["working"]["left"] == before
+
+
 def test_an_application_that_fails_is_a_500_and_the_next_request_is_served(mirrored: httpx.Client) -> None:
     assert mirrored.get("/broken").status_code == 500
     assert mirrored.get("/").status_code == 201
