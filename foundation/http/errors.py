@@ -4,7 +4,7 @@ import logging
 import sys
 from typing import Any
 
-from django.http import Http404, HttpRequest, HttpResponse, UnreadablePostError
+from django.http import Http404, HttpRequest, HttpResponse
 from rest_framework.exceptions import MethodNotAllowed
 
 from foundation.errors import Refusal
@@ -23,8 +23,6 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> HttpResponse
             return error_answer("Method Not Allowed", 405)
         case Http404():
             return error_answer("Not Found", 404)
-        case UnreadablePostError() | ConnectionError():
-            return error_answer("The client went away", 400)  # no client reads it
     return _failure(error, context["request"])
 
 

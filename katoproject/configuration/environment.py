@@ -86,6 +86,16 @@ class Environment(BaseSettings):
     limit_training: int = Field(50_000, ge=1, alias="KATO_LIMIT_TRAINING")
     limit_page: int = Field(4 * MEBIBYTE, ge=1024, alias="KATO_LIMIT_PAGE")
 
+    # Connections, of each web process
+    idle_timeout: float = Field(30, ge=1, le=3600, alias="KATO_IDLE_TIMEOUT_SECONDS")
+    body_timeout: float = Field(20, ge=1, le=3600, alias="KATO_BODY_TIMEOUT_SECONDS")
+    body_rate: int = Field(16 * 1024, ge=1, alias="KATO_BODY_BYTES_PER_SECOND")
+    body_memory_mb: int = Field(256, ge=1, alias="KATO_BODY_MEMORY_MB")
+    connections: int = Field(1000, ge=16, le=100_000, alias="KATO_CONNECTIONS")
+    connections_per_address: int = Field(250, ge=8, le=100_000, alias="KATO_CONNECTIONS_PER_ADDRESS")
+    websockets: int = Field(500, ge=1, le=100_000, alias="KATO_WEBSOCKETS")
+    websockets_per_address: int = Field(100, ge=1, le=100_000, alias="KATO_WEBSOCKETS_PER_ADDRESS")
+
     # Sessions
     session_ttl: int = Field(3600, ge=60, le=86400, alias="SESSION_TTL")
     session_ttl_max: int = Field(31_536_000, ge=60, le=315_360_000, alias="KATO_SESSION_TTL_MAX")
@@ -131,6 +141,12 @@ class Environment(BaseSettings):
     def _production_needs_a_secret(self) -> "Environment":
         if self.environment == "production" and not self.secret_key:
             raise ValueError("KATO_SECRET_KEY must be set when ENVIRONMENT=production")
+        return self
+
+    @model_validator(mode="after")
+    def _largest_body_has_room(self) -> "Environment":
+        if self.body_memory_mb * MEBIBYTE < self.max_request_size:
+            raise ValueError("KATO_BODY_MEMORY_MB must be enough for a body of MAX_REQUEST_SIZE")
         return self
 
     @property

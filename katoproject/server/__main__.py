@@ -5,13 +5,18 @@ from typing import cast
 
 from granian import Granian
 from granian.constants import HTTPModes, Interfaces, Loops
+from granian.http import HTTP1Settings
 from granian.log import LogLevels
 
 from katoproject.configuration.environment import BACKLOG, read_environment
 from katoproject.configuration.exposure import Exposed, check_exposure
 from katoproject.configuration.locations import data_dir
 from katoproject.server import loop
+from katoproject.server.files import SPARE, allow_files_for
 from katoproject.server.worker import run_worker
+
+# Bytes of one connection that Granian keeps in memory: the longest head, and what has arrived of a body.
+MOST_BUFFERED = 128 * 1024
 
 
 def main() -> None:
@@ -29,6 +34,7 @@ def main() -> None:
 
 def serve(application: str, *, host: str, port: int, workers: int) -> None:
     """Serve a WSGI application, `module:name`, until SIGINT or SIGTERM. Loading it must set up Django."""
+    environment = read_environment()
     server = Granian(
         application,
         address=host,
@@ -38,12 +44,17 @@ def serve(application: str, *, host: str, port: int, workers: int) -> None:
         loop=cast(Loops, loop.NAME),
         http=HTTPModes.http1,
         backlog=BACKLOG,
-        backpressure=1024,
+        backpressure=allow_files_for(environment.connections + SPARE),
+        http1_settings=HTTP1Settings(
+            # Of a head, and between two requests.
+            header_read_timeout=int(environment.idle_timeout * 1000),
+            max_buffer_size=MOST_BUFFERED,
+        ),
         respawn_failed_workers=True,
         workers_kill_timeout=5,
         static_path_route=["/static"],
         static_path_mount=[data_dir() / "static"],
-        log_level=LogLevels(read_environment().log_level.lower()),
+        log_level=LogLevels(environment.log_level.lower()),
     )
     server.serve(spawn_target=run_worker)
 

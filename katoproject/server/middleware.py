@@ -26,6 +26,7 @@ from katoproject.configuration import identity
 from katoproject.console import share
 from katoproject.console.middleware import console, is_for_console
 from katoproject.monitoring import sampling
+from katoproject.server.requests import REFUSAL
 from sessions_app import operations
 from sessions_app.errors import SessionNotFound
 
@@ -70,7 +71,10 @@ class Envelope:
         with logs.context(trace_id=trace_id):
             board.enter()
             try:
-                response = self._answer_operator(request) if is_operator else self._answer_client(request)
+                if refusal := request.META.get(REFUSAL):
+                    response = refusal_answer(refusal)
+                else:
+                    response = self._answer_operator(request) if is_operator else self._answer_client(request)
             finally:
                 board.leave()
             response["X-Trace-ID"] = trace_id

@@ -1,6 +1,5 @@
 """HTTP requests: from Granian to the WSGI application, in threads, and the responses back."""
 
-import io
 import logging
 import sys
 import threading
@@ -13,6 +12,8 @@ from django.conf import settings
 
 from katoproject.console import share as console
 from foundation.http import departure
+from katoproject.configuration.environment import MEBIBYTE
+from katoproject.server.bodies import Bodies, Body
 from katoproject.server.loop import InPlace
 
 log = logging.getLogger(__name__)
@@ -22,9 +23,8 @@ Application = Callable[[Environ, Any], Iterable[bytes]]
 
 # More threads than requests may run at once, so that /health still answers when all of those wait for the database.
 SPARE_THREADS = 2
-# A body of at most this size is received before a thread takes the request. A larger one, or one of unknown size, is
-# received in the thread while the application reads it, so there are never more of those in memory than threads.
-READ_AHEAD = 64 * 1024
+# In the environ: the refusal of a request whose body did not arrive as announced. The middleware returns it.
+REFUSAL = "kato.refusal"
 
 _EVERY_REQUEST: Environ = {
     "SCRIPT_NAME": "",
@@ -38,44 +38,38 @@ _EVERY_REQUEST: Environ = {
 }
 
 
-class ClientGone(ConnectionError):
-    """The client has disconnected before the end of its body."""
-
-
 class Requests:
     def __init__(self, application: Application) -> None:
         self._application = application
-        self._waiting: SimpleQueue[tuple[Any, bytes | None]] = SimpleQueue()
+        self._waiting: SimpleQueue[Body] = SimpleQueue()
+        self.bodies = Bodies(
+            self._waiting.put,
+            limit=settings.DATA_UPLOAD_MAX_MEMORY_SIZE,
+            seconds=settings.ENV.body_timeout,
+            rate=settings.ENV.body_rate,
+            memory=settings.ENV.body_memory_mb * MEBIBYTE,
+        )
+        # The watchers of all requests that have not been answered yet.
+        self._running: set[Any] = set()
         for number in range(settings.ENV.limit_concurrency + SPARE_THREADS + console.THREADS):
             threading.Thread(target=self._work, name=f"request-{number}", daemon=True).start()
 
+    def running(self) -> list[Any]:
+        return list(self._running)
+
     def accept(self, watcher: Any) -> None:
         """Take a request and return at once. `watcher` is Granian's, with the `scope` and `proto` of the request."""
+        self._running.add(watcher)
         length = _length(watcher.scope["headers"])
         if length == 0:
-            self._waiting.put((watcher, b""))
-        elif length is None or length > READ_AHEAD:
-            self._waiting.put((watcher, None))
+            self._waiting.put(Body(watcher, 0))
         else:
-            self._receive(watcher, length, b"")
-
-    def _receive(self, watcher: Any, length: int, received: bytes) -> None:
-        def arrived(message: Any) -> None:
-            try:
-                body = received + _content(message.result())
-            except ClientGone:
-                watcher.done()
-                return
-            if len(body) < length:
-                self._receive(watcher, length, body)
-            else:
-                self._waiting.put((watcher, body))
-
-        watcher.proto.receive().add_done_callback(InPlace(arrived))
+            self.bodies.receive(watcher, length)
 
     def _work(self) -> None:
         while True:
-            watcher, body = self._waiting.get()
+            body = self._waiting.get()
+            watcher = body.watcher
             client_has_gone = Departure(watcher.proto)
             departure.begin_request(client_has_gone)
             try:
@@ -85,11 +79,12 @@ class Requests:
             else:
                 watcher.done()
             departure.end_request()
+            self.bodies.release(body)
+            self._running.discard(watcher)
+            del body, watcher, client_has_gone  # the next request may be long in coming
 
-    def _answer(self, scope: Any, proto: Any, body: bytes | None, client_has_gone: "Departure") -> None:
-        begin = Beginning(proto)
-        source = io.BufferedReader(Body(proto)) if body is None else io.BytesIO(body)
-        content = self._application(environ_of(scope, source), begin)
+    def _answer(self, scope: Any, proto: Any, body: Body, client_has_gone: "Departure") -> None:
+        content = self._application(environ_of(scope, body), Beginning(proto))
         if isinstance(content, list):
             proto.send({"type": "http.response.body", "body": b"".join(content)})
             return
@@ -114,27 +109,6 @@ class Beginning:
     def __call__(self, status: str, headers: list[tuple[str, str]], exc_info: object = None) -> None:
         encoded = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers]
         self._proto.send({"type": "http.response.start", "status": int(status[:3]), "headers": encoded})
-
-
-class Body(io.RawIOBase):
-    """The body of a request, received while the application reads it. Raises ClientGone."""
-
-    def __init__(self, proto: Any) -> None:
-        self._proto = proto
-        self._rest = b""
-        self._more = True
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        while not self._rest and self._more:
-            message = _wait_for(self._proto.receive())
-            self._rest, self._more = _content(message), message["more_body"]
-        taken = self._rest[: len(buffer)]
-        buffer[: len(taken)] = taken
-        self._rest = self._rest[len(taken) :]
-        return len(taken)
 
 
 class Departure:
@@ -171,13 +145,6 @@ def _wait_for(awaitable: Any) -> Any:
     return done.get().result()
 
 
-def _content(message: Any) -> bytes:
-    if message["type"] != "http.request":
-        raise ClientGone
-    content: bytes = message["body"]
-    return content
-
-
 def _length(headers: list[tuple[bytes, bytes]]) -> int | None:
     """The length of the body that the client announces, or None."""
     for name, value in headers:
@@ -202,7 +169,7 @@ def _key(name: bytes) -> str:
     return key
 
 
-def environ_of(scope: Any, body: io.BufferedIOBase) -> Environ:
+def environ_of(scope: Any, body: Body) -> Environ:
     environ = _EVERY_REQUEST.copy()
     environ["REQUEST_METHOD"] = scope["method"]
     environ["PATH_INFO"] = unquote_to_bytes(scope["raw_path"]).decode("latin-1")
@@ -211,9 +178,13 @@ def environ_of(scope: Any, body: io.BufferedIOBase) -> Environ:
     environ["SERVER_NAME"], environ["SERVER_PORT"] = scope["server"]
     environ["REMOTE_ADDR"], environ["REMOTE_PORT"] = scope["client"]
     environ["wsgi.url_scheme"] = scope["scheme"]
-    environ["wsgi.input"] = body
+    environ["wsgi.input"] = body.content
     for name, value in scope["headers"]:
         key = _key(name)
         text = value.decode("latin-1")
         environ[key] = f"{environ[key]},{text}" if key in environ else text
+    if body.length is None:
+        environ["CONTENT_LENGTH"] = str(body.received)  # a WSGI application takes a body of unknown length for empty
+    if body.refusal is not None:
+        environ[REFUSAL] = body.refusal
     return environ

@@ -4,8 +4,7 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections import deque
-from collections.abc import Iterable
+from collections import Counter, deque
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from typing import Any
@@ -21,6 +20,7 @@ from foundation import callers, logs
 from foundation.callers import Caller
 from foundation.errors import Refusal
 from foundation.postgresql.trouble import STORE_TROUBLE
+from katoproject.server.addresses import is_shared, owner_of
 from katoproject.upkeep import chores
 from sessions_app.reads import event_feed
 
@@ -33,12 +33,15 @@ INTERVAL = 0.1
 EXPIRY_INTERVAL = 1.0
 RETRY_INTERVAL = 0.5
 
-# Messages that may wait for one client. All clients share the texts, so each message costs a pointer.
-MOST_WAITING = 10_000
+# Messages that may wait for one client, and their characters. All clients share the texts, but a client that reads
+# slowly keeps them.
+MOST_WAITING, MOST_WAITING_CHARACTERS = 10_000, 8_000_000
+# A client has nothing to say but `ping`: characters of one message, and seconds between two that are read.
+MOST_SAID, BETWEEN_MESSAGES = 4096, 0.05
 # Seconds that a client has to read what was sent before its connection is closed.
 PATIENCE, PATIENCE_AT_STOP = 30.0, 1.0
 
-NORMAL, GOING_AWAY, FAILED, TOO_SLOW, UNAUTHORIZED = 1000, 1001, 1011, 1013, 4401
+NORMAL, GOING_AWAY, TOO_LONG, FAILED, TRY_AGAIN_LATER, UNAUTHORIZED = 1000, 1001, 1009, 1011, 1013, 4401
 
 # A browser cannot send an Authorization header with a handshake. It offers this protocol, and its token as another.
 PROTOCOL = "kato"
@@ -47,25 +50,28 @@ PROTOCOL = "kato"
 class Client:
     """One connection. Its messages are sent in order, as fast as it reads; no other client waits for it."""
 
-    def __init__(self, proto: Any, caller: Caller) -> None:
+    def __init__(self, proto: Any, caller: Caller, address: str) -> None:
         self._proto = proto
         self.caller = caller
+        self.owner, self.is_of_many = owner_of(address), is_shared(address)
+        self.heard_at = time.monotonic()
         self._outgoing: deque[str] = deque()
+        self._waiting_characters = 0
         self._something_to_do = asyncio.Event()
         self._leaving = asyncio.Event()
-        self._close_code = NORMAL
+        self._close_code, self._patience = NORMAL, PATIENCE
         # The time of its snapshot; None before it has one.
         self.informed_at: datetime | None = None
 
-    def tell(self, messages: Iterable[str]) -> None:
+    def tell(self, messages: list[str]) -> None:
         """Queue the messages, all or none. Only those that wait already count, so a fast client may get any burst."""
-        if self._leaving.is_set():
+        if self.is_leaving:
             return
-        if len(self._outgoing) >= MOST_WAITING:
-            self._outgoing.clear()
-            self.dismiss(TOO_SLOW)
+        if len(self._outgoing) >= MOST_WAITING or self._waiting_characters >= MOST_WAITING_CHARACTERS:
+            self.dismiss(TRY_AGAIN_LATER, at_once=True)
             return
         self._outgoing.extend(messages)
+        self._waiting_characters += sum(map(len, messages))
         self._something_to_do.set()
 
     def inform(self, look: event_feed.Batch) -> None:
@@ -75,17 +81,23 @@ class Client:
 
     def tell_news(self, news: list[tuple[event_feed.Event, str]]) -> None:
         sees = self.caller.sees
-        self.tell(message for event, message in news if sees(event.node_id) and not self._knows(event))
+        self.tell([message for event, message in news if sees(event.node_id) and not self._knows(event)])
 
     def _knows(self, event: event_feed.Event) -> bool:
         """The count of sessions in its snapshot did not include a session that had expired but was not yet deleted."""
         assert self.informed_at is not None
         return event.kind == event_feed.Kind.EXPIRED and event.happened_at <= self.informed_at
 
-    def dismiss(self, code: int) -> None:
-        """Close the connection once the waiting messages are sent."""
-        if not self._leaving.is_set():
-            self._close_code = code
+    @property
+    def is_leaving(self) -> bool:
+        return self._leaving.is_set()
+
+    def dismiss(self, code: int, *, at_once: bool = False, patience: float = PATIENCE) -> None:
+        """Close the connection once the waiting messages are sent, or without them."""
+        if not self.is_leaving:
+            self._close_code, self._patience = code, patience
+            if at_once:
+                self._outgoing.clear()
             self._leaving.set()
             self._something_to_do.set()
 
@@ -96,14 +108,16 @@ class Client:
             await asyncio.wait({sending, receiving, leaving}, return_when=asyncio.FIRST_COMPLETED)
             # Granian's close waits for a pending receive.
             receiving.cancel()
-            if self._leaving.is_set():
-                await asyncio.wait({sending}, timeout=PATIENCE)
+            if self.is_leaving:
+                await asyncio.wait({sending}, timeout=self._patience)
 
     async def _send(self) -> None:
         while True:
             while self._outgoing:
-                await self._proto.send({"type": "websocket.send", "text": self._outgoing.popleft()})
-            if self._leaving.is_set():
+                text = self._outgoing.popleft()
+                self._waiting_characters -= len(text)
+                await self._proto.send({"type": "websocket.send", "text": text})
+            if self.is_leaving:
                 await self._proto.send({"type": "websocket.close", "code": self._close_code})
                 return
             self._something_to_do.clear()
@@ -111,10 +125,14 @@ class Client:
 
     async def _receive(self) -> None:
         while (message := await self._proto.receive())["type"] == "websocket.receive":
-            if message.get("text") == "ping":
+            self.heard_at = time.monotonic()
+            if len(message.get("text") or message.get("bytes") or "") > MOST_SAID:
+                self.dismiss(TOO_LONG, at_once=True)
+            elif message.get("text") == "ping":
                 self.tell(["pong"])
             elif message.get("bytes") is not None:
                 self.dismiss(NORMAL)
+            await asyncio.sleep(BETWEEN_MESSAGES)
 
 
 @contextlib.asynccontextmanager
@@ -165,6 +183,7 @@ class Hub:
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
         self._connections: set[asyncio.Task[None]] = set()
+        self._peers: dict[Any, tuple[str, str]] = {}
         self._clients: set[Client] = set()
         self._following: asyncio.Task[None] | None = None
         self._joined = asyncio.Event()
@@ -178,6 +197,10 @@ class Hub:
         self._connections.add(task)
         task.add_done_callback(self._connections.discard)
 
+    def peers(self) -> list[tuple[str, str]]:
+        """Of all connections. May be called in any thread."""
+        return list(self._peers.values())
+
     async def close(self) -> None:
         """Tell all clients that the server stops."""
         self._closed = True
@@ -188,6 +211,7 @@ class Hub:
 
     async def _serve(self, watcher: Any) -> None:
         proto, begun, status = watcher.proto, time.monotonic(), 403
+        self._peers[watcher] = watcher.scope["client"]
         try:
             await proto.receive()  # the handshake
             if self._closed or watcher.scope["path"] != PATH:
@@ -202,7 +226,8 @@ class Hub:
             offers = PROTOCOL in watcher.scope["subprotocols"]
             await proto.send({"type": "websocket.accept", "subprotocol": PROTOCOL if offers else None})
             status = 101
-            client = Client(proto, caller)
+            client = Client(proto, caller, watcher.scope["client"][0])
+            self._make_room_for(client)
             self._join(client)
             try:
                 await client.serve()
@@ -212,6 +237,7 @@ class Hub:
             log.exception("A connection to %s failed", PATH)
         finally:
             watcher.done()
+            del self._peers[watcher]
             self._log_connection(watcher.scope, status, time.monotonic() - begun)
 
     def _log_connection(self, scope: Any, status: int, seconds: float) -> None:
@@ -220,6 +246,20 @@ class Hub:
             logs.request_answered(
                 method="GET", path=scope["path"], status=status, seconds=seconds, client=scope["client"][0]
             )
+
+    def _make_room_for(self, newcomer: Client) -> None:
+        """If there are too many, the client leaves that has been silent for longest; of the address that has most."""
+        staying = [client for client in self._clients if not client.is_leaving]
+        counts = Counter(client.owner for client in staying if not client.is_of_many)
+        if counts[newcomer.owner] >= settings.ENV.websockets_per_address:
+            crowd = [client for client in staying if client.owner == newcomer.owner]
+        elif len(staying) >= settings.ENV.websockets:
+            most = max(counts.values(), default=1)
+            crowd = [client for client in staying if counts[client.owner] == most or (most == 1 and client.is_of_many)]
+        else:
+            return
+        longest_silent = min(crowd, key=lambda client: client.heard_at)
+        longest_silent.dismiss(TRY_AGAIN_LATER, at_once=True, patience=PATIENCE_AT_STOP)
 
     def _join(self, client: Client) -> None:
         self._clients.add(client)

@@ -45,10 +45,12 @@ def run_worker(
 ) -> None:
     """Replaces `_spawn_asgi_worker` of Granian: dispatches requests by protocol, and closes WebSockets at the end."""
     # Imported in the worker, because the parent process must not load Django.
+    from katoproject.server.connections import guard
     from katoproject.server.requests import Requests
     from katoproject.server.websocket import Hub
 
     requests, hub = Requests(application), Hub(loop)
+    guard(requests, hub, most_accepted=backpressure)
 
     def schedule(watcher: Any) -> None:
         """Granian calls this for each request, in a thread that must not be blocked."""

@@ -30,10 +30,10 @@ from granian.server.mp import MPServer, WorkerProcess
 
 from benchmarks.stack import eventually, free_port
 from katoproject.configuration.environment import PROJECT_DIR
-from katoproject.server.requests import READ_AHEAD
+from katoproject.server.bodies import SMALL
 from katoproject.server.worker import run_worker
 
-SIZES = [0, 1, READ_AHEAD - 1, READ_AHEAD, READ_AHEAD + 1, 5_000_000]
+SIZES = [0, 1, SMALL - 1, SMALL, SMALL + 1, 5_000_000]
 SERVE = (
     "from katoproject.server.__main__ import serve; "
     "serve('tests.support.mirror:application', host='127.0.0.1', port={port}, workers=1)"
@@ -134,7 +134,7 @@ def test_a_body_may_come_in_pieces(address: tuple[str, int]) -> None:
         assert b'"length": 6' in connection.recv(10_000)
 
 
-@pytest.mark.parametrize("announced", [100, READ_AHEAD + 100])
+@pytest.mark.parametrize("announced", [100, SMALL + 100])
 def test_a_client_that_disconnects_within_its_body_affects_no_other(
     mirrored: httpx.Client, address: tuple[str, int], announced: int
 ) -> None:
@@ -161,7 +161,7 @@ def test_a_response_without_a_reader_is_not_sent_to_the_end(mirrored: httpx.Clie
     assert mirrored.get("/").json()["streaming"]["sent"] - before < 20 * 1_000_000
 
 
-@pytest.mark.parametrize("body", [b"", b"x" * 10, b"x" * (READ_AHEAD + 10)])
+@pytest.mark.parametrize("body", [b"", b"x" * 10, b"x" * (SMALL + 10)])
 def test_long_work_can_notice_that_its_client_has_gone(
     mirrored: httpx.Client, address: tuple[str, int], body: bytes
 ) -> None:
@@ -174,7 +174,7 @@ def test_long_work_can_notice_that_its_client_has_gone(
 
 def test_long_work_goes_on_for_a_client_that_stays(mirrored: httpx.Client) -> None:
     before = mirrored.get("/").json()["working"]["left"]
-    for body in (b"", b"x" * 10, b"x" * (READ_AHEAD + 10)):
+    for body in (b"", b"x" * 10, b"x" * (SMALL + 10)):
         assert mirrored.post("/long?0.3", content=body).text == "done"
     assert mirrored.get("/").json()["working"]["left"] == before
 

@@ -1,0 +1,198 @@
+"""Bodies of requests, received before a thread takes the request: a slow client costs no thread, only a few bytes.
+
+A body that does not come in time, breaks off or does not fit leaves a refusal instead, which the middleware returns.
+"""
+
+import io
+import threading
+import time
+from collections.abc import Callable
+from queue import Empty, SimpleQueue
+from typing import Any
+
+from foundation.errors import BodyTooLarge, Refusal
+from katoproject.server.loop import InPlace
+
+# Bodies up to this size do not count as held memory: the number of connections bounds them.
+SMALL = 64 * 1024
+# Seconds between two looks at the bodies that are late.
+INTERVAL = 0.5
+
+
+class _BodyNeverEnded(Refusal):
+    """The connection is of no use afterwards: what follows on it is not the beginning of a request."""
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {"Connection": "close"}
+
+
+class BodyTooSlow(_BodyNeverEnded):
+    status = 408
+
+    def __init__(self, received: int) -> None:
+        super().__init__(f"The request body did not arrive in time: {received} bytes received")
+
+
+class BodyIncomplete(_BodyNeverEnded):
+    status = 400
+
+    def __init__(self, received: int) -> None:
+        super().__init__(f"The request body ended early: {received} bytes received")
+
+
+class NoMemoryForBody(_BodyNeverEnded):
+    status = 503
+
+    def __init__(self) -> None:
+        super().__init__("The service is receiving too many large request bodies at the moment")
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {**super().headers, "Retry-After": "1"}
+
+
+class BodyTooLargeAfterAll(_BodyNeverEnded, BodyTooLarge):
+    """Its client did not announce how large it is."""
+
+
+class Body:
+    """The body of one request. `refusal` says why it is not whole."""
+
+    __slots__ = ("begun", "content", "held", "length", "pending", "received", "refusal", "watcher")
+
+    def __init__(self, watcher: Any, length: int | None) -> None:
+        self.watcher = watcher
+        self.length = length
+        self.content = io.BytesIO()
+        self.received = self.held = 0
+        self.begun = time.monotonic()
+        self.refusal: Refusal | None = None
+        self.pending: Any = None  # Granian's future of what comes next
+
+    def wait_for_more(self, arrived: Callable[[Any], None]) -> None:
+        self.pending = self.watcher.proto.receive()
+        self.pending.add_done_callback(InPlace(arrived))
+
+    def add(self, message: Any) -> bool:
+        """Whether the body is complete now. Raises BodyIncomplete."""
+        if message["type"] != "http.request":
+            raise BodyIncomplete(self.received)
+        piece = message["body"]
+        if self.received:
+            self.content.write(piece)
+        else:
+            self.content = io.BytesIO(piece)
+            self.content.seek(len(piece))
+        self.received += len(piece)
+        return not message["more_body"] if self.length is None else self.received >= self.length
+
+
+class Bodies:
+    """`pass_on` is given each body once, when it is complete or refused, in a thread that it must not block.
+
+    A body may take `seconds`, and one more for every `rate` bytes of it that have arrived. All bodies together may hold
+    `memory` bytes until `release`: when they do, the largest unfinished one is refused, so that a few large ones cannot
+    keep out the many small.
+    """
+
+    def __init__(self, pass_on: Callable[[Body], None], *, limit: int, seconds: float, rate: int, memory: int) -> None:
+        self._pass_on = pass_on
+        self._limit, self._seconds, self._rate, self._memory = limit, seconds, rate, memory
+        # Whoever removes a body from here decides what becomes of it.
+        self._unfinished: dict[Body, bool] = {}
+        self._news: SimpleQueue[tuple[Body, Any]] = SimpleQueue()
+        self._held = 0
+        self._lock = threading.Lock()  # of _held
+        threading.Thread(target=self._work, name="bodies", daemon=True).start()
+
+    def unfinished(self) -> list[Body]:
+        return list(self._unfinished)
+
+    def receive(self, watcher: Any, length: int | None) -> None:
+        """Return at once. `length`: what the client announces, None if it does not say."""
+        body = Body(watcher, length)
+        if length is not None and length > self._limit:
+            self._pass_on(body)  # the middleware refuses it by its length
+            return
+        self._unfinished[body] = True
+
+        def arrived(done: Any) -> None:
+            message = done.result()
+            # Most bodies come in one piece. The pieces of others are collected in one thread.
+            if length is not None and len(message.get("body", b"")) == length:
+                body.add(message)
+                self._finish(body)
+            else:
+                self._news.put((body, message))
+
+        body.wait_for_more(arrived)
+
+    def release(self, body: Body) -> None:
+        """The request has been answered."""
+        if body.held:
+            self._hold(body, -body.held)
+
+    def _work(self) -> None:
+        next_look = 0.0
+        while True:
+            try:
+                body, message = self._news.get(timeout=INTERVAL)
+            except Empty:
+                pass
+            else:
+                self._collect(body, message)
+            if (now := time.monotonic()) >= next_look:
+                self._refuse_late_ones(now)
+                next_look = now + INTERVAL
+
+    def _collect(self, body: Body, message: Any) -> None:
+        if body not in self._unfinished:
+            return
+        try:
+            complete = body.add(message)
+            if body.received > self._limit:
+                raise BodyTooLargeAfterAll(limit=self._limit)
+        except Refusal as refusal:
+            self._refuse(body, refusal)
+            return
+        except MemoryError:
+            self._refuse(body, NoMemoryForBody())
+            return
+        if body.received > SMALL:
+            self._hold(body, body.received - body.held)
+            self._make_room()
+        if complete:
+            self._finish(body)
+        elif body in self._unfinished:
+            body.wait_for_more(lambda done: self._news.put((body, done.result())))
+
+    def _refuse_late_ones(self, now: float) -> None:
+        for body in self.unfinished():
+            if now - body.begun > self._seconds + body.received / self._rate:
+                self._refuse(body, BodyTooSlow(body.received))
+
+    def _make_room(self) -> None:
+        while self._held > self._memory:
+            largest = max(self.unfinished(), key=lambda body: body.held, default=None)
+            if largest is None or not largest.held:
+                return  # the bodies of running requests; they end
+            self._refuse(largest, NoMemoryForBody())
+
+    def _hold(self, body: Body, more: int) -> None:
+        with self._lock:
+            self._held += more
+            body.held += more
+
+    def _finish(self, body: Body) -> None:
+        if self._unfinished.pop(body, False):
+            body.content.seek(0)
+            self._pass_on(body)
+
+    def _refuse(self, body: Body, refusal: Refusal) -> None:
+        if self._unfinished.pop(body, False):
+            body.content = io.BytesIO()
+            body.refusal = refusal
+            body.pending.cancel()  # while somebody waits for the body, Granian leaves the connection open
+            self.release(body)
+            self._pass_on(body)
