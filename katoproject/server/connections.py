@@ -102,13 +102,13 @@ class Guard:
 
     def _look(self, ports: set[int]) -> None:
         connections = _connections(ports, self._uses)
-        for reason, surplus in (
-            ("more than KATO_CONNECTIONS_PER_ADDRESS", self._beyond_their_address(connections)),
-            ("more than KATO_CONNECTIONS", self._beyond_all(connections)),
-            ("responses were not read", self._stalled(connections)),
-            ("too much was sent to a WebSocket", self._talkative(connections)),
+        for reason, surplus, close in (
+            ("more than KATO_CONNECTIONS_PER_ADDRESS", self._beyond_their_address(connections), _shut_down),
+            ("more than KATO_CONNECTIONS", self._beyond_all(connections), _shut_down),
+            ("responses were not read", self._stalled(connections), _abort),
+            ("too much was sent to a WebSocket", self._talkative(connections), _abort),
         ):
-            closed = Counter(one.owner for one in surplus if _close(one))
+            closed = Counter(one.owner for one in surplus if _apply(close, one))
             for owner, number in closed.items():
                 log.warning("Closed %d connections of %s: %s", number, owner, reason)
 
@@ -197,14 +197,25 @@ def _activity(one: socket.socket) -> tuple[float, int]:
     return milliseconds / 1000, received
 
 
-def _close(connection: Connection) -> bool:
-    """Shut the connection down, so that Granian notices its end. Return whether it was still there."""
+def _apply(close: Callable[[socket.socket], None], connection: Connection) -> bool:
+    """Return whether the connection was still there."""
     with contextlib.suppress(OSError), socket.socket(fileno=os.dup(connection.file)) as one:
         # The number of the file may be that of another connection by now. The duplicate stays what it is.
         if _peer_of(one) == connection.peer:
-            one.shutdown(socket.SHUT_RDWR)
+            close(one)
             return True
     return False
+
+
+def _shut_down(one: socket.socket) -> None:
+    """Granian notices the end, and closes."""
+    one.shutdown(socket.SHUT_RDWR)
+
+
+def _abort(one: socket.socket) -> None:
+    """The same, for a client whose network is clogged: it is reset, because an orderly end would not get through."""
+    one.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    one.shutdown(socket.SHUT_RDWR)
 
 
 def _prepare_listeners() -> set[int]:

@@ -1,16 +1,20 @@
 """Clients that are slow, idle or broken take nothing from the others (docs/security.md, Limits)."""
 
+import itertools
 import json
 import re
 import socket
 import threading
 from collections.abc import Iterator
+from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 
 import httpx
 import pytest
+from websockets.exceptions import ConnectionClosed
 
 from benchmarks.stack import WebServer, eventually
+from tests.support.listeners import Listener, listening
 from tests.support.raw_sockets import OTHERS, connected, everything_from, is_open, many_connected, request
 from tests.support.sessions import create_session
 
@@ -18,6 +22,7 @@ pytestmark = pytest.mark.long
 
 BODY_SECONDS, BODY_RATE, IDLE_SECONDS = 2, 100_000, 4
 CONNECTIONS, PER_ADDRESS = 60, 20
+WEBSOCKETS, WEBSOCKETS_PER_ADDRESS = 7, 3
 LARGEST = 1_500_000
 OBSERVATION = b'{"strings": ["a"]}'
 HEAD = re.compile(rb"HTTP/1.1 (\d+) .*?\r\n(.*?)\r\n\r\n", re.DOTALL)
@@ -38,6 +43,8 @@ def server(log: Path) -> Iterator[WebServer]:
         "KATO_IDLE_TIMEOUT_SECONDS": IDLE_SECONDS,
         "KATO_CONNECTIONS": CONNECTIONS,
         "KATO_CONNECTIONS_PER_ADDRESS": PER_ADDRESS,
+        "KATO_WEBSOCKETS": WEBSOCKETS,
+        "KATO_WEBSOCKETS_PER_ADDRESS": WEBSOCKETS_PER_ADDRESS,
         "MAX_REQUEST_SIZE": LARGEST,
     }
     environment = {name: str(value) for name, value in settings.items()}
@@ -244,3 +251,67 @@ def test_a_client_that_does_not_read_its_responses_is_disconnected(
     with connected(server, request("GET", f"/sessions/{session_id}/stm") * 50, source=OTHERS[0]):
         expected = f"Closed 1 connections of {OTHERS[0]}: responses were not read"
         eventually(lambda: expected in log.read_text(), "the connection is closed")
+
+
+def listener_from(address: str, server: WebServer) -> AbstractContextManager[Listener]:
+    return listening(server, source_address=(address, 0))
+
+
+def listens(listener: Listener) -> bool:
+    listener.connection.send("ping")
+    return listener.connection.recv() == "pong"
+
+
+def test_of_one_address_the_websocket_that_is_silent_for_longest_makes_room(server: WebServer) -> None:
+    with (
+        listener_from(OTHERS[0], server) as other,
+        listener_from(OTHERS[1], server) as oldest,
+        listener_from(OTHERS[1], server) as silent,
+        listener_from(OTHERS[1], server) as youngest,
+    ):
+        assert listens(oldest)
+        with listener_from(OTHERS[1], server) as newcomer:
+            assert silent.close_code() == 1013
+            assert all(map(listens, [other, oldest, youngest, newcomer]))
+
+
+def test_of_all_websockets_one_of_the_largest_crowd_makes_room(server: WebServer) -> None:
+    with ExitStack() as stack:
+        lonely, *others = (stack.enter_context(listener_from(OTHERS[n], server)) for n in (0, 1, 1, 2, 2, 3, 3))
+        assert all(map(listens, others[1:]))
+        newcomer = stack.enter_context(listener_from(OTHERS[4], server))
+        assert others[0].close_code() == 1013
+        assert all(map(listens, [lonely, *others[1:], newcomer]))
+
+
+def test_an_idle_websocket_outlives_idle_connections(server: WebServer) -> None:
+    with listener_from(OTHERS[0], server) as listener, connected(server) as idle:
+        everything_from(idle)
+        assert listens(listener)
+
+
+@pytest.mark.parametrize("message", ["x" * 5000, b"x" * 5000], ids=["text", "binary"])
+def test_a_long_message_ends_the_websocket(server: WebServer, message: str | bytes) -> None:
+    with listener_from(OTHERS[0], server) as listener:
+        listener.connection.send(message)
+        assert listener.close_code() == 1009
+
+
+def test_a_websocket_with_a_message_without_end_is_closed(server: WebServer, log: Path) -> None:
+    """Before the whole of it is in memory."""
+    with listener_from(OTHERS[1], server) as endless, listener_from(OTHERS[0], server) as other:
+        # While another client is served after each piece.
+        with pytest.raises(ConnectionClosed):
+            endless.connection.send(piece for piece in itertools.repeat("x" * 10_000) if listens(other))
+        assert listens(other)
+    reason = f"of {OTHERS[1]}: too much was sent to a WebSocket"
+    eventually(lambda: reason in log.read_text(), "the reason is logged")
+
+
+def test_a_flood_of_pings_is_answered_in_order_and_delays_nobody(server: WebServer, client: httpx.Client) -> None:
+    with listener_from(OTHERS[0], server) as flooding, listener_from(OTHERS[1], server) as other:
+        for _ in range(30):
+            flooding.connection.send("ping")
+        assert listens(other)
+        assert client.get("/health").status_code == 200
+        assert [flooding.connection.recv() for _ in range(30)] == ["pong"] * 30
