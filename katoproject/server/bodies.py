@@ -10,6 +10,8 @@ from collections.abc import Callable
 from queue import Empty, SimpleQueue
 from typing import Any
 
+from django.conf import settings
+
 from foundation.errors import BodyTooLarge, Refusal
 from katoproject.server.loop import InPlace
 
@@ -56,17 +58,23 @@ class BodyTooLargeAfterAll(_BodyNeverEnded, BodyTooLarge):
     """Its client did not announce how large it is."""
 
 
+def _header(scope: Any, wanted: bytes) -> bytes | None:
+    return next((value for name, value in scope["headers"] if name == wanted), None)
+
+
 class Body:
     """The body of one request. `refusal` says why it is not whole."""
 
-    __slots__ = ("begun", "content", "held", "length", "pending", "received", "refusal", "watcher")
+    __slots__ = ("begun", "content", "held", "holder", "joined", "length", "pending", "received", "refusal", "watcher")
 
     def __init__(self, watcher: Any, length: int | None) -> None:
         self.watcher = watcher
+        # Whose turn it takes: what the client shows of itself, valid or not. None: everybody's.
+        self.holder = _header(watcher.scope, b"authorization") if settings.ENV.needs_keys else None
         self.length = length
         self.content = io.BytesIO()
         self.received = self.held = 0
-        self.begun = time.monotonic()
+        self.begun = self.joined = time.monotonic()
         self.refusal: Refusal | None = None
         self.pending: Any = None  # Granian's future of what comes next
 

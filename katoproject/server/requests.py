@@ -10,11 +10,14 @@ from urllib.parse import unquote_to_bytes
 
 from django.conf import settings
 
-from katoproject.console import share as console
+from foundation.errors import Refusal
 from foundation.http import departure
+from foundation.http.slots import PATIENCE
 from katoproject.configuration.environment import MEBIBYTE
+from katoproject.console import share as console
 from katoproject.server.bodies import Bodies, Body
 from katoproject.server.loop import InPlace
+from katoproject.server.turns import Turns
 
 log = logging.getLogger(__name__)
 
@@ -38,12 +41,25 @@ _EVERY_REQUEST: Environ = {
 }
 
 
+class WaitedTooLong(Refusal):
+    """Its client has probably given up."""
+
+    status = 503
+
+    def __init__(self) -> None:
+        super().__init__("The service is overloaded at the moment")
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {"Retry-After": "1"}
+
+
 class Requests:
     def __init__(self, application: Application) -> None:
         self._application = application
-        self._waiting: SimpleQueue[Body] = SimpleQueue()
+        self._turns: Turns[Body] = Turns(max(1, settings.ENV.limit_concurrency // 2))
         self.bodies = Bodies(
-            self._waiting.put,
+            self._turns.join,
             limit=settings.DATA_UPLOAD_MAX_MEMORY_SIZE,
             seconds=settings.ENV.body_timeout,
             rate=settings.ENV.body_rate,
@@ -62,13 +78,15 @@ class Requests:
         self._running.add(watcher)
         length = _length(watcher.scope["headers"])
         if length == 0:
-            self._waiting.put(Body(watcher, 0))
+            self._turns.join(Body(watcher, 0))
         else:
             self.bodies.receive(watcher, length)
 
     def _work(self) -> None:
         while True:
-            body = self._waiting.get()
+            body, waited = self._turns.next()
+            if waited > PATIENCE and body.refusal is None:
+                body.refusal = WaitedTooLong()
             watcher = body.watcher
             client_has_gone = Departure(watcher.proto)
             departure.begin_request(client_has_gone)
@@ -80,6 +98,7 @@ class Requests:
                 watcher.done()
             departure.end_request()
             self.bodies.release(body)
+            self._turns.done(body)
             self._running.discard(watcher)
             del body, watcher, client_has_gone  # the next request may be long in coming
 

@@ -1,0 +1,65 @@
+"""No access key holds more than half of a process: its other requests wait for each other, not before those of others."""
+
+from dataclasses import dataclass
+
+from katoproject.server.turns import Turns
+
+
+@dataclass
+class Work:
+    name: str
+    holder: str | None = None
+    joined: float = 0.0
+
+
+def taken(turns: Turns[Work], number: int) -> list[Work]:
+    return [turns.next()[0] for _ in range(number)]
+
+
+def join_all(turns: Turns[Work], *names: str) -> list[Work]:
+    """Work of the holder that its name begins with, or of none."""
+    works = [Work(name, name[0] if name[0].isupper() else None) for name in names]
+    for work in works:
+        turns.join(work)
+    return works
+
+
+def test_work_comes_in_the_order_of_its_arrival() -> None:
+    turns: Turns[Work] = Turns(share=2)
+    works = join_all(turns, "A1", "open", "B1", "A2")
+    assert taken(turns, 4) == works
+
+
+def test_a_holder_with_its_share_under_way_is_passed_by_others() -> None:
+    turns: Turns[Work] = Turns(share=2)
+    join_all(turns, "A1", "A2", "A3", "A4", "B1", "open")
+    assert [work.name for work in taken(turns, 4)] == ["A1", "A2", "B1", "open"]
+
+
+def test_what_is_done_makes_room_for_the_next_of_the_same_holder() -> None:
+    turns: Turns[Work] = Turns(share=2)
+    join_all(turns, "A1", "A2", "A3", "A4")
+    first, second = taken(turns, 2)
+    turns.done(second)
+    [third] = taken(turns, 1)
+    assert third.name == "A3"
+    turns.done(first)
+    turns.done(third)
+    [fourth] = taken(turns, 1)
+    turns.done(fourth)
+    assert join_all(turns, "A5", "A6") == taken(turns, 2), "nothing counts any more"
+
+
+def test_work_without_a_holder_is_not_limited() -> None:
+    turns: Turns[Work] = Turns(share=1)
+    works = join_all(turns, "a", "b", "c")
+    assert taken(turns, 3) == works
+
+
+def test_nothing_is_remembered_of_a_holder_without_work() -> None:
+    turns: Turns[Work] = Turns(share=1)
+    join_all(turns, "A1", "A2")
+    for _ in range(2):
+        [work] = taken(turns, 1)
+        turns.done(work)
+    assert (turns._under_way, turns._waiting) == ({}, {})
