@@ -6,7 +6,7 @@ import re
 import socket
 import threading
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from pathlib import Path
 
 import httpx
@@ -60,6 +60,25 @@ def answered(received: bytes) -> tuple[int, dict[str, str], object]:
     return int(found[1]), headers, json.loads(received[found.end() :])
 
 
+@contextmanager
+def dripped(one: socket.socket, byte: bytes) -> Iterator[None]:
+    """Inside the block a byte is sent now and then."""
+    ended = threading.Event()
+
+    def drip() -> None:
+        with suppress(OSError):
+            while not ended.wait(0.1):
+                one.sendall(byte)
+
+    thread = threading.Thread(target=drip)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
+
+
 def stm(client: httpx.Client, session_id: str) -> object:
     return client.get(f"/sessions/{session_id}/stm").json()["stm"]
 
@@ -78,16 +97,8 @@ def test_bodies_that_do_not_come_hold_up_nobody_and_end_in_a_408(server: WebServ
 
 
 def test_a_body_that_drips_is_a_408(server: WebServer) -> None:
-    with connected(server, request("POST", "/sessions", announced=200_000)) as dripping:
-        dripping.settimeout(0.1)
-        received = b""
-        while not received:
-            dripping.sendall(b" ")
-            try:
-                received = dripping.recv(10_000)
-            except TimeoutError:
-                continue
-    assert answered(received)[0] == 408
+    with connected(server, request("POST", "/sessions", announced=200_000)) as dripping, dripped(dripping, b" "):
+        assert answered(everything_from(dripping))[0] == 408
 
 
 def test_a_large_body_may_take_longer_the_more_of_it_has_come(server: WebServer, client: httpx.Client) -> None:
@@ -195,22 +206,9 @@ def test_when_bodies_take_too_much_memory_the_largest_unfinished_one_is_a_503(
 @pytest.mark.parametrize("begun", [b"", b"GET /health HTTP/1.1\r\nHost: lo", request("GET", "/health")])
 def test_a_connection_without_a_whole_head_is_closed(server: WebServer, begun: bytes) -> None:
     """Nothing, half a head, or a request that no other follows; also while single bytes keep coming."""
-    with connected(server, begun) as silent, connected(server, begun) as dripping:
-        ended = threading.Event()
-
-        def drip() -> None:
-            while not ended.wait(0.2):
-                try:
-                    dripping.sendall(b"x")
-                except OSError:
-                    return
-
-        thread = threading.Thread(target=drip)
-        thread.start()
+    with connected(server, begun) as silent, connected(server, begun) as dripping, dripped(dripping, b"x"):
         everything_from(silent)
         everything_from(dripping)
-        ended.set()
-        thread.join()
 
 
 def test_of_one_address_the_longest_idle_connections_are_closed_first(server: WebServer, client: httpx.Client) -> None:
