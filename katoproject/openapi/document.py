@@ -26,7 +26,7 @@ The API of KATO 3.10: clients written for it work unchanged. A **session** obser
   fields are ignored. NaN, infinities and U+0000 are refused.
 * A missing session is a 404 with an `error` object, whatever else is wrong with the request; a missing route is a 404
   with `{"detail":"Not Found"}`. Trouble with a store is never a 404: it is a 503 that says when to come back.
-* HEAD is answered where GET is. Any origin may read the answers.
+* HEAD is answered where GET is. Pages of any origin may read the answers; in production those of named origins.
 * Where the service asks for access keys, send one as `Authorization: Bearer kato_…`. Each operation names the scope
   that it needs; `admin` includes the others. A session of a node that the key is not for is a 404, like a missing one.
 """
@@ -46,7 +46,7 @@ _FAMILIES = {
 
 _HEADERS: dict[str, Schema] = {
     "X-Trace-ID": {
-        "description": "That of the request, or `kato-` and 32 hexadecimal digits.",
+        "description": "That of the request if it is a good one, or `kato-` and 32 hexadecimal digits.",
         "required": True,
         "schema": {"type": "string"},
     },
@@ -84,7 +84,8 @@ _HEADERS: dict[str, Schema] = {
 
 _PARAMETERS: dict[str, Schema] = {
     "X-Trace-ID": {
-        "description": "Comes back with the answer, so that the two can be told to belong together.",
+        "description": "Comes back with the answer, so that the two can be told to belong together. At most 128 "
+        "characters of `A-Z a-z 0-9 . _ : / + = @ ~ -`; another one is ignored.",
         "schema": {"type": "string"},
     },
     "X-Session-ID": {

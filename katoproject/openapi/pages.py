@@ -2,7 +2,7 @@
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
-from drf_spectacular.views import SpectacularJSONAPIView, SpectacularRedocView, SpectacularSwaggerView
+from drf_spectacular.views import SpectacularJSONAPIView, SpectacularRedocView, SpectacularSwaggerSplitView
 
 from foundation.callers import OPEN
 from foundation.http.views import LeanView
@@ -15,7 +15,8 @@ class OpenApi(SpectacularJSONAPIView):
     needs = {"GET": OPEN}
 
 
-class Docs(SpectacularSwaggerView):
+# Its script is a request of its own: the browser is told to run none that is inside a page.
+class Docs(SpectacularSwaggerSplitView):
     http_method_names = _METHODS
     needs = {"GET": OPEN}
     url_name = "openapi"

@@ -3,8 +3,6 @@
 from functools import lru_cache
 from ipaddress import IPv6Address, ip_address, ip_network
 
-from django.conf import settings
-
 # Whoever has an IPv6 address has a network of this size.
 _OWN_IPV6_BITS = 64
 
@@ -18,11 +16,3 @@ def owner_of(address: str) -> str:
     if parsed.ipv4_mapped is not None:
         return str(parsed.ipv4_mapped)
     return str(ip_network((parsed, _OWN_IPV6_BITS), strict=False))
-
-
-@lru_cache(4096)
-def is_shared(address: str) -> bool:
-    """Whether many clients have this address: it is that of a trusted proxy. Then only their sum is limited."""
-    parsed = ip_address(address)
-    known = getattr(parsed, "ipv4_mapped", None) or parsed
-    return any(known in network for network in getattr(settings.ENV, "trusted_proxies", ()))

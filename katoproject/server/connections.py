@@ -18,8 +18,9 @@ from pathlib import Path
 
 from django.conf import settings
 
-from katoproject.server.addresses import is_shared, owner_of
+from katoproject.server.addresses import owner_of
 from katoproject.server.files import SPARE
+from katoproject.server.proxies import proxies
 from katoproject.server.requests import Requests
 from katoproject.server.websocket import Hub
 
@@ -170,7 +171,7 @@ def _connections(ports: set[int], uses: Callable[[], Uses]) -> list[Connection]:
         Connection(
             *(file, peer, in_use.get(peer, Use.NOTHING), idle, received),
             owner=owner_of(peer[0]),
-            is_shared=is_shared(peer[0]),
+            is_shared=proxies.trusts(peer[0]),
         )
         for file, peer, idle, received in seen
     ]

@@ -10,13 +10,11 @@ from django.urls import Resolver404, resolve
 
 from access_app import rates
 from access_app.keyring import KeyHolder, keyring
-from access_app.rates import TooOften
 from foundation import callers, logs
 from foundation.callers import Caller, Denied
-from foundation.errors import BodyTooLarge
+from foundation.errors import BodyTooLarge, Refusal
 from foundation.http.answers import refusal_answer, unavailable
 from foundation.http.bodies import announced_size
-from foundation.http.cors import CrossOrigin
 from foundation.http.slots import Slots
 from foundation.http.views import LeanView
 from foundation.metrics import requests
@@ -26,9 +24,11 @@ from katoproject.configuration import identity
 from katoproject.console import share
 from katoproject.console.middleware import console, is_for_console
 from katoproject.monitoring import sampling
+from katoproject.server.hosts_and_origins import check_change, check_host, cross_origin
 from katoproject.server.requests import REFUSAL
 from sessions_app import operations
 from sessions_app.errors import SessionNotFound
+from sessions_app.shapes.bodies import MAX_ID_LENGTH
 
 log = logging.getLogger(__name__)
 
@@ -42,7 +42,6 @@ ALWAYS_ANSWERED = frozenset(
     }
 )
 _LARGEST_FORM = 1024 * 1024  # of the console, in bytes: fifty long node ids, selected in a list
-_EXPOSED_HEADERS = "X-Trace-ID, X-Session-ID, X-Kato-Instance, Retry-After"
 
 
 class Envelope:
@@ -58,9 +57,6 @@ class Envelope:
         self._small_body = min(LeanView.body_limit, settings.DATA_UPLOAD_MAX_MEMORY_SIZE)
         self._slots = Slots(settings.ENV.limit_concurrency)
         self._console_slots = Slots(share.SLOTS, most_waiting=share.WAITING)
-        self._cross_origin = CrossOrigin(
-            settings.ENV.cors_origins, exposed=_EXPOSED_HEADERS, enabled=settings.ENV.cors_enabled
-        )
         board.claim()
         sampling.start()
 
@@ -71,16 +67,17 @@ class Envelope:
         with logs.context(trace_id=trace_id):
             board.enter()
             try:
-                if refusal := request.META.get(REFUSAL):
-                    response = refusal_answer(refusal)
-                else:
-                    response = self._answer_operator(request) if is_operator else self._answer_client(request)
+                check_host(request.META)
+                _check_body(request)
+                response = self._answer_operator(request) if is_operator else self._answer_client(request)
+            except Refusal as refusal:
+                response = refusal_answer(refusal)
             finally:
                 board.leave()
             response["X-Trace-ID"] = trace_id
             response[identity.HEADER] = self._program
             if not is_operator:
-                self._cross_origin.add_headers(request, response)
+                cross_origin.add_headers(request, response)
             seconds = perf_counter() - begun
             requests.count(request, response, seconds)
             logs.request_answered(
@@ -93,14 +90,14 @@ class Envelope:
         return response
 
     def _answer_operator(self, request: HttpRequest) -> HttpResponse:
-        """The console: paths end with a slash, pages of other origins get nothing, and there is no KATO session."""
+        """The console: paths end with a slash, pages of other origins get nothing, and there is no KATO session.
+
+        Raises BodyTooLarge and TooOften.
+        """
         size = announced_size(request)
         if size > _LARGEST_FORM:
-            return refusal_answer(BodyTooLarge(limit=_LARGEST_FORM, size=size))
-        try:
-            rates.charge_address(request.META.get("REMOTE_ADDR", ""))
-        except TooOften as refusal:
-            return refusal_answer(refusal)
+            raise BodyTooLarge(limit=_LARGEST_FORM, size=size)
+        rates.charge_address(request.META.get("REMOTE_ADDR", ""))
         if not self._console_slots.take():
             return unavailable("Too many requests to the console at the moment")
         try:
@@ -109,20 +106,18 @@ class Envelope:
             self._console_slots.give_back()
 
     def _answer_client(self, request: HttpRequest) -> HttpResponse:
-        if self._cross_origin.is_preflight(request):
-            return self._cross_origin.preflight_answer(request)
+        """Raises ForeignOrigin, BodyTooLarge and TooOften."""
+        if cross_origin.is_preflight(request):
+            return cross_origin.preflight_answer(request)
+        check_change(request.method, request.META)
         # A redirect to the path without its slash would lose the body of a POST.
         if request.path_info.endswith("/") and request.path_info != "/":
             request.path_info = request.path_info[:-1]
         size = announced_size(request)
         if size > self._small_body and size > (limit := self._body_limit(request.path_info)):
-            return refusal_answer(BodyTooLarge(limit=limit, size=size))
+            raise BodyTooLarge(limit=limit, size=size)
         is_prompt = request.path_info in ALWAYS_ANSWERED
-        try:
-            caller = _caller_of(request, is_prompt=is_prompt)
-        except TooOften as refusal:
-            return refusal_answer(refusal)
-        with callers.acting_as(caller):
+        with callers.acting_as(_caller_of(request, is_prompt=is_prompt)):
             return self._get_response(request) if is_prompt else self._answer_in_turn(request)
 
     def _answer_in_turn(self, request: HttpRequest) -> HttpResponse:
@@ -145,6 +140,13 @@ class Envelope:
         return min(limit, settings.DATA_UPLOAD_MAX_MEMORY_SIZE)
 
 
+def _check_body(request: HttpRequest) -> None:
+    """Raises the refusal of a body that did not arrive as announced."""
+    refusal: Refusal | None = request.META.get(REFUSAL)
+    if refusal is not None:
+        raise refusal
+
+
 def _caller_of(request: HttpRequest, *, is_prompt: bool) -> Caller:
     """Raises TooOften."""
     address = request.META.get("REMOTE_ADDR", "")
@@ -162,7 +164,9 @@ def _caller_of(request: HttpRequest, *, is_prompt: bool) -> Caller:
 def _touch_session_of_header(request: HttpRequest, response: HttpResponse) -> None:
     """Outside `/sessions/`, extend the life of a session that header or cookie names, and name it in the response."""
     session_id = request.META.get("HTTP_X_SESSION_ID") or request.COOKIES.get("session_id")
-    if not session_id or "\0" in session_id or request.path_info.startswith("/sessions/"):
+    if not session_id or request.path_info.startswith("/sessions/"):
+        return
+    if len(session_id) > MAX_ID_LENGTH or not session_id.isprintable():
         return
     try:
         operations.touch(session_id=session_id)

@@ -16,7 +16,9 @@ from foundation.http.slots import PATIENCE
 from katoproject.configuration.environment import MEBIBYTE
 from katoproject.console import share as console
 from katoproject.server.bodies import Bodies, Body
+from katoproject.server.browser_headers import Headers, browser_headers
 from katoproject.server.loop import InPlace
+from katoproject.server.proxies import proxies
 from katoproject.server.turns import Turns
 
 log = logging.getLogger(__name__)
@@ -103,7 +105,8 @@ class Requests:
             del body, watcher, client_has_gone  # the next request may be long in coming
 
     def _answer(self, scope: Any, proto: Any, body: Body, client_has_gone: "Departure") -> None:
-        content = self._application(environ_of(scope, body), Beginning(proto))
+        environ = environ_of(scope, body)
+        content = self._application(environ, Beginning(proto, browser_headers(environ)))
         if isinstance(content, list):
             proto.send({"type": "http.response.body", "body": b"".join(content)})
             return
@@ -120,13 +123,15 @@ class Requests:
 class Beginning:
     """WSGI's `start_response`."""
 
-    __slots__ = ("_proto",)
+    __slots__ = ("_constant_headers", "_proto")
 
-    def __init__(self, proto: Any) -> None:
+    def __init__(self, proto: Any, constant_headers: Headers) -> None:
         self._proto = proto
+        self._constant_headers = constant_headers
 
     def __call__(self, status: str, headers: list[tuple[str, str]], exc_info: object = None) -> None:
         encoded = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers]
+        encoded += self._constant_headers
         self._proto.send({"type": "http.response.start", "status": int(status[:3]), "headers": encoded})
 
 
@@ -174,16 +179,18 @@ def _length(headers: list[tuple[bytes, bytes]]) -> int | None:
     return 0
 
 
-# Name of a header as sent → its key in the environ. Limited, because clients choose the names.
+# Name of a header as sent → its key in the environ; empty for a header that is dropped. Limited, because clients choose
+# the names.
 _KEYS = {b"content-type": "CONTENT_TYPE", b"content-length": "CONTENT_LENGTH"}
-_MOST_KEYS = 1000
+_MOST_KEYS, _LONGEST_NAME = 1000, 64
 
 
 def _key(name: bytes) -> str:
     key = _KEYS.get(name)
     if key is None:
-        key = "HTTP_" + name.decode("latin-1").upper().replace("-", "_")
-        if len(_KEYS) < _MOST_KEYS:
+        # X_Trace_ID would have the key of X-Trace-ID: a client could speak in the name of a proxy that sets the other.
+        key = "" if b"_" in name else "HTTP_" + name.decode("latin-1").upper().replace("-", "_")
+        if len(_KEYS) < _MOST_KEYS and len(name) <= _LONGEST_NAME:
             _KEYS[name] = key
     return key
 
@@ -195,15 +202,26 @@ def environ_of(scope: Any, body: Body) -> Environ:
     environ["QUERY_STRING"] = scope["query_string"].decode("latin-1")
     environ["SERVER_PROTOCOL"] = f"HTTP/{scope['http_version']}"
     environ["SERVER_NAME"], environ["SERVER_PORT"] = scope["server"]
-    environ["REMOTE_ADDR"], environ["REMOTE_PORT"] = scope["client"]
-    environ["wsgi.url_scheme"] = scope["scheme"]
     environ["wsgi.input"] = body.content
-    for name, value in scope["headers"]:
-        key = _key(name)
-        text = value.decode("latin-1")
-        environ[key] = f"{environ[key]},{text}" if key in environ else text
+    add_headers(environ, scope)
     if body.length is None:
         environ["CONTENT_LENGTH"] = str(body.received)  # a WSGI application takes a body of unknown length for empty
     if body.refusal is not None:
         environ[REFUSAL] = body.refusal
     return environ
+
+
+def add_headers(environ: Environ, scope: Any) -> None:
+    """The headers, and the address and scheme that the client has used, seen through trusted proxies."""
+    environ["REMOTE_ADDR"], environ["REMOTE_PORT"] = scope["client"]
+    environ["wsgi.url_scheme"] = scope["scheme"]
+    for name, value in scope["headers"]:
+        key = _key(name)
+        if key:
+            text = value.decode("latin-1")
+            environ[key] = f"{environ[key]},{text}" if key in environ else text
+    if proxies and proxies.trusts(environ["REMOTE_ADDR"]):
+        if forwarded_for := environ.get("HTTP_X_FORWARDED_FOR"):
+            environ["REMOTE_ADDR"] = proxies.client(environ["REMOTE_ADDR"], forwarded_for)
+        if forwarded_proto := environ.get("HTTP_X_FORWARDED_PROTO"):
+            environ["wsgi.url_scheme"] = proxies.scheme(forwarded_proto)

@@ -20,7 +20,10 @@ from foundation import callers, logs
 from foundation.callers import Caller
 from foundation.errors import Refusal
 from foundation.postgresql.trouble import STORE_TROUBLE
-from katoproject.server.addresses import is_shared, owner_of
+from katoproject.server.addresses import owner_of
+from katoproject.server.hosts_and_origins import check_handshake
+from katoproject.server.proxies import proxies
+from katoproject.server.requests import Environ, add_headers
 from katoproject.upkeep import chores
 from sessions_app.reads import event_feed
 
@@ -53,7 +56,7 @@ class Client:
     def __init__(self, proto: Any, caller: Caller, address: str) -> None:
         self._proto = proto
         self.caller = caller
-        self.owner, self.is_of_many = owner_of(address), is_shared(address)
+        self.owner, self.is_of_many = owner_of(address), proxies.trusts(address)
         self.heard_at = time.monotonic()
         self._outgoing: deque[str] = deque()
         self._waiting_characters = 0
@@ -152,14 +155,14 @@ async def _cancelled_at_the_end() -> Any:
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-def _caller_of(scope: Any) -> Caller:
+def _caller_of(handshake: Environ, offers: list[str]) -> Caller:
     """Who opens the connection. Raises TooOften, Unauthorized and MissingScope."""
-    address = scope["client"][0]
+    address = handshake["REMOTE_ADDR"]
     rates.charge_address(address)
     if not settings.ENV.needs_keys:
         return callers.OPERATOR
-    [*_, header] = [None, *(value.decode("latin-1") for name, value in scope["headers"] if name == b"authorization")]
-    tokens = [offer for offer in scope["subprotocols"] if key_id_of(offer)]
+    header = handshake.get("HTTP_AUTHORIZATION")
+    tokens = [offer for offer in offers if key_id_of(offer)]
     by_protocol = header is None and tokens
     caller = keyring.holder_of(tokens[0], address) if by_protocol else keyring.caller_of(header, address)
     caller.require(callers.READ)
@@ -211,6 +214,9 @@ class Hub:
 
     async def _serve(self, watcher: Any) -> None:
         proto, begun, status = watcher.proto, time.monotonic(), 403
+        handshake: Environ = {}
+        add_headers(handshake, watcher.scope)
+        offers = watcher.scope["subprotocols"]
         self._peers[watcher] = watcher.scope["client"]
         try:
             await proto.receive()  # the handshake
@@ -218,15 +224,16 @@ class Hub:
                 await proto.send({"type": "websocket.close"})  # not accepted yet, so this is an HTTP 403
                 return
             try:
-                caller = await self._loop.run_in_executor(self._thread, _caller_of, watcher.scope)
+                check_handshake(handshake)
+                caller = await self._loop.run_in_executor(self._thread, _caller_of, handshake, offers)
             except Refusal as refusal:
                 status = refusal.status
                 await _refuse(proto, refusal)
                 return
-            offers = PROTOCOL in watcher.scope["subprotocols"]
-            await proto.send({"type": "websocket.accept", "subprotocol": PROTOCOL if offers else None})
+            protocol = PROTOCOL if PROTOCOL in offers else None
+            await proto.send({"type": "websocket.accept", "subprotocol": protocol})
             status = 101
-            client = Client(proto, caller, watcher.scope["client"][0])
+            client = Client(proto, caller, handshake["REMOTE_ADDR"])
             self._make_room_for(client)
             self._join(client)
             try:
@@ -238,14 +245,14 @@ class Hub:
         finally:
             watcher.done()
             del self._peers[watcher]
-            self._log_connection(watcher.scope, status, time.monotonic() - begun)
-
-    def _log_connection(self, scope: Any, status: int, seconds: float) -> None:
-        [*_, given] = [None, *(value.decode("latin-1") for name, value in scope["headers"] if name == b"x-trace-id")]
-        with logs.context(trace_id=logs.trace_id_of(given)):
-            logs.request_answered(
-                method="GET", path=scope["path"], status=status, seconds=seconds, client=scope["client"][0]
-            )
+            with logs.context(trace_id=logs.trace_id_of(handshake.get("HTTP_X_TRACE_ID"))):
+                logs.request_answered(
+                    method="GET",
+                    path=watcher.scope["path"],
+                    status=status,
+                    seconds=time.monotonic() - begun,
+                    client=handshake["REMOTE_ADDR"],
+                )
 
     def _make_room_for(self, newcomer: Client) -> None:
         """If there are too many, the client leaves that has been silent for longest; of the address that has most."""

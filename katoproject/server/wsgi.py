@@ -6,20 +6,31 @@ from collections.abc import Iterable
 from typing import Any
 
 from django.core.cache import close_caches
-from django.core.handlers.wsgi import WSGIHandler
+from django.core.handlers.wsgi import WSGIHandler, WSGIRequest
 from django.core.signals import request_finished, request_started
 from django.core.wsgi import get_wsgi_application
 from django.db import close_old_connections, reset_queries
 from django.http import HttpResponse
 from django.urls import get_resolver
+from django.utils.http import parse_header_parameters
 
 from foundation.background import celery_app
+
+
+class _Utf8Request(WSGIRequest):
+    """Everything is UTF-8. Django would decode queries by the `charset` of the Content-Type, which may be any codec of
+    Python: some fail, some make texts that cannot be stored, some take quadratic time.
+    """
+
+    def _set_content_type_params(self, meta: dict[str, Any]) -> None:
+        self.content_type, self.content_params = parse_header_parameters(meta.get("CONTENT_TYPE", ""))
 
 
 def _load_application() -> WSGIHandler:
     """Django, with everything imported and compiled that requests need: a worker takes requests when it can answer."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "katoproject.settings")
     loaded = get_wsgi_application()
+    loaded.request_class = _Utf8Request
     # Django does these around every request for users of its cache and its query log, and we use neither. A thread's
     # connection is examined once, before its next request, and not also after each.
     request_started.disconnect(reset_queries)

@@ -13,7 +13,7 @@ from engine.naming import PATTERN_PREFIX, bare_name
 from foundation import callers, logs
 from foundation.callers import READ
 from foundation.http.answers import json_answer
-from foundation.http.bodies import parse_query
+from foundation.http.bodies import parse_header, parse_query
 from foundation.http.schema import INVALID_REQUEST
 from foundation.http.views import LeanView
 from memory_app.api import shapes
@@ -29,7 +29,7 @@ _NODE = [
 _AFTER = OpenApiParameter("after", str, description="Only symbols after this one: `next` of the page before.")
 
 _TEXT = TypeAdapter(str)
-_NODE_ID = TypeAdapter(NodeId)
+_NODE_ID: TypeAdapter[str] = TypeAdapter(NodeId)
 _REST_OF_STATISTICS = 80  # bytes in a response: names, numbers, quotes and brackets
 
 
@@ -48,10 +48,10 @@ def _named_node(request: HttpRequest) -> str:
     named: str | None = parse_query(request, "node_id", _NODE_ID, None)
     if named is not None:
         return named
-    test_id: str | None = request.headers.get("X-Test-ID")
+    test_id: str | None = parse_header(request, "X-Test-ID", _NODE_ID, None)
     if test_id is not None:
         return test_id if test_id.startswith("test_") else f"test_{test_id}"
-    return request.headers.get("X-Node-ID") or "default_node"
+    return parse_header(request, "X-Node-ID", _NODE_ID, None) or "default_node"
 
 
 def _response(node_id: str, **content: Any) -> HttpResponse:

@@ -43,7 +43,7 @@ def answer_once(request: HttpRequest, scope: str, perform: Callable[[], bytes], 
                     "type": "idempotency_key_length",
                     "loc": ["header", "Idempotency-Key"],
                     "msg": f"Header should have 1 to {MAX_KEY_LENGTH} characters",
-                    "input": key,
+                    "input": key[:MAX_KEY_LENGTH],
                 }
             ]
         )

@@ -1,4 +1,4 @@
-"""No access key holds more than half of a process: its other requests wait for each other, not before those of others."""
+"""No access key holds more than half of a process: its other requests wait for each other, outside the queue of all."""
 
 from dataclasses import dataclass
 

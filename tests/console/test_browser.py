@@ -225,3 +225,36 @@ def test_pages_fit_desk_and_phone(
     expect(page.get_by_role("heading", name="Pattern of")).to_be_visible()
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     assert (page.locator("html").get_attribute("class") == "dark") is (scheme == "dark")
+
+
+def test_no_page_asks_for_what_its_policy_forbids(console: Callable[..., Page], open_session: OpenSession) -> None:
+    """A violation of the Content-Security-Policy is an error in the browser's console, and so fails the test."""
+    open_session().teach("a", "b")
+    page = console()
+    for path in ("/admin/memory_app/node/", "/admin/sessions_app/session/?state=idle", "/admin/password_change/"):
+        page.goto(path)
+    page.goto("/admin/sessions_app/session/")
+    page.get_by_text("Filters").first.click()
+    page.goto("/admin/sessions_app/session/")
+    page.keyboard.press("Control+k")
+    page.goto("/docs")
+    page.get_by_text("Service name, version, uptime").click()
+    page.get_by_role("button", name="Try it out").click()
+    page.get_by_role("button", name="Execute").click()
+    expect(page.get_by_text("kato-django").first).to_be_visible(timeout=PATIENCE)
+
+
+def test_the_reference_page_works_without_the_logo_that_it_asks_for(server: WebServer, chromium: Browser) -> None:
+    """Redoc's script has the address of its makers' logo in it. The policy of the page forbids to ask them."""
+    page = chromium.new_page(base_url=server.url)
+    page.set_default_timeout(PATIENCE)
+    complaints: list[str] = []
+    page.on("console", lambda said: complaints.append(said.text) if said.type in ("error", "warning") else None)
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.goto("/redoc")
+    expect(page.get_by_role("heading", name="KATO API").first).to_be_visible(timeout=PATIENCE)
+    page.get_by_placeholder("Search...").fill("observe")
+    results = page.locator("[data-role='search:results']")
+    expect(results).to_contain_text("Append one observation", timeout=PATIENCE)
+    assert all("cdn.redoc.ly/redoc/logo-mini.svg" in complaint for complaint in complaints), complaints
+    page.close()

@@ -37,13 +37,6 @@ def test_invalid_values_stop_the_start_and_all_are_named() -> None:
     assert "Traceback" not in result.stderr
 
 
-def test_production_has_no_default_secret() -> None:
-    result = run_check(ENVIRONMENT="production")
-    assert result.returncode != 0
-    assert "KATO_SECRET_KEY" in result.stderr
-    assert run_check(ENVIRONMENT="production", KATO_SECRET_KEY="s" * 50).returncode == 0
-
-
 def test_settings_of_kato_without_a_meaning_here_are_ignored() -> None:
     result = run_check(
         CLICKHOUSE_HOST="x", QDRANT_PORT="y", KATO_USE_BLOOM_FILTER="z", SESSION="{", REDIS_ENABLED="true"
