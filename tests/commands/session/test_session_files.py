@@ -257,8 +257,8 @@ def test_a_truncated_file_is_imported_only_on_demand(client: httpx.Client, tmp_p
 
 
 def test_an_interrupted_export_reports_how_far_it_got(new_session: NewSession, node: str) -> None:
-    for _ in range(16):
-        new_session(node_id=node, metadata={"long": "x" * 60_000})
+    for _ in range(40):
+        new_session(node_id=node, metadata={"long": "x" * 20_000})
     running = start_process("session", "export", "--node", node)
     assert running.stdout is not None
     running.stdout.readline()
