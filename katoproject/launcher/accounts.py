@@ -10,6 +10,7 @@ import time
 from functools import cache
 
 NAME = "kato-stores"
+CREATION = f"useradd --system --user-group --no-create-home --home-dir=/nonexistent --shell=/bin/false {NAME}"
 # "nobody" on every common Linux distribution. Other programs may run under it, too.
 SHARED_UID = 65534
 
@@ -27,8 +28,7 @@ def servers_uid() -> int:
         except KeyError:
             if useradd is None:
                 break
-        options = ("--system", "--user-group", "--no-create-home", "--home-dir=/nonexistent", "--shell=/bin/false")
-        done = subprocess.run([useradd, *options, NAME], capture_output=True, check=False)
+        done = subprocess.run([useradd, *CREATION.split()[1:]], capture_output=True, check=False)
         if done.returncode:
             # Another process is changing the list of accounts, maybe to add this one.
             time.sleep(_BETWEEN_ATTEMPTS)

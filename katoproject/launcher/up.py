@@ -15,8 +15,8 @@ from foundation.metrics import folder as metrics
 from katoproject.configuration.environment import PROJECT_DIR, Environment
 from katoproject.configuration.exposure import Exposed, check_exposure
 from katoproject.configuration.locations import data_dir
-from katoproject.launcher import orphans, postgres, redis
-from katoproject.launcher.installation import make_data_folder
+from katoproject.launcher import accounts, orphans, postgres, redis
+from katoproject.launcher.installation import make_data_folder, server_uid
 from katoproject.launcher.loopback import relay
 from katoproject.launcher.preflight import check_port, sole_owner_of
 from katoproject.launcher.processes import CannotStart, Program, ready_at_once
@@ -124,11 +124,19 @@ class Service:
 
     async def start_stores(self) -> None:
         if self.environment.database_url is None:
+            self.warn_of_a_shared_account()
             self.say("Starting PostgreSQL" if (self.data / "postgres").exists() else "Creating a PostgreSQL cluster")
             await self.supervisor.bring_up(postgres.program(self.data))
         if self.environment.effective_redis_url is None:
             self.say("Starting Redis")
             await self.supervisor.bring_up(redis.program(self.data))
+
+    def warn_of_a_shared_account(self) -> None:
+        if server_uid(self.data) == accounts.SHARED_UID:
+            self.say(
+                f"PostgreSQL runs as nobody, as other programs may: no account {accounts.NAME} could be created. "
+                f"To keep those out, run `{accounts.CREATION}` and start again"
+            )
 
     async def start_relay(self) -> None:
         """Serve both loopback families where HOST names the first."""

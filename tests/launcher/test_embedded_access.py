@@ -1,5 +1,6 @@
 """Who gets into the embedded servers: the account that starts the service, and root."""
 
+import asyncio
 import os
 import pwd
 import shutil
@@ -17,10 +18,11 @@ import pytest
 import redis as redis_client
 
 from benchmarks.stack import Stores
-from katoproject.configuration.environment import PROJECT_DIR
+from katoproject.configuration.environment import PROJECT_DIR, Environment
 from katoproject.configuration.locations import postgres_url, redis_password, redis_url
 from katoproject.configuration.secret import kept_secret
 from katoproject.launcher import accounts, installation
+from katoproject.launcher.up import Service
 
 pytestmark = pytest.mark.long
 
@@ -123,6 +125,21 @@ def test_where_no_account_can_be_made_a_process_of_the_shared_one_is_refused(dat
         told = attempt(data, accounts.SHARED_UID)
     assert 'Peer authentication failed for user "kato"' in told
     assert "Redis: HELLO must be called with the client already authenticated" in told
+
+
+@needs_root
+def test_the_start_says_that_no_account_could_be_made(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    service = Service(Environment(DATABASE_URL=None, REDIS_URL="redis://elsewhere"), data, only_stores=True)
+
+    async def start_and_stop() -> None:
+        await service.start_stores()
+        await service.supervisor.stop(asyncio.Event())
+
+    with as_in_earlier_versions():
+        asyncio.run(start_and_stop())
+    assert f"no account kato-stores could be created. To keep those out, run `{accounts.CREATION}`" in (
+        capsys.readouterr().out
+    )
 
 
 def make_old_folder(data: Path) -> None:
