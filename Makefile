@@ -5,7 +5,7 @@ IN_VENV := .venv/bin/python
 # Only files with these hashes, and only wheels: building one would run programs that no hash pins.
 PIP_INSTALL := $(IN_VENV) -m pip install --disable-pip-version-check --require-hashes --only-binary :all:
 
-.PHONY: help run test fuzz lint bench investigate requirements requirements-check audit images
+.PHONY: help run test fuzz lint bench attack investigate requirements requirements-check audit images
 
 help:  ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*##/  make \1 #/p' $(MAKEFILE_LIST) | column -t -s '#'
@@ -35,6 +35,10 @@ lint: .venv/installed-dev  ## Check style, types and the direction of imports
 bench: .venv/installed-dev  ## Measure requests and predictions against the old architecture
 	$(IN_VENV) -m benchmarks.run
 	$(IN_VENV) -m benchmarks.memory
+
+# Fails when a limit of docs/security.md does not hold. Loopback only, a few minutes.
+attack: .venv/installed-dev  ## Attack a service while an honest client measures its latency
+	$(IN_VENV) -m benchmarks.attack
 
 # Fails when a claim of docs/investigation.md does not hold. Loopback only.
 investigate: .venv/installed-dev  ## Repeat the investigation of the incident

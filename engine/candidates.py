@@ -9,6 +9,7 @@ from engine.kernels.blocks import WORD
 from engine.kernels.measure import Weights
 from engine.kernels.select import Found, Scan, Search, select, select_by_first
 from engine.query import Query
+from engine.stopping import Stop
 from engine.view import View
 
 _ROOM = 512
@@ -23,13 +24,14 @@ class Candidates(NamedTuple):
     by_similarity: Ints
 
 
-def choose(view: View, query: Query, weights: Weights, limit: int) -> Candidates:
+def choose(view: View, query: Query, weights: Weights, limit: int, stop: Stop) -> Candidates:
     """All candidates by similarity and name; of more than `limit`, the best by pre or, for one symbol, potential."""
     room = min(limit + _ROOM, len(view.columns.frequency))
     found = Found(np.empty(room, dtype=np.int64), np.empty(room), np.empty(room))
     scan, pruned = Scan(row=0, candidates=0, bar=-np.inf), False
     while scan.row < len(view.columns.frequency):
-        scan = _continue(scan, view, query, weights, found)
+        scan = _continue(scan, view, query, weights, found, stop)
+        stop.check()
         if scan.candidates > limit:
             scan = Scan(scan.row, candidates=limit, bar=_keep_best(view, scan.candidates, limit, found))
             pruned = True
@@ -40,13 +42,13 @@ def choose(view: View, query: Query, weights: Weights, limit: int) -> Candidates
     return Candidates(rows[order[place]], similarity[order[place]], place)
 
 
-def _continue(scan: Scan, view: View, query: Query, weights: Weights, found: Found) -> Scan:
+def _continue(scan: Scan, view: View, query: Query, weights: Weights, found: Found, stop: Stop) -> Scan:
     """Scan on, to the last row or until `found` is full."""
     if query.state.size == 1:
         return select_by_first(view.columns, query.state.tokens[0], weights, scan, found)
     search = Search(query.state, query.recall, query.fuzzy, query.text)
     masks = query.state.masks if query.state.size <= WORD else None
-    return select(view.columns, view.texts, search, masks, scan, found)
+    return select(view.columns, view.texts, search, masks, scan, found, stop.flag)
 
 
 def _keep_best(view: View, count: int, limit: int, found: Found) -> float:

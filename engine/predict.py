@@ -11,6 +11,7 @@ emotives: called once, if any pattern is returned, with the names of the returne
 affinity: aff(x, e) by symbol for the configured `affinity_emotive`; None if the session has none. For an emotive that
     was never learned, an empty mapping. For a state of two or more symbols, only the symbols of the state are looked
     up; for a state of one symbol, all symbols of the patterns.
+stop: ends the prediction early, from another thread: it raises the reason of the stop.
 finalized: what the last finalize-training left (`engine.finalize`); None if there was none since the last clear-all.
 
 `engine.warm.warm()` compiles or loads all kernels. Call it once in each process before the first request. Set
@@ -31,10 +32,12 @@ from engine.kernels.futures import group_futures
 from engine.kernels.measure import FIELDS, FinalizedMembers, measure, share_futures
 from engine.kernels.members import Members, align_first_symbols, align_members
 from engine.kernels.select import DECIMALS
+from engine.limits import MOST_MATCHED_PLACES, PredictionTooLarge
 from engine.options import Options
 from engine.prediction_json import describe, describe_futures
-from engine.query import affinity_weights, encode
+from engine.query import Query, affinity_weights, encode
 from engine.stm import Stm
+from engine.stopping import NEVER, Stop
 from engine.view import View
 
 EmotivesOf = Callable[[list[str]], Mapping[str, list[dict[str, float]]]]
@@ -60,20 +63,21 @@ def predict(
     emotives: EmotivesOf,
     affinity: Mapping[str, float] | None = None,
     finalized: Finalized | None = None,
+    stop: Stop = NEVER,
 ) -> Prediction:
-    """The predictions for `stm`, best first. Raises ValueError for an unknown filter or rank field."""
+    """The predictions for `stm`, best first.
+
+    Raises ValueError for an unknown filter or rank field, PredictionTooLarge, and the reason of `stop`.
+    """
     options = Options.from_config(config)
     if not any(stm) or view.statistics.pattern_count == 0:
         return NOTHING
-    query = encode(view, stm, options)
+    query = encode(view, stm, options, stop)
     weights = affinity_weights(view, query, affinity)
-    rows, similarity, by_similarity = choose(view, query, weights, 3 * options.max_predictions)
+    rows, similarity, by_similarity = choose(view, query, weights, 3 * options.max_predictions, stop)
     if len(rows) == 0:
         return NOTHING
-    if query.state.size == 1:
-        members = align_first_symbols(view.columns, rows)
-    else:
-        members = align_members(view.columns, rows, query.state, query.fuzzy)
+    members = _align(view, query, rows, stop)
     values = measure(
         view.columns,
         members,
@@ -82,13 +86,28 @@ def predict(
         view.statistics,
         _finalized_members(view, members.rows, finalized),
         weights,
+        stop.flag,
     )
+    stop.check()
     futures = group_futures(view.columns, members, similarity)
     share_futures(futures.group_of, futures.aggregate, values)
     chosen = _rank(view, members, values, by_similarity, options)
     names = view.hex_names(members.rows[chosen])
-    predictions = describe(view, query, members, chosen, names, values, emotives(names), weighted=weights.active)
+    windows = emotives(names)
+    predictions = describe(view, query, members, chosen, names, values, windows, stop, weighted=weights.active)
     return Prediction(predictions, describe_futures(view, members, futures), len(chosen))
+
+
+def _align(view: View, query: Query, rows: Ints, stop: Stop) -> Members:
+    if query.state.size == 1:
+        return align_first_symbols(view.columns, rows)
+    if query.fuzzy.active and len(rows) * query.state.size > MOST_MATCHED_PLACES:
+        raise PredictionTooLarge(
+            "max_predictions", f"{len(rows)} patterns are too many for fuzzy matching with {query.state.size} symbols"
+        )
+    members = align_members(view.columns, rows, query.state, query.fuzzy, stop.flag)
+    stop.check()
+    return members
 
 
 def _finalized_members(view: View, rows: Ints, finalized: Finalized | None) -> FinalizedMembers:

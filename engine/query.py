@@ -1,5 +1,6 @@
 """Encoding the state and the options of one prediction for the kernels."""
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import accumulate
@@ -8,24 +9,29 @@ from math import floor
 import numpy as np
 from pydantic_core import to_json
 
-from engine.arrays import Flags, Ints, Json
+from engine.arrays import Flags, Floats, Ints, Json
 from engine.kernels.alignment import Fuzzy, State
 from engine.kernels.blocks import WORD
 from engine.kernels.filters import compare_signatures, keep_lengths, keep_overlaps, keep_similar
 from engine.kernels.measure import Weights
 from engine.kernels.select import Recall, least_common
 from engine.kernels.text_similarity import NO_NEEDLE, Needle, needle, similar_symbols
+from engine.limits import MEBI, MOST_FUZZY_MATCHES, PredictionTooLarge
 from engine.minhash import signature_part, symbol_hashes
 from engine.options import Options
 from engine.stm import Stm, state
+from engine.stopping import Stop
 from engine.symbols import json_texts
 from engine.view import View
 
 _NO_INTS = np.zeros(0, dtype=np.int64)
 _NO_FLAGS = np.zeros(0, dtype=np.bool_)
 
-Ratios = Mapping[str, Mapping[int, float]]
-"""By state symbol, the tokens that it matches fuzzily, with their ratio r (5.4)."""
+Ratios = Mapping[str, tuple[Ints, Floats]]
+"""By state symbol, the tokens that it matches fuzzily, ascending, and their ratios r (5.4)."""
+
+_VALUES_AT_ONCE = 4 * MEBI
+"""Values of MinHash for all symbols, each of which takes up to 20 bytes while it is computed."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -49,18 +55,21 @@ class Query:
     text: Needle
 
 
-def encode(view: View, stm: Stm, options: Options) -> Query:
-    """The query for an STM of at least one symbol. Raises ValueError for a symbol with a lone surrogate."""
+def encode(view: View, stm: Stm, options: Options, stop: Stop) -> Query:
+    """The query for an STM of at least one symbol.
+
+    Raises ValueError for a symbol with a lone surrogate, PredictionTooLarge, and the reason of `stop`.
+    """
     observed = state(stm)
     encoded = _encode_state(view, observed)
     by_tokens = options.use_token_matching
     text = NO_NEEDLE if by_tokens else needle(" ".join(observed))
     allowed = _NO_FLAGS
     if options.filter_pipeline:
-        allowed = _filter(view, observed, encoded, text, options)
+        allowed = _filter(view, observed, encoded, text, options, stop)
     ratios: Ratios = {}
     if options.fuzzy_token_threshold > 0:
-        ratios = _fuzzy_ratios(view, observed, options.fuzzy_token_threshold)
+        ratios = _fuzzy_ratios(view, observed, options.fuzzy_token_threshold, stop)
     threshold = float(options.recall_threshold)
     if by_tokens:
         least = least_common(view.longest, len(observed), threshold)
@@ -120,24 +129,29 @@ def _places_by_token(known: int, tokens: Ints, places: Ints | None = None) -> tu
     return first, order if places is None else places[order]
 
 
-def _fuzzy_ratios(view: View, observed: list[str], threshold: float) -> Ratios:
-    ratios: dict[str, dict[int, float]] = {}
-    for symbol in dict.fromkeys(observed):
-        tokens, values = similar_symbols(needle(symbol), view.texts, len(view.symbol_frequency), threshold)
-        ratios[symbol] = dict(zip(tokens.tolist(), values.tolist(), strict=True))
+def _fuzzy_ratios(view: View, observed: list[str], threshold: float, stop: Stop) -> Ratios:
+    ratios: dict[str, tuple[Ints, Floats]] = {}
+    matches = 0
+    for symbol, places in Counter(observed).items():
+        ratios[symbol] = similar_symbols(needle(symbol), view.texts, len(view.symbol_frequency), threshold, stop.flag)
+        stop.check()
+        matches += places * len(ratios[symbol][0])
+        if matches > MOST_FUZZY_MATCHES:
+            raise PredictionTooLarge("fuzzy_token_threshold", "too many symbols of the node are as similar as this")
     return ratios
 
 
 def _encode_fuzzy(view: View, observed: list[str], ratios: Ratios, *, active: bool) -> Fuzzy:
     if not active:
         return Fuzzy(False, _NO_INTS, _NO_INTS, _NO_INTS)
-    pairs = [(token, place) for place, symbol in enumerate(observed) for token in ratios[symbol]]
-    tokens, places = np.array(pairs, dtype=np.int64).reshape(-1, 2).T
+    similar = [ratios[symbol][0] for symbol in observed]
+    tokens = np.concatenate(similar)
+    places = np.repeat(np.arange(len(observed)), list(map(len, similar)))
     first, places = _places_by_token(len(view.symbol_frequency), tokens, places)
     return Fuzzy(True, first, places, np.full(len(observed), -1))
 
 
-def _filter(view: View, observed: list[str], encoded: State, text: Needle, options: Options) -> Flags:
+def _filter(view: View, observed: list[str], encoded: State, text: Needle, options: Options, stop: Stop) -> Flags:
     """By row, whether every filter of the pipeline keeps it."""
     allowed = view.columns.frequency > 0
     for name in options.filter_pipeline:
@@ -150,24 +164,31 @@ def _filter(view: View, observed: list[str], encoded: State, text: Needle, optio
             overlap, threshold = options.jaccard_min_overlap, float(options.jaccard_threshold)
             keep_overlaps(view.columns, in_state, len(set(observed)), overlap, threshold, allowed)
         elif name == "minhash":
-            _keep_minhash(view, observed, options, allowed)
+            _keep_minhash(view, observed, options, allowed, stop)
         elif name == "rapidfuzz":
             by_tokens, threshold = options.use_token_matching, float(options.recall_threshold)
-            keep_similar(view.columns, encoded, view.longest, by_tokens, threshold, text, view.texts, allowed)
+            texts, longest = view.texts, view.longest
+            keep_similar(view.columns, encoded, longest, by_tokens, threshold, text, texts, allowed, stop.flag)
+        stop.check()
     return allowed
 
 
-def _keep_minhash(view: View, observed: list[str], options: Options, allowed: Flags) -> None:
+def _keep_minhash(view: View, observed: list[str], options: Options, allowed: Flags, stop: Stop) -> None:
     """minhash, band by band, so that the symbols' values stay small and hopeless patterns are dropped early."""
     count, rows = options.minhash_num_hashes, options.minhash_rows
-    hashes = symbol_hashes(set(observed))
+    hashes, known = symbol_hashes(set(observed)), view.symbol_hashes[: len(view.symbol_frequency)]
+    at_once = max(1, _VALUES_AT_ONCE // max(1, len(known)))
     equal = np.zeros(len(allowed), dtype=np.int64)
     some_band = np.zeros(len(allowed), dtype=np.bool_)
     for start in range(0, count, rows):
         end = min(start + rows, count)
-        state_values = signature_part(hashes, count, start, end).min(axis=0)
-        symbol_values = signature_part(view.symbol_hashes[: len(view.symbol_frequency)], count, start, end)
-        agree = compare_signatures(view.columns, symbol_values, state_values, equal, allowed)
+        agree = allowed.copy()
+        for low in range(start, end, at_once):
+            high = min(low + at_once, end)
+            state_values = signature_part(hashes, count, low, high).min(axis=0)
+            symbol_values = signature_part(known, count, low, high)
+            agree &= compare_signatures(view.columns, symbol_values, state_values, equal, allowed, stop.flag)
+            stop.check()
         if start < options.bands * rows:
             some_band |= agree
         allowed &= (equal + (count - end)) / count >= options.minhash_threshold

@@ -3,7 +3,7 @@
 from typing import Any
 
 from engine.named_vectors import NamedVector
-from foundation.errors import Refusal
+from foundation.errors import InvalidRequest, Refusal
 
 
 class NodeUnknown(Refusal):
@@ -13,6 +13,38 @@ class NodeUnknown(Refusal):
 
     def __init__(self, node_id: str) -> None:
         super().__init__(f"Node {node_id!r} has learned nothing here; ids are exact")
+
+
+class PredictionTimedOut(Refusal):
+    """A prediction, or the index it needs, took too long. The part of the index that was built is kept."""
+
+    status = 503
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(
+            f"The prediction was stopped after {seconds:g} s (KATO_PREDICTION_TIMEOUT_SECONDS); nothing was changed"
+        )
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {"Retry-After": "1"}
+
+
+class PredictionRefused(InvalidRequest):
+    """A prediction would take too much memory. `setting`: the one of the session that can make it smaller."""
+
+    def __init__(self, setting: str, reason: str) -> None:
+        message = f"The prediction would take too much memory: {reason}. Change {setting}"
+        super().__init__([{"type": "prediction_too_large", "loc": ["config", setting], "msg": message, "input": None}])
+
+
+class ClientLeft(Refusal):
+    """The client of a request has disconnected, so nobody waits for the prediction or reads this."""
+
+    status = 400
+
+    def __init__(self) -> None:
+        super().__init__("The client went away")
 
 
 class VectorsNotAvailable(Refusal):

@@ -18,6 +18,7 @@ from django.conf import settings
 from pydantic_core import from_json
 
 from engine.index import Index
+from engine.stopping import NEVER, Stop
 from engine.view import View
 from memory_app import moments
 from memory_app.moments import Moment
@@ -34,9 +35,11 @@ _CHANGES = """
         AND pattern.changed >= %(horizon)s::xid8 AND pattern.changed < pg_snapshot_xmax(pg_current_snapshot())
     WHERE node.node_id = %(node_id)s
 """
-_ALL_PATTERNS = """
+_PATTERNS_AT_ONCE = 10_000
+_NEXT_PATTERNS = f"""
     SELECT encode(name, 'hex'), events::text, frequency, emotives::text <> '[]'
-    FROM memory_app_pattern WHERE memory = %(memory)s
+    FROM memory_app_pattern WHERE memory = %(memory)s AND name > decode(%(after)s, 'hex')
+    ORDER BY name LIMIT {_PATTERNS_AT_ONCE}
 """
 
 
@@ -69,6 +72,9 @@ class NodeVersion:
     rebuilt: int
 
 
+# Seconds for which a thread waits for another one that follows the same index, before it looks whether to go on.
+_LOCK_PATIENCE = 0.1
+
 # Of a node without a row.
 _NO_MEMORY = -1
 
@@ -79,7 +85,12 @@ _FIXED_BYTES = 5_400
 
 @dataclass(slots=True)
 class NodeIndex:
-    """The index of one node and how far it has followed: it holds what `snapshot` shows, nothing more."""
+    """The index of one node and how far it has followed: it holds what `snapshot` shows, nothing more.
+
+    unread_after: while the index is being built, the name of the last pattern that it has read; None if it is complete.
+    An interrupted build leaves it there, and the next one who needs the index reads on. So a node that takes longer to
+    read than any client waits is readable after some requests, and none of them works beyond its deadline.
+    """
 
     node_id: str
     index: Index = field(default_factory=Index)
@@ -89,6 +100,7 @@ class NodeIndex:
     moment: Moment | None = None
     has_emotives: bool = False
     snapshot: str = "1:1:"
+    unread_after: str | None = None
     lock: threading.Lock = field(default_factory=threading.Lock)
     created_at: float = field(default_factory=time.time)
     last_used: float = field(default_factory=time.time)
@@ -105,13 +117,17 @@ class NodeIndex:
         """Every transaction below it had ended when the snapshot (`xmin:xmax:running`) was taken."""
         return self.snapshot.partition(":")[0]
 
-    def follow(self) -> "NodeView":
-        """Bring the index up to everything that was committed when this was called."""
-        with self.lock:
+    def follow(self, stop: Stop = NEVER) -> "NodeView":
+        """Bring the index up to everything that was committed when this was called. Raises the reason of `stop`."""
+        while not self.lock.acquire(timeout=_LOCK_PATIENCE):
+            stop.check()
+        try:
             changes, stored, finalized_version = self._read_changes(), None, self.finalized_version
             while changes:
                 if (changes.memory, changes.rebuilt) != (self.memory, self.rebuilt):
-                    self._build(changes)
+                    self._begin(changes)
+                if self.unread_after is not None:
+                    self._read_on(stop)
                     stored, finalized_version = None, 0
                 elif changes.finalized_version == finalized_version:
                     break
@@ -128,6 +144,8 @@ class NodeIndex:
                 self.moment, self.finalized_version = moments.moment(self.memory, stored, view), finalized_version
             version = NodeVersion(self.memory, view.total_symbols, self.finalized_version, self.rebuilt)
             return NodeView(view, version, self.snapshot, self.moment, self.has_emotives)
+        finally:
+            self.lock.release()
 
     def memory_bytes(self) -> int:
         return (
@@ -153,11 +171,20 @@ class NodeIndex:
             self._upsert(changes.patterns)
         self.snapshot = changes.snapshot
 
-    def _build(self, changes: Changes) -> None:
-        """Read the whole memory. The snapshot is older than what is read, so that the next read misses nothing."""
+    def _begin(self, changes: Changes) -> None:
+        """Start to read a whole memory. The snapshot is older than all that is read, so the feed misses nothing."""
         self._reset(changes.memory, changes.rebuilt, changes.snapshot)
-        for batch in PATTERNS.fetch_in_batches(_ALL_PATTERNS, {"memory": changes.memory}):
-            self._upsert(batch)
+        self.unread_after = ""
+
+    def _read_on(self, stop: Stop) -> None:
+        """Read the rest of the memory, at least one page of it, in the order of names."""
+        while self.unread_after is not None:
+            page = PATTERNS.execute_in_order(_NEXT_PATTERNS, {"memory": self.memory, "after": self.unread_after})
+            if page:
+                self._upsert(page)
+            self.unread_after = page[-1][0] if len(page) == _PATTERNS_AT_ONCE else None
+            if self.unread_after is not None:
+                stop.check()
 
     def _upsert(self, patterns: list[PatternRow]) -> None:
         names, events, frequencies, with_emotives = zip(*patterns, strict=True)
@@ -169,6 +196,7 @@ class NodeIndex:
         # A new object: predictions under way keep the one they began with.
         self.index, self.memory, self.rebuilt, self.snapshot = Index(), memory, rebuilt, snapshot
         self.finalized_version, self.moment, self.has_emotives = 0, None, False
+        self.unread_after = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,15 +236,19 @@ class Indexes:
         self._total = 0  # bytes that the held indexes counted with
         self._lock = threading.Lock()
 
-    def follow(self, node_id: str) -> NodeView:
-        """The node's index, up to date. The first use builds it, which reads all patterns of the node."""
+    def follow(self, node_id: str, stop: Stop = NEVER) -> NodeView:
+        """The node's index, up to date. The first use builds it, which reads all patterns of the node.
+
+        Raises the reason of `stop`.
+        """
         with self._lock:
             node = self._nodes.setdefault(node_id, NodeIndex(node_id))
             self._nodes.move_to_end(node_id)
             node.last_used, node.uses = time.time(), node.uses + 1
-        view = node.follow()
-        self._account(node)
-        return view
+        try:
+            return node.follow(stop)
+        finally:
+            self._account(node)
 
     def _account(self, node: NodeIndex) -> None:
         """Count what the index takes now, and drop others if all together take too much.
@@ -229,8 +261,9 @@ class Indexes:
                 return  # another thread has dropped it since, and what it counted with it
             self._total += size - node.counted_bytes
             node.counted_bytes = size
-            if not node.exists:
-                # A client may ask about nodes that never learned, under any name. Keep nothing of those.
+            if not node.exists and not node.lock.locked():
+                # A client may ask about nodes that never learned, under any name. Keep nothing of those. But another
+                # thread that holds the lock may be finding out that the node does exist.
                 self._drop(node.node_id)
             # The index just used stays, whatever its size: it is needed.
             while self._total > self._budget and len(self._nodes) > 1:

@@ -4,10 +4,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from engine.arrays import Ints, Masks, Tokens
+from engine.arrays import Flags, Ints, Masks, Tokens
 from engine.kernels.blocks import AT, PLACE, SIZE
 from engine.kernels.compiler import compiled, inlined
 from engine.kernels.event_ends import event_end, events_until, holds
+from engine.kernels.stopping import is_set
 
 
 class State(NamedTuple):
@@ -96,11 +97,16 @@ def extent_of(count: int, length: int, blocks: Ints) -> Extent:
 
 @inlined
 def fuzzy_matches(
-    tokens: Tokens, start: int, end: int, row: int, first: Ints, places: Ints, seen: Ints
+    tokens: Tokens, start: int, end: int, row: int, first: Ints, places: Ints, seen: Ints, stop: Flags
 ) -> tuple[int, int]:
-    """M of 5.4 and the first matched state place. seen: by state place, the last row that matched it."""
+    """M of 5.4 and the first matched state place. seen: by state place, the last row that matched it.
+
+    stop: the flag of a `Stop`.
+    """
     matched, earliest = 0, seen.shape[0]
     for i in range(start, end):
+        if is_set(stop):
+            break
         for p in range(first[tokens[i]], first[tokens[i] + 1]):
             place = places[p]
             if seen[place] != row:

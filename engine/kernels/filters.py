@@ -1,4 +1,7 @@
-"""The candidate filters (engine.md 5.1 with D26, D27): each clears `allowed` for the patterns that it drops."""
+"""The candidate filters (engine.md 5.1 with D26, D27): each clears `allowed` for the patterns that it drops.
+
+stop: the flag of a `Stop`.
+"""
 
 import numpy as np
 
@@ -7,6 +10,7 @@ from engine.kernels import long_states
 from engine.kernels.alignment import State, workspace
 from engine.kernels.blocks import WORD, collect_hits, common_subsequence
 from engine.kernels.compiler import compiled
+from engine.kernels.stopping import is_set
 from engine.kernels.text_similarity import Needle, joined_similarity
 
 
@@ -45,6 +49,7 @@ def keep_similar(
     text: Needle,
     texts: Texts,
     allowed: Flags,
+    stop: Flags,
 ) -> None:
     """rapidfuzz: at least one equal symbol, and similar before the step of D40 in token mode."""
     tokens, starts = columns.tokens, columns.starts
@@ -54,22 +59,24 @@ def keep_similar(
     for row in range(allowed.shape[0]):
         if not allowed[row]:
             continue
+        if is_set(stop):
+            break
         start, end = starts[row], starts[row + 1]
         if state_size <= WORD:
             hits, _ = collect_hits(tokens, start, end, masks, at, hit_masks)
             common = common_subsequence(hits, state_size, hit_masks)
         else:
             hits = long_states.collect_hits(tokens, start, end, first_place, at)
-            common = long_states.common_subsequence(tokens, start, hits, first_place, places, at, tails)
+            common = long_states.common_subsequence(tokens, start, hits, first_place, places, at, tails, stop)
         similarity = 2 * common / (end - start + state_size)
         if not by_tokens:
-            similarity = joined_similarity(text, texts, tokens, start, end)
+            similarity = joined_similarity(text, texts, tokens, start, end, stop)
         allowed[row] = hits > 0 and similarity >= threshold
 
 
 @compiled
 def compare_signatures(
-    columns: Columns, symbol_values: Hashes, state_values: Hashes, equal: Ints, allowed: Flags
+    columns: Columns, symbol_values: Hashes, state_values: Hashes, equal: Ints, allowed: Flags, stop: Flags
 ) -> Flags:
     """minhash, for some positions of the signature: adds to `equal` the number that agree; returns where all agree.
 
@@ -81,6 +88,8 @@ def compare_signatures(
     for row in range(allowed.shape[0]):
         if not allowed[row]:
             continue
+        if is_set(stop):
+            break
         same = 0
         for k in range(positions):
             lowest = np.uint32(0xFFFFFFFF)

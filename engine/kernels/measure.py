@@ -14,6 +14,7 @@ from engine.kernels.alignment import State, signal_to_noise
 from engine.kernels.compiler import compiled, inlined
 from engine.kernels.domain import Domain, count_symbols, find_domain, weight_of
 from engine.kernels.members import Members
+from engine.kernels.stopping import is_set
 
 FIELDS = (
     "potential",
@@ -93,20 +94,21 @@ def measure(
     statistics: Statistics,
     finalized: FinalizedMembers,
     weights: Weights,
+    stop: Flags,
 ) -> Floats:
     """The metrics of 5.6, shape (members, FIELDS). predictive_information is 0 until `share_futures` fills it in.
 
-    A state of one symbol has its own confidence and potential (5.9).
+    A state of one symbol has its own confidence and potential (5.9). stop: the flag of a `Stop`.
     """
     values = np.zeros((members.rows.shape[0], len(FIELDS)))
     values[:, SIMILARITY] = similarity
     domain = find_domain(columns.tokens, members, state, statistics)
     counts = np.zeros_like(domain.number)
     measure_matches(columns, members, state.size, values)
-    measure_present(columns, members, state.tokens, statistics.pattern_count, domain, counts, values)
+    measure_present(columns, members, state.tokens, statistics.pattern_count, domain, counts, values, stop)
     measure_shares(columns, members, statistics, finalized, domain, counts, values)
     if weights.active:
-        measure_weights(columns, members, state.tokens, weights.by_token, counts, values)
+        measure_weights(columns, members, state.tokens, weights.by_token, counts, values, stop)
     measure_potentials(state.size == 1, weights.active, values)
     return values
 
@@ -148,7 +150,14 @@ def weigh_observed(state_tokens: Ints, domain: Domain, counts: Ints) -> Floats:
 
 @compiled
 def measure_present(
-    columns: Columns, members: Members, state_tokens: Ints, n: int, domain: Domain, counts: Ints, values: Floats
+    columns: Columns,
+    members: Members,
+    state_tokens: Ints,
+    n: int,
+    domain: Domain,
+    counts: Ints,
+    values: Floats,
+    stop: Flags,
 ) -> None:
     """itfdf_similarity, confluence, global_normalized_entropy. counts: by token, zeros before and after."""
     tokens, rows, lows, highs = columns.tokens, members.rows, members.low, members.high
@@ -159,6 +168,8 @@ def measure_present(
     norm = norm_of(observed)
     distinct = np.empty((highs - lows).sum(), dtype=np.int64)
     for m in range(rows.shape[0]):
+        if is_set(stop):
+            break
         squares, entropy, dot, exponent = 0.0, 0.0, 0.0, 0.0
         size = count_symbols(tokens, lows[m], highs[m], distinct, counts)
         for d in range(size):
@@ -231,13 +242,15 @@ def measure_shares(
 
 @compiled
 def measure_weights(
-    columns: Columns, members: Members, state_tokens: Ints, weights: Floats, counts: Ints, values: Floats
+    columns: Columns, members: Members, state_tokens: Ints, weights: Floats, counts: Ints, values: Floats, stop: Flags
 ) -> None:
     """The four weighted metrics (5.6, 5.9). counts: by token, zeros before and after."""
     tokens, starts, rows, lows, highs = columns.tokens, columns.starts, members.rows, members.low, members.high
     match_starts, match_places = members.match_starts, members.match_places
     one_symbol = state_tokens.shape[0] == 1
     for m in range(rows.shape[0]):
+        if is_set(stop):
+            break
         matched, observed, extra = 0.0, 0.0, 0.0
         for p in range(match_starts[m], match_starts[m + 1]):
             matched += weights[state_tokens[match_places[p]]]

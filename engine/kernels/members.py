@@ -4,12 +4,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from engine.arrays import Columns, Ints
+from engine.arrays import Columns, Flags, Ints
 from engine.kernels import long_states
 from engine.kernels.alignment import Fuzzy, Span, State, extent_of, fuzzy_matches, split_events, workspace
 from engine.kernels.blocks import NONE, PLACE, SIZE, WORD, collect_hits, find_blocks, first_run, write_singles
 from engine.kernels.compiler import compiled, inlined
 from engine.kernels.event_ends import event_end
+from engine.kernels.stopping import is_set
 
 
 class Members(NamedTuple):
@@ -33,8 +34,8 @@ class Members(NamedTuple):
 
 
 @compiled
-def align_members(columns: Columns, rows: Ints, state: State, fuzzy: Fuzzy) -> Members:
-    """The patterns of these rows as members, for a state of two or more symbols."""
+def align_members(columns: Columns, rows: Ints, state: State, fuzzy: Fuzzy, stop: Flags) -> Members:
+    """The patterns of these rows as members, for a state of two or more symbols. stop: the flag of a `Stop`."""
     starts, event_starts, tokens, ends = columns.starts, columns.event_starts, columns.tokens, columns.ends
     state_size, state_tokens, masks = state.size, state.tokens, state.masks
     first_place, places = state.first, state.places
@@ -53,6 +54,8 @@ def align_members(columns: Columns, rows: Ints, state: State, fuzzy: Fuzzy) -> M
     match_places = np.empty(capacity, dtype=np.int64)
     seen[:] = -1
     for m in range(count):
+        if is_set(stop):
+            break
         row = rows[m]
         start, end = starts[row], starts[row + 1]
         if state_size <= WORD:
@@ -65,12 +68,23 @@ def align_members(columns: Columns, rows: Ints, state: State, fuzzy: Fuzzy) -> M
         else:
             hits = long_states.collect_hits(tokens, start, end, first_place, at)
             found = long_states.find_blocks(
-                tokens, start, hits, state_size, first_place, places, at, by_place[0], by_place[1], windows, blocks
+                tokens,
+                start,
+                hits,
+                state_size,
+                first_place,
+                places,
+                at,
+                by_place[0],
+                by_place[1],
+                windows,
+                blocks,
+                stop,
             )
         extent = extent_of(found, end - start, blocks)
         matched, place = extent.matched, extent.place
         if is_fuzzy:
-            matched, place = fuzzy_matches(tokens, start, end, row, fuzzy_first, fuzzy_places, seen)
+            matched, place = fuzzy_matches(tokens, start, end, row, fuzzy_first, fuzzy_places, seen, stop)
         match = state_tokens[place] if matched > 0 else -1
         events = event_starts[row]
         span = Span(start, end - start, events, event_starts[row + 1] - events)
@@ -81,7 +95,7 @@ def align_members(columns: Columns, rows: Ints, state: State, fuzzy: Fuzzy) -> M
         if is_fuzzy:
             match_starts[m + 1] = list_fuzzy_matches(row, seen, match_starts[m], match_places)
         else:
-            match_starts[m + 1] = list_matches(found, blocks, match_starts[m], match_places)
+            match_starts[m + 1] = list_matches(found, blocks, match_starts[m], match_places, stop)
     return Members(rows, np.diff(match_starts), block_count, present, future, low, high, match_starts, match_places)
 
 
@@ -96,9 +110,11 @@ def align_first_symbols(columns: Columns, rows: Ints) -> Members:
 
 
 @inlined
-def list_matches(count: int, blocks: Ints, end: int, match_places: Ints) -> int:
+def list_matches(count: int, blocks: Ints, end: int, match_places: Ints, stop: Flags) -> int:
     """Append the state places of the blocks, ascending, at `end`; return the new end."""
     for b in range(1, count):
+        if is_set(stop):
+            break
         while b > 0 and blocks[b, PLACE] < blocks[b - 1, PLACE]:
             for k in (PLACE, SIZE):
                 blocks[b, k], blocks[b - 1, k] = blocks[b - 1, k], blocks[b, k]

@@ -29,6 +29,7 @@ from engine.kernels.compiler import compiled, inlined
 from engine.kernels.domain import weight_of
 from engine.kernels.event_ends import event_end
 from engine.kernels.measure import Weights
+from engine.kernels.stopping import is_set
 from engine.kernels.text_similarity import Needle, joined_similarity
 
 DECIMALS = 1e12
@@ -130,7 +131,9 @@ def key_of(tokens: Tokens, ends: Tokens, span: Span, extent: Extent, blocks: int
 
 
 @compiled
-def select(columns: Columns, texts: Texts, search: Search, masks: Masks | None, scan: Scan, found: Found) -> Scan:
+def select(
+    columns: Columns, texts: Texts, search: Search, masks: Masks | None, scan: Scan, found: Found, stop: Flags
+) -> Scan:
     """Append candidates to those found, leaving out keys (pre, 5.6) below the bar.
 
     Ends after the last row, or when there is no room for another candidate.
@@ -138,6 +141,7 @@ def select(columns: Columns, texts: Texts, search: Search, masks: Masks | None, 
     masks: those of the state, or None for a state of more than 64 symbols. They are an argument of their own so that
     Numba compiles the two cases apart and drops the branches of the other one: testing the state's size in the loop
     makes a prediction from 100,000 patterns 8 to 20 % slower.
+    stop: the flag of a `Stop`.
     """
     starts, event_starts, tokens = columns.starts, columns.event_starts, columns.tokens
     ends, frequency = columns.ends, columns.frequency
@@ -153,7 +157,7 @@ def select(columns: Columns, texts: Texts, search: Search, masks: Masks | None, 
     windows, blocks = scratch.windows, scratch.blocks
     ended_by, lengths, tails = scratch.by_place[0], scratch.by_place[1], scratch.by_place[2]
     row, count, bar = scan.row - 1, scan.candidates, scan.bar
-    while row + 1 < frequency.shape[0] and count < rows.shape[0]:
+    while row + 1 < frequency.shape[0] and count < rows.shape[0] and not is_set(stop):
         row += 1
         if frequency[row] == 0 or (filtered and not allowed[row]):
             continue
@@ -169,7 +173,7 @@ def select(columns: Columns, texts: Texts, search: Search, masks: Masks | None, 
             block_count, extent = 0, Extent(0, 0, span.length, 0)
         elif masks is None:
             block_count = long_states.find_blocks(
-                tokens, start, hits, state_size, first_place, places, at, ended_by, lengths, windows, blocks
+                tokens, start, hits, state_size, first_place, places, at, ended_by, lengths, windows, blocks, stop
             )
             extent = extent_of(block_count, span.length, blocks)
         elif pairs == NONE:
@@ -185,18 +189,18 @@ def select(columns: Columns, texts: Texts, search: Search, masks: Masks | None, 
             block_count = find_blocks(run, hits, state_size, at, hit_masks, run_ends, windows, blocks)
             extent = extent_of(block_count, span.length, blocks)
         if is_fuzzy:
-            matched, place = fuzzy_matches(tokens, start, end, row, fuzzy_first, fuzzy_places, seen)
+            matched, place = fuzzy_matches(tokens, start, end, row, fuzzy_first, fuzzy_places, seen, stop)
             extent = Extent(matched, extent.first, extent.last, place)
         match = state_tokens[extent.place] if extent.matched > 0 else -1
         key = key_of(tokens, ends, span, extent, block_count, match, state_size)
         if key < bar:
             continue
         if not by_tokens:
-            similarity = joined_similarity(search.text, texts, tokens, start, end)
+            similarity = joined_similarity(search.text, texts, tokens, start, end, stop)
         elif masks is not None:
             similarity = token_similarity(common_subsequence(hits, state_size, hit_masks), span.length, state_size)
         else:
-            common = long_states.common_subsequence(tokens, start, hits, first_place, places, at, tails)
+            common = long_states.common_subsequence(tokens, start, hits, first_place, places, at, tails, stop)
             similarity = token_similarity(common, span.length, state_size)
         if similarity >= threshold:
             rows[count], keys[count], similarities[count] = row, key, similarity

@@ -5,11 +5,16 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from engine.arrays import Floats, Ints, Masks, Texts, Tokens
+from engine.arrays import Flags, Floats, Ints, Masks, Texts, Tokens
 from engine.kernels.bits import bit_count
 from engine.kernels.compiler import compiled, inlined
+from engine.kernels.stopping import is_set
+from engine.limits import MOST_CHARACTERS, MOST_MASK_BYTES, PredictionTooLarge
 
 SPACE = 32
+
+LONG = 64
+"""Words of a needle above which `advance` takes so long that the flag is looked at before each code point."""
 
 
 class Needle(NamedTuple):
@@ -26,10 +31,18 @@ class Needle(NamedTuple):
 
 
 def needle(text: str) -> Needle:
-    """`text`, prepared. The system allocates the table by code point lazily: only pages that are used cost memory."""
+    """`text`, prepared. The system allocates the table by code point lazily: only pages that are used cost memory.
+
+    Raises PredictionTooLarge.
+    """
     distinct = {character: number for number, character in enumerate(dict.fromkeys(text))}
+    words = len(text) // 64 + 1
+    if len(text) > MOST_CHARACTERS or len(distinct) * words * 8 > MOST_MASK_BYTES:
+        raise PredictionTooLarge(
+            "use_token_matching", f"the symbols have {len(text)} characters, too many to compare by characters"
+        )
     number = np.zeros(0x110000, dtype=np.int32)
-    masks = np.zeros((len(distinct), len(text) // 64 + 1), dtype=np.uint64)
+    masks = np.zeros((len(distinct), words), dtype=np.uint64)
     for character, row in distinct.items():
         number[ord(character)] = row + 1
     for place, character in enumerate(text):
@@ -78,8 +91,11 @@ def character_ratio(common: int, length: int) -> float:
 
 
 @compiled
-def similar_symbols(text: Needle, texts: Texts, count: int, threshold: float) -> tuple[Ints, Floats]:
-    """The tokens below `count` whose ratio to the needle reaches the fuzzy threshold (5.4), ascending; their ratios."""
+def similar_symbols(text: Needle, texts: Texts, count: int, threshold: float, stop: Flags) -> tuple[Ints, Floats]:
+    """The tokens below `count` whose ratio to the needle reaches the fuzzy threshold (5.4), ascending; their ratios.
+
+    stop: the flag of a `Stop`.
+    """
     size, number, masks, word = text.size, text.number, text.masks, text.word
     code_points, starts = texts.code_points, texts.starts
     tokens, ratios = np.empty(count + 1, dtype=np.int64), np.empty(count + 1)
@@ -88,8 +104,12 @@ def similar_symbols(text: Needle, texts: Texts, count: int, threshold: float) ->
         other = starts[token + 1] - starts[token]
         if character_ratio(min(size, other), size + other) * 100 < threshold * 100:
             continue
+        if is_set(stop):
+            break
         restart(word)
         for i in range(starts[token], starts[token + 1]):
+            if word.shape[0] > LONG and is_set(stop):
+                break
             advance(code_points[i], number, masks, word)
         tokens[found], ratios[found] = token, character_ratio(common_code_points(word), size + other)
         found += ratios[found] * 100 >= threshold * 100
@@ -97,17 +117,24 @@ def similar_symbols(text: Needle, texts: Texts, count: int, threshold: float) ->
 
 
 @compiled
-def joined_similarity(text: Needle, texts: Texts, tokens: Tokens, start: int, end: int) -> float:
-    """Similarity of 5.2 in character mode, of the joined state (the needle) and the joined tokens[start : end]."""
+def joined_similarity(text: Needle, texts: Texts, tokens: Tokens, start: int, end: int, stop: Flags) -> float:
+    """Similarity of 5.2 in character mode, of the joined state (the needle) and the joined tokens[start : end].
+
+    stop: the flag of a `Stop`.
+    """
     size, number, masks, word = text.size, text.number, text.masks, text.word
     code_points, starts = texts.code_points, texts.starts
     restart(word)
     length = size + end - start - 1
     for i in range(start, end):
+        if is_set(stop):
+            break
         if i > start:
             advance(SPACE, number, masks, word)
         low, high = starts[tokens[i]], starts[tokens[i] + 1]
         length += high - low
         for c in range(low, high):
+            if word.shape[0] > LONG and is_set(stop):
+                break
             advance(code_points[c], number, masks, word)
     return character_ratio(common_code_points(word), length) * 100 / 100

@@ -10,6 +10,8 @@ from engine.kernels.compiler import compiled, inlined
 from engine.kernels.copying import copy_bytes
 from engine.kernels.event_ends import event_end
 from engine.kernels.members import Members
+from engine.kernels.stopping import is_set
+from engine.limits import MOST_TEXT_BYTES
 
 LISTS = ("sequence", "past", "present", "future", "matches", "missing", "extras")
 """The lists that `write_members` writes for each member."""
@@ -19,20 +21,32 @@ COMMA, OPENING, CLOSING = b",[]"
 
 
 class Written(NamedTuple):
-    """Lists without their brackets: list n of member or row k is data[starts[n, k] : ends[n, k]]."""
+    """Lists without their brackets: list n of member or row k is data[starts[n, k] : ends[n, k]].
+
+    too_large: whether they may take more than MOST_TEXT_BYTES. Then nothing is written.
+    """
 
     data: Bytes
     starts: Ints
     ends: Ints
+    too_large: bool
 
 
 @compiled
 def write_members(
-    columns: Columns, members: Members, chosen: Ints, state: State, stm_ends: Ints, symbols: Json, observed: Json
+    columns: Columns,
+    members: Members,
+    chosen: Ints,
+    state: State,
+    stm_ends: Ints,
+    symbols: Json,
+    observed: Json,
+    stop: Flags,
 ) -> Written:
     """The `LISTS` of each chosen member.
 
     stm_ends: the ends of the STM's events, in symbols. symbols: JSON by token. observed: JSON by place in the state.
+    stop: the flag of a `Stop`.
     """
     column_starts, event_starts = columns.starts, columns.event_starts
     tokens, ends_of_events = columns.tokens, columns.ends
@@ -46,8 +60,11 @@ def write_members(
     room = chosen.shape[0] * 2 * room_for(state_places, 0, state.size, stm_ends.shape[0], observed_starts)
     for m in chosen:
         room += 2 * room_for_row(columns, rows[m], text_starts)
-    data, at = np.empty(room, dtype=np.uint8), 0
+    too_large = room > MOST_TEXT_BYTES
+    data, at = np.empty(0 if too_large else room, dtype=np.uint8), 0
     for k in range(chosen.shape[0]):
+        if too_large or is_set(stop):
+            break
         m = chosen[k]
         row, present, future = rows[m], presents[m], futures[m]
         start, events = column_starts[row], event_starts[row]
@@ -85,7 +102,7 @@ def write_members(
         )
         ends[EXTRAS, k] = at
         observed_marks[:] = False
-    return Written(data[:at], starts, ends)
+    return Written(data[:at], starts, ends, too_large)
 
 
 @compiled
@@ -98,15 +115,16 @@ def write_futures(columns: Columns, rows: Ints, future: Ints, symbols: Json) -> 
     room = 0
     for row in rows:
         room += room_for_row(columns, row, text_starts)
-    data, at = np.empty(room, dtype=np.uint8), 0
+    too_large = room > MOST_TEXT_BYTES
+    data, at = np.empty(0 if too_large else room, dtype=np.uint8), 0
     starts, ends = np.empty((2, 1, rows.shape[0]), dtype=np.int64)
-    for k in range(rows.shape[0]):
+    for k in range(0 if too_large else rows.shape[0]):
         start, events = column_starts[rows[k]], event_starts[rows[k]]
         count = event_starts[rows[k] + 1] - events
         starts[0, k] = at
         at = put_events(tokens, start, ends_of_events, events, future[k], count, marks, texts, text_starts, data, at)
         ends[0, k] = at
-    return Written(data[:at], starts, ends)
+    return Written(data[:at], starts, ends, too_large)
 
 
 @inlined

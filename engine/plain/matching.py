@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from engine.options import Options
 from engine.plain.knowledge import Pattern
 from engine.stm import Stm, state
+from engine.stopping import Stop
 
 Events = list[list[str]]
 
@@ -49,10 +50,11 @@ class Match:
         return (self.evidence + self.confidence) * self.snr + self.unity
 
 
-def common_subsequence(first: Sequence[str], second: Sequence[str]) -> int:
+def common_subsequence(first: Sequence[str], second: Sequence[str], stop: Stop) -> int:
     """l of 5.2: the length of the longest common subsequence."""
     row = [0] * (len(second) + 1)
     for item in first:
+        stop.check()
         previous = row
         row = [0]
         for j, other in enumerate(second):
@@ -60,28 +62,29 @@ def common_subsequence(first: Sequence[str], second: Sequence[str]) -> int:
     return row[-1]
 
 
-def token_ratio(symbols: list[str], observed: list[str]) -> float:
+def token_ratio(symbols: list[str], observed: list[str], stop: Stop) -> float:
     """2·l / (L+S), before the step of D40."""
-    return 2 * common_subsequence(symbols, observed) / (len(symbols) + len(observed))
+    return 2 * common_subsequence(symbols, observed, stop) / (len(symbols) + len(observed))
 
 
-def character_ratio(first: str, second: str) -> float:
+def character_ratio(first: str, second: str, stop: Stop) -> float:
     """1 − (t − 2l)/t in code points; 1 for two empty texts."""
     length = len(first) + len(second)
     if length == 0:
         return 1.0
-    return 1 - (length - 2 * common_subsequence(first, second)) / length
+    return 1 - (length - 2 * common_subsequence(first, second, stop)) / length
 
 
-def similarity(symbols: list[str], observed: list[str], *, by_tokens: bool) -> float:
+def similarity(symbols: list[str], observed: list[str], stop: Stop, *, by_tokens: bool) -> float:
     """Similarity of 5.2. The last two operations change some values by one unit in the last place (D40)."""
-    ratio = token_ratio(symbols, observed) if by_tokens else character_ratio(" ".join(observed), " ".join(symbols))
-    return ratio * 100 / 100
+    if by_tokens:
+        return token_ratio(symbols, observed, stop) * 100 / 100
+    return character_ratio(" ".join(observed), " ".join(symbols), stop) * 100 / 100
 
 
-def find_blocks(symbols: list[str], observed: list[str]) -> list[Block]:
+def find_blocks(symbols: list[str], observed: list[str], stop: Stop) -> list[Block]:
     """The blocks of 5.3, by place: greedy, the longest run first. Blocks that touch in both texts are joined."""
-    runs = sorted(_runs(symbols, observed, 0, len(symbols), 0, len(observed)))
+    runs = sorted(_runs(symbols, observed, 0, len(symbols), 0, len(observed), stop))
     joined: list[Block] = []
     for run in runs:
         last = joined[-1] if joined else None
@@ -92,9 +95,10 @@ def find_blocks(symbols: list[str], observed: list[str]) -> list[Block]:
     return joined
 
 
-def _runs(symbols: list[str], observed: list[str], i0: int, i1: int, j0: int, j1: int) -> list[Block]:
+def _runs(symbols: list[str], observed: list[str], i0: int, i1: int, j0: int, j1: int, stop: Stop) -> list[Block]:
     best = Block(i0, j0, 0)
     for i in range(i0, i1):
+        stop.check()
         for j in range(j0, j1):
             size = 0
             while i + size < i1 and j + size < j1 and symbols[i + size] == observed[j + size]:
@@ -103,16 +107,18 @@ def _runs(symbols: list[str], observed: list[str], i0: int, i1: int, j0: int, j1
                 best = Block(i, j, size)
     if best.size == 0:
         return []
-    before = _runs(symbols, observed, i0, best.start, j0, best.state_start)
-    after = _runs(symbols, observed, best.start + best.size, i1, best.state_start + best.size, j1)
+    before = _runs(symbols, observed, i0, best.start, j0, best.state_start, stop)
+    after = _runs(symbols, observed, best.start + best.size, i1, best.state_start + best.size, j1, stop)
     return [*before, best, *after]
 
 
-def fuzzy_matches(symbols: list[str], observed: list[str], threshold: float) -> tuple[list[str], list[dict[str, Any]]]:
+def fuzzy_matches(
+    symbols: list[str], observed: list[str], threshold: float, stop: Stop
+) -> tuple[list[str], list[dict[str, Any]]]:
     """matches and anomalies of 5.4 for F > 0: every observed symbol takes the most similar pattern symbol."""
     matches, anomalies = [], []
     for symbol in observed:
-        ratios = [character_ratio(symbol, expected) for expected in symbols]
+        ratios = [character_ratio(symbol, expected, stop) for expected in symbols]
         best = max(ratios, default=0.0)
         if not ratios or best * 100 < threshold * 100:
             continue
@@ -123,17 +129,17 @@ def fuzzy_matches(symbols: list[str], observed: list[str], threshold: float) -> 
     return matches, anomalies
 
 
-def align(pattern: Pattern, stm: Stm, options: Options) -> Match | None:
+def align(pattern: Pattern, stm: Stm, options: Options, stop: Stop) -> Match | None:
     """The pattern as a match; None if it is below the threshold or has no symbol in common with the state (5.2)."""
     symbols, observed = pattern.symbols, state(stm)
-    similar = similarity(symbols, observed, by_tokens=options.use_token_matching)
-    blocks = find_blocks(symbols, observed)
+    similar = similarity(symbols, observed, stop, by_tokens=options.use_token_matching)
+    blocks = find_blocks(symbols, observed, stop)
     if similar < options.recall_threshold or (options.recall_threshold > 0 and not blocks):
         return None
     matches = [symbol for block in blocks for symbol in symbols[block.start : block.start + block.size]]
     anomalies: list[dict[str, Any]] = []
     if options.fuzzy_token_threshold > 0:
-        matches, anomalies = fuzzy_matches(symbols, observed, options.fuzzy_token_threshold)
+        matches, anomalies = fuzzy_matches(symbols, observed, options.fuzzy_token_threshold, stop)
     first = blocks[0].start if blocks else 0
     last = blocks[-1].start + blocks[-1].size if blocks else len(symbols)
     past, present, future = split(pattern.events, first, last)

@@ -12,6 +12,7 @@ from engine.plain.matching import Match, align, ratio, without
 from engine.plain.numbers import rounded, total
 from engine.plain.weights import WEIGHTED_FIELDS, symbol_weights, weighted_metrics, weighted_metrics_of_one_symbol
 from engine.stm import Stm, state
+from engine.stopping import NEVER, Stop
 
 Affinity = Mapping[str, float]
 Fields = dict[str, Any]
@@ -31,8 +32,12 @@ def predict(
     *,
     affinity: Affinity | None = None,
     finalized: Mapping[str, Finalized] | None = None,
+    stop: Stop = NEVER,
 ) -> Prediction:
-    """The ranked predictions and the future potentials. `affinity`: aff(x, e) of the configured emotive, or None."""
+    """The ranked predictions and the future potentials. `affinity`: aff(x, e) of the configured emotive, or None.
+
+    Raises the reason of `stop`.
+    """
     observed = state(stm)
     if not observed:
         return Prediction([], [])
@@ -41,7 +46,7 @@ def predict(
         matches, weighted = _one_symbol_candidates(knowledge, observed[0], affinity)
         potentials = {m.pattern.name: _potential_of_one_symbol(m, weighted.get(m.pattern.name)) for m in matches}
     else:
-        matches, weighted = _candidates(knowledge, stm, options, affinity)
+        matches, weighted = _candidates(knowledge, stm, options, affinity, stop)
     selected = _select(matches, 3 * options.max_predictions, potentials)
     ensemble = metrics.Ensemble(
         matches=selected,
@@ -50,18 +55,18 @@ def predict(
         finalized=finalized or {},
         probability=metrics.symbol_probabilities(selected, knowledge),
     )
-    predictions = _describe(ensemble, weighted, potentials)
+    predictions = _describe(ensemble, weighted, potentials, stop)
     predictions.sort(key=lambda fields: _rank(fields, options.rank_sort_algo))
     futures = metrics.future_potentials(metrics.group_futures(selected))
     return Prediction(predictions[: options.max_predictions], futures)
 
 
 def _candidates(
-    knowledge: Knowledge, stm: Stm, options: Options, affinity: Affinity | None
+    knowledge: Knowledge, stm: Stm, options: Options, affinity: Affinity | None, stop: Stop
 ) -> tuple[list[Match], dict[str, dict[str, float]]]:
     observed = state(stm)
-    kept = [p for p in knowledge.patterns.values() if passes(p.symbols, observed, options)]
-    matches = [match for pattern in kept if (match := align(pattern, stm, options))]
+    kept = [p for p in knowledge.patterns.values() if passes(p.symbols, observed, options, stop)]
+    matches = [match for pattern in kept if (match := align(pattern, stm, options, stop))]
     if affinity is None:
         return matches, {}
     weights = symbol_weights(observed, affinity, knowledge)
@@ -126,7 +131,10 @@ def _rank(fields: Fields, rank_field: str) -> tuple[int, float, str]:
 
 
 def _describe(
-    ensemble: metrics.Ensemble, weighted: Mapping[str, Mapping[str, float]], potentials: Mapping[str, float] | None
+    ensemble: metrics.Ensemble,
+    weighted: Mapping[str, Mapping[str, float]],
+    potentials: Mapping[str, float] | None,
+    stop: Stop,
 ) -> list[Fields]:
     """The prediction objects of all members, in ensemble order (5.6, 5.10)."""
     groups = metrics.group_futures(ensemble.matches)
@@ -134,6 +142,7 @@ def _describe(
     posterior_weight = total(m.similarity * (m.pattern.frequency / ensemble.frequency) for m in ensemble.matches)
     described = []
     for match in ensemble.matches:
+        stop.check()
         fields = _fields(match, ensemble)
         weights = weighted.get(match.pattern.name)
         fields.update(weights or {})

@@ -25,6 +25,11 @@ def end_request() -> None:
     _thread.question = None
 
 
+def question() -> Question | None:
+    """What another thread may ask while this thread works on its request; None outside a request."""
+    return _thread.question
+
+
 def client_has_gone() -> bool:
     """Whether the client has disconnected. Always False outside a request, as in commands and jobs.
 

@@ -45,8 +45,9 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    """Django's handler500: a failure outside the views, or in the console."""
-    return _failure(sys.exception(), request)
+    """Django's handler500: an exception outside the views, or in the console."""
+    error = sys.exception()
+    return exception_handler(error, {"request": request}) if isinstance(error, Exception) else _failure(error, request)
 
 
 def _failure(error: BaseException | None, request: HttpRequest) -> HttpResponse:

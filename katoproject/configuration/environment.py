@@ -57,6 +57,7 @@ class Environment(BaseSettings):
 
     # Prediction
     index_memory_mb: int = Field(1024, ge=16, alias="KATO_INDEX_MEMORY_MB")
+    prediction_timeout: float = Field(25, ge=0.1, le=3600, alias="KATO_PREDICTION_TIMEOUT_SECONDS")
 
     # Monitoring
     metrics_cache_ttl: float = Field(5, ge=0, le=3600, alias="METRICS_CACHE_TTL_SECONDS")

@@ -149,9 +149,11 @@ class NodeAdmin(ConsoleAdmin):
     def symbols_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """The most frequent symbols, or the one in the query. Builds the node's index where this process has none."""
         from memory_app.index import indexes
+        from memory_app.patience import PREDICTION_SECONDS, Bounded
 
         node = self._node(request, object_id)
-        statistics = indexes.follow(node.pk).view.symbol_statistics()
+        with Bounded(PREDICTION_SECONDS) as stop:
+            statistics = indexes.follow(node.pk, stop).view.symbol_statistics()
         query = request.GET.get("q", "")
         chosen = [query] if query in statistics else []
         if not query:

@@ -19,6 +19,7 @@ from foundation.http.views import LeanView
 from memory_app.api import shapes
 from memory_app.index import indexes
 from memory_app.node_ids import NodeId, display_id
+from memory_app.patience import PREDICTION_SECONDS, Bounded
 from memory_app.reads import nodes
 
 _NODE = [
@@ -100,9 +101,11 @@ class SymbolStatistics(LeanView):
     def get(self, request: HttpRequest) -> HttpResponse:
         node_id = node_of(request)
         after: str | None = parse_query(request, "after", _TEXT, None)
+        with Bounded(PREDICTION_SECONDS) as stop:
+            view = indexes.follow(node_id, stop).view
         room: int = settings.ENV.limit_page
         symbols: dict[str, Any] = {}
-        for symbol, (frequency, members) in indexes.follow(node_id).view.symbol_statistics().items():
+        for symbol, (frequency, members) in view.symbol_statistics().items():
             if after is not None and symbol <= after:
                 continue
             if room < 0:

@@ -14,10 +14,14 @@ from typing import Any, TypeVar
 from django.db import transaction
 from pydantic_core import from_json
 
+from engine.limits import PredictionTooLarge
 from engine.predict import Prediction, predict
 from engine.stm import state
+from engine.stopping import NEVER, Stop
+from memory_app.errors import PredictionRefused
 from memory_app.index import NodeVersion, NodeView, indexes
 from memory_app.models import affinity_key
+from memory_app.patience import PREDICTION_SECONDS, Bounded
 from memory_app.stores import PATTERNS
 
 # As in the index's change feed: ids that are still to be assigned are left over from another life of the database.
@@ -51,28 +55,40 @@ class Memory:
     """What one node knows at one moment: everything that was learned before it was asked for (P5)."""
 
     node: NodeView
+    stop: Stop = NEVER
 
     @property
     def version(self) -> NodeVersion:
         return self.node.version
 
     def predict(self, stm: list[list[str]], config: Mapping[str, Any]) -> Prediction:
-        """`config`: the session's effective configuration. Raises LearnedMeanwhile."""
+        """`config`: the session's effective configuration.
+
+        Raises LearnedMeanwhile, PredictionRefused, and the reason of `stop`.
+        """
         emotive = config.get("affinity_emotive")
         moment = self.node.moment
-        return predict(
-            self.node.view,
-            stm,
-            config,
-            emotives=self._emotives,
-            affinity=self._affinity(stm, emotive) if emotive is not None else None,
-            finalized=moment.finalized() if moment else None,
-        )
+        try:
+            return predict(
+                self.node.view,
+                stm,
+                config,
+                emotives=self._emotives,
+                affinity=self._affinity(stm, emotive) if emotive is not None else None,
+                finalized=moment.finalized() if moment else None,
+                stop=self.stop,
+            )
+        except PredictionTooLarge as error:
+            raise PredictionRefused(error.setting, str(error)) from error
 
     def _emotives(self, names: list[str]) -> dict[str, list[dict[str, float]]]:
         if not self.node.has_emotives:
             return {}
-        return {name: from_json(emotives) for name, emotives in self._read(_EMOTIVES, names=names).items()}
+        windows = {}
+        for name, emotives in self._read(_EMOTIVES, names=names).items():
+            self.stop.check()
+            windows[name] = from_json(emotives)
+        return windows
 
     def _affinity(self, stm: list[list[str]], emotive: str) -> dict[str, float]:
         """aff(x, e) of the symbols that the engine asks about: the state's, or all for a state of one symbol."""
@@ -94,11 +110,15 @@ class Memory:
         return {key: value for key, value, _ in rows}
 
 
-def recall(node_id: str, use: Callable[[Memory], Result]) -> Result:
-    """Call `use` with the node's memory as it is now; start again if what it reads was learned meanwhile."""
-    for _ in range(TRIES):
-        with suppress(LearnedMeanwhile):
-            return use(Memory(indexes.follow(node_id)))
-    with transaction.atomic():
-        PATTERNS.execute(_LOCK_NODE, {"node_id": node_id})
-        return use(Memory(indexes.follow(node_id)))
+def recall(node_id: str, use: Callable[[Memory], Result], *, seconds: float | None = PREDICTION_SECONDS) -> Result:
+    """Call `use` with the node's memory as it is now; start again if what it reads was learned meanwhile.
+
+    seconds: how long all of this may take; None: any time. Raises PredictionTimedOut, and ClientLeft.
+    """
+    with Bounded(seconds) as stop:
+        for _ in range(TRIES):
+            with suppress(LearnedMeanwhile):
+                return use(Memory(indexes.follow(node_id, stop), stop))
+        with transaction.atomic():
+            PATTERNS.execute(_LOCK_NODE, {"node_id": node_id})
+            return use(Memory(indexes.follow(node_id, stop), stop))

@@ -21,6 +21,7 @@ from unfold.widgets import UnfoldAdminIntegerFieldWidget
 from foundation.console.acts import Act
 from foundation.console.admin import ConsoleAdmin
 from foundation.console.formatting import duration, id_range, pretty
+from foundation.errors import Refusal
 from memory_app.admin.event_lists import newest, prediction_view
 from memory_app.admin.node_links import NodeFilter, node_filter_link, node_url, pattern_url
 from sessions_app import operations
@@ -221,7 +222,10 @@ class SessionAdmin(ConsoleAdmin):
         from sessions_app.reads import predicting  # loads the kernels; Django loads this module in every process
 
         session = self._inspected(request, object_id)
-        found = from_json(predicting.preview(session.session_id))
+        try:
+            found = from_json(predicting.preview(session.session_id))
+        except Refusal as error:
+            return TemplateResponse(request, "console/predictions.html", {"problem": error.explanation})
         shown = found["predictions"][:MOST_PREDICTIONS]
         context = {
             "predictions": [(prediction_view(one), pattern_url(session.node_id, one["name"])) for one in shown],

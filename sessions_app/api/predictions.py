@@ -17,7 +17,7 @@ class Predictions(SessionView):
 
     @extend_schema(
         summary="What the node predicts for the STM as it is",
-        responses={200: predictions.PredictionsAnswer, **errors(404)},
+        responses={200: predictions.PredictionsAnswer, **errors(404, 422)},
     )
     def get(self, request: HttpRequest, session_id: str) -> HttpResponse:
         return json_answer(predicting.answer(session_id, predicting.predictions(session_id)))
@@ -28,7 +28,7 @@ class CognitionData(SessionView):
 
     @extend_schema(
         summary="STM, and the predictions of the last observation",
-        responses={200: predictions.CognitionAnswer, **errors(404)},
+        responses={200: predictions.CognitionAnswer, **errors(404, 422)},
     )
     def get(self, request: HttpRequest, session_id: str) -> HttpResponse:
         cognition = predicting.cognition(session_id)

@@ -8,6 +8,7 @@ import logging
 import random
 from typing import NamedTuple
 
+from memory_app.errors import PredictionTimedOut
 from memory_app.reads.recall import Memory, recall
 from sessions_app import cache, counters
 from sessions_app.cache import PREDICTION_VIEWS, CachedEntry
@@ -86,4 +87,7 @@ def _prediction(entry: CachedEntry, row: _Row, events: str) -> bytes | None:
             return None
         return computed(memory, row.config, events, view=entry.kind)
 
-    return recall(row.node_id, compute)
+    try:
+        return recall(row.node_id, compute)
+    except PredictionTimedOut:
+        return None

@@ -15,6 +15,7 @@ from engine.observation import make_event
 from engine.predict import Prediction
 from engine.stm import STM_LIMIT, state
 from memory_app.index import NodeVersion
+from memory_app.patience import PREDICTION_SECONDS
 from memory_app.reads.recall import Memory, recall
 from sessions_app import cache
 from sessions_app.admitted import ADMITTED
@@ -78,28 +79,33 @@ def predictions(session_id: str) -> bytes:
     return _predictions(session_id, admit(session_id, _STATE, _StateRow._make))
 
 
-def preview(session_id: str, changes: Mapping[str, Any] | None = None) -> bytes:
+def preview(
+    session_id: str, changes: Mapping[str, Any] | None = None, *, seconds: float | None = PREDICTION_SECONDS
+) -> bytes:
     """As `predictions`, but no access: of any session whose row exists, alive or expired, without extending it.
 
-    `changes`: settings (from `config.validate`) to predict with, as if the session had them. Raises SessionNotFound.
+    `changes`: settings (from `config.validate`) to predict with, as if the session had them. `seconds`: as in `recall`.
+    Raises SessionNotFound.
     """
     columns = SESSIONS.execute_one(_STATE_UNTOUCHED, {"id": session_id})
     if columns is None:
         raise SessionNotFound(session_id)
     row = _StateRow._make(columns)
     if not changes:
-        return _predictions(session_id, row)
+        return _predictions(session_id, row, seconds=seconds)
     stm = from_json(f"[{row.events}]")
     in_force = effective({**from_json(row.config), **changes})
-    return recall(row.node_id, lambda memory: _whole(memory.predict(stm, in_force)))
+    return recall(row.node_id, lambda memory: _whole(memory.predict(stm, in_force)), seconds=seconds)
 
 
-def imagine(*, node_id: str, config: Mapping[str, Any], events: Iterable[list[str]]) -> bytes:
+def imagine(
+    *, node_id: str, config: Mapping[str, Any], events: Iterable[list[str]], seconds: float | None = PREDICTION_SECONDS
+) -> bytes:
     """As `predictions`, for a session that would have observed these events; nothing is stored."""
     in_force = effective(config)
     made = (make_event(strings, sort_symbols=in_force["sort_symbols"]) for strings in events)
     stm = [event for event in made if event][-STM_LIMIT:]
-    return recall(node_id, lambda memory: _whole(memory.predict(stm, in_force)))
+    return recall(node_id, lambda memory: _whole(memory.predict(stm, in_force)), seconds=seconds)
 
 
 def answer(session_id: str, predictions: bytes) -> bytes:
@@ -120,11 +126,21 @@ def cognition(session_id: str) -> Cognition:
     )
 
 
-def _predictions(session_id: str, row: _StateRow) -> bytes:
-    return _cached_or_computed(session_id, row.version, row.node_id, row.config, row.events, view="predictions")
+def _predictions(session_id: str, row: _StateRow, *, seconds: float | None = PREDICTION_SECONDS) -> bytes:
+    view = "predictions"
+    return _cached_or_computed(session_id, row.version, row.node_id, row.config, row.events, view=view, seconds=seconds)
 
 
-def _cached_or_computed(session_id: str, version: int, node_id: str, config: str, events: str, *, view: str) -> bytes:
+def _cached_or_computed(
+    session_id: str,
+    version: int,
+    node_id: str,
+    config: str,
+    events: str,
+    *,
+    view: str,
+    seconds: float | None = PREDICTION_SECONDS,
+) -> bytes:
     """What the node predicts for the events, cached as this `view` of the session."""
 
     def predict(memory: Memory) -> bytes:
@@ -136,7 +152,7 @@ def _cached_or_computed(session_id: str, version: int, node_id: str, config: str
         cache.put(session_id, version, name, payload)
         return payload
 
-    return recall(node_id, predict)
+    return recall(node_id, predict, seconds=seconds)
 
 
 def computed(memory: Memory, config: str, events: str, *, view: str) -> bytes:

@@ -13,6 +13,7 @@ from pytest_django import DjangoDbBlocker
 
 from benchmarks.stack import eventually
 from engine.lesson import prepare_lesson
+from engine.stopping import Stop
 from memory_app.index import NodeView, indexes
 from memory_app.operations.patterns import learn
 from memory_app.reads.recall import TRIES, recall
@@ -50,8 +51,8 @@ def after_following(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[int]
     def arrange(happen: Callable[[int], None]) -> None:
         follow, times = indexes.follow, iter(range(1000))
 
-        def followed(node_id: str) -> NodeView:
-            result = follow(node_id)
+        def followed(node_id: str, stop: Stop) -> NodeView:
+            result = follow(node_id, stop)
             happen(next(times))
             return result
 

@@ -75,13 +75,13 @@ class Command(TerminalCommand):
         if session is not None:
             if events:
                 raise WrongArguments("Pass either --session or events; a session has events of its own")
-            predicted = predicting.preview(session, config)
+            predicted = predicting.preview(session, config, seconds=None)
             answer = predicting.answer(session, predicted)
         else:
             assert node is not None
             if not any(events):
                 raise WrongArguments("Pass at least one event, or --session ID")
-            answer = predicted = predicting.imagine(node_id=node, config=config, events=events)
+            answer = predicted = predicting.imagine(node_id=node, config=config, events=events, seconds=None)
         if json:
             self.stdout.write(answer.decode())
         else:

@@ -1,0 +1,82 @@
+"""A prediction that takes too long is refused with a reason, and one that nobody waits for ends."""
+
+import socket
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import pytest
+
+from benchmarks.stack import WebServer, eventually
+from tests.support.sessions import LiveSession, observations
+
+# To compare the STM with the only pattern takes minutes: each of its symbols occurs everywhere in the other.
+EVENTS, SYMBOLS = 1000, 200
+
+
+def serving(**environment: str) -> Iterator[WebServer]:
+    with WebServer(workers=1, **environment) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def impatient() -> Iterator[WebServer]:
+    yield from serving(KATO_PREDICTION_TIMEOUT_SECONDS="0.5")
+
+
+@pytest.fixture(scope="module")
+def patient_with_one_slot() -> Iterator[WebServer]:
+    yield from serving(KATO_PREDICTION_TIMEOUT_SECONDS="3600", KATO_LIMIT_CONCURRENCY="1")
+
+
+def slow_session(client: httpx.Client, config: dict[str, Any] | None = None) -> LiveSession:
+    session = LiveSession.create(client, "slow", config=config or {})
+    for learn in (True, False):
+        for start in range(0, EVENTS, 100):
+            observations = [{"strings": ["a"] * SYMBOLS}] * 100
+            is_last = start + 100 == EVENTS
+            session.post("observe-sequence", {"observations": observations, "learn_at_end": learn and is_last})
+    return session
+
+
+@pytest.mark.parametrize("route", ["predictions", "cognition-data"])
+@pytest.mark.parametrize("config", [{}, {"fuzzy_token_threshold": 0.5}, {"filter_pipeline": ["rapidfuzz"]}], ids=str)
+def test_a_prediction_beyond_its_deadline_is_a_503_with_the_reason(
+    impatient: WebServer, route: str, config: dict[str, Any]
+) -> None:
+    with httpx.Client(base_url=impatient.url, timeout=30) as client:
+        session = slow_session(client, config)
+        response = client.get(f"/sessions/{session.id}/{route}")
+        assert response.status_code == 503
+        assert response.headers["Retry-After"] == "1"
+        assert response.json() == {
+            "detail": "The prediction was stopped after 0.5 s (KATO_PREDICTION_TIMEOUT_SECONDS); nothing was changed"
+        }
+        assert len(session.stm()) == EVENTS
+        session.post("clear-stm")
+        session.post("observe", {"strings": ["a"]})
+        assert client.get(f"/sessions/{session.id}/predictions").status_code == 200
+
+
+def test_a_prediction_ends_when_its_client_has_gone(patient_with_one_slot: WebServer) -> None:
+    """The only slot is free again, long before the prediction would be complete."""
+    with httpx.Client(base_url=patient_with_one_slot.url, timeout=30) as client:
+        session = slow_session(client)
+        with socket.create_connection(("127.0.0.1", patient_with_one_slot.port)) as leaving:
+            leaving.sendall(f"GET /sessions/{session.id}/predictions HTTP/1.1\r\nHost: kato\r\n\r\n".encode())
+            eventually(lambda: client.get("/sessions/count").status_code == 503, "the prediction holds the only slot")
+        eventually(lambda: client.get("/sessions/count").status_code == 200, "the slot is free again")
+
+
+def test_a_prediction_that_would_take_too_much_memory_is_a_422_that_names_the_setting(server: WebServer) -> None:
+    with httpx.Client(base_url=server.url, timeout=30) as client:
+        session = LiveSession.create(client, "many characters", config={"use_token_matching": False})
+        session.post("observe-sequence", {"observations": observations("ab"), "learn_at_end": True})
+        for start in range(0x10000, 0x10000 + 50_000, 1000):
+            session.post("observe", {"strings": list(map(chr, range(start, start + 1000)))})
+        response = client.get(f"/sessions/{session.id}/predictions")
+        assert response.status_code == 422
+        [problem] = response.json()["detail"]
+        assert (problem["type"], problem["loc"]) == ("prediction_too_large", ["config", "use_token_matching"])
+        session.post("config", {"config": {"use_token_matching": True}})
+        assert client.get(f"/sessions/{session.id}/predictions").status_code == 200

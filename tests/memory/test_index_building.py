@@ -1,0 +1,133 @@
+"""An index that is being built when nobody waits any more: what was read is kept, and the next one reads on."""
+
+import threading
+import uuid
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from django.db import connection, transaction
+from pytest_django import DjangoDbBlocker
+
+from benchmarks.stack import eventually
+from engine.lesson import prepare_lesson
+from engine.stopping import Stop
+from memory_app.index import Indexes, NodeIndex
+from memory_app.operations.nodes import clear
+from memory_app.operations.patterns import learn
+from memory_app.stores import PATTERNS
+
+PATTERNS_LEARNED = 20_050  # three pages
+
+
+class NobodyWaits(Exception):
+    pass
+
+
+def ended() -> Stop:
+    stop = Stop()
+    stop.end(NobodyWaits())
+    return stop
+
+
+def teach(node_id: str, count: int, start: int = 0) -> None:
+    lessons = [lesson for n in range(start, start + count) if (lesson := prepare_lesson([["first"], [f"symbol {n}"]]))]
+    with transaction.atomic():
+        learn(node_id=node_id, lessons=lessons, persistence=5)
+
+
+@pytest.fixture
+def node(server: object, django_db_blocker: DjangoDbBlocker) -> Iterator[str]:
+    node_id = f"node-{uuid.uuid4().hex}"
+    with django_db_blocker.unblock():
+        teach(node_id, PATTERNS_LEARNED)
+        yield node_id
+        connection.close()
+
+
+@pytest.fixture
+def pages(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The sizes of the pages that indexes have read."""
+    read: list[int] = []
+    whole = PATTERNS.execute_in_order
+
+    def counted(sql: str, parameters: dict[str, Any]) -> list[Any]:
+        page = whole(sql, parameters)
+        read.append(len(page))
+        return page
+
+    monkeypatch.setattr(PATTERNS, "execute_in_order", counted)
+    return read
+
+
+def test_each_who_gives_up_reads_a_page_and_the_next_reads_on(node: str, pages: list[int]) -> None:
+    indexes = Indexes(budget_bytes=10**9)
+    for read in (10_000, 20_000):
+        with pytest.raises(NobodyWaits):
+            indexes.follow(node, ended())
+        assert sum(pages) == read
+        assert indexes.total_bytes == sum(one.memory_bytes for one in indexes.held())
+    assert len(indexes.follow(node, ended()).view) == PATTERNS_LEARNED
+    assert pages == [10_000, 10_000, 50]
+
+
+def test_what_is_learned_during_the_build_is_in_the_index(node: str) -> None:
+    index = NodeIndex(node)
+    with pytest.raises(NobodyWaits):
+        index.follow(ended())
+    teach(node, 60, start=PATTERNS_LEARNED - 30)  # half of them known
+    view = index.follow().view
+    assert len(view) == PATTERNS_LEARNED + 30
+    statistics = view.symbol_statistics()
+    assert [statistics[f"symbol {n}"].frequency for n in (0, PATTERNS_LEARNED - 1, PATTERNS_LEARNED + 29)] == [1, 2, 1]
+
+
+def test_a_build_starts_again_when_the_node_has_forgotten_everything(node: str) -> None:
+    index = NodeIndex(node)
+    with pytest.raises(NobodyWaits):
+        index.follow(ended())
+    clear(node_id=node)
+    teach(node, 3)
+    assert len(index.follow().view) == 3
+
+
+def test_who_waits_for_a_build_of_another_thread_can_give_up_and_loses_nothing(node: str) -> None:
+    indexes = Indexes(budget_bytes=10**9)
+    indexes.follow(node)
+    [held] = indexes._nodes.values()
+    with held.lock:
+        with pytest.raises(NobodyWaits):
+            indexes.follow(node, ended())
+        assert list(indexes) == [node]
+    assert len(indexes.follow(node).view) == PATTERNS_LEARNED
+
+
+def test_who_gives_up_waiting_for_the_first_build_does_not_drop_it(node: str) -> None:
+    """At that moment the index does not know yet that the node exists."""
+    indexes = Indexes(budget_bytes=10**9)
+    reading, go_on = threading.Event(), threading.Event()
+    index = NodeIndex(node)
+    indexes._nodes[node] = index
+    read_changes = index._read_changes
+
+    def slow() -> Any:
+        reading.set()
+        assert go_on.wait(20)
+        return read_changes()
+
+    def build() -> None:
+        indexes.follow(node)
+        connection.close()
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(NodeIndex, "_read_changes", lambda _self: slow())
+        builder = threading.Thread(target=build)
+        builder.start()
+        assert reading.wait(20)
+        with pytest.raises(NobodyWaits):
+            indexes.follow(node, ended())
+        patched.undo()
+        go_on.set()
+        builder.join()
+    eventually(lambda: list(indexes) == [node], "the index is kept")
+    assert len(indexes.follow(node).view) == PATTERNS_LEARNED
