@@ -93,6 +93,8 @@ SESSION_COOKIE_PATH = CSRF_COOKIE_PATH = "/admin/"
 CSRF_TRUSTED_ORIGINS = ENV.console_origins
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = ENV.console_cookies_need_tls
 
+# Where a login leads that no page asked for.
+LOGIN_REDIRECT_URL = "admin:index"
 # A login ends when it was not used for this long, on the server as in the browser.
 SESSION_COOKIE_AGE = ENV.console_idle
 SESSION_SAVE_EVERY_REQUEST = True
