@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import quote
 
-from pydantic import AliasChoices, Field, IPvAnyNetwork, ValidationError, field_validator, model_validator
+from pydantic import AliasChoices, Field, IPvAnyNetwork, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from engine.options import RANK_FIELDS
@@ -43,6 +43,7 @@ class Environment(BaseSettings):
     access: Literal["open", "keys"] | None = Field(None, alias="KATO_ACCESS")
     open_to_the_network: bool = Field(False, alias="KATO_OPEN_TO_THE_NETWORK")
     requests_per_second_and_address: float = Field(0, ge=0, alias="KATO_RATE_PER_ADDRESS")
+    api_key: SecretStr | None = Field(None, alias="KATO_API_KEY")
     service_name: str = Field("kato", min_length=1, alias="SERVICE_NAME")
     instance_id: str | None = Field(None, alias="KATO_INSTANCE_ID")
     hide_host: bool = Field(False, alias="KATO_HIDE_HOST")

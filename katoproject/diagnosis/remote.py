@@ -13,12 +13,30 @@ from dataclasses import dataclass
 from typing import Any, Self
 from urllib.parse import urlsplit
 
+from django.conf import settings
+
+from access_app.tokens import key_id_of
 from katoproject.configuration.identity import HEADER
 from katoproject.launcher.preflight import LOOPBACK
 
 TIMEOUT = 30.0
 # The response of FastAPI, and of this service, to a request without a route. A missing session has another one.
 NO_SUCH_ROUTE = {"detail": "Not Found"}
+_DENIALS = (http.HTTPStatus.UNAUTHORIZED, http.HTTPStatus.FORBIDDEN)
+
+
+class AccessDenied(Exception):
+    """The service asks for an access key, and there is none, or it is not enough."""
+
+
+def access_key() -> str | None:
+    """The token that the environment gives. Raises ValueError, which does not show it, if it can be none."""
+    if settings.ENV.api_key is None:
+        return None
+    token: str = settings.ENV.api_key.get_secret_value().strip()
+    if key_id_of(token) is None:
+        raise ValueError("KATO_API_KEY holds no access key of the form kato_…, as `manage.py key create` prints")
+    return token
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,29 +95,62 @@ class Answer:
     def has_no_such_route(self) -> bool:
         return self.status == http.HTTPStatus.NOT_FOUND and bool(self.body == NO_SUCH_ROUTE)
 
+    @property
+    def denial(self) -> str | None:
+        """Why KATO does not let the caller in, if it does not."""
+        if not self.is_kato or self.status not in _DENIALS:
+            return None
+        return str(self.body["detail"] if isinstance(self.body, dict) and "detail" in self.body else self.body)
+
+    def require_access(self, needed: str) -> None:
+        """Raises AccessDenied, which says what to do. `needed`: what the key must allow."""
+        if self.denial is not None:
+            raise AccessDenied(
+                f"{self.denial}. Set KATO_API_KEY to the token of a key with {needed} (`manage.py key create`)"
+            )
+
 
 class Connection:
-    """One connection to one address, kept open between requests. Raises OSError if no program listens there."""
+    """One connection to one address, kept open between requests. Raises OSError if no program listens there.
 
-    def __init__(self, url: BaseUrl, address: str, *, timeout: float = TIMEOUT) -> None:
+    `token`: an access key, which it sends only to a program that identifies itself as KATO.
+    """
+
+    def __init__(self, url: BaseUrl, address: str, *, timeout: float = TIMEOUT, token: str | None = None) -> None:
         self.address = address
-        self._prefix = url.path
-        stream = socket.create_connection((address, url.port), timeout)
+        self._url = url
+        self._timeout = timeout
+        self._unsent_token = token
+        self._access: dict[str, str] = {}
+        self._connect()
+
+    def _connect(self) -> None:
+        url = self._url
+        stream = socket.create_connection((self.address, url.port), self._timeout)
         # http.client sends head and body separately: with Nagle's algorithm the body would wait for an acknowledgement.
         stream.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if url.scheme == "https":
             stream = ssl.create_default_context().wrap_socket(stream, server_hostname=url.host)
-        self._http = http.client.HTTPConnection(url.host, url.port, timeout=timeout)
+        self._http = http.client.HTTPConnection(url.host, url.port, timeout=self._timeout)
         self._http.sock = stream
         self._http.auto_open = 0  # the library would choose the address of a new connection
         self.is_open = True
 
     def request(self, method: str, path: str, body: Any = None) -> Answer:
         """Raises OSError or http.client.HTTPException if there is no response."""
+        if self._unsent_token is not None:
+            token, self._unsent_token = self._unsent_token, None
+            if self._send("GET", "/health", None).is_kato:
+                self._access = {"Authorization": f"Bearer {token}"}
+            if not self.is_open:
+                self._connect()
+        return self._send(method, path, body)
+
+    def _send(self, method: str, path: str, body: Any) -> Answer:
         content = None if body is None else json.dumps(body).encode()
-        headers = {} if body is None else {"Content-Type": "application/json"}
+        headers = self._access if body is None else {**self._access, "Content-Type": "application/json"}
         self.is_open = False  # until the response has been read completely
-        self._http.request(method, self._prefix + path, content, headers)
+        self._http.request(method, self._url.path + path, content, headers)
         response = self._http.getresponse()
         text = response.read()
         self.is_open = not response.will_close

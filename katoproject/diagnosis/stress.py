@@ -24,6 +24,7 @@ from katoproject.diagnosis.remote import Answer, BaseUrl, Connection
 # A failed cycle leaves its session behind; it expires after this many seconds.
 TTL = 60
 SHOWN = 120  # characters of a response in a report
+_NEEDED = "the scopes read and write, for nodes that begin with stress-"
 
 
 @dataclass
@@ -88,8 +89,9 @@ class StepFailed(Exception):
 
 
 class ConnectionPool:
-    def __init__(self, url: BaseUrl, addresses: list[str]) -> None:
+    def __init__(self, url: BaseUrl, addresses: list[str], token: str | None) -> None:
         self._url = url
+        self._token = token
         self._lock = threading.Lock()
         self._next_address = cycle(addresses)
         self._idle: deque[Connection] = deque()
@@ -102,7 +104,7 @@ class ConnectionPool:
             address = "" if connection else next(self._next_address)
         if connection is None:
             try:
-                connection = Connection(self._url, address)
+                connection = Connection(self._url, address, token=self._token)
             except OSError as error:
                 raise StepFailed("connect", str(error), address) from error
         try:
@@ -120,7 +122,7 @@ class ConnectionPool:
 
 
 class Stress:
-    def __init__(self, url: BaseUrl, *, cycles: int, at_once: int) -> None:
+    def __init__(self, url: BaseUrl, *, cycles: int, at_once: int, token: str | None = None) -> None:
         """Raises OSError for an unknown name, NoListener if no program listens at any of its addresses."""
         self.report = Report(url, cycles, at_once)
         self._node = f"stress-{uuid.uuid4().hex}"
@@ -129,7 +131,7 @@ class Stress:
         listening = [address for address in url.addresses() if self._listens(address)]
         if not listening:
             raise NoListener(f"No program listens at {url} ({', '.join(self.report.silent)})")
-        self._connections = ConnectionPool(url, listening)
+        self._connections = ConnectionPool(url, listening, token)
 
     def _listens(self, address: str) -> bool:
         try:
@@ -140,7 +142,7 @@ class Stress:
         return True
 
     def run(self, progress: Callable[[int], None]) -> Report:
-        """Calls `progress` for each cycle that ends."""
+        """Calls `progress` for each cycle that ends. Raises AccessDenied."""
         begun = time.perf_counter()
         pool = ThreadPoolExecutor(self.report.at_once)
         try:
@@ -148,7 +150,7 @@ class Stress:
                 self.report.succeeded += succeeded
                 progress(1)
         finally:
-            # After Ctrl-C the running cycles are finished, the others are not started.
+            # After Ctrl-C, or without access, the running cycles are finished, the others are not started.
             pool.shutdown(cancel_futures=True)
             self._connections.close()
         self.report.seconds = time.perf_counter() - begun
@@ -178,6 +180,7 @@ class Stress:
             except (OSError, http.client.HTTPException) as error:
                 raise StepFailed(step, f"no answer ({type(error).__name__}: {error})", connection.address) from error
         self._count(answer)
+        answer.require_access(_NEEDED)
         if answer.status != http.HTTPStatus.OK:
             raise StepFailed(step, f"{answer.status} {_shown(answer.body)}", answer.address)
         return answer

@@ -183,6 +183,12 @@ class Service:
         """The address at which this machine itself reaches the web server."""
         return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.environment.host, self.environment.host)
 
+    @property
+    def access(self) -> str:
+        if self.environment.needs_keys:
+            return "every request needs a key: manage.py key create NAME"
+        return f"open: no key is needed, and whoever reaches {self.environment.host} may do everything"
+
     def print_summary(self) -> None:
         address = f"[{self.own_address}]" if ":" in self.own_address else self.own_address
         url = f"http://{address}:{self.environment.port}"
@@ -191,6 +197,7 @@ class Service:
             "API": url,
             "Console": f"{url}/admin/",
             "Docs": f"{url}/docs" if self.environment.docs_enabled else "off (DOCS_ENABLED)",
+            "Access": self.access,
             "Data": self.data,
             "Logs": ", ".join([*map(str, logs), "all others here"]),
             "Processes": ", ".join(f"{name} {pid}" for name, pid in self.supervisor.pids.items()),

@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator
 from typing import Any, cast
 
+from django.conf import settings
 from drf_spectacular.openapi import AutoSchema
 
 from foundation.http.error_shapes import Error, Problems
@@ -27,8 +28,14 @@ The API of KATO 3.10: clients written for it work unchanged. A **session** obser
 * A missing session is a 404 with an `error` object, whatever else is wrong with the request; a missing route is a 404
   with `{"detail":"Not Found"}`. Trouble with a store is never a 404: it is a 503 that says when to come back.
 * HEAD is answered where GET is. Pages of any origin may read the answers; in production those of named origins.
-* Where the service asks for access keys, send one as `Authorization: Bearer kato_…`. Each operation names the scope
-  that it needs; `admin` includes the others. A session of a node that the key is not for is a 404, like a missing one.
+"""
+_WITH_KEYS = """
+**This service asks for an access key.** Send it as `Authorization: Bearer kato_…`. To try the API here, press
+*Authorize* and paste the token, which `manage.py key create` prints. Each operation names the scope that it needs;
+`admin` includes the others. A session of a node that the key is not for is a 404, like a missing one.
+"""
+_WITHOUT_KEYS = """
+This service asks for no access key (`KATO_ACCESS=open`).
 """
 
 TAGS = {
@@ -129,7 +136,7 @@ class OperationSchema(AutoSchema):
 
 def complete(result: Schema, **_: Any) -> Schema:
     """drf-spectacular's postprocessing hook."""
-    result["info"]["description"] = DESCRIPTION
+    result["info"]["description"] = DESCRIPTION + (_WITH_KEYS if settings.ENV.needs_keys else _WITHOUT_KEYS)
     _add_components(result["components"])
     for path, item in result["paths"].items():
         for method, operation in item.items():
@@ -147,7 +154,12 @@ def _add_components(components: Schema) -> None:
         components["schemas"] |= {**schema.pop("$defs", {}), shape.__name__: schema}
     components["headers"] = _HEADERS
     components["securitySchemes"] = {
-        "AccessKey": {"type": "http", "scheme": "bearer", "bearerFormat": "kato_…", "description": "An access key."}
+        "AccessKey": {
+            "type": "http",
+            "scheme": "bearer",
+            "bearerFormat": "kato_…",
+            "description": "The token of an access key, as `manage.py key create` prints it.",
+        }
     }
     components["parameters"] = {name: {"name": name, "in": "header", **more} for name, more in _PARAMETERS.items()}
     components["responses"] = {
@@ -240,9 +252,15 @@ def _share_parameters(path: str, operation: Schema) -> None:
 
 
 def _describe_access(operation: Schema) -> None:
-    """The roles of a bearer scheme are the scopes; where any one will do, it lists none."""
+    """The roles of a bearer scheme are the scopes; where any one will do, it lists none. Swagger UI shows no roles."""
     scopes = operation.pop("x-kato-scopes")
-    operation["security"] = [{"AccessKey": scopes if len(scopes) == 1 else []}, {}] if scopes else []
+    if not scopes:
+        operation["security"] = []
+        return
+    any_will_do = len(scopes) > 1
+    operation["description"] = f"Scope: {'any' if any_will_do else f'`{scopes[0]}`'}."
+    needed: list[Schema] = [{"AccessKey": [] if any_will_do else scopes}]
+    operation["security"] = needed if settings.ENV.needs_keys else [*needed, {}]
 
 
 def _takes_key(operation: Schema) -> bool:

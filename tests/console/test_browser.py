@@ -5,7 +5,6 @@ The other files test the content of pages without a browser; these tests need on
 
 import json
 import re
-import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Literal
@@ -15,18 +14,16 @@ import httpx
 import pytest
 from django.contrib.auth.models import Group, User
 from django.db import connection
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 from pytest_django.plugin import DjangoDbBlocker
 
 from benchmarks.stack import WebServer
+from tests.support.browsers import PATIENCE, needs_chromium, running_chromium
 from tests.support.sessions import NewSession, OpenSession
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 Scheme = Literal["light", "dark"]
 
-PATIENCE = 20_000  # milliseconds
-
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="No Chromium on this machine: apt-get install chromium")
+pytestmark = needs_chromium
 
 
 @pytest.fixture(scope="module")
@@ -52,13 +49,9 @@ def administrator(server: WebServer, django_db_blocker: DjangoDbBlocker) -> str:
 
 @pytest.fixture(scope="module")
 def chromium(operator: str, administrator: str) -> Iterator[Browser]:
-    """Starts after `operator`: beside Playwright's event loop, Django refuses to use the database in this thread."""
-    with sync_playwright() as playwright:
-        # Root has no sandbox; /dev/shm is small in containers.
-        arguments = ["--no-sandbox", "--disable-dev-shm-usage"]
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=arguments)
+    """Starts after the users are made, which needs the database."""
+    with running_chromium() as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture

@@ -70,8 +70,8 @@ class Service:
         kept = {name: value for name, value in os.environ.items() if name not in ("DATABASE_URL", "REDIS_URL")}
         return {**kept, "KATO_DATA_DIR": str(self.data), "PORT": str(self.port), **changes}
 
-    def start(self) -> None:
-        self.launch()
+    def start(self, **environment: str) -> None:
+        self.launch(**environment)
         eventually(lambda: "KATO is up" in self.output or not self.is_running, "start", seconds=START_LIMIT)
         assert self.is_running, self.output
 
@@ -180,6 +180,15 @@ def test_it_prints_the_addresses_of_all_parts(service: Service) -> None:
     for what in (service.url(), f"{service.url()}/docs", str(service.data), "postgres.log", "redis.log", "Ctrl-C"):
         assert what in summary
     assert set(service.pids()) == {"PostgreSQL", "Redis", "web", "worker", "beat"}
+
+
+def test_it_says_whether_keys_are_needed(service: Service) -> None:
+    assert "open: no key is needed, and whoever reaches 127.0.0.1 may do everything" in service.output
+    service.stop()
+    service.start(KATO_ACCESS="keys")
+    assert "every request needs a key: manage.py key create NAME" in service.output
+    assert httpx.get(f"{service.url()}/sessions/count", timeout=10).status_code == 401
+    service.stop()
 
 
 def test_the_doctor_finds_nothing_wrong(service: Service) -> None:

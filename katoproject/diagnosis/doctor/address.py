@@ -13,8 +13,10 @@ import psutil
 from django.conf import settings
 from django.db import DatabaseError, InterfaceError
 
+from access_app.models import AccessKey
+from access_app.tokens import key_id_of
 from katoproject.diagnosis.doctor.findings import Finding, ok, problem, warning
-from katoproject.diagnosis.remote import Answer, BaseUrl, Connection
+from katoproject.diagnosis.remote import Answer, BaseUrl, Connection, access_key
 from katoproject.launcher.preflight import COVERS_LOOPBACK, LOOPBACK
 from sessions_app import reads
 from sessions_app.reads import listing
@@ -137,13 +139,22 @@ def _same_database(probes: list[_Probe], port: int) -> Iterator[Finding]:
         if newest is None:
             return
         where = next(one.address for one in probes if one.answers)
-        connection = Connection(BaseUrl("http", where, port, ""), where, timeout=PATIENCE)
+        token = access_key()
+        connection = Connection(BaseUrl("http", where, port, ""), where, timeout=PATIENCE, token=token)
         try:
             answer = connection.request("GET", f"/sessions/{newest.session_id}/exists")
         finally:
             connection.close()
         known_there = answer.status == http.HTTPStatus.OK and answer.body["exists"]
-        if known_there or not reads.existence(newest.session_id).exists:
+        reason = answer.denial or _blindness(token, newest.node_id)
+        if not known_there and reason:
+            yield warning(
+                "same database",
+                f"whether the service uses this command's database cannot be told: {reason}",
+                "set KATO_API_KEY to the token of a key with the scope read for all nodes, or DATABASE_URL and "
+                "KATO_DATA_DIR to the values of the service",
+            )
+        elif known_there or not reads.existence(newest.session_id).exists:
             yield ok("same database", "the service knows the newest stored session")
         else:
             yield problem(
@@ -151,8 +162,17 @@ def _same_database(probes: list[_Probe], port: int) -> Iterator[Finding]:
                 f"the service does not know session {newest.session_id}, which is in this command's database",
                 "set DATABASE_URL or KATO_DATA_DIR to the values of the service",
             )
+    except ValueError as error:
+        yield warning("same database", str(error), "set KATO_API_KEY to the token, or unset it")
     except (DatabaseError, InterfaceError, OSError, http.client.HTTPException):
         return  # other checks report it
+
+
+def _blindness(token: str | None, node_id: str) -> str | None:
+    """Why sessions of the node do not exist for who has this token."""
+    key = AccessKey.objects.filter(id=token and key_id_of(token)).first()
+    blind = key is not None and key.nodes is not None and not node_id.startswith(tuple(key.nodes))
+    return "the newest session is of a node that the key in KATO_API_KEY is not for" if blind else None
 
 
 def _at(address: str, port: int) -> str:

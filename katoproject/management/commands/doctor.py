@@ -12,7 +12,7 @@ from foundation.terminal.arguments import add_json_argument
 from foundation.terminal.command import Command as TerminalCommand
 from foundation.terminal.errors import Error
 from foundation.terminal.text import counted, readable
-from katoproject.diagnosis.doctor import address, background, database, machine
+from katoproject.diagnosis.doctor import access, address, background, database, machine
 from katoproject.diagnosis.doctor.findings import Check, Finding, Verdict, examine
 
 PATIENCE = 15.0  # seconds; each check has shorter limits of its own
@@ -25,6 +25,7 @@ CHECKS: dict[str, Check] = {
     "worker": background.workers,
     "jobs": background.jobs,
     "port": address.address,
+    "access": access.access,
 }
 _STYLES = {Verdict.OK: "green", Verdict.WARNING: "yellow", Verdict.PROBLEM: "bold red"}
 
@@ -33,11 +34,11 @@ class Command(TerminalCommand):
     help = """Check the service and what it depends on, and say how to fix what is wrong.
 
 It checks the data folder, file descriptors, PostgreSQL (reachable, durable, migrated, with pgvector, its clock), Redis,
-the background worker, the scheduler, jobs, and which program answers on the service's port. It tries both addresses of
-localhost, because a second program on one of them takes requests of clients unnoticed.
+the background worker, the scheduler, jobs, which program answers on the service's port, and access keys. It tries both
+addresses of localhost, because a second program on one of them takes requests of clients unnoticed.
 
 It changes nothing. It works even if everything is down, and then takes some seconds. Run it with the same settings as
-the service.
+the service, and if that asks for access keys, with the token of one in KATO_API_KEY (scope read, for all nodes).
 
 Exit status 0: no problem (there may be warnings); 1: a problem."""
     examples = """

@@ -12,7 +12,7 @@ from foundation.terminal.command import Command as TerminalCommand
 from foundation.terminal.errors import Error, WrongArguments
 from foundation.terminal.progress import progress
 from katoproject.diagnosis.latency import Distribution, UnexpectedResponse, measure, two_processes
-from katoproject.diagnosis.remote import BaseUrl
+from katoproject.diagnosis.remote import AccessDenied, BaseUrl, access_key
 
 
 class Command(TerminalCommand):
@@ -23,6 +23,8 @@ Times are in milliseconds. A short STM is read from PostgreSQL. An STM of 520 ev
 first read after a write fills it, and `read again` is served from it. The last line is the time from learning a pattern
 to a prediction of it. Every figure contains the time of one read, which is the minimum. `too early` counts responses
 that did not show an acknowledged write yet. The command uses a node and sessions of its own, and deletes them.
+If the server asks for an access key, set KATO_API_KEY to the token of one with the scope admin, for nodes that begin
+with latency-.
 
 Exit status: 0 no response came too early; 1 a response did, or the service is unavailable."""
     examples = """\
@@ -39,16 +41,16 @@ Exit status: 0 no response came too early; 1 a response did, or the service is u
     def handle(self, *args: Any, **options: Any) -> None:
         samples: int = options["samples"]
         try:
-            base = BaseUrl.parse(options["url"])
+            base, token = BaseUrl.parse(options["url"]), access_key()
         except ValueError as error:
             raise WrongArguments(str(error)) from error
         try:
-            with two_processes(base) as pair, progress("samples", total=3 * samples) as advance:
+            with two_processes(base, token) as pair, progress("samples", total=3 * samples) as advance:
                 rows = measure(pair, samples, advance)
                 are_distinct = pair.are_two_processes
         except (OSError, HTTPException) as error:
             raise Error(f"{base} does not answer ({error}). Is the service running?") from error
-        except UnexpectedResponse as error:
+        except (AccessDenied, UnexpectedResponse) as error:
             raise Error(str(error)) from error
         if options["json"]:
             self.print_json({"url": str(base), "two_processes": are_distinct, "rows": [_document(row) for row in rows]})

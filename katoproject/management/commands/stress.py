@@ -10,7 +10,7 @@ from foundation.terminal.arguments import add_json_argument, at_least
 from foundation.terminal.command import Command as TerminalCommand
 from foundation.terminal.errors import Error, WrongArguments
 from foundation.terminal.progress import progress
-from katoproject.diagnosis.remote import BaseUrl
+from katoproject.diagnosis.remote import AccessDenied, BaseUrl, access_key
 from katoproject.diagnosis.stress import NoListener, Report, Stress
 
 
@@ -20,9 +20,11 @@ Create, use and delete many sessions at once, on any server with KATO's API, and
 
 Each cycle creates a session, observes an event, reads it back and deletes the session. New connections go to the
 addresses of the name in turn, so a second program behind the same name is found; for `localhost` the command always
-tries both loopback addresses. It needs only the URL of the server.
+tries both loopback addresses. It needs only the URL of the server, and in KATO_API_KEY the token of an access key if
+the server asks for one: with the scopes read and write, for nodes that begin with stress-.
 
-Exit status: 0 every cycle succeeded and no other program answered; 1 otherwise, or if no program listens."""
+Exit status: 0 every cycle succeeded and no other program answered; 1 otherwise, or if no program listens, or if the
+server does not let it in."""
     examples = """\
   manage.py stress                                         the service of this machine
   manage.py stress http://localhost:8000                   is another program behind that name?
@@ -39,13 +41,17 @@ Exit status: 0 every cycle succeeded and no other program answered; 1 otherwise,
     def handle(self, *args: Any, **options: Any) -> None:
         cycles: int = options["cycles"]
         try:
-            stress = Stress(BaseUrl.parse(options["url"]), cycles=cycles, at_once=options["at_once"])
+            url, token = BaseUrl.parse(options["url"]), access_key()
+            stress = Stress(url, cycles=cycles, at_once=options["at_once"], token=token)
         except ValueError as error:
             raise WrongArguments(str(error)) from error
         except (OSError, NoListener) as error:
             raise Error(f"{error}. Is the service running?") from error
-        with progress("cycles", total=cycles) as advance:
-            report = stress.run(advance)
+        try:
+            with progress("cycles", total=cycles) as advance:
+                report = stress.run(advance)
+        except AccessDenied as reason:
+            raise Error(str(reason)) from reason
         self._print(report, as_json=options["json"])
         if not report.is_sound:
             sys.exit(1)

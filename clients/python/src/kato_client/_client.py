@@ -8,6 +8,7 @@ from typing import Any, Generic, Self, TypeVar
 import httpx
 
 from kato_client import types
+from kato_client._access import with_key
 from kato_client._call import Async, Call, Sync, operation
 from kato_client._drivers import AsyncDriver, Driver
 from kato_client._events import AsyncEvents, Events
@@ -83,8 +84,9 @@ class Service(ServiceOperations, Generic[SessionKind, EventsKind]):
 class Kato(Service[Session, Events], Sync):
     """A service and the connections to it. You can call its methods from any number of threads.
 
-    base_url: for example `http://127.0.0.1:8000`. timeout: seconds without data before a request fails.
-    delays: seconds before each retry of a request that was not served (502, 503, 504, or no connection).
+    base_url: for example `http://127.0.0.1:8000`. api_key: an access key; by default that of the environment variable
+    KATO_API_KEY, if it is set. timeout: seconds without data before a request fails.
+    delays: seconds before each retry of a request that was not served (408, 429, 502, 503, 504, or no connection).
     headers: sent with every request. http: a client of your own, for proxies or certificates; you close it.
     accept_unidentified: accept responses without `X-Kato-Instance`, such as those of KATO 3.10. A POST that may have
     been performed is then never retried, because KATO 3.10 does not know idempotency keys.
@@ -94,6 +96,7 @@ class Kato(Service[Session, Events], Sync):
         self,
         base_url: str,
         *,
+        api_key: str | None = None,
         timeout: float = TIMEOUT,
         delays: Sequence[float] = DELAYS,
         headers: Mapping[str, str] | None = None,
@@ -101,7 +104,7 @@ class Kato(Service[Session, Events], Sync):
         http: httpx.Client | None = None,
     ) -> None:
         self.base_url = base_url.rstrip("/")
-        self._policy = Policy(delays, accept_unidentified, headers or {})
+        self._policy = Policy(delays, accept_unidentified, with_key(headers, api_key, http))
         self._http = http or httpx.Client(timeout=timeout)
         self._closes_http = http is None
         self._driver = Driver(self._http, self.base_url)
@@ -140,6 +143,7 @@ class AsyncKato(Service[AsyncSession, AsyncEvents], Async):
         self,
         base_url: str,
         *,
+        api_key: str | None = None,
         timeout: float = TIMEOUT,
         delays: Sequence[float] = DELAYS,
         headers: Mapping[str, str] | None = None,
@@ -147,7 +151,7 @@ class AsyncKato(Service[AsyncSession, AsyncEvents], Async):
         http: httpx.AsyncClient | None = None,
     ) -> None:
         self.base_url = base_url.rstrip("/")
-        self._policy = Policy(delays, accept_unidentified, headers or {})
+        self._policy = Policy(delays, accept_unidentified, with_key(headers, api_key, http))
         self._http = http or httpx.AsyncClient(timeout=timeout)
         self._closes_http = http is None
         self._driver = AsyncDriver(self._http, self.base_url)

@@ -14,13 +14,19 @@ from typing import Any, Protocol, TypeVar, cast
 import httpx
 
 from kato_client import errors
+from kato_client._access import HEADER, VARIABLE
 from kato_client._call import Call, operation
 
 T = TypeVar("T")
 
 IDENTITY = "X-Kato-Instance"
 _INSTANCE = re.compile(r"\(instance (\w+)")
-UNAVAILABLE = (502, 503, 504)
+# The service, or a proxy before it, did not perform the request, or may not have; a retry may succeed.
+NOT_SERVED = (408, 429, 502, 503, 504)
+# Nothing of the request was done: it did not arrive completely, or was refused before the service looked at it.
+_NOTHING_DONE = (408, 429)
+# What proxies say themselves, without the service's identity, besides 5xx.
+_SAID_BY_PROXIES = (408, 413, 429)
 LONGEST_WAIT = 30.0  # seconds; if Retry-After asks for more, the caller decides
 
 # No response, but the next attempt may get one. A time-out while waiting for a response is not retried: it has already
@@ -43,7 +49,7 @@ class Send:
     path: str
     query: Mapping[str, Any]
     body: Any
-    headers: Mapping[str, str]
+    headers: Mapping[str, str] = field(repr=False)  # the access key is one of them
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +79,7 @@ class Policy:
 
     delays: Sequence[float]
     accept_unidentified: bool
-    headers: Mapping[str, str]
+    headers: Mapping[str, str] = field(repr=False)  # the access key is one of them
     instances: set[str] = field(default_factory=set)
 
 
@@ -90,13 +96,19 @@ def exchange(policy: Policy, asked: operation[..., T], call: Call[T], names: Map
             wait = _pause_before_repeat(outcome, delay, policy, asked.method, call.also_fine)
             if wait is None:
                 break
-            unsure = unsure or not isinstance(outcome, _NOT_CONNECTED)
+            unsure = unsure or _may_have_been_performed(outcome)
             yield Wait(wait)
         outcome = yield send
     assert outcome is not None
     if isinstance(outcome, httpx.TransportError):
         raise _connection_failed(outcome, send, unsure)
     return _read(outcome, policy, send, call, unsure=unsure)
+
+
+def _may_have_been_performed(outcome: httpx.Response | httpx.TransportError) -> bool:
+    if isinstance(outcome, httpx.TransportError):
+        return not isinstance(outcome, _NOT_CONNECTED)
+    return outcome.status_code not in _NOTHING_DONE
 
 
 def _pause_before_repeat(
@@ -107,9 +119,9 @@ def _pause_before_repeat(
         # A service without idempotency keys would perform a POST again that it has already performed.
         harmless = method != "POST" or not policy.accept_unidentified or isinstance(outcome, _NOT_CONNECTED)
         return delay if isinstance(outcome, _BROKEN) and harmless else None
-    if outcome.status_code not in UNAVAILABLE or outcome.status_code in also_fine:
+    if outcome.status_code not in NOT_SERVED or outcome.status_code in also_fine:
         return None
-    if method == "POST" and policy.accept_unidentified and outcome.status_code != 503:
+    if method == "POST" and policy.accept_unidentified and outcome.status_code not in (*_NOTHING_DONE, 503):
         return None
     wait = max(delay, retry_after(outcome.headers) or 0.0)
     return wait if wait <= LONGEST_WAIT else None
@@ -138,11 +150,11 @@ def _connection_failed(error: httpx.TransportError, send: Send, unsure: bool) ->
 
 
 def _read(response: httpx.Response, policy: Policy, send: Send, call: Call[T], *, unsure: bool) -> T:
-    body = _parsed(response)
+    body = parsed(response)
     _check_identity(response, body, policy, send, text=call.text)
     if response.is_success or response.status_code in call.also_fine:
         return cast(T, body)
-    error = _error(response, body, send)
+    error = error_of(response, body, send.method, send.path)
     if isinstance(error, errors.SessionNotFound):
         if unsure and send.method == "DELETE":
             # An earlier attempt deleted the session, but its response was lost.
@@ -156,7 +168,7 @@ def _read(response: httpx.Response, policy: Policy, send: Send, call: Call[T], *
     raise error
 
 
-def _parsed(response: httpx.Response) -> Any:
+def parsed(response: httpx.Response) -> Any:
     if response.headers.get("Content-Type", "").startswith("application/json"):
         try:
             return response.json()
@@ -168,12 +180,12 @@ def _parsed(response: httpx.Response) -> Any:
 def _check_identity(response: httpx.Response, body: Any, policy: Policy, send: Send, *, text: bool) -> None:
     """Raise ForeignServer for a response that cannot come from the service (docs/investigation.md).
 
-    A 5xx without identity may come from a proxy in front of the service.
+    A 5xx without identity may come from a proxy in front of the service, and so may what concerns any HTTP request.
     """
     if IDENTITY in response.headers:
         policy.instances.update(_INSTANCE.findall(response.headers[IDENTITY]))
         return
-    if response.status_code >= 500:
+    if response.status_code >= 500 or response.status_code in _SAID_BY_PROXIES:
         return
     spoken_like_kato = not _is_generic_404(response, body) and (text or isinstance(body, dict))
     if policy.accept_unidentified and spoken_like_kato:
@@ -189,15 +201,18 @@ def _is_generic_404(response: httpx.Response, body: Any) -> bool:
     return response.status_code == 404 and body == {"detail": "Not Found"}
 
 
-def _error(response: httpx.Response, body: Any, send: Send) -> errors.ApiError:
+def error_of(response: httpx.Response, body: Any, method: str, path: str) -> errors.ApiError:
     kind = _kind_of_error(response, body)
+    reason = _reason(body)
+    if kind is errors.Unauthorized and HEADER not in response.request.headers:
+        reason += f". Give the client an api_key, or set {VARIABLE}"
     error = kind(
-        f"{send.method} {send.path}: {response.status_code} {_reason(body)}",
+        f"{method} {path}: {response.status_code} {reason}",
         status=response.status_code,
         body=body,
         headers=response.headers,
     )
-    if isinstance(error, errors.Unavailable):
+    if isinstance(error, errors.Unavailable | errors.TooManyRequests):
         error.retry_after = retry_after(response.headers)
     return error
 
@@ -217,7 +232,15 @@ def _kind_of_error(response: httpx.Response, body: Any) -> type[errors.ApiError]
             return errors.WrongDimension
         case 400 if detail == "Cannot learn from empty STM":
             return errors.EmptyStm
-        case 502 | 503 | 504:
+        case 401:
+            return errors.Unauthorized
+        case 403:
+            return errors.Forbidden
+        case 413:
+            return errors.TooLarge
+        case 429:
+            return errors.TooManyRequests
+        case 408 | 502 | 503 | 504:
             return errors.Unavailable
         case status if status >= 500:
             return errors.ServerFailure

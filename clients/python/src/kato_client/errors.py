@@ -86,8 +86,32 @@ class EmptyStm(ApiError):
     """400: there is nothing to learn."""
 
 
+class TooLarge(ApiError):
+    """413: the request, or the result it asks for, is larger than the service allows. The request changed nothing."""
+
+
+class Unauthorized(ApiError):
+    """401: the service asks for an access key, and the client has none that is valid: unknown, expired or revoked."""
+
+
+class Forbidden(ApiError):
+    """403: the access key lacks the scope that the request needs, or is for other nodes. The request changed nothing.
+
+    A session of a node that the key is not for raises SessionNotFound, like one that does not exist.
+    """
+
+
+class TooManyRequests(ApiError):
+    """429, even after the retries: a limit of the access key or of the address. The request changed nothing.
+
+    `retry_after`: seconds, if the service named them.
+    """
+
+    retry_after: float | None = None
+
+
 class Unavailable(ApiError):
-    """502, 503 or 504, even after the retries. `retry_after`: seconds, if the service named them."""
+    """408, 502, 503 or 504, even after the retries. `retry_after`: seconds, if the service named them."""
 
     retry_after: float | None = None
 

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from kato_client import types
+from kato_client._access import HELP
 from kato_client._client import AsyncKato
 from kato_client.errors import KatoError
 
@@ -260,7 +261,8 @@ async def run(options: argparse.Namespace) -> int:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m kato_client.export", description=__doc__.partition("\n")[0])
+    about = __doc__.partition("\n")[0]
+    parser = argparse.ArgumentParser(prog="python -m kato_client.export", description=about, epilog=HELP)
     parser.add_argument("--url", required=True, help="for example http://127.0.0.1:8000")
     parser.add_argument("--node", required=True, help="the node_id")
     parser.add_argument("--output", type=Path, help="a new file; default: standard output")
@@ -273,7 +275,7 @@ def main() -> None:
         sys.stdout.reconfigure(encoding="utf-8")
     try:
         sys.exit(asyncio.run(run(options)))
-    except (KatoError, OSError) as error:
+    except (KatoError, OSError, ValueError) as error:
         sys.exit(f"{type(error).__name__}: {error}")
     except KeyboardInterrupt:
         sys.exit("Interrupted. To continue an export with --output, repeat the command with --resume")

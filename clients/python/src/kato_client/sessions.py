@@ -11,8 +11,9 @@ from collections.abc import Iterable, Iterator
 from typing import IO, Any, TypedDict, cast
 
 from kato_client import types
+from kato_client._access import HELP
 from kato_client._client import Kato
-from kato_client.errors import KatoError
+from kato_client.errors import KatoError, Unauthorized
 
 
 class SavedSession(TypedDict):
@@ -66,6 +67,8 @@ def _save_all(kato: Kato, session_ids: Iterable[str]) -> Iterator[dict[str, Any]
         try:
             yield {**save(kato, session_id)}
             saved += 1
+        except Unauthorized:
+            raise  # so it would be for the others
         except KatoError as error:
             yield {"session_id": session_id, "error": str(error)}
     yield {"end": True, "sessions": saved}
@@ -78,12 +81,15 @@ def _restore_all(kato: Kato, lines: IO[str], ttl_seconds: int | None) -> Iterato
             continue  # the first line, the last line, and sessions that could not be saved
         try:
             yield {"old": saved["session_id"], "new": restore(kato, saved, ttl_seconds=ttl_seconds)}
+        except Unauthorized:
+            raise
         except KatoError as error:
             yield {"old": saved["session_id"], "error": str(error)}
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m kato_client.sessions", description=__doc__.partition("\n")[0])
+    about = __doc__.partition("\n")[0]
+    parser = argparse.ArgumentParser(prog="python -m kato_client.sessions", description=about, epilog=HELP)
     commands = parser.add_subparsers(dest="command", required=True)
     saving = commands.add_parser("save", help="print sessions, one per line")
     saving.add_argument(
@@ -96,6 +102,14 @@ def main() -> None:
     for command in (saving, restoring):
         command.add_argument("--url", required=True, help="for example http://127.0.0.1:8000")
     options = parser.parse_args()
+    try:
+        sys.exit(int(run(options)))
+    except (Unauthorized, ValueError) as error:
+        sys.exit(f"{type(error).__name__}: {error}")
+
+
+def run(options: argparse.Namespace) -> bool:
+    """Print the results. Returns whether one is an error. Raises Unauthorized, and ValueError for a malformed key."""
     failed = False
     with Kato(options.url, accept_unidentified=True) as kato:
         if options.command == "save":
@@ -105,7 +119,7 @@ def main() -> None:
         for result in results:
             failed = failed or "error" in result
             print(json.dumps(result, ensure_ascii=False), flush=True)
-    sys.exit(int(failed))
+    return failed
 
 
 if __name__ == "__main__":
