@@ -14,7 +14,7 @@ class NameTaken(Refusal):
     status = 409
 
     def __init__(self, name: str) -> None:
-        super().__init__(f"There is a key {name!r} already: revoke or rotate it, or choose another name")
+        super().__init__(f"There is a key {name!r} already: choose another name, or rotate or revoke that key")
 
 
 class KeyRevoked(Refusal):
@@ -22,6 +22,13 @@ class KeyRevoked(Refusal):
 
     def __init__(self, name: str) -> None:
         super().__init__(f"Key {name!r} is revoked: create another one")
+
+
+class KeyExpired(Refusal):
+    status = 409
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"Key {name!r} has expired: revoke it, and create another one")
 
 
 class QuotaUsedUp(Refusal):

@@ -13,6 +13,7 @@ from collections.abc import Collection
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from typing import NamedTuple
 
 from django.db import close_old_connections
@@ -24,8 +25,7 @@ from access_app.stores import ACCESS
 from access_app.tokens import digest_of, key_id_of
 from foundation import callers
 from foundation.asking import Asker, NoAnswer
-from foundation.callers import Caller, Scope, Unauthorized
-from foundation.errors import Refusal
+from foundation.callers import Caller, Denied, Scope, Unauthorized
 from foundation.postgresql.trouble import STORE_TROUBLE
 
 log = logging.getLogger(__name__)
@@ -47,7 +47,7 @@ MALFORMED = "The Authorization header does not hold an access key of the form `B
 INVALID = "This access key is not valid here: unknown, expired or revoked"
 
 
-class Undecided(Refusal):
+class Undecided(Denied):
     """The database does not say whether the key is valid."""
 
     status = 503
@@ -115,6 +115,7 @@ class _Snapshot:
 class KeyHolder(Caller):
     """A caller that has shown a token. `digest`: None in a job, which acts for the key whatever its token is now."""
 
+    key_id: str = ""
     name: str = ""
     digest: bytes | None = None
     limits: Limits = UNLIMITED
@@ -130,7 +131,7 @@ class Stranger(Caller):
 
     scopes: frozenset[Scope] = frozenset()
     nodes: tuple[str, ...] | None = ()
-    refusal: Refusal = field(default_factory=lambda: Unauthorized(NO_KEY, given=False))
+    refusal: Denied = field(default_factory=lambda: Unauthorized(NO_KEY, given=False))
 
     def require(self, needed: Collection[Scope]) -> None:
         if needed:
@@ -166,20 +167,14 @@ class Keyring:
             return Stranger(refusal=Unauthorized(MALFORMED, given=True))
         digest = digest_of(token)
         holder = self._holder(key_id, digest)
-        if holder is None and rates.sent_too_many_wrong_tokens(address):
-            return Stranger(refusal=rates.TooOften("Too many access keys that are not valid, from this address", 1.0))
         if holder is None or prompt:
             # Without a holder: the key may have been created or rotated a moment ago, by another process.
-            try:
-                self._asker.ask(self.refresh, patience=PROMPT_PATIENCE if prompt else PATIENCE)
-            except (NoAnswer, *STORE_TROUBLE) as error:
-                log.warning("Could not read the access keys: %s", error or type(error).__name__)
-                if not prompt or self._snapshot is None:
-                    return Stranger(refusal=Undecided())
+            is_up_to_date = self._refresh_within(PROMPT_PATIENCE if prompt else PATIENCE)
             holder = self._holder(key_id, digest)
+            if holder is None and not is_up_to_date:
+                return Stranger(refusal=Undecided())
         if holder is None:
-            rates.charge_wrong_token(address)
-            return Stranger(refusal=Unauthorized(INVALID, given=True))
+            return Stranger(refusal=rates.charge_wrong_token(address) or Unauthorized(INVALID, given=True))
         self._note_use(key_id)
         return holder
 
@@ -193,12 +188,10 @@ class Keyring:
 
     def is_valid(self, holder: KeyHolder) -> bool:
         """Whether the holder's key is valid as of the newest version that this process knows."""
-        assert holder.key_id is not None
         return self._holder(holder.key_id, holder.digest) is not None
 
     def confirm_again(self, holder: KeyHolder) -> KeyHolder:
         """The holder as of the present version, now the current caller. Raises Unauthorized."""
-        assert holder.key_id is not None
         self.refresh()
         confirmed = self._holder(holder.key_id, holder.digest)
         if confirmed is None:
@@ -211,17 +204,29 @@ class Keyring:
         if self._snapshot is None or self._snapshot.version != version:
             self.refresh()
 
-    def refresh(self) -> None:
-        """Read the keys. Calls that wait meanwhile share the next read, so many unknown tokens cost few reads.
+    def _refresh_within(self, seconds: float) -> bool:
+        """Whether the keys are now those of a moment after the call."""
+        try:
+            self._asker.ask(partial(self.refresh, called=time.monotonic()), patience=seconds)
+        except (NoAnswer, *STORE_TROUBLE) as error:
+            log.warning("Could not read the access keys: %s", str(error) or type(error).__name__)
+            return False
+        return True
+
+    def refresh(self, *, called: float | None = None) -> None:
+        """Read the keys if they have changed. Calls that wait meanwhile share the next look, so that unknown tokens
+        cost little, however many come.
 
         A call that came while a read was under way must not trust that one: a key that was created just before the call
-        may have been committed after the read's snapshot.
+        may have been committed after the read's snapshot. `called`: when that was; now, if nothing is given.
         """
-        called = time.monotonic()
+        called = called or time.monotonic()
         with self._reading:
             if self._read_begun <= called:
                 begun = time.monotonic()
-                self._snapshot = _read()
+                [(version,)] = ACCESS.execute(_VERSION, {})
+                if self._snapshot is None or self._snapshot.version != version:
+                    self._snapshot = _read()
                 self._read_begun = begun
 
     def _holder(self, key_id: str, digest: bytes | None) -> KeyHolder | None:

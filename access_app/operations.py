@@ -9,7 +9,7 @@ from django.db import transaction
 from django.db.models import DateTimeField, ExpressionWrapper, F, Value
 from django.db.models.functions import Now
 
-from access_app.errors import KeyRevoked, KeyUnknown, NameTaken
+from access_app.errors import KeyExpired, KeyRevoked, KeyUnknown, NameTaken
 from access_app.limits import UNLIMITED, Limits
 from access_app.models import AccessKey
 from access_app.stores import ACCESS
@@ -39,7 +39,9 @@ class Issued:
 
 def find(key: str) -> AccessKey:
     """The key with this id or, else, this name; of several with the name the valid one. Raises KeyUnknown."""
-    found = AccessKey.objects.filter(id=key).first() if "\0" not in key else None
+    if "\0" in key:
+        raise KeyUnknown(key)
+    found = AccessKey.objects.filter(id=key).first()
     found = found or AccessKey.objects.filter(name=key).order_by(F("revoked_at").desc(nulls_first=True)).first()
     if found is None:
         raise KeyUnknown(key)
@@ -76,9 +78,14 @@ def create(
 
 @transaction.atomic
 def rotate(*, key: str, overlap: timedelta) -> Issued:
-    """Give the key another token. The former one stays valid for the time `overlap`. Raises KeyUnknown, KeyRevoked."""
+    """Give the key another token. The former one stays valid for the time `overlap`.
+
+    Raises KeyUnknown, KeyRevoked and KeyExpired.
+    """
     ACCESS.execute(_MOVE_ON, {})
-    found = _valid(key)
+    found = _not_revoked(key)
+    if AccessKey.objects.filter(id=found.id, expires_at__lte=Now()).exists():
+        raise KeyExpired(found.name)
     token = new_token(found.id)
     AccessKey.objects.filter(id=found.id).update(
         previous_digest=F("digest"), previous_until=_after(overlap), digest=digest_of(token)
@@ -90,7 +97,7 @@ def rotate(*, key: str, overlap: timedelta) -> Issued:
 def revoke(*, key: str) -> AccessKey:
     """From the commit on, no process accepts the key. Raises KeyUnknown, KeyRevoked."""
     ACCESS.execute(_MOVE_ON, {})
-    found = _valid(key)
+    found = _not_revoked(key)
     AccessKey.objects.filter(id=found.id).update(revoked_at=Now())
     return find(found.id)
 
@@ -99,7 +106,7 @@ def note_use(*, key_id: str) -> None:
     ACCESS.execute(_NOTE_USE, {"id": key_id})
 
 
-def _valid(key: str) -> AccessKey:
+def _not_revoked(key: str) -> AccessKey:
     found = find(key)
     if found.revoked_at is not None:
         raise KeyRevoked(found.name)

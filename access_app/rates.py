@@ -13,10 +13,11 @@ from collections import OrderedDict
 from django.conf import settings
 
 from access_app.limits import Limits
+from foundation.callers import Denied
 from foundation.errors import Refusal
 
 MOST_BUCKETS = 10_000
-# Tokens that are not valid, of one address, before the service stops looking them up.
+# Tokens that are not valid, of one address, before the response says to wait.
 _WRONG_TOKENS_AT_ONCE, _WRONG_TOKENS_PER_SECOND = 20.0, 1.0
 
 
@@ -30,6 +31,10 @@ class TooOften(Refusal):
     @property
     def headers(self) -> dict[str, str]:
         return {"Retry-After": str(max(1, math.ceil(self._wait)))}
+
+
+class WrongTooOften(TooOften, Denied):
+    """Instead of a 401."""
 
 
 class Buckets:
@@ -47,7 +52,8 @@ class Buckets:
         """
         now = time.monotonic()
         with self._lock:
-            there = self._there(name, now, rate, burst)
+            left, counted_at = self._buckets.get(name, (burst, now))
+            there = min(burst, left + (now - counted_at) * rate)
             needed = min(tokens, burst)
             taken = there >= needed
             self._buckets[name] = (there - needed if taken else there, now)
@@ -55,14 +61,6 @@ class Buckets:
             if len(self._buckets) > MOST_BUCKETS:
                 self._buckets.popitem(last=False)
         return 0.0 if taken else (needed - there) / rate
-
-    def is_empty(self, name: str, *, rate: float, burst: float) -> bool:
-        with self._lock:
-            return self._there(name, time.monotonic(), rate, burst) < 1.0
-
-    def _there(self, name: str, now: float, rate: float, burst: float) -> float:
-        tokens, counted_at = self._buckets.get(name, (burst, now))
-        return min(burst, tokens + (now - counted_at) * rate)
 
 
 _requests, _bytes, _addresses, _wrong_tokens = Buckets(), Buckets(), Buckets(), Buckets()
@@ -88,9 +86,7 @@ def charge_key(key_id: str, limits: Limits, *, size: int) -> None:
             raise TooOften(f"This key may send {limits.bytes_per_minute} bytes per minute", wait)
 
 
-def charge_wrong_token(address: str) -> None:
-    _wrong_tokens.take(address, rate=_WRONG_TOKENS_PER_SECOND, burst=_WRONG_TOKENS_AT_ONCE)
-
-
-def sent_too_many_wrong_tokens(address: str) -> bool:
-    return _wrong_tokens.is_empty(address, rate=_WRONG_TOKENS_PER_SECOND, burst=_WRONG_TOKENS_AT_ONCE)
+def charge_wrong_token(address: str) -> Denied | None:
+    """The refusal, where too many came from this address."""
+    wait = _wrong_tokens.take(address, rate=_WRONG_TOKENS_PER_SECOND, burst=_WRONG_TOKENS_AT_ONCE)
+    return WrongTooOften("Too many access keys that are not valid, from this address", wait) if wait else None

@@ -25,6 +25,7 @@ class Scope(StrEnum):
 # What a view needs of its caller, by HTTP method: one of these scopes. With none of them everybody may call.
 Needs = Mapping[str, Collection[Scope]]
 READ, WRITE, MONITOR, ADMIN = ({scope} for scope in (Scope.READ, Scope.WRITE, Scope.MONITOR, Scope.ADMIN))
+READ_OR_WRITE: Collection[Scope] = READ | WRITE
 ANY_SCOPE: Collection[Scope] = frozenset(Scope)
 OPEN: Collection[Scope] = frozenset()
 
@@ -92,8 +93,11 @@ class Caller:
 
     def require(self, needed: Collection[Scope]) -> None:
         """Raises MissingScope, and Unauthorized for a caller that has not shown who it is."""
-        if needed and self.scopes.isdisjoint(needed) and Scope.ADMIN not in self.scopes:
+        if not self.may(needed):
             raise MissingScope(needed)
+
+    def may(self, needed: Collection[Scope]) -> bool:
+        return not needed or not self.scopes.isdisjoint(needed) or Scope.ADMIN in self.scopes
 
     def require_node(self, node_id: str) -> None:
         """Raises ForeignNode."""

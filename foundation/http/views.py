@@ -1,5 +1,6 @@
 """The base of all views."""
 
+from collections.abc import Collection
 from enum import Enum, auto
 from typing import Any, ClassVar
 
@@ -8,7 +9,7 @@ from rest_framework.request import Request
 from rest_framework.views import APIView
 
 from foundation import callers
-from foundation.callers import Needs
+from foundation.callers import Needs, Scope
 
 
 class Confirmation(Enum):
@@ -31,6 +32,8 @@ class LeanView(APIView):
     http_method_names = ["get", "post", "put", "patch", "delete", "head", "trace"]
     # Every view says what it needs of its caller, for each of its methods.
     needs: ClassVar[Needs]
+    # For another method, which is a 405.
+    needs_otherwise: ClassVar[Collection[Scope]] = callers.ANY_SCOPE
     confirmation: ClassVar[Confirmation] = Confirmation.BEFOREHAND
 
     def initialize_request(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
@@ -38,7 +41,7 @@ class LeanView(APIView):
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         method = "GET" if request.method == "HEAD" else str(request.method)
-        needed = self.needs.get(method, callers.ANY_SCOPE)
+        needed = self.needs.get(method, self.needs_otherwise)
         caller = callers.current()
         caller.require(needed)
         if needed and self.confirmation is Confirmation.BEFOREHAND:

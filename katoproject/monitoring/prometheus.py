@@ -6,11 +6,13 @@ from prometheus_client import CollectorRegistry, Metric
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoMetricFamily
 from prometheus_client.registry import Collector
 
+from foundation import callers
 from foundation.metrics.board import board
 from foundation.metrics.folder import instance, started_at
 from foundation.metrics.registry import collected
 from katoproject.configuration import identity
 from katoproject.monitoring import latest
+from katoproject.monitoring.series import OF_ALL_NODES
 from katoproject.monitoring.snapshot import Snapshot, take
 
 
@@ -82,6 +84,7 @@ def _sampled(taken: Snapshot) -> Iterator[Metric]:
         "kato_disk_usage_percent": ("Usage of the data folder's disk", resources.disk_percent if resources else None),
         "kato_sampled_time_seconds": ("When these values were measured", taken.at),
     }
+    is_bound = callers.current().nodes is not None
     for name, (documentation, value) in measured.items():
-        if value is not None:
+        if value is not None and not (is_bound and name.removeprefix("kato_") in OF_ALL_NODES):
             yield GaugeMetricFamily(name, documentation, value)

@@ -18,6 +18,10 @@ class DataPoint:
     labels: dict[str, str]
 
 
+# Numbers of sessions and jobs of all nodes together: not for a caller that is bound to some.
+OF_ALL_NODES = frozenset({"sessions_active", "jobs_waiting", "jobs_running"})
+
+
 def points(name: str, steps: list[Step]) -> list[DataPoint]:
     """The series over these steps, oldest first; nothing for a name that does not exist."""
     values = SERIES.get(name)

@@ -117,16 +117,22 @@ class Envelope:
         if size > self._small_body and size > (limit := self._body_limit(request.path_info)):
             raise BodyTooLarge(limit=limit, size=size)
         is_prompt = request.path_info in ALWAYS_ANSWERED
-        with callers.acting_as(_caller_of(request, is_prompt=is_prompt)):
-            return self._get_response(request) if is_prompt else self._answer_in_turn(request)
+        rates.charge_address(request.META.get("REMOTE_ADDR", ""))
+        if not is_prompt:
+            return self._answer_in_turn(request)
+        with callers.acting_as(_caller_of(request, is_prompt=True)):
+            return self._get_response(request)
 
     def _answer_in_turn(self, request: HttpRequest) -> HttpResponse:
+        """Raises TooOften."""
         if not self._slots.take():
             return unavailable("The service is overloaded at the moment")
         try:
-            response = self._get_response(request)
-            _touch_session_of_header(request, response)
-            return response
+            # With a slot: to look up a key that this process does not know, it waits for the database.
+            with callers.acting_as(_caller_of(request, is_prompt=False)):
+                response = self._get_response(request)
+                _touch_session_of_header(request, response)
+                return response
         finally:
             self._slots.give_back()
 
@@ -149,13 +155,11 @@ def _check_body(request: HttpRequest) -> None:
 
 def _caller_of(request: HttpRequest, *, is_prompt: bool) -> Caller:
     """Raises TooOften."""
-    address = request.META.get("REMOTE_ADDR", "")
-    rates.charge_address(address)
     if not settings.ENV.needs_keys:
         return callers.OPERATOR
+    address = request.META.get("REMOTE_ADDR", "")
     caller = keyring.caller_of(request.META.get("HTTP_AUTHORIZATION"), address, prompt=is_prompt)
     if isinstance(caller, KeyHolder):
-        assert caller.key_id is not None
         logs.about(key=caller.name)
         rates.charge_key(caller.key_id, caller.limits, size=announced_size(request))
     return caller
@@ -167,6 +171,8 @@ def _touch_session_of_header(request: HttpRequest, response: HttpResponse) -> No
     if not session_id or request.path_info.startswith("/sessions/"):
         return
     if len(session_id) > MAX_ID_LENGTH or not session_id.isprintable():
+        return
+    if not callers.current().may(callers.READ_OR_WRITE):
         return
     try:
         operations.touch(session_id=session_id)

@@ -163,9 +163,14 @@ def _caller_of(handshake: Environ, offers: list[str]) -> Caller:
         return callers.OPERATOR
     header = handshake.get("HTTP_AUTHORIZATION")
     tokens = [offer for offer in offers if key_id_of(offer)]
-    by_protocol = header is None and tokens
-    caller = keyring.holder_of(tokens[0], address) if by_protocol else keyring.caller_of(header, address)
+    # Prompt: all connections of this process wait for this thread.
+    if header is None and tokens:
+        caller = keyring.holder_of(tokens[0], address, prompt=True)
+    else:
+        caller = keyring.caller_of(header, address, prompt=True)
     caller.require(callers.READ)
+    if isinstance(caller, KeyHolder):
+        rates.charge_key(caller.key_id, caller.limits, size=0)
     return caller
 
 

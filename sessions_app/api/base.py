@@ -5,7 +5,7 @@ from typing import Any
 from rest_framework.request import Request
 
 from foundation import logs
-from foundation.callers import Denied
+from foundation.callers import READ_OR_WRITE, Denied
 from foundation.http.views import Confirmation, LeanView
 from foundation.postgresql.trouble import STORE_TROUBLE
 from sessions_app import operations
@@ -19,6 +19,8 @@ _BEFORE_ALL = (SessionNotFound, Denied, *STORE_TROUBLE)
 # A view below `/sessions/{session_id}/`. Its responses carry X-Session-ID if the session was found.
 # (Comments, not docstrings: the OpenAPI document would publish those.)
 class SessionView(LeanView):
+    # An error, too, extends the life of the session.
+    needs_otherwise = READ_OR_WRITE
     confirmation = Confirmation.BY_STATEMENT
     session_found = True  # until `handle_exception` finds otherwise
 

@@ -96,10 +96,7 @@ def accept(
 
     Raises QuotaUsedUp.
     """
-    if quotas.limits().jobs is not None:
-        quotas.hold("jobs")
-        [(unfinished,)] = SESSIONS.execute(_UNFINISHED_OF_KEY, {"key_id": callers.current().key_id})
-        quotas.check("jobs", unfinished)
+    _check_quota()
     job_id = f"job-{uuid.uuid4().hex}-{time_ns() // 1_000_000}"
     logs.about(job_id=job_id, node_id=node_id)
     SESSIONS.execute(
@@ -119,6 +116,14 @@ def accept(
         JobPart.objects.create(job_id=job_id, number=number, content=content)
     deliver_on_commit(job_id)
     return find(job_id)
+
+
+def _check_quota() -> None:
+    """Raises QuotaUsedUp."""
+    if quotas.limits().jobs is not None:
+        quotas.hold("jobs")
+        [(unfinished,)] = SESSIONS.execute(_UNFINISHED_OF_KEY, {"key_id": callers.current().key_id})
+        quotas.check("jobs", unfinished)
 
 
 def _visible_jobs() -> QuerySet[Job]:
@@ -167,9 +172,12 @@ def cancel(*, job_id: str) -> Job:
 def retry(*, job_id: str) -> Job:
     """Resume a failed or cancelled job where it stopped; an unfinished job stays as it is.
 
-    Raises JobNotFound, and JobFinished where the job is done.
+    Raises JobNotFound, JobFinished where the job is done, and QuotaUsedUp.
     """
-    if SESSIONS.execute(_RETRY, {"id": find(job_id).id}):
+    job = find(job_id)
+    if job.state in (State.FAILED, State.CANCELLED):
+        _check_quota()
+    if SESSIONS.execute(_RETRY, {"id": job_id}):
         deliver_on_commit(job_id)
     job = find(job_id)
     if job.state == State.DONE:

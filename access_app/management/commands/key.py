@@ -49,6 +49,12 @@ def key_name(text: str) -> str:
     return text
 
 
+def node_prefix(text: str) -> str:
+    if not text:
+        raise argparse.ArgumentTypeError("it is empty: leave the option out, and the key is for all nodes")
+    return utf8(text)
+
+
 class Command(TerminalCommand):
     help = """Manage access keys: who may call the API, what for, and for which nodes.
 
@@ -95,7 +101,7 @@ database has only its SHA-256. Name a key by its id or its name. Changes take ef
         parser.add_argument(
             "--node",
             action="append",
-            type=utf8,
+            type=node_prefix,
             metavar="PREFIX",
             help="only nodes whose ids begin with this; several times for several",
         )

@@ -8,6 +8,7 @@ from drf_spectacular.utils import OpenApiResponse, extend_schema
 from pydantic import BaseModel, Field
 from pydantic_core import to_json
 
+from foundation import callers
 from foundation.asking import Asker, NoAnswer
 from foundation.callers import ANY_SCOPE, OPEN
 from foundation.http.answers import json_answer
@@ -43,7 +44,9 @@ class HealthAnswer(BaseModel):
     issues: list[str] = Field(examples=[[]], description="High memory usage, High CPU usage.")
     metrics_collected: int = Field(examples=[1234])
     last_collection: float = Field(examples=[1795329488.9])
-    active_sessions: int | None = Field(description="Null where the database does not say at once.")
+    active_sessions: int | None = Field(
+        description="Null where the database does not say at once, and without an access key."
+    )
     timestamp: str
     program: str
 
@@ -78,6 +81,8 @@ _session_asker = Asker()
 
 
 def _active_sessions() -> int | None:
+    if not callers.current().may(callers.ANY_SCOPE):
+        return None
     try:
         return _session_asker.ask(reads.count, patience=PATIENCE)[0]
     except (DatabaseTrouble, NoAnswer):

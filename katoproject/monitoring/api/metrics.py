@@ -2,6 +2,7 @@
 
 import threading
 import time
+from collections.abc import Iterable
 from typing import Annotated
 
 from django.conf import settings
@@ -120,6 +121,8 @@ class Metric(LeanView):
         },
     )
     def get(self, request: HttpRequest, metric_name: str) -> HttpResponse:
+        if metric_name in series.OF_ALL_NODES:
+            callers.current().require_all_nodes()
         minutes = parse_query(request, "minutes", _MINUTES, 10)
         try:
             points = series.points(metric_name, _steps(minutes))
@@ -166,11 +169,16 @@ class Stats(LeanView):
             timestamp=time.time(),
             processor_manager=figures.processors(),
             current_status=_current_status(instances),
-            time_series={name: series.points(name, steps) for name in series.SERIES},
+            time_series={name: series.points(name, steps) for name in _visible_series()},
             summary=figures.summary(instances, population.active if population else None),
             error=error,
         )
         return json_answer(to_json(answer))
+
+
+def _visible_series() -> Iterable[str]:
+    is_bound = callers.current().nodes is not None
+    return (name for name in series.SERIES if not (is_bound and name in series.OF_ALL_NODES))
 
 
 def _current_status(instances: list[Snapshot]) -> shapes.CurrentStatus:

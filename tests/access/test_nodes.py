@@ -1,0 +1,229 @@
+"""A key that is bound to nodes sees what belongs to them, wherever something is listed or counted."""
+
+from itertools import product
+from typing import Any
+
+import httpx
+import pytest
+
+from benchmarks.stack import WebServer, Worker, eventually
+from foundation.callers import Scope
+from tests.access.conftest import NewKey
+from tests.access.keys import Key
+from tests.support import jobs
+from tests.support.jobs import end_of, train
+from tests.support.listeners import Listener, listening
+from tests.support.sessions import create_session, observations
+
+ALL = (Scope.READ, Scope.WRITE, Scope.MONITOR)
+
+
+def observe_and_learn(client: httpx.Client, session_id: str) -> None:
+    body = {"observations": observations("ab", "c"), "learn_at_end": True}
+    assert client.post(f"/sessions/{session_id}/observe-sequence", json=body).status_code == 200
+
+
+@pytest.fixture(scope="module")
+def mine(operator: Key) -> list[str]:
+    """Sessions of `mine-1` and `mine-2`, beside others of `yours-1`; each node has learned, and predicted."""
+    made = {node: create_session(operator.client, node) for node in ("mine-1", "yours-1", "mine-2", "yours-2")}
+    for session_id in made.values():
+        observe_and_learn(operator.client, session_id)
+        for _ in range(8):  # in every process
+            operator.client.get(f"/sessions/{session_id}/predictions")
+    return [made["mine-1"], made["mine-2"]]
+
+
+@pytest.fixture
+def bound(new_key: NewKey, mine: list[str]) -> httpx.Client:
+    return new_key(*ALL, nodes=["mine-"]).client
+
+
+def test_sessions_are_listed_and_counted(bound: httpx.Client, mine: list[str], operator: Key) -> None:
+    listed = bound.get("/sessions").json()
+    assert [one["session_id"] for one in listed["sessions"]] == mine[::-1]
+    assert listed["total"] == 2
+    assert bound.get("/sessions", params={"skip": 1}).json()["total"] == 2
+    assert bound.get("/sessions", params={"node_id": "mine-1"}).json()["total"] == 1
+    assert bound.get("/sessions/count").json() == {"active_session_count": 2}
+    assert operator.client.get("/sessions/count").json()["active_session_count"] >= 4
+
+
+def test_status_metrics_and_stats_count_them(bound: httpx.Client) -> None:
+    status = bound.get("/status").json()
+    assert status["sessions"]["active_sessions"] == 2
+    metrics, stats = bound.get("/metrics").json(), bound.get("/stats").json()
+    assert metrics["active_sessions"] == metrics["sessions"]["active"] == stats["summary"]["sessions"]["active"] == 2
+    for processors in (status["processors"], metrics["processor_manager"], stats["processor_manager"]):
+        assert {one["node_id"] for one in processors["processors"]} <= {"mine-1", "mine-2"}
+        assert processors["total_processors"] == len(processors["processors"])
+        assert processors["memory_bytes"] == sum(one["memory_bytes"] for one in processors["processors"])
+    assert bound.get("/health").json()["active_sessions"] == 2
+
+
+def test_some_process_holds_an_index_of_another_node(bound: httpx.Client, operator: Key) -> None:
+    """Otherwise the test above shows nothing."""
+    held = operator.client.get("/status").json()["processors"]["processors"]
+    assert {"mine-1", "yours-1"} <= {one["node_id"] for one in held}
+
+
+def test_numbers_that_were_counted_for_all_nodes_are_left_out(bound: httpx.Client, operator: Key) -> None:
+    of_all = {"sessions_active", "jobs_waiting", "jobs_running"}
+    series = [set(client.get("/stats").json()["time_series"]) for client in (bound, operator.client)]
+    assert series[1] - series[0] == of_all
+    for name in of_all:
+        answer = bound.get(f"/metrics/{name}")
+        assert answer.status_code == 403
+        assert "concerns all nodes" in answer.json()["detail"]
+
+    def scraped(client: httpx.Client) -> set[str]:
+        names = (line.partition(" ")[0] for line in client.get("/metrics-prom").text.splitlines())
+        return {name for name in names if name in {f"kato_{one}" for one in of_all}}
+
+    eventually(lambda: len(scraped(operator.client)) == 3, "the gauges were sampled")
+    assert scraped(bound) == set()
+
+
+def test_without_a_key_health_does_not_say_how_many_sessions_there_are(client: httpx.Client) -> None:
+    assert client.get("/health").json()["active_sessions"] is None
+
+
+def test_events_are_those_of_the_nodes(server: WebServer, bound: httpx.Client, mine: list[str], operator: Key) -> None:
+    bearer = {"Authorization": bound.headers["Authorization"]}
+    with listening(server, additional_headers=bearer) as listener:
+        assert listener.snapshot["data"]["active_sessions"] == 2
+        foreign = create_session(operator.client, "yours-1")
+        own = create_session(operator.client, "mine-1")
+        operator.client.delete(f"/sessions/{foreign}")
+        operator.client.delete(f"/sessions/{own}")
+        heard = listener.take(2)
+    assert [(one["event_type"], one["data"]["session_id"]) for one in heard] == [
+        ("session.created", own),
+        ("session.destroyed", own),
+    ]
+
+
+def test_an_expired_session_is_announced_to_its_node_alone(server: WebServer, new_key: NewKey, operator: Key) -> None:
+    def listen(prefix: str) -> Any:
+        key = new_key(Scope.READ, nodes=[prefix])
+        return listening(server, additional_headers={"Authorization": f"Bearer {key.token}"})
+
+    with listen("brief-1") as one, listen("brief-2") as two:
+        first, second = (create_session(operator.client, f"brief-{n}", ttl_seconds=1) for n in (1, 2))
+
+        def heard(listener: Listener) -> list[tuple[str, str]]:
+            return [(each["event_type"], each["data"]["session_id"]) for each in listener.take(2)]
+
+        assert heard(one) == [("session.created", first), ("session.destroyed", first)]
+        assert heard(two) == [("session.created", second), ("session.destroyed", second)]
+
+
+def test_jobs_are_those_of_the_key_and_for_administrators_those_of_the_nodes(
+    new_key: NewKey, operator: Key, worker: Worker
+) -> None:
+    first, second = (new_key(nodes=["work-"]) for _ in range(2))
+    administrator = new_key(Scope.ADMIN, nodes=["work-"])
+    of_first, of_second = train(first.client, "work-1", [[["a"]]]), train(second.client, "work-2", [[["a"]]])
+    foreign = train(operator.client, "elsewhere", [[["a"]]])
+
+    def seen(client: httpx.Client) -> list[str]:
+        listed = client.get("/jobs").json()
+        assert listed["total"] == len(listed["jobs"])
+        return [job["job_id"] for job in listed["jobs"]]
+
+    assert seen(first.client) == [of_first["job_id"]]
+    assert seen(administrator.client) == [of_second["job_id"], of_first["job_id"]]
+    for client, job in ((first.client, of_second), (administrator.client, foreign)):
+        for method, path in (("GET", ""), ("DELETE", ""), ("POST", "/retry")):
+            answer = client.request(method, f"/jobs/{job['job_id']}{path}")
+            missing = client.request(method, f"/jobs/missing{path}")
+            assert answer.status_code == missing.status_code == 404
+            assert answer.text.replace(job["job_id"], "missing") == missing.text
+    for job in (of_first, of_second, foreign):
+        assert end_of(operator.client, job)["state"] == "done"
+
+
+def test_a_session_and_a_job_of_before_have_no_owner(new_key: NewKey, operator: Key, database: Any) -> None:
+    """The service needed no keys when they were made: sessions are told by their nodes, and jobs are nobody's."""
+    key, administrator = new_key(*ALL), new_key(Scope.ADMIN)
+    session_id, job = create_session(key.client, "early"), train(key.client, "early", [[["a"]]])
+    database.execute("UPDATE sessions_app_session SET key_id = NULL WHERE id = %s", [session_id])
+    database.execute("UPDATE sessions_app_job SET key_id = NULL WHERE id = %s", [job["job_id"]])
+    assert key.client.get(f"/sessions/{session_id}").status_code == 200
+    assert key.client.get(f"/jobs/{job['job_id']}").status_code == 404
+    assert administrator.client.get(f"/jobs/{job['job_id']}").status_code == 200
+
+
+# Prefixes that mean something to SQL, or look like others; and nodes that begin with one of them, or nearly.
+COMPOSED, DECOMPOSED = "\u00e9", "e\u0301"
+PREFIXES = ["%", "_", "\\", "a%", "a_", "a\\", "'", "{", COMPOSED, DECOMPOSED, "ﬁ", "😀", " ", "A", "a"]
+ODD_NODES = [*PREFIXES, "ab", "fi", "aB", "\t", "ß", "ss", "É", "\\%"]
+
+
+@pytest.fixture(scope="module")
+def odd_sessions(operator: Key) -> dict[str, str]:
+    return {node: create_session(operator.client, f"odd {node}") for node in ODD_NODES}
+
+
+@pytest.mark.parametrize("prefix", PREFIXES, ids=ascii)
+def test_a_prefix_is_compared_character_by_character(
+    prefix: str, new_key: NewKey, odd_sessions: dict[str, str], operator: Key
+) -> None:
+    client = new_key(Scope.READ, Scope.ADMIN, nodes=[f"odd {prefix}"]).client
+    own = {node for node in ODD_NODES if node.startswith(prefix)}
+    sessions = client.get("/sessions").json()["sessions"]
+    assert {one["node_id"] for one in sessions} == {f"odd {node}" for node in own}
+    for node, session_id in odd_sessions.items():
+        expected = 200 if node in own else 404
+        assert client.get(f"/sessions/{session_id}").status_code == expected, node
+        named = client.get("/patterns/count", params={"node_id": f"odd {node}"})
+        assert named.status_code == (200 if node in own else 403), node
+
+
+def test_jobs_of_odd_nodes(new_key: NewKey, operator: Key) -> None:
+    made = {node: train(operator.client, f"job {node}", [[["a"]]])["job_id"] for node in ("a%", "a_", "a\\", "ab")}
+    for prefix, expected in (("a%", ["a%"]), ("a_", ["a_"]), ("a\\", ["a\\"]), ("a", list(made))):
+        listed = new_key(Scope.ADMIN, nodes=[f"job {prefix}"]).client.get("/jobs").json()["jobs"]
+        assert [job["job_id"] for job in listed] == [made[node] for node in expected][::-1]
+
+
+def test_a_key_for_no_node_sees_nothing(new_key: NewKey, operator: Key) -> None:
+    session_id = create_session(operator.client, "some")
+    client = new_key(*ALL, Scope.ADMIN, nodes=[]).client
+    assert client.get("/sessions").json()["total"] == client.get("/jobs").json()["total"] == 0
+    assert client.get(f"/sessions/{session_id}").status_code == 404
+    assert client.post("/sessions", json={"node_id": "some"}).status_code == 403
+
+
+def test_a_key_for_several_prefixes_sees_all_of_them(new_key: NewKey, operator: Key) -> None:
+    for node in ("several-1", "several-2", "several-3"):
+        create_session(operator.client, node)
+    client = new_key(Scope.READ, nodes=["several-1", "several-3", "several-"[:4] + "x"]).client
+    assert client.get("/sessions/count").json() == {"active_session_count": 2}
+
+
+def test_idempotency_keys_belong_to_the_access_key(new_key: NewKey) -> None:
+    """Two keys that choose the same word do not get each other's responses, nor each other's refusals."""
+    first, second = new_key(), new_key()
+    name = {"Idempotency-Key": "the same"}
+
+    def create(client: httpx.Client, node: str) -> httpx.Response:
+        return client.post("/sessions", json={"node_id": node}, headers=name)
+
+    made = [create(key.client, "once").json()["session_id"] for key in (first, second)]
+    assert len(set(made)) == 2
+    for key, session_id in zip((first, second), made, strict=True):
+        again = create(key.client, "once")
+        assert (again.json()["session_id"], again.headers["Idempotency-Replayed"]) == (session_id, "true")
+    for key, times in product((first, second), range(2)):
+        answer = key.client.post(f"/sessions/{made[0]}/observe", json={"strings": ["a"]}, headers=name)
+        assert answer.status_code == 200
+        assert ("Idempotency-Replayed" in answer.headers) == bool(times)
+
+
+def test_a_job_in_the_background_of_a_session(new_key: NewKey, worker: Worker) -> None:
+    key = new_key(nodes=["back-"])
+    session_id = create_session(key.client, "back-1")
+    body = {"observations": observations("a", "b"), "learn_at_end": True}
+    job = jobs.start(key.client, f"/sessions/{session_id}/observe-sequence", body)
+    assert end_of(key.client, job)["state"] == "done"
