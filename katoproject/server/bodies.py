@@ -65,13 +65,25 @@ def _header(scope: Any, wanted: bytes) -> bytes | None:
 class Body:
     """The body of one request. `refusal` says why it is not whole."""
 
-    __slots__ = ("begun", "content", "held", "holder", "joined", "length", "pending", "received", "refusal", "watcher")
+    __slots__ = (
+        "begun",
+        "content",
+        "held",
+        "holder",
+        "joined",
+        "length",
+        "limit",
+        "pending",
+        "received",
+        "refusal",
+        "watcher",
+    )
 
     def __init__(self, watcher: Any, length: int | None) -> None:
         self.watcher = watcher
         # Whose turn it takes: what the client shows of itself, valid or not. None: everybody's.
         self.holder = _header(watcher.scope, b"authorization") if settings.ENV.needs_keys else None
-        self.length = length
+        self.length, self.limit = length, SMALL
         self.content = io.BytesIO()
         self.received = self.held = 0
         self.begun = self.joined = time.monotonic()
@@ -99,14 +111,25 @@ class Body:
 class Bodies:
     """`pass_on` is given each body once, when it is complete or refused, in a thread that it must not block.
 
+    `limit_of` returns the largest body that a path takes; it is not asked about a body of at most `always_taken` bytes.
     A body may take `seconds`, and one more for every `rate` bytes of it that have arrived. All bodies together may hold
     `memory` bytes until `release`: when they do, the largest unfinished one is refused, so that a few large ones cannot
     keep out the many small.
     """
 
-    def __init__(self, pass_on: Callable[[Body], None], *, limit: int, seconds: float, rate: int, memory: int) -> None:
+    def __init__(
+        self,
+        pass_on: Callable[[Body], None],
+        *,
+        limit_of: Callable[[str], int],
+        always_taken: int,
+        seconds: float,
+        rate: int,
+        memory: int,
+    ) -> None:
         self._pass_on = pass_on
-        self._limit, self._seconds, self._rate, self._memory = limit, seconds, rate, memory
+        self._limit_of, self._always_taken = limit_of, always_taken
+        self._seconds, self._rate, self._memory = seconds, rate, memory
         # Whoever removes a body from here decides what becomes of it.
         self._unfinished: dict[Body, bool] = {}
         self._news: SimpleQueue[tuple[Body, Any]] = SimpleQueue()
@@ -120,9 +143,12 @@ class Bodies:
     def receive(self, watcher: Any, length: int | None) -> None:
         """Return at once. `length`: what the client announces, None if it does not say."""
         body = Body(watcher, length)
-        if length is not None and length > self._limit:
-            self._pass_on(body)  # the middleware refuses it by its length
-            return
+        if length is None or length > self._always_taken:
+            body.limit = self._limit_of(watcher.scope["path"])
+            if length is not None and length > body.limit:
+                body.refusal = BodyTooLarge(limit=body.limit, size=length)
+                self._pass_on(body)
+                return
         self._unfinished[body] = True
 
         def arrived(done: Any) -> None:
@@ -159,8 +185,8 @@ class Bodies:
             return
         try:
             complete = body.add(message)
-            if body.received > self._limit:
-                raise BodyTooLargeAfterAll(limit=self._limit)
+            if body.received > body.limit:
+                raise BodyTooLargeAfterAll(limit=body.limit)
         except Refusal as refusal:
             self._refuse(body, refusal)
             return

@@ -6,17 +6,15 @@ from time import perf_counter
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
-from django.urls import Resolver404, resolve
 
 from access_app import rates
 from access_app.keyring import KeyHolder, keyring
 from foundation import callers, logs
 from foundation.callers import Caller, Denied
-from foundation.errors import BodyTooLarge, Refusal
+from foundation.errors import Refusal
 from foundation.http.answers import refusal_answer, unavailable
 from foundation.http.bodies import announced_size
 from foundation.http.slots import Slots
-from foundation.http.views import LeanView
 from foundation.metrics import requests
 from foundation.metrics.board import board
 from foundation.postgresql.trouble import STORE_TROUBLE
@@ -41,7 +39,6 @@ ALWAYS_ANSWERED = frozenset(
         *("/cache/stats", "/connection-pools", "/distributed-stm/stats"),
     }
 )
-_LARGEST_FORM = 1024 * 1024  # of the console, in bytes: fifty long node ids, selected in a list
 
 
 class Envelope:
@@ -54,7 +51,6 @@ class Envelope:
         self._get_response = get_response
         self._get_console_response = console(get_response)
         self._program = identity.describe()
-        self._small_body = min(LeanView.body_limit, settings.DATA_UPLOAD_MAX_MEMORY_SIZE)
         self._slots = Slots(settings.ENV.limit_concurrency)
         self._console_slots = Slots(share.SLOTS, most_waiting=share.WAITING)
         board.claim()
@@ -92,11 +88,8 @@ class Envelope:
     def _answer_operator(self, request: HttpRequest) -> HttpResponse:
         """The console: paths end with a slash, pages of other origins get nothing, and there is no KATO session.
 
-        Raises BodyTooLarge and TooOften.
+        Raises TooOften.
         """
-        size = announced_size(request)
-        if size > _LARGEST_FORM:
-            raise BodyTooLarge(limit=_LARGEST_FORM, size=size)
         rates.charge_address(request.META.get("REMOTE_ADDR", ""))
         if not self._console_slots.take():
             return unavailable("Too many requests to the console at the moment")
@@ -106,16 +99,13 @@ class Envelope:
             self._console_slots.give_back()
 
     def _answer_client(self, request: HttpRequest) -> HttpResponse:
-        """Raises ForeignOrigin, BodyTooLarge and TooOften."""
+        """Raises ForeignOrigin and TooOften."""
         if cross_origin.is_preflight(request):
             return cross_origin.preflight_answer(request)
         check_change(request.method, request.META)
         # A redirect to the path without its slash would lose the body of a POST.
         if request.path_info.endswith("/") and request.path_info != "/":
             request.path_info = request.path_info[:-1]
-        size = announced_size(request)
-        if size > self._small_body and size > (limit := self._body_limit(request.path_info)):
-            raise BodyTooLarge(limit=limit, size=size)
         is_prompt = request.path_info in ALWAYS_ANSWERED
         rates.charge_address(request.META.get("REMOTE_ADDR", ""))
         if not is_prompt:
@@ -135,15 +125,6 @@ class Envelope:
                 return response
         finally:
             self._slots.give_back()
-
-    def _body_limit(self, path: str) -> int:
-        """Only for large bodies: to look for the route costs as much as a small observation."""
-        try:
-            view = getattr(resolve(path).func, "cls", None)
-        except Resolver404:
-            view = None
-        limit: int = getattr(view, "body_limit", LeanView.body_limit)
-        return min(limit, settings.DATA_UPLOAD_MAX_MEMORY_SIZE)
 
 
 def _check_body(request: HttpRequest) -> None:

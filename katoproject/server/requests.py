@@ -15,7 +15,7 @@ from foundation.http import departure
 from foundation.http.slots import PATIENCE
 from katoproject.configuration.environment import MEBIBYTE
 from katoproject.console import share as console
-from katoproject.server.bodies import Bodies, Body
+from katoproject.server.bodies import SMALL, Bodies, Body
 from katoproject.server.browser_headers import Headers, browser_headers
 from katoproject.server.loop import InPlace
 from katoproject.server.proxies import proxies
@@ -57,12 +57,15 @@ class WaitedTooLong(Refusal):
 
 
 class Requests:
+    """`application` may have a function `body_limit`: the largest body, in bytes, that it takes at a path."""
+
     def __init__(self, application: Application) -> None:
         self._application = application
         self._turns: Turns[Body] = Turns(max(1, settings.ENV.limit_concurrency // 2))
         self.bodies = Bodies(
             self._turns.join,
-            limit=settings.DATA_UPLOAD_MAX_MEMORY_SIZE,
+            limit_of=getattr(application, "body_limit", lambda path: settings.DATA_UPLOAD_MAX_MEMORY_SIZE),
+            always_taken=min(SMALL, settings.DATA_UPLOAD_MAX_MEMORY_SIZE),
             seconds=settings.ENV.body_timeout,
             rate=settings.ENV.body_rate,
             memory=settings.ENV.body_memory_mb * MEBIBYTE,

@@ -61,3 +61,9 @@ def application(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]
     content = [response.content]
     response.close()
     return content
+
+
+# The server asks before it receives a body. Imported here because it needs Django, set up.
+from katoproject.server.body_limits import body_limit  # noqa: E402
+
+application.body_limit = body_limit  # type: ignore[attr-defined]
