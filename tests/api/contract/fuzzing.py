@@ -19,6 +19,7 @@ from schemathesis.generation.meta import CaseMetadata, TestPhase
 from engine.vectors import sum_vectors
 
 MAX_KEY_LENGTH = 255
+MOST_ITEMS = {"maxItems": 300, "maxProperties": 100, "maxLength": 1000}
 LARGEST_NUMBER = 3.4028234663852886e38  # of 4 bytes; memory_app/vector_table.py needs settings to be imported
 MAKES: dict[str, tuple[str, dict[str, Any]]] = {
     "session_id": ("/sessions", {"node_id": "fuzzed"}),
@@ -26,6 +27,24 @@ MAKES: dict[str, tuple[str, dict[str, Any]]] = {
 }
 # After these the session or job no longer exists.
 ENDS = {"DELETE /sessions/{session_id}", "POST /sessions/{session_id}/extend", "DELETE /jobs/{job_id}"}
+
+
+@schemathesis.hook
+def before_load_schema(context: schemathesis.HookContext, raw_schema: dict[str, Any]) -> None:
+    """Hide the large limits: Schemathesis would make lists of just so many items, for an hour.
+
+    tests/api/test_input_limits.py shows them.
+    """
+    _hide_large_limits(raw_schema)
+
+
+def _hide_large_limits(part: Any) -> None:
+    if isinstance(part, dict):
+        for name in ("maxItems", "maxProperties", "maxLength"):
+            if isinstance(part.get(name), int) and part[name] > MOST_ITEMS[name]:
+                del part[name]
+    for inner in part.values() if isinstance(part, dict) else part if isinstance(part, list) else ():
+        _hide_large_limits(inner)
 
 
 @schemathesis.hook
