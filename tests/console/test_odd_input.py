@@ -50,4 +50,5 @@ def test_u0000_is_refused_wherever_it_is(browser: Client) -> None:
     assert browser.get(SESSIONS, {"node": "\0"}).status_code == 400
     assert browser.get(SESSIONS, {"\0": "node"}).status_code == 400
     assert browser.get(f"{SESSIONS}%00/change/").status_code == 400
+    assert browser.post(f"{SESSIONS}act/expire/", {"id": "\0"}).status_code == 400
     assert browser.post("/admin/login/", {"username": "a\0b", "password": "c"}).status_code == 400
