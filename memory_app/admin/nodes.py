@@ -170,7 +170,7 @@ class NodeAdmin(ConsoleAdmin):
     def _node(self, request: HttpRequest, object_id: str) -> Model:
         if not (self.has_view_permission(request) and request.user.has_perm("memory_app.view_pattern")):
             raise PermissionDenied
-        node = self.get_object(request, unquote(object_id))
+        node: Model | None = self.get_object(request, unquote(object_id))
         if node is None:
             raise Http404
         return node

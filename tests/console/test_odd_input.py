@@ -7,7 +7,7 @@ from django.test import Client
 
 from tests.console.pages import JOBS, NODES, SESSIONS, LogIn
 
-pytestmark = pytest.mark.django_db
+pytestmark = pytest.mark.usefixtures("same_database")
 
 LISTS = (SESSIONS, JOBS, NODES)
 ODD = ("a\0b", "\xed\xa0\x80", "9" * 400, "x" * 5000)
