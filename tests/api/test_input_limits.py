@@ -286,12 +286,12 @@ def test_a_body_that_announces_too_much_is_refused_before_it_is_sent(server: Web
 
 
 @pytest.mark.parametrize(("route", "limit"), [("config", 64 * 1024), ("observe", MEBIBYTE)])
-def test_a_body_in_chunks_is_read_up_to_the_limit(client: httpx.Client, route: str, limit: int) -> None:
+def test_a_body_in_chunks_has_the_limit_of_its_route(client: httpx.Client, route: str, limit: int) -> None:
     path = f"/sessions/{create_session(client)}/{route}"
     response = client.post(path, content=(b" " * 1024 for _ in range(limit // 1024 + 1)), headers=JSON)
     assert response.status_code == 413
     assert response.json() == {
-        "detail": f"Request body too large: at most {limit} bytes are taken here, this one has more"
+        "detail": f"Request body too large: at most {limit} bytes are taken here, this one has {limit + 1024}"
     }
 
 
