@@ -15,7 +15,7 @@ NO_KEY, MALFORMED, INVALID = "needs an access key", "does not hold an access key
 
 def raw(server: WebServer, *headers: bytes) -> tuple[int, str]:
     """Send a request with exactly these header lines; return status and body."""
-    lines = [b"GET /sessions/count HTTP/1.1", b"Host: x", b"Connection: close", *headers, b"", b""]
+    lines = [b"GET /sessions/count HTTP/1.1", b"Host: 127.0.0.1", b"Connection: close", *headers, b"", b""]
     with socket.create_connection(("127.0.0.1", server.port), timeout=20) as connection:
         connection.sendall(b"\r\n".join(lines))
         response = b"".join(iter(lambda: connection.recv(65536), b""))

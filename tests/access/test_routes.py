@@ -50,7 +50,7 @@ def home(operator: Key) -> Callable[[str], dict[str, str]]:
     def make(node_id: str) -> dict[str, str]:
         session_id = create_session(operator.client, node_id)
         observe(operator.client, session_id, "a", "b")
-        return {"session_id": session_id, "job_id": train(operator.client, node_id, [[["a"]]])["job_id"]}
+        return {"session_id": session_id, "job_id": train(operator.client, f"{node_id}'s job", [[["a"]]])["job_id"]}
 
     return make
 
