@@ -13,6 +13,7 @@ ID_LENGTH = 12
 _SECRET_BYTES = 32
 _SECRET_LENGTH = 43  # digits that 32 bytes need
 _TOKEN = re.compile(f"kato_([0-9A-Za-z]{{{ID_LENGTH}}})_[0-9A-Za-z]{{{_SECRET_LENGTH}}}")
+_CLAIM = re.compile(_TOKEN.pattern.encode())
 
 
 def new_id() -> str:
@@ -27,6 +28,15 @@ def key_id_of(token: str) -> str | None:
     """The id of the key that the token claims to be of, or None if this is no token."""
     match = _TOKEN.fullmatch(token)
     return match[1] if match else None
+
+
+def claimed_token(header: bytes) -> bytes:
+    """The token in an Authorization header, valid or not and however the header is spelled; else the whole header.
+
+    Not the id alone, which is no secret: who knows it could keep the key's requests waiting behind others.
+    """
+    match = _CLAIM.search(header)
+    return match[0] if match else header
 
 
 def digest_of(token: str) -> bytes:

@@ -12,6 +12,7 @@ from typing import Any
 
 from django.conf import settings
 
+from access_app.tokens import claimed_token
 from foundation.errors import BodyTooLarge, Refusal
 from katoproject.server.loop import InPlace
 
@@ -58,8 +59,9 @@ class BodyTooLargeAfterAll(_BodyNeverEnded, BodyTooLarge):
     """Its client did not announce how large it is."""
 
 
-def _header(scope: Any, wanted: bytes) -> bytes | None:
-    return next((value for name, value in scope["headers"] if name == wanted), None)
+def _claim(scope: Any) -> bytes | None:
+    header = next((value for name, value in scope["headers"] if name == b"authorization"), None)
+    return None if header is None else claimed_token(header)
 
 
 class Body:
@@ -82,7 +84,7 @@ class Body:
     def __init__(self, watcher: Any, length: int | None) -> None:
         self.watcher = watcher
         # Whose turn it takes: what the client shows of itself, valid or not. None: everybody's.
-        self.holder = _header(watcher.scope, b"authorization") if settings.ENV.needs_keys else None
+        self.holder = _claim(watcher.scope) if settings.ENV.needs_keys else None
         self.length, self.limit = length, SMALL
         self.content = io.BytesIO()
         self.received = self.held = 0
