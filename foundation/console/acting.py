@@ -83,7 +83,7 @@ class ActingAdmin(ModelAdmin):
         ids = given.getlist("id")
         if not ids or (len(ids) > 1 and not act.for_many):
             raise Http404
-        if not all(self.may_act_on(request, one) for one in ids):
+        if any("\0" in one or not self.may_act_on(request, one) for one in ids):
             raise Http404
         form = act.form(request.POST) if request.method == "POST" else act.form(initial=act.initial(ids[0]))
         if not form.is_valid():
