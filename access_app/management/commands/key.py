@@ -15,19 +15,20 @@ from foundation.callers import Scope
 from foundation.terminal.arguments import add_json_argument, at_least, utf8
 from foundation.terminal.command import Command as TerminalCommand
 
-_DURATION = re.compile(r"(\d{1,9})([smhdw])")
-_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+_DURATION = re.compile(r"([0-9]{1,12})([smhdw])")
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 _LONGEST = timedelta(days=36_500)
+_MOST = 10**12  # of what a limit counts
 _DEFAULT_SCOPES = (Scope.READ, Scope.WRITE)
 
 
 def duration(text: str) -> timedelta:
     """A type of arguments: `90d`, `12h`, `30m`, `45s`, `2w`. Raises ArgumentTypeError."""
     match = _DURATION.fullmatch(text)
-    found = timedelta(**{_UNITS[match[2]]: int(match[1])}) if match else None
-    if found is None or found > _LONGEST:
+    seconds = int(match[1]) * _UNITS[match[2]] if match else None
+    if seconds is None or seconds > _LONGEST.total_seconds():
         raise argparse.ArgumentTypeError(f"{text!r} is not a duration such as 90d, 12h, 30m or 45s")
-    return found
+    return timedelta(seconds=seconds)
 
 
 def positive_duration(text: str) -> timedelta:
@@ -40,6 +41,13 @@ def positive_rate(text: str) -> float:
     """A type of arguments: requests per second. Raises ValueError and ArgumentTypeError."""
     if not 0 < (found := float(text)) <= 1_000_000:
         raise argparse.ArgumentTypeError(f"{text} is not between 0 and 1,000,000")
+    return found
+
+
+def limit(text: str) -> int:
+    """A type of arguments: how many there may be. Raises ValueError and ArgumentTypeError."""
+    if (found := at_least(1)(text)) > _MOST:
+        raise argparse.ArgumentTypeError(f"{text} is more than {_MOST:,}")
     return found
 
 
@@ -107,9 +115,9 @@ database has only its SHA-256. Name a key by its id or its name. Changes take ef
         )
         parser.add_argument("--expires", type=positive_duration, metavar="TIME", help="valid for this time: 90d, 12h")
         parser.add_argument("--rate", type=positive_rate, metavar="N", help="at most N requests per second")
-        parser.add_argument("--bytes-per-minute", type=at_least(1), metavar="N", help="at most N bytes of bodies")
-        parser.add_argument("--sessions", type=at_least(1), metavar="N", help="at most N living sessions")
-        parser.add_argument("--jobs", type=at_least(1), metavar="N", help="at most N unfinished jobs")
+        parser.add_argument("--bytes-per-minute", type=limit, metavar="N", help="at most N bytes of bodies")
+        parser.add_argument("--sessions", type=limit, metavar="N", help="at most N living sessions")
+        parser.add_argument("--jobs", type=limit, metavar="N", help="at most N unfinished jobs")
         add_json_argument(parser)
 
     def _create(

@@ -1,0 +1,183 @@
+"""`manage.py key …`: one line of the token for people, JSON for programs, and one line for each mistake."""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+
+from access_app.management.commands.key import duration
+from tests.support.commands import CommandResult, command, process
+
+pytestmark = pytest.mark.usefixtures("same_database")
+
+FACTS = {"id", "name", "state", "scopes", "nodes", "limits", "created_at", "expires_at", "revoked_at", "last_used_at"}
+
+
+def key(*arguments: str) -> CommandResult:
+    return command("key", *arguments)
+
+
+@pytest.fixture
+def name(request: pytest.FixtureRequest) -> str:
+    """Of a key of this test's own."""
+    return f"{request.node.name}"[:90]
+
+
+def made(name: str, *arguments: str) -> dict[str, Any]:
+    result = key("create", name, "--json", *arguments)
+    assert (result.status, result.err) == (0, "")
+    answer: dict[str, Any] = result.json
+    return answer
+
+
+def test_create_prints_the_token_alone_and_explains_it_beside(name: str) -> None:
+    result = key("create", name)
+    assert result.status == 0
+    token = result.out.removesuffix("\n")
+    assert token.startswith("kato_")
+    assert token.isidentifier()
+    assert result.err == f"This is the token of key {name} ({token.split('_')[1]}). It cannot be shown again.\n"
+
+
+def test_create_as_json(name: str) -> None:
+    answer = made(name)
+    assert set(answer) == {*FACTS, "former_token_valid_until", "token"}
+    assert (answer["name"], answer["state"], answer["limits"]) == (name, "valid", {})
+    assert (answer["scopes"], answer["nodes"]) == (["read", "write"], None)
+    assert answer["token"].split("_")[1] == answer["id"]
+
+
+def test_create_with_everything(name: str) -> None:
+    given = ["--scope", "monitor", "--scope", "read", "--scope", "read", "--node", "shop-", "--node", "ü%"]
+    limits = ["--rate", "2.5", "--bytes-per-minute", "1000", "--sessions", "7", "--jobs", "3"]
+    answer = made(name, *given, *limits, "--expires", "90d")
+    assert (answer["scopes"], answer["nodes"]) == (["monitor", "read"], ["shop-", "ü%"])
+    assert answer["limits"] == {"rate": 2.5, "bytes_per_minute": 1000, "sessions": 7, "jobs": 3}
+    lifetime = datetime.fromisoformat(answer["expires_at"]) - datetime.fromisoformat(answer["created_at"])
+    assert lifetime == timedelta(days=90)
+
+
+def test_show_and_list_by_id_and_by_name(name: str) -> None:
+    answer = made(name, "--node", "shop-")
+    for named in (name, answer["id"]):
+        shown = key("show", named, "--json").json
+        assert shown == {one: value for one, value in answer.items() if one != "token"}
+    lines = key("list", "--json").lines
+    assert [line for line in lines if line["name"] == name] == [shown]
+    assert [line["name"] for line in lines] == sorted(line["name"] for line in lines)
+    table = key("list").out
+    assert answer["id"] in table
+    assert "shop-…" in table
+    assert answer["id"] in key("show", name).out
+
+
+def test_rotate_keeps_the_key_and_changes_its_token(name: str) -> None:
+    first = made(name, "--scope", "admin", "--node", "x")
+    result = key("rotate", name, "--overlap", "1h", "--json").json
+    assert {one for one in result if result[one] != first[one]} == {"token", "former_token_valid_until"}
+    assert key("rotate", first["id"]).out.startswith(f"kato_{first['id']}_")
+
+
+def test_revoke_shows_the_end_and_frees_the_name(name: str) -> None:
+    first = made(name)
+    assert key("revoke", name).err == f"Revoked key {name} ({first['id']})\n"
+    again = key("revoke", first["id"])
+    assert (again.status, again.out) == (1, "")
+    assert "is revoked" in again.err
+    assert "is revoked" in key("rotate", first["id"]).err
+    second = made(name)
+    # The name is that of the valid one.
+    assert key("show", name, "--json").json["id"] == second["id"]
+    revoked = key("revoke", second["id"], "--json").json
+    assert (revoked["state"], "token" in revoked) == ("revoked", False)
+    assert revoked["revoked_at"] is not None
+
+
+def test_a_name_that_is_taken(name: str) -> None:
+    made(name)
+    result = key("create", name)
+    assert (result.status, result.out) == (1, "")
+    assert "There is a key" in result.err
+
+
+@pytest.mark.parametrize("subcommand", ["show", "rotate", "revoke"])
+@pytest.mark.parametrize("named", ["unknown", "000000000000", "%", "", "x\0y"], ids=ascii)
+def test_an_unknown_key_is_status_1_and_one_line(subcommand: str, named: str) -> None:
+    result = key(subcommand, named)
+    assert (result.status, result.out) == (1, "")
+    assert "There is no key" in result.err
+    assert result.err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [],
+        ["unknown"],
+        ["create"],
+        ["create", ""],
+        ["create", " x"],
+        ["create", "a\nb"],
+        ["create", "a\x1b[31m"],
+        ["create", "x" * 101],
+        ["create", "\udcff"],
+        ["create", "x", "--scope", "root"],
+        ["create", "x", "--scope", ""],
+        ["create", "x", "--node", ""],
+        ["create", "x", "--node", "\udcff"],
+        ["create", "x", "--expires", "90"],
+        ["create", "x", "--expires", "0d"],
+        ["create", "x", "--expires", "-1d"],
+        ["create", "x", "--expires", "1.5d"],
+        ["create", "x", "--expires", "999999999w"],
+        ["create", "x", "--expires", "٣d"],
+        ["create", "x", "--rate", "0"],
+        ["create", "x", "--rate", "-1"],
+        ["create", "x", "--rate", "nan"],
+        ["create", "x", "--rate", "inf"],
+        ["create", "x", "--rate", "x"],
+        ["create", "x", "--sessions", "0"],
+        ["create", "x", "--jobs", "1.5"],
+        ["create", "x", "--bytes-per-minute", "-1"],
+        ["create", "x", "--sessions", "9" * 30],
+        ["create", "x", "--bytes-per-minute", "9" * 400],
+        ["show"],
+        ["rotate", "x", "--overlap", "x"],
+        ["rotate", "x", "--overlap", "-1s"],
+        ["list", "x"],
+    ],
+    ids=ascii,
+)
+def test_wrong_arguments_are_status_2_and_say_what_is_wrong(arguments: list[str]) -> None:
+    result = key(*arguments)
+    assert (result.status, result.out) == (2, "")
+    *_, last = result.err.splitlines()
+    assert "error: " in last
+    assert "Traceback" not in result.err
+
+
+def test_a_refused_creation_makes_no_key() -> None:
+    before = key("list", "--json").out
+    key("create", "x", "--rate", "nan")
+    assert key("list", "--json").out == before
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("45s", timedelta(seconds=45)),
+        ("30m", timedelta(minutes=30)),
+        ("12h", timedelta(hours=12)),
+        ("90d", timedelta(days=90)),
+        ("2w", timedelta(weeks=2)),
+        ("0s", timedelta(0)),
+    ],
+)
+def test_durations(text: str, expected: timedelta) -> None:
+    assert duration(text) == expected
+
+
+def test_it_runs_as_a_program(name: str) -> None:
+    result = process("key", "create", name, "--json")
+    assert (result.status, result.err) == (0, "")
+    assert result.json["name"] == name
