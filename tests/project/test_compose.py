@@ -101,6 +101,13 @@ def test_an_api_without_keys_must_be_asked_for() -> None:
         assert SERVICES[name]["environment"]["KATO_ACCESS"] == "${KATO_ACCESS:-keys}"
 
 
+@pytest.mark.parametrize(
+    "name", ["KATO_ALLOWED_HOSTS", "KATO_TRUSTED_PROXIES", "KATO_CONSOLE_ORIGINS", "CORS_ORIGINS", "KATO_ACCESS"]
+)
+def test_what_a_proxy_needs_can_be_set_without_editing_the_file(name: str) -> None:
+    assert SERVICES["web"]["environment"][name].startswith(f"${{{name}:-")
+
+
 def test_only_the_application_reaches_the_stores() -> None:
     networks = {name: service["networks"] for name, service in SERVICES.items()}
     assert networks == {name: ["stores"] for name in SERVICES} | {"web": ["stores", "published"]}
