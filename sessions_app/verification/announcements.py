@@ -18,7 +18,7 @@ _OUT_OF_ORDER = f"""
     )
     SELECT changed::text, session_id, kind FROM history
     WHERE kind NOT IN ({", ".join(str(kind.value) for kind in Kind)})
-        OR is_created <> (node_id IS NOT NULL)
+        OR is_created AND node_id IS NULL
         OR changed >= pg_snapshot_xmax(pg_current_snapshot())
         OR is_created = was_created
         OR NOT is_created AND is_last AND EXISTS (SELECT FROM sessions_app_session WHERE id = session_id)
@@ -63,7 +63,7 @@ _ANNOUNCE_CREATED = announcements.record(
 )
 _ANNOUNCE_DELETED = announcements.record(
     Kind.DELETED,
-    "event.session_id, NULL, clock_timestamp() FROM sessions_app_sessionevent AS event "
+    "event.session_id, event.node_id, clock_timestamp() FROM sessions_app_sessionevent AS event "
     f"WHERE event.session_id = ANY(%(ids)s) AND {_HAS_NO_DELETION}",
 )
 
