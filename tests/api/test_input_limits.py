@@ -291,7 +291,7 @@ def test_a_body_in_chunks_has_the_limit_of_its_route(client: httpx.Client, route
     response = client.post(path, content=(b" " * 1024 for _ in range(limit // 1024 + 1)), headers=JSON)
     assert response.status_code == 413
     assert response.json() == {
-        "detail": f"Request body too large: at most {limit} bytes are taken here, this one has {limit + 1024}"
+        "detail": f"Request body too large: at most {limit} bytes are taken here, this one has more"
     }
 
 
