@@ -63,7 +63,7 @@ def test_a_prediction_ends_when_its_client_has_gone(patient_with_one_slot: WebSe
     with httpx.Client(base_url=patient_with_one_slot.url, timeout=30) as client:
         session = slow_session(client)
         with socket.create_connection(("127.0.0.1", patient_with_one_slot.port)) as leaving:
-            leaving.sendall(f"GET /sessions/{session.id}/predictions HTTP/1.1\r\nHost: kato\r\n\r\n".encode())
+            leaving.sendall(f"GET /sessions/{session.id}/predictions HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
             eventually(lambda: client.get("/sessions/count").status_code == 503, "the prediction holds the only slot")
         eventually(lambda: client.get("/sessions/count").status_code == 200, "the slot is free again")
 

@@ -17,6 +17,7 @@ from memory_app.vectors import NodeVectors
 from tests.support.sessions import LiveSession, OpenSession
 
 LARGE = 300
+_AT_ONCE = 100  # a request has a limit of values
 Maintain = Callable[[], int]
 
 
@@ -35,7 +36,9 @@ def _vectors(count: int, *, seed: int) -> list[list[float]]:
 
 
 def _teach(session: LiveSession, vectors: list[list[float]]) -> None:
-    session.post("observe-sequence", {"observations": [{"vectors": [one]} for one in vectors], "learn_at_end": True})
+    for start in range(0, len(vectors), _AT_ONCE):
+        observations = [{"vectors": [one]} for one in vectors[start : start + _AT_ONCE]]
+        session.post("observe-sequence", {"observations": observations, "learn_at_end": True})
 
 
 def _memory(database: psycopg.Connection, session: LiveSession) -> int:
