@@ -75,6 +75,20 @@ class TooMuchLearning(InvalidRequest):
         super().__init__([problem])
 
 
+class SessionTooLarge(InvalidRequest):
+    """An observation that would make a session hold more than it may."""
+
+    def __init__(self, *, limit: int, size: int) -> None:
+        problem = {
+            "type": "session_too_large",
+            "loc": ["body"],
+            "msg": f"The session should hold at most {limit} bytes of JSON, not {size}; learn or clear its STM first",
+            "input": None,
+            "ctx": {"max_bytes": limit, "actual_bytes": size},
+        }
+        super().__init__([problem])
+
+
 class JobNotFound(Refusal):
     """No such job: never accepted, or purged a week after it finished."""
 

@@ -1,5 +1,7 @@
 """What one request may carry, as types that validate it and describe it in the OpenAPI document (http.md 0.6).
 
+`LARGEST_SESSION` is what the requests on one session may add up to.
+
 What was stored before under other limits stays readable: responses have no limits, and neither have files of sessions.
 """
 
@@ -20,6 +22,7 @@ MAX_VECTORS: int = settings.ENV.limit_vectors
 MAX_EVENTS: int = settings.ENV.limit_events
 MAX_LEARNED: int = settings.ENV.limit_values
 MAX_TRAINING: int = settings.ENV.limit_training
+LARGEST_SESSION: int = settings.ENV.limit_session
 
 
 def _bounded(metadata: dict[str, Any]) -> dict[str, Any]:

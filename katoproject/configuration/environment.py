@@ -79,7 +79,7 @@ class Environment(BaseSettings):
     hsts_seconds: int = Field(0, ge=0, le=63_072_000, alias="KATO_HSTS_SECONDS")
     docs_enabled: bool = Field(True, alias="DOCS_ENABLED")
 
-    # Limits of one request, and of one page of a list (http.md 0.6)
+    # Limits of one request, of one session, and of one page of a list (http.md 0.6)
     max_request_size: int = Field(16 * MEBIBYTE, ge=1024, alias="MAX_REQUEST_SIZE")
     limit_observation: int = Field(MEBIBYTE, ge=1024, alias="KATO_LIMIT_OBSERVATION")
     limit_metadata: int = Field(64 * 1024, ge=2, alias="KATO_LIMIT_METADATA")
@@ -90,6 +90,7 @@ class Environment(BaseSettings):
     limit_vectors: int = Field(2000, ge=1, alias="KATO_LIMIT_VECTORS")
     limit_events: int = Field(20_000, ge=1, alias="KATO_LIMIT_EVENTS")
     limit_training: int = Field(50_000, ge=1, alias="KATO_LIMIT_TRAINING")
+    limit_session: int = Field(16 * MEBIBYTE, ge=1024, alias="KATO_LIMIT_SESSION")
     limit_page: int = Field(4 * MEBIBYTE, ge=1024, alias="KATO_LIMIT_PAGE")
 
     # Connections, of each web process

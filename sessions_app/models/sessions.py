@@ -39,6 +39,10 @@ class Session(models.Model):
     # Vectors that wait to be learned. No limit: a learn stores all of them.
     vectors_start = models.BigIntegerField(db_default=0)
     vectors_end = models.BigIntegerField(db_default=0)
+    # An upper bound of the bytes of JSON in the four windows above: appending adds to it, a window that moves past an
+    # entry takes nothing off. NULL: unknown. Beyond the limit, or unknown, the next append counts (see
+    # `operations/locked_session.py`).
+    content_bytes = models.BigIntegerField(null=True)
     # The STM and the accumulated emotives as the last observation left them. Its percept and predictions stay the same
     # when learning moves the windows above.
     seen_start = models.BigIntegerField(db_default=0)

@@ -42,7 +42,7 @@ _CLEAR = f"""
         UPDATE sessions_app_session
         SET version = {NEXT_VERSION}, time = 0, percept = NULL, stm_start = stm_end,
             emotives_start = emotives_end, metadata_start = metadata_end, vectors_start = vectors_end,
-            seen_start = stm_end, seen_end = stm_end,
+            content_bytes = 0, seen_start = stm_end, seen_end = stm_end,
             seen_emotives_start = emotives_end, seen_emotives_end = emotives_end, expires_at = {TOUCHED_DEADLINE}
         WHERE id = %(id)s AND {ADMITTED}
         RETURNING id, node_id,

@@ -19,9 +19,9 @@ from sessions_app.stores import SESSIONS
 _CREATE = f"""
     WITH session AS (
         INSERT INTO sessions_app_session
-            (id, node_id, key_id, created_at, ttl_seconds, expires_at, version, config, metadata)
+            (id, node_id, key_id, created_at, ttl_seconds, expires_at, version, config, metadata, content_bytes)
         SELECT %(id)s, %(node_id)s, %(key_id)s, now(), ttl_seconds, {FIRST_DEADLINE}, {FIRST_VERSION},
-               %(config)s::jsonb, %(metadata)s::json
+               %(config)s::jsonb, %(metadata)s::json, 0
         FROM (VALUES (%(ttl)s::bigint)) AS given (ttl_seconds)
         WHERE {CONFIRMED}
         RETURNING id, node_id, created_at, now() + make_interval(secs => ttl_seconds) AS promised

@@ -1,8 +1,9 @@
 """A session under its row lock, for operations that need more than one statement: sequences, vectors, learning."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
-from pydantic_core import from_json
+from pydantic_core import from_json, to_json
 
 import memory_app.operations.patterns
 from engine.named_vectors import NamedVector
@@ -11,23 +12,23 @@ from memory_app.vectors import NodeVectors
 from sessions_app import cache
 from sessions_app.admitted import ADMITTED
 from sessions_app.config import effective
-from sessions_app.errors import SessionNotFound
+from sessions_app.errors import SessionNotFound, SessionTooLarge
 from sessions_app.expiry import TOUCHED_DEADLINE
+from sessions_app.limits import LARGEST_SESSION
 from sessions_app.models.sessions import Stream
 from sessions_app.operations.session_state import SessionState, Window
-from sessions_app.operations.sql import CACHED_VERSION, NEXT_VERSION, json_text, trim_if_due
+from sessions_app.operations.sql import CACHED_VERSION, NEXT_VERSION, trim_if_due
 from sessions_app.stores import SESSIONS
 
 _LOCK = f"""
     SELECT node_id, config, time, percept::text, stm_start, stm_end, emotives_start, emotives_end,
         metadata_start, metadata_end, vectors_start, vectors_end,
-        seen_start, seen_end, seen_emotives_start, seen_emotives_end
+        seen_start, seen_end, seen_emotives_start, seen_emotives_end, content_bytes
     FROM sessions_app_session WHERE id = %(id)s AND {ADMITTED} FOR UPDATE
 """
-# A statement of its own after the lock: one that itself waited for the lock would not see what its holder committed.
-_ENTRIES = f"""
-    SELECT stream.number, entry.position, entry.value::text
-    FROM (VALUES
+# Statements of their own after the lock: one that itself waited for the lock would not see what its holder committed.
+_STORED = f"""
+    (VALUES
         ({Stream.EVENTS}, %(events)s::bigint), ({Stream.EMOTIVES}, %(emotives)s), ({Stream.METADATA}, %(metadata)s),
         ({Stream.VECTORS}, %(vectors)s)
     ) AS stream (number, start)
@@ -36,6 +37,8 @@ _ENTRIES = f"""
         WHERE session_id = %(id)s AND stored.stream = stream.number AND position > stream.start
     ) AS entry ON true
 """
+_ENTRIES = f"SELECT stream.number, entry.position, entry.value::text FROM {_STORED}"
+_STORED_BYTES = f"SELECT COALESCE(sum(octet_length(entry.value::text)), 0)::bigint FROM {_STORED}"
 _LAST_WAITING = f"""
     SELECT value::text FROM sessions_app_entry
     WHERE session_id = %(id)s AND stream = {Stream.VECTORS} AND position = %(position)s
@@ -54,7 +57,8 @@ _SAVE = f"""
         metadata_start = %(metadata_start)s, metadata_end = %(metadata_end)s,
         vectors_start = %(vectors_start)s, vectors_end = %(vectors_end)s,
         seen_start = %(seen_start)s, seen_end = %(seen_end)s,
-        seen_emotives_start = %(seen_emotives_start)s, seen_emotives_end = %(seen_emotives_end)s
+        seen_emotives_start = %(seen_emotives_start)s, seen_emotives_end = %(seen_emotives_end)s,
+        content_bytes = %(content_bytes)s
     WHERE id = %(id)s
     RETURNING {CACHED_VERSION}
 """
@@ -79,6 +83,13 @@ class SessionRow(NamedTuple):
     seen_end: int
     seen_emotives_start: int
     seen_emotives_end: int
+    content_bytes: int | None
+
+
+class NewEntry(NamedTuple):
+    stream: Stream
+    position: int
+    json: bytes
 
 
 class LockedSession(SessionState):
@@ -102,6 +113,7 @@ class LockedSession(SessionState):
         self.waiting = Window(row.vectors_start, row.vectors_end, limit=None)
         self.seen_start, self.seen_end = row.seen_start, row.seen_end
         self.seen_emotives_start, self.seen_emotives_end = row.seen_emotives_start, row.seen_emotives_end
+        self._content_bytes = row.content_bytes
         self._loaded = False
 
     def last_waiting(self) -> NamedVector | None:
@@ -114,20 +126,27 @@ class LockedSession(SessionState):
         if self._loaded:
             return
         self._loaded = True
-        windows = {
+        windows = self._windows()
+        for stream, position, value in SESSIONS.execute(_ENTRIES, {"id": self.id, **_starts(windows)}):
+            content = from_json(value)
+            windows[stream].load(position, NamedVector(**content) if stream == Stream.VECTORS else content)
+
+    def _windows(self) -> dict[Stream, Window]:
+        return {
             Stream.EVENTS: self.stm,
             Stream.EMOTIVES: self.emotives,
             Stream.METADATA: self.metadata,
             Stream.VECTORS: self.waiting,
         }
-        starts = {stream.name.lower(): window.start for stream, window in windows.items()}
-        for stream, position, value in SESSIONS.execute(_ENTRIES, {"id": self.id, **starts}):
-            content = from_json(value)
-            windows[stream].load(position, NamedVector(**content) if stream == Stream.VECTORS else content)
 
     def save(self) -> None:
-        """Write the new entries and the changed row, and apply the lessons to the node's memory."""
-        self._append_entries()
+        """Write the new entries and the changed row, and apply the lessons to the node's memory.
+
+        Raises SessionTooLarge where the windows would hold more than a session may.
+        """
+        entries = self._new_entries()
+        content_bytes = self._content_bytes_with(entries)
+        self._append(entries)
         [(cached_version,)] = SESSIONS.execute(
             _SAVE,
             {
@@ -146,6 +165,7 @@ class LockedSession(SessionState):
                 "seen_end": self.seen_end,
                 "seen_emotives_start": self.seen_emotives_start,
                 "seen_emotives_end": self.seen_emotives_end,
+                "content_bytes": content_bytes,
             },
         )
         memory_app.operations.patterns.learn(
@@ -158,18 +178,49 @@ class LockedSession(SessionState):
         streams = (self.stm, self.emotives, self.metadata, self.waiting)
         trim_if_due(self.id, sum(one.stored_end for one in streams), sum(one.end for one in streams))
 
-    def _append_entries(self) -> None:
+    def _new_entries(self) -> list[NewEntry]:
         needed_from = {
-            Stream.EVENTS: (self.stm, min(self.stm.start, self.seen_start)),
-            Stream.EMOTIVES: (self.emotives, min(self.emotives.start, self.seen_emotives_start)),
-            Stream.METADATA: (self.metadata, self.metadata.start),
-            Stream.VECTORS: (self.waiting, self.waiting.start),
+            Stream.EVENTS: min(self.stm.start, self.seen_start),
+            Stream.EMOTIVES: min(self.emotives.start, self.seen_emotives_start),
+            Stream.METADATA: self.metadata.start,
+            Stream.VECTORS: self.waiting.start,
         }
-        entries = [
-            (stream.value, position, json_text(value))
-            for stream, (window, start) in needed_from.items()
-            for position, value in window.appended_from(start + 1)
+        return [
+            NewEntry(stream, position, to_json(value))
+            for stream, window in self._windows().items()
+            for position, value in window.appended_from(needed_from[stream] + 1)
         ]
+
+    def _content_bytes_with(self, entries: Sequence[NewEntry]) -> int | None:
+        """The new upper bound of what the windows hold; counts it if the bound exceeds the limit or is unknown.
+
+        What only the last observation saw does not count: the observation that learns always fits, and the next one
+        replaces it. Raises SessionTooLarge.
+        """
+        windows = self._windows()
+        if not any(map(len, windows.values())):
+            return 0
+        if not entries:
+            return self._content_bytes
+        if self._content_bytes is not None:
+            bound = self._content_bytes + sum(len(entry.json) for entry in entries)
+            if bound <= LARGEST_SESSION:
+                return bound
+        [(stored,)] = SESSIONS.execute(_STORED_BYTES, {"id": self.id, **_starts(windows)})
+        new = sum(len(entry.json) for entry in entries if entry.position > windows[entry.stream].start)
+        if stored + new > LARGEST_SESSION:
+            raise SessionTooLarge(limit=LARGEST_SESSION, size=stored + new)
+        return int(stored + new)
+
+    def _append(self, entries: Sequence[NewEntry]) -> None:
         if entries:
-            streams, positions, values = (list(column) for column in zip(*entries, strict=True))
-            SESSIONS.execute(_APPEND, {"id": self.id, "streams": streams, "positions": positions, "values": values})
+            columns = {
+                "streams": [entry.stream.value for entry in entries],
+                "positions": [entry.position for entry in entries],
+                "values": [entry.json.decode() for entry in entries],
+            }
+            SESSIONS.execute(_APPEND, {"id": self.id, **columns})
+
+
+def _starts(windows: dict[Stream, Window]) -> dict[str, int]:
+    return {stream.name.lower(): window.start for stream, window in windows.items()}

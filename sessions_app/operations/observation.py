@@ -12,6 +12,7 @@ from foundation.postgresql.statements import Parameters
 from sessions_app import cache, config
 from sessions_app.admitted import ADMITTED
 from sessions_app.expiry import TOUCHED_DEADLINE
+from sessions_app.limits import LARGEST_SESSION
 from sessions_app.models.sessions import Stream
 from sessions_app.observations import Observation, Observed, percept_text
 from sessions_app.operations.locked_session import LockedSession
@@ -29,8 +30,8 @@ _NO_LEARNING_DUE = f"""
 _PREDICTS = "COALESCE((config->>'process_predictions')::boolean, %(process_predictions)s)"
 
 # One round trip that admits, orders, counts and appends. Not for an observation with a vector, whose neighbours have to
-# be found under the lock, and not where learning is due. The process does not know the session's own `sort_symbols`, so
-# it sends the event both ways, and the row chooses.
+# be found under the lock, not where learning is due, and not where the session may be full (a size of NULL is unknown).
+# The process does not know the session's own `sort_symbols`, so it sends the event both ways, and the row chooses.
 _OBSERVE = f"""
     WITH session AS (
         UPDATE sessions_app_session SET
@@ -42,6 +43,7 @@ _OBSERVE = f"""
             emotives_start = GREATEST(emotives_start, emotives_end + %(emotives_count)s - {STM_LIMIT}),
             metadata_end = metadata_end + %(metadata_count)s,
             metadata_start = GREATEST(metadata_start, metadata_end + %(metadata_count)s - {STM_LIMIT}),
+            content_bytes = content_bytes + %(size)s,
             percept = %(percept)s::json,
             seen_start = CASE WHEN %(events)s = 1 AND {_PREDICTS}
                 THEN GREATEST(stm_start, stm_end + %(events)s - {STM_LIMIT}) ELSE stm_end + %(events)s END,
@@ -50,6 +52,7 @@ _OBSERVE = f"""
             seen_emotives_end = emotives_end + %(emotives_count)s,
             expires_at = {TOUCHED_DEADLINE}
         WHERE id = %(id)s AND {ADMITTED} AND {_NO_LEARNING_DUE}
+            AND content_bytes + %(size)s <= {LARGEST_SESSION}
         RETURNING id, node_id, time, stm_start, stm_end, emotives_end, metadata_end,
             COALESCE((config->>'sort_symbols')::boolean, %(sort_symbols)s) AS sort_symbols,
             {CACHED_VERSION} AS cached_version
@@ -83,7 +86,8 @@ class _ObservedRow(NamedTuple):
 def observe(*, session_id: str, observation: Observation) -> tuple[str, Observed]:
     """Append one observation, and learn if the STM is long enough now; returns the node and the state afterwards.
 
-    Raises SessionNotFound, VectorDimensionError and VectorsNotAvailable; each leaves everything unchanged.
+    Raises SessionNotFound, VectorDimensionError, VectorsNotAvailable and SessionTooLarge; each leaves everything
+    unchanged.
     """
     if observation.vector:
         return _observe_in_steps(session_id, observation)
@@ -117,14 +121,18 @@ def _observe_in_steps(session_id: str, observation: Observation) -> tuple[str, O
 
 def _parameters(session_id: str, observation: Observation) -> Parameters:
     observed = bool(observation.strings)
+    event = json_text(observation.strings) if observed else None
+    emotives = json_text(observation.emotives) if observation.emotives else None
+    metadata = json_text(observation.metadata) if observation.metadata else None
     return {
         "id": session_id,
+        "size": sum(len(text.encode()) for text in (event, emotives, metadata) if text),
         "events": int(observed),
-        "event": json_text(observation.strings) if observed else None,
+        "event": event,
         "sorted_event": json_text(make_event(observation.strings, sort_symbols=True)) if observed else None,
-        "emotives": json_text(observation.emotives) if observation.emotives else None,
+        "emotives": emotives,
         "emotives_count": int(bool(observation.emotives)),
-        "metadata": json_text(observation.metadata) if observation.metadata else None,
+        "metadata": metadata,
         "metadata_count": int(bool(observation.metadata)),
         "percept": percept_text(observation),
         "sort_symbols": config.DEFAULTS["sort_symbols"],

@@ -39,7 +39,8 @@ def observe_sequence(
 
     `clear_stm_between` empties the STM before each but the first; `learn_after_each` and `learn_at_end` learn it where
     it is not empty. An empty list is an access that changes nothing else. Raises SessionNotFound; VectorDimensionError,
-    with the position of the observation whose vector it is, VectorsNotAvailable and TooMuchLearning.
+    with the position of the observation whose vector it is, VectorsNotAvailable, TooMuchLearning and
+    SessionTooLarge.
     """
     with _observation_index_in_errors(observations):
         session = LockedSession(session_id)

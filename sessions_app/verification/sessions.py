@@ -98,6 +98,31 @@ def _repair_percepts(connection: Connection, faults: list[Fault]) -> None:
     _lock_and_update(connection, faults, _REPAIR_PERCEPTS)
 
 
+_TOO_SMALL = f"""
+    SELECT session.id, content_bytes, sum(octet_length(value::text)) AS held
+    FROM sessions_app_session AS session, LATERAL (VALUES
+        ({Stream.EVENTS}, stm_start, stm_end), ({Stream.EMOTIVES}, emotives_start, emotives_end),
+        ({Stream.METADATA}, metadata_start, metadata_end), ({Stream.VECTORS}, vectors_start, vectors_end)
+    ) AS live (stream, after, until) JOIN sessions_app_entry AS entry ON entry.stream = live.stream
+        AND entry.position > live.after AND entry.position <= live.until
+    WHERE entry.session_id = session.id AND content_bytes IS NOT NULL AND {OF_NODE}
+    GROUP BY session.id HAVING sum(octet_length(value::text)) > content_bytes
+"""
+_FORGET_SIZE = "UPDATE sessions_app_session SET content_bytes = NULL WHERE id = ANY(%(ids)s)"
+
+
+def _find_too_small(snapshot: Connection, node_id: str | None) -> Iterator[Fault]:
+    for session_id, bound, held in rows(snapshot, _TOO_SMALL, node=node_id):
+        yield Fault(
+            (session_id,), f"session {session_id}: it holds {held} bytes of JSON, more than its bound of {bound}"
+        )
+
+
+def _forget_size(connection: Connection, faults: list[Fault]) -> None:
+    """The next append counts."""
+    connection.execute(_FORGET_SIZE, {"ids": [fault.key[0] for fault in faults]})
+
+
 _CONFIGS = f"SELECT config::text, min(id), count(*) FROM sessions_app_session WHERE {OF_NODE} GROUP BY config"
 
 
@@ -122,5 +147,6 @@ def _problems_of_config(own: object) -> dict[str, str]:
 CHECKS = [
     Check("sessions", "a session's windows, version and percept are consistent", _find_inconsistent, _repair_rows),
     Check("percepts", "the percept of a session matches its last event", _find_wrong_percepts, _repair_percepts),
+    Check("session-sizes", "what a session holds is at most what it is counted with", _find_too_small, _forget_size),
     Check("configurations", "a session's own settings are valid", _find_invalid_configs),
 ]

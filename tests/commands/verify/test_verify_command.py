@@ -111,6 +111,7 @@ SETTLED: list[tuple[str, str]] = [
         INSERT INTO sessions_app_entry SELECT id, 2, number, '{}' FROM longer,
             LATERAL generate_series(metadata_start + 1, metadata_end) AS number""",
     ),
+    ("session-sizes", "UPDATE sessions_app_session SET content_bytes = content_bytes - 1"),
     ("session-events", "UPDATE sessions_app_sessionevent SET changed = '900000000000' WHERE kind <> 0"),
     ("session-events", "UPDATE sessions_app_sessionevent SET kind = 7 WHERE kind <> 0"),
     (
