@@ -40,8 +40,11 @@ def main() -> None:
             measure(prepared(folder))
 
 
-def prepared(folder: Path) -> Send:
-    """The application on a new database, as a function from method, path and body to the body of the response."""
+def prepared(folder: Path, **more: str) -> Send:
+    """The application on a new database, as a function from method, path and body to the body of the response.
+
+    `more`: of the environ of every request.
+    """
     from django.core.management import call_command
 
     from katoproject.server.wsgi import application  # reads the environment
@@ -57,6 +60,7 @@ def prepared(folder: Path) -> Send:
             "SERVER_NAME": "bench",
             "SERVER_PORT": "80",
             "wsgi.input": io.BytesIO(body),
+            **more,
         }
         statuses: list[str] = []
         answer = b"".join(application(environ, lambda status, _: statuses.append(status)))
