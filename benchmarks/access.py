@@ -117,17 +117,17 @@ def _scenarios(folder: Path, access: str) -> dict[str, Scenario]:
     for _ in range(2):
         for event in EVENTS:
             send("POST", f"/sessions/{session}/observe", json.dumps({"strings": [event]}).encode())
-        send("POST", f"/sessions/{session}/learn")
+        send("POST", f"/sessions/{session}/learn", b"")
     for event in EVENTS[:2]:
         send("POST", f"/sessions/{session}/observe", json.dumps({"strings": [event]}).encode())
     observed = json.loads(send("POST", "/sessions", create().body.encode()))["session_id"]
     body, new = observe(observed, {"strings": ["kettle"]}).body.encode(), create().body.encode()
     return {
         "observe": lambda: send("POST", f"/sessions/{observed}/observe", body),
-        "read an STM": lambda: send("GET", f"/sessions/{session}/stm"),
-        "predictions": lambda: send("GET", f"/sessions/{session}/predictions"),
+        "read an STM": lambda: send("GET", f"/sessions/{session}/stm", b""),
+        "predictions": lambda: send("GET", f"/sessions/{session}/predictions", b""),
         "create": lambda: send("POST", "/sessions", new),
-        "routing only": lambda: send("GET", "/sessions/test/x"),
+        "routing only": lambda: send("GET", "/sessions/test/x", b""),
     }
 
 
