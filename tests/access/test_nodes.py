@@ -210,10 +210,10 @@ def test_idempotency_keys_belong_to_the_access_key(new_key: NewKey) -> None:
     def create(client: httpx.Client, node: str) -> httpx.Response:
         return client.post("/sessions", json={"node_id": node}, headers=name)
 
-    made = [create(key.client, "once").json()["session_id"] for key in (first, second)]
+    made = [create(key.client, "made once").json()["session_id"] for key in (first, second)]
     assert len(set(made)) == 2
     for key, session_id in zip((first, second), made, strict=True):
-        again = create(key.client, "once")
+        again = create(key.client, "made once")
         assert (again.json()["session_id"], again.headers["Idempotency-Replayed"]) == (session_id, "true")
     for key, times in product((first, second), range(2)):
         answer = key.client.post(f"/sessions/{made[0]}/observe", json={"strings": ["a"]}, headers=name)

@@ -166,7 +166,7 @@ LOST: list[tuple[str, str, str]] = [
     ("entries", "DELETE FROM sessions_app_entry WHERE stream = 1 AND position = 1", "1 of its emotives are lost"),
     ("entry-values", "UPDATE sessions_app_entry SET value = '{}' WHERE stream = 0 AND position = 1", "of its events"),
     ("entry-values", "UPDATE sessions_app_entry SET value = '[1]' WHERE stream = 0 AND position = 1", "of its events"),
-    ("entry-values", """UPDATE sessions_app_entry SET value = '{"joy": "x"}' WHERE stream = 1""", "of its emotives"),
+    ("entry-values", """UPDATE sessions_app_entry SET value = '{"joy":"x"}' WHERE stream = 1""", "of its emotives"),
     (
         "entry-values",
         "UPDATE sessions_app_entry SET value = replace(value::text, '0.3', '0.5')::json WHERE stream = 3",
