@@ -5,6 +5,8 @@ is revoked is refused by the statement itself, before it does anything, in which
 is spent on asking first.
 """
 
+from functools import lru_cache
+
 from django.conf import settings
 
 from access_app.keyring import KeyHolder
@@ -13,7 +15,7 @@ from foundation.postgresql.statements import Parameters, Row, Store
 
 # NULL for the operator, whose commands and chores no key admits. `^@`: starts with.
 PRESENT_VERSION = "(SELECT version FROM access_app_accessversion)"
-_VALID = f"(%(caller_version)s::bigint IS NULL OR %(caller_version)s = {PRESENT_VERSION})"
+_VALID = f"(%(caller_version)s::bigint IS NULL OR %(caller_version)s::bigint = {PRESENT_VERSION})"
 _OF_CALLER = "(%(caller_nodes)s::text[] IS NULL OR node_id ^@ ANY(%(caller_nodes)s::text[]))"
 
 # The caller is still valid; the row's node is one of the caller's; both.
@@ -21,16 +23,23 @@ CONFIRMED, OF_CALLER = (_VALID, _OF_CALLER) if settings.ENV.needs_keys else ("tr
 PERMITTED = f"{CONFIRMED} AND {OF_CALLER}"
 
 
+@lru_cache(1024)
+def _array(texts: tuple[str, ...] | None) -> str | None:
+    """The literal of an array, in PostgreSQL's syntax."""
+    if texts is None:
+        return None
+    quoted = ('"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"' for text in texts)
+    return "{" + ",".join(quoted) + "}"
+
+
 class GuardedStore(Store):
     """A store whose statements may contain the conditions above."""
 
     def execute(self, sql: str, parameters: Parameters, *, prepare: bool = True) -> list[Row]:
         caller = callers.current()
-        guarded = {
-            **parameters,
-            "caller_version": caller.version,
-            "caller_nodes": None if caller.nodes is None else list(caller.nodes),
-        }
+        # As texts: psycopg takes four times as long for a list.
+        version = None if caller.version is None else str(caller.version)
+        guarded = {**parameters, "caller_version": version, "caller_nodes": _array(caller.nodes)}
         return super().execute(sql, guarded, prepare=prepare)
 
     def execute_one(self, sql: str, parameters: Parameters) -> Row | None:

@@ -12,6 +12,7 @@ _DIGITS = string.digits + string.ascii_uppercase + string.ascii_lowercase
 ID_LENGTH = 12
 _SECRET_BYTES = 32
 _SECRET_LENGTH = 43  # digits that 32 bytes need
+TOKEN_LENGTH = len("kato_") + ID_LENGTH + len("_") + _SECRET_LENGTH
 _TOKEN = re.compile(f"kato_([0-9A-Za-z]{{{ID_LENGTH}}})_[0-9A-Za-z]{{{_SECRET_LENGTH}}}")
 _CLAIM = re.compile(_TOKEN.pattern.encode())
 
