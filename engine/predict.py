@@ -72,6 +72,7 @@ def predict(
     options = Options.from_config(config)
     if not any(stm) or view.statistics.pattern_count == 0:
         return NOTHING
+    stop.check()  # it may have waited for its index and for the interpreter
     query = encode(view, stm, options, stop)
     weights = affinity_weights(view, query, affinity)
     rows, similarity, by_similarity = choose(view, query, weights, 3 * options.max_predictions, stop)
