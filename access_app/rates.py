@@ -13,6 +13,7 @@ from collections import OrderedDict
 from django.conf import settings
 
 from access_app.limits import Limits
+from foundation.addresses import owner_of
 from foundation.callers import Denied
 from foundation.errors import Refusal
 
@@ -48,7 +49,8 @@ class Buckets:
     def take(self, name: str, *, rate: float, burst: float, tokens: float = 1.0) -> float:
         """Take tokens; 0.0, or the seconds to wait until there are enough.
 
-        More tokens than the bucket can hold empty a full one: a body larger than the burst is not refused for ever.
+        A full bucket gives more tokens than it can hold, and owes the rest: a body larger than the burst is not refused
+        for ever, and the next one waits for it.
         """
         now = time.monotonic()
         with self._lock:
@@ -56,7 +58,7 @@ class Buckets:
             there = min(burst, left + (now - counted_at) * rate)
             needed = min(tokens, burst)
             taken = there >= needed
-            self._buckets[name] = (there - needed if taken else there, now)
+            self._buckets[name] = (there - tokens if taken else there, now)
             self._buckets.move_to_end(name)
             if len(self._buckets) > MOST_BUCKETS:
                 self._buckets.popitem(last=False)
@@ -70,7 +72,7 @@ def charge_address(address: str) -> None:
     """Raises TooOften."""
     if rate := settings.ENV.requests_per_second_and_address:
         share = rate / settings.ENV.workers
-        if wait := _addresses.take(address, rate=share, burst=max(1.0, rate)):
+        if wait := _addresses.take(owner_of(address), rate=share, burst=max(1.0, rate)):
             raise TooOften("Too many requests from this address", wait)
 
 
@@ -88,5 +90,5 @@ def charge_key(key_id: str, limits: Limits, *, size: int) -> None:
 
 def charge_wrong_token(address: str) -> Denied | None:
     """The refusal, where too many came from this address."""
-    wait = _wrong_tokens.take(address, rate=_WRONG_TOKENS_PER_SECOND, burst=_WRONG_TOKENS_AT_ONCE)
+    wait = _wrong_tokens.take(owner_of(address), rate=_WRONG_TOKENS_PER_SECOND, burst=_WRONG_TOKENS_AT_ONCE)
     return WrongTooOften("Too many access keys that are not valid, from this address", wait) if wait else None

@@ -8,13 +8,13 @@ many addresses that try one user, except at addresses where that user has logged
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
-from ipaddress import IPv6Address, ip_address
 
 from django.conf import settings
 from django.db import transaction
 from django.db.models import DurationField, ExpressionWrapper, F, Q, QuerySet
 from django.db.models.functions import Now
 
+from foundation.addresses import owner_of
 from foundation.postgresql.locks import lock_number
 from foundation.postgresql.statements import OTHER
 from katoproject.logins.errors import HashingBusy, TooManyFailures
@@ -32,7 +32,7 @@ _AGE = ExpressionWrapper(Now() - F("at"), output_field=DurationField())
 @contextmanager
 def counted(*, username: str, address: str) -> Iterator[None]:
     """Around the comparison of a password, which raises an exception if it is wrong. Raises TooManyFailures."""
-    attempt = _begin(username, network_of(address))
+    attempt = _begin(username, owner_of(address))
     try:
         yield
     except HashingBusy:
@@ -71,7 +71,7 @@ def unlock(*, username: str | None = None, address: str | None = None) -> int:
     if username is not None:
         failures = failures.filter(username=username)
     if address is not None:
-        failures = failures.filter(network=network_of(address))
+        failures = failures.filter(network=owner_of(address))
     number, _ = failures.delete()
     return number
 
@@ -86,19 +86,6 @@ def delete_old(*, limit: int = 1000) -> int:
     old = Q(succeeded=False, at__lt=Now() - _cool_off()) | Q(at__lt=Now() - KNOWN_FOR)
     number, _ = Attempt.objects.filter(pk__in=Attempt.objects.filter(old).values("pk")[:limit]).delete()
     return number
-
-
-def network_of(address: str) -> str:
-    """What an address counts as. Whoever has one IPv6 address has at least the 2**64 of its network."""
-    try:
-        parsed = ip_address(address.partition("%")[0])
-    except ValueError:
-        return address  # a Unix socket has none
-    if not isinstance(parsed, IPv6Address):
-        return str(parsed)
-    if parsed.ipv4_mapped:
-        return str(parsed.ipv4_mapped)
-    return f"{IPv6Address(int(parsed) >> 64 << 64)}/64"
 
 
 def _cool_off() -> timedelta:

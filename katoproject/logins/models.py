@@ -11,7 +11,7 @@ class Attempt(models.Model):
 
     # As typed: most names that strangers try belong to nobody.
     username = TextFieldInC()
-    # One IPv4 address, or the network of an IPv6 address (`attempts.network_of`).
+    # One IPv4 address, or the network of an IPv6 address (`foundation.addresses.owner_of`).
     network = TextFieldInC()
     at = models.DateTimeField(db_default=Now())
     succeeded = models.BooleanField(db_default=False)

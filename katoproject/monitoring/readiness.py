@@ -1,5 +1,7 @@
 """The parts that the service stands on, and whether each of them works now."""
 
+import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -60,9 +62,31 @@ _backlog_asker = Asker()
 _threads = ThreadPoolExecutor(len(PARTS) + 1, thread_name_prefix="ready")
 
 
+class _Look:
+    """The state of all parts. Calls that wait meanwhile share the next look: a broker without workers lets each take a
+    second, and anybody may ask, in any number of threads."""
+
+    def __init__(self) -> None:
+        self._looking = threading.Lock()
+        self._begun = 0.0
+        self._seen: dict[str, Part] = {}
+
+    def parts(self) -> dict[str, Part]:
+        called = time.monotonic()
+        with self._looking:
+            if self._begun <= called:
+                begun = time.monotonic()
+                self._seen = dict(zip(PARTS, _threads.map(_part, PARTS), strict=True))
+                self._begun = begun
+            return self._seen
+
+
+_look = _Look()
+
+
 def parts() -> dict[str, Part]:
-    """The state of each part, all checked now and at the same time."""
-    return dict(zip(PARTS, _threads.map(_part, PARTS), strict=True))
+    """The state of each part, all checked at the same time, after this call began."""
+    return _look.parts()
 
 
 def _part(name: str) -> Part:

@@ -1,7 +1,11 @@
 """`/openapi.json`, `/docs` and `/redoc`: drf-spectacular's views, with the methods and errors of the other routes."""
 
+from functools import cache
+from typing import Any
+
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from drf_spectacular.generators import SchemaGenerator
 from drf_spectacular.views import SpectacularJSONAPIView, SpectacularRedocView, SpectacularSwaggerSplitView
 
 from foundation.callers import OPEN
@@ -10,7 +14,19 @@ from foundation.http.views import LeanView
 _METHODS = ["get", "head"]
 
 
+@cache
+def _document() -> Any:
+    """Made once in each process: nothing in it depends on the request, and anybody may ask for it."""
+    return SchemaGenerator().get_schema(request=None, public=True)  # type: ignore[no-untyped-call]
+
+
+class _OneDocument(SchemaGenerator):
+    def get_schema(self, request: Any = None, public: bool = False) -> Any:
+        return _document()
+
+
 class OpenApi(SpectacularJSONAPIView):
+    generator_class = _OneDocument
     http_method_names = _METHODS
     needs = {"GET": OPEN}
 

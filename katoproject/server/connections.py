@@ -18,7 +18,7 @@ from pathlib import Path
 
 from django.conf import settings
 
-from katoproject.server.addresses import owner_of
+from foundation.addresses import owner_of
 from katoproject.server.files import SPARE
 from katoproject.server.proxies import proxies
 from katoproject.server.requests import Requests

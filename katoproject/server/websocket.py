@@ -215,7 +215,7 @@ class Hub:
     def _dismiss_revoked(self) -> None:
         for client in self._clients:
             if isinstance(client.caller, KeyHolder) and not keyring.is_valid(client.caller):
-                client.dismiss(UNAUTHORIZED)
+                client.dismiss(UNAUTHORIZED, at_once=True, patience=PATIENCE_AT_STOP)
 
     def _tell(self, look: event_feed.Batch, news: list[tuple[event_feed.Event, str]], newcomers: list[Client]) -> None:
         if news:

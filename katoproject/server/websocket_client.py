@@ -7,8 +7,8 @@ from collections import deque
 from datetime import datetime
 from typing import Any
 
+from foundation.addresses import owner_of
 from foundation.callers import Caller
-from katoproject.server.addresses import owner_of
 from katoproject.server.proxies import proxies
 from sessions_app.reads import event_feed
 

@@ -143,10 +143,9 @@ class Extend(SessionView):
 
 
 class UnknownSubPath(SessionView):
-    needs = {}
-
     """An unknown path below a session: 404 for the session if it does not exist, otherwise for the path."""
 
+    needs = {}
     schema = None
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:

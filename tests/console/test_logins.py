@@ -11,6 +11,7 @@ from django.test import Client
 from django.utils import timezone
 from django_redis import get_redis_connection
 
+from foundation.addresses import owner_of
 from katoproject.logins import attempts
 from katoproject.logins.errors import TooManyFailures
 from katoproject.logins.models import Attempt
@@ -130,7 +131,7 @@ def test_the_old_password_of_a_password_change_counts_as_a_try() -> None:
     ],
 )
 def test_an_ipv6_address_counts_as_its_network(address: str, network: str) -> None:
-    assert attempts.network_of(address) == network
+    assert owner_of(address) == network
 
 
 # Unlocking -----------------------------------------------------------------------------------------------------------
