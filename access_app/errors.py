@@ -33,13 +33,10 @@ class KeyExpired(Refusal):
 
 class QuotaUsedUp(Refusal):
     status = 429
+    retry_after = 60
 
     def __init__(self, resource: str, quota: int) -> None:
         super().__init__(f"This key may have {quota} {resource} at a time, and has as many")
-
-    @property
-    def headers(self) -> dict[str, str]:
-        return {"Retry-After": "60"}
 
 
 class KeyRotatedMeanwhile(Refusal):

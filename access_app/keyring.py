@@ -26,6 +26,7 @@ from access_app.tokens import TOKEN_LENGTH, digest_of, key_id_of
 from foundation import callers
 from foundation.asking import Asker, NoAnswer
 from foundation.callers import Caller, Denied, Scope, Unauthorized
+from foundation.errors import StoreUnavailable
 from foundation.postgresql.trouble import STORE_TROUBLE
 
 log = logging.getLogger(__name__)
@@ -49,17 +50,8 @@ MALFORMED = "The Authorization header does not hold an access key of the form `B
 INVALID = "This access key is not valid here: unknown, expired or revoked"
 
 
-class Undecided(Denied):
+class Undecided(StoreUnavailable, Denied):
     """The database does not say whether the key is valid."""
-
-    status = 503
-
-    def __init__(self) -> None:
-        super().__init__("The session store is not available at the moment")
-
-    @property
-    def headers(self) -> dict[str, str]:
-        return {"Retry-After": "1"}
 
 
 class _KeyRow(NamedTuple):

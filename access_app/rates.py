@@ -27,11 +27,7 @@ class TooOften(Refusal):
 
     def __init__(self, reason: str, wait: float) -> None:
         super().__init__(reason)
-        self._wait = wait
-
-    @property
-    def headers(self) -> dict[str, str]:
-        return {"Retry-After": str(max(1, math.ceil(self._wait)))}
+        self.retry_after = max(1, math.ceil(wait))
 
 
 class WrongTooOften(TooOften, Denied):

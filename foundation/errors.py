@@ -14,11 +14,13 @@ class Refusal(Exception):
 
     status: ClassVar[int]
     exit_status: ClassVar[int] = 1
+    # Seconds after which it is worth trying again; None where it is not.
+    retry_after: int | None = None
 
     @property
     def headers(self) -> dict[str, str]:
         """Of the HTTP response, besides those that every response has."""
-        return {}
+        return {} if self.retry_after is None else {"Retry-After": str(self.retry_after)}
 
     @property
     def detail(self) -> Any:
@@ -31,6 +33,23 @@ class Refusal(Exception):
     @property
     def explanation(self) -> str:
         return str(self)
+
+
+class Unavailable(Refusal):
+    """Another attempt may succeed in a second."""
+
+    status = 503
+    retry_after = 1
+
+
+class Overloaded(Unavailable):
+    def __init__(self) -> None:
+        super().__init__("The service is overloaded at the moment")
+
+
+class StoreUnavailable(Unavailable):
+    def __init__(self) -> None:
+        super().__init__("The session store is not available at the moment")
 
 
 class InvalidRequest(Refusal):

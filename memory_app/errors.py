@@ -3,7 +3,7 @@
 from typing import Any
 
 from engine.named_vectors import NamedVector
-from foundation.errors import InvalidRequest, Refusal
+from foundation.errors import InvalidRequest, Refusal, Unavailable
 
 
 class NodeUnknown(Refusal):
@@ -15,19 +15,13 @@ class NodeUnknown(Refusal):
         super().__init__(f"Node {node_id!r} has learned nothing here; ids are exact")
 
 
-class PredictionTimedOut(Refusal):
+class PredictionTimedOut(Unavailable):
     """A prediction, or the index it needs, took too long. The part of the index that was built is kept."""
-
-    status = 503
 
     def __init__(self, seconds: float) -> None:
         super().__init__(
             f"The prediction was stopped after {seconds:g} s (KATO_PREDICTION_TIMEOUT_SECONDS); nothing was changed"
         )
-
-    @property
-    def headers(self) -> dict[str, str]:
-        return {"Retry-After": "1"}
 
 
 class PredictionRefused(InvalidRequest):

@@ -5,7 +5,7 @@ from typing import Any
 from django.http import HttpResponse
 from pydantic_core import to_json
 
-from foundation.errors import Refusal
+from foundation.errors import Refusal, Unavailable
 
 JSON_TYPE = "application/json"
 
@@ -28,9 +28,7 @@ def refusal_answer(refusal: Refusal) -> HttpResponse:
 
 def unavailable(reason: str) -> HttpResponse:
     """A 503 that asks the client to try again in a second."""
-    response = error_answer(reason, 503)
-    response["Retry-After"] = "1"
-    return response
+    return refusal_answer(Unavailable(reason))
 
 
 def _error(body: dict[str, Any], status: int) -> HttpResponse:

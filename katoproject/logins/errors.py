@@ -14,11 +14,7 @@ class NotTried(Refusal):
 
     def __init__(self, reason: str, *, retry_after: int) -> None:
         super().__init__(reason)
-        self._retry_after = retry_after
-
-    @property
-    def headers(self) -> dict[str, str]:
-        return {"Retry-After": str(self._retry_after)}
+        self.retry_after = retry_after
 
 
 class TooManyFailures(NotTried):

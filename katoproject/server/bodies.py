@@ -13,7 +13,7 @@ from typing import Any
 from django.conf import settings
 
 from access_app.tokens import claimed_token
-from foundation.errors import BodyTooLarge, Refusal
+from foundation.errors import BodyTooLarge, Refusal, Unavailable
 from katoproject.server.loop import InPlace
 
 # Bodies up to this size do not count as held memory: the number of connections bounds them.
@@ -27,7 +27,7 @@ class _BodyNeverEnded(Refusal):
 
     @property
     def headers(self) -> dict[str, str]:
-        return {"Connection": "close"}
+        return {**super().headers, "Connection": "close"}
 
 
 class BodyTooSlow(_BodyNeverEnded):
@@ -44,15 +44,9 @@ class BodyIncomplete(_BodyNeverEnded):
         super().__init__(f"The request body ended early: {received} bytes received")
 
 
-class NoMemoryForBody(_BodyNeverEnded):
-    status = 503
-
+class NoMemoryForBody(_BodyNeverEnded, Unavailable):
     def __init__(self) -> None:
         super().__init__("The service is receiving too many large request bodies at the moment")
-
-    @property
-    def headers(self) -> dict[str, str]:
-        return {**super().headers, "Retry-After": "1"}
 
 
 class BodyTooLargeAfterAll(_BodyNeverEnded, BodyTooLarge):

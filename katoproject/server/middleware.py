@@ -11,7 +11,7 @@ from access_app import rates
 from access_app.keyring import KeyHolder, keyring
 from foundation import callers, logs
 from foundation.callers import Caller, Denied
-from foundation.errors import Refusal
+from foundation.errors import Overloaded, Refusal
 from foundation.http.answers import refusal_answer, unavailable
 from foundation.http.bodies import announced_size
 from foundation.http.slots import Slots
@@ -99,7 +99,7 @@ class Envelope:
             self._console_slots.give_back()
 
     def _answer_client(self, request: HttpRequest) -> HttpResponse:
-        """Raises ForeignOrigin and TooOften."""
+        """Raises ForeignOrigin, Overloaded and TooOften."""
         if cross_origin.is_preflight(request):
             return cross_origin.preflight_answer(request)
         check_change(request.method, request.META)
@@ -114,9 +114,9 @@ class Envelope:
             return self._get_response(request)
 
     def _answer_in_turn(self, request: HttpRequest) -> HttpResponse:
-        """Raises TooOften."""
+        """Raises Overloaded and TooOften."""
         if not self._slots.take():
-            return unavailable("The service is overloaded at the moment")
+            raise Overloaded
         try:
             # With a slot: to look up a key that this process does not know, it waits for the database.
             with callers.acting_as(_caller_of(request, is_prompt=False)):

@@ -10,7 +10,7 @@ from urllib.parse import unquote_to_bytes
 
 from django.conf import settings
 
-from foundation.errors import Refusal
+from foundation.errors import Overloaded
 from foundation.http import departure
 from foundation.http.slots import PATIENCE
 from katoproject.configuration.environment import MEBIBYTE
@@ -41,19 +41,6 @@ _EVERY_REQUEST: Environ = {
     "wsgi.multiprocess": True,
     "wsgi.run_once": False,
 }
-
-
-class WaitedTooLong(Refusal):
-    """Its client has probably given up."""
-
-    status = 503
-
-    def __init__(self) -> None:
-        super().__init__("The service is overloaded at the moment")
-
-    @property
-    def headers(self) -> dict[str, str]:
-        return {"Retry-After": "1"}
 
 
 class Requests:
@@ -91,7 +78,7 @@ class Requests:
         while True:
             body, waited = self._turns.next()
             if waited > PATIENCE and body.refusal is None:
-                body.refusal = WaitedTooLong()
+                body.refusal = Overloaded()  # its client has probably given up
             watcher = body.watcher
             client_has_gone = Departure(watcher.proto)
             departure.begin_request(client_has_gone)

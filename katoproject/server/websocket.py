@@ -10,7 +10,6 @@ from typing import Any
 
 from django.conf import settings
 from django.db import close_old_connections
-from pydantic_core import to_json
 
 from access_app import rates
 from access_app.keyring import KeyHolder, keyring
@@ -18,6 +17,7 @@ from access_app.tokens import key_id_of
 from foundation import callers, logs
 from foundation.callers import Caller
 from foundation.errors import Refusal
+from foundation.http.answers import refusal_answer
 from foundation.postgresql.trouble import STORE_TROUBLE
 from katoproject.server.hosts_and_origins import check_handshake
 from katoproject.server.requests import Environ, add_headers
@@ -65,14 +65,10 @@ def _caller_of(handshake: Environ, offers: list[str]) -> Caller:
 
 
 async def _refuse(proto: Any, refusal: Refusal) -> None:
-    headers = {"Content-Type": "application/json", **refusal.headers}
-    start = {
-        "type": "websocket.http.response.start",
-        "status": refusal.status,
-        "headers": [(name.lower().encode(), value.encode()) for name, value in headers.items()],
-    }
-    await proto.send(start)
-    await proto.send({"type": "websocket.http.response.body", "body": to_json(refusal.body())})
+    response = refusal_answer(refusal)
+    headers = [(name.lower().encode(), value.encode()) for name, value in response.items()]
+    await proto.send({"type": "websocket.http.response.start", "status": response.status_code, "headers": headers})
+    await proto.send({"type": "websocket.http.response.body", "body": response.content})
 
 
 class Hub:
