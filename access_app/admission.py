@@ -9,13 +9,12 @@ from functools import lru_cache
 
 from django.conf import settings
 
-from access_app.keyring import KeyHolder
+from access_app.keyring import PRESENT_VERSION, KeyHolder
 from foundation import callers
 from foundation.postgresql.statements import Parameters, Row, Store
 
 # NULL for the operator, whose commands and chores no key admits. `^@`: starts with.
-PRESENT_VERSION = "(SELECT version FROM access_app_accessversion)"
-_VALID = f"(%(caller_version)s::bigint IS NULL OR %(caller_version)s::bigint = {PRESENT_VERSION})"
+_VALID = f"(%(caller_version)s::bigint IS NULL OR %(caller_version)s::bigint = ({PRESENT_VERSION}))"
 _OF_CALLER = "(%(caller_nodes)s::text[] IS NULL OR node_id ^@ ANY(%(caller_nodes)s::text[]))"
 
 # The caller is still valid; the row's node is one of the caller's; both.

@@ -37,7 +37,7 @@ _VALID_KEYS = """
         key.nodes, key.limits, key.expires_at
     FROM access_app_accessversion AS version LEFT JOIN access_app_accesskey AS key ON key.revoked_at IS NULL
 """
-_VERSION = "SELECT version FROM access_app_accessversion"
+PRESENT_VERSION = "SELECT version FROM access_app_accessversion"
 
 USE_INTERVAL = 60.0  # seconds between two notes of a key's last use, of one process
 # Seconds that a request waits for the keys, and that one waits which can respond without the database.
@@ -121,7 +121,7 @@ class KeyHolder(Caller):
     limits: Limits = UNLIMITED
 
     def confirm(self) -> None:
-        if ACCESS.execute_one(_VERSION, {}) != (self.version,):
+        if ACCESS.execute_one(PRESENT_VERSION, {}) != (self.version,):
             keyring.confirm_again(self)
 
 
@@ -247,7 +247,7 @@ class Keyring:
         with self._reading:
             if self._read_begun <= called:
                 begun = time.monotonic()
-                [(version,)] = ACCESS.execute(_VERSION, {})
+                [(version,)] = ACCESS.execute(PRESENT_VERSION, {})
                 if self._snapshot is None or self._snapshot.version != version:
                     self._snapshot = _read()
                 self._read_begun = begun

@@ -1,7 +1,10 @@
 """What one key may use: requests, bytes, sessions, jobs. What is not set is not limited."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Any, Self
+
+# What a limit may be set to: requests per second, and of everything else.
+LARGEST_RATE, LARGEST = 1_000_000, 10**12
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,3 +25,4 @@ class Limits:
 
 
 UNLIMITED = Limits()
+NAMES = tuple(field.name for field in fields(Limits))

@@ -1,9 +1,8 @@
 """Tables of access keys. Only `operations.py` writes them."""
 
-from datetime import datetime
-
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
+from django.utils import timezone
 
 from foundation.callers import Scope
 from foundation.postgresql.fields import TextFieldInC
@@ -46,11 +45,20 @@ class AccessKey(models.Model):
     def __str__(self) -> str:
         return str(self.name)
 
-    def state(self, now: datetime) -> str:
+    @property
+    def state(self) -> str:
         """`valid`, `expired` or `revoked`."""
         if self.revoked_at is not None:
             return "revoked"
-        return "expired" if self.expires_at is not None and self.expires_at <= now else "valid"
+        return "expired" if self.expires_at is not None and self.expires_at <= timezone.now() else "valid"
+
+    @property
+    def shown_scopes(self) -> str:
+        return ", ".join(self.scopes)
+
+    @property
+    def shown_nodes(self) -> str:
+        return "all" if self.nodes is None else ", ".join(f"{prefix}…" for prefix in self.nodes)
 
 
 class AccessVersion(models.Model):

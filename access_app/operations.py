@@ -16,6 +16,9 @@ from access_app.stores import ACCESS
 from access_app.tokens import digest_of, new_id, new_token
 from foundation.callers import Scope
 
+LONGEST_LIFETIME = timedelta(days=36_500)
+DEFAULT_SCOPES = (Scope.READ, Scope.WRITE)
+
 # The row lock also orders the operations: two at once get two versions. A version jumps to the clock's microseconds, so
 # that after a restore of the database no process takes an old version for the one it has.
 _MOVE_ON = """

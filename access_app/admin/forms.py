@@ -14,11 +14,11 @@ from unfold.widgets import (
     UnfoldAdminTextInputWidget,
 )
 
-from access_app.limits import Limits
+from access_app.limits import LARGEST, LARGEST_RATE, NAMES, Limits
 from access_app.models import MAX_NAME_LENGTH
+from access_app.operations import DEFAULT_SCOPES, LONGEST_LIFETIME
 from foundation.callers import Scope
 
-_LONGEST_DAYS = 36_500
 _MEANINGS = {
     Scope.READ: "read: sessions, predictions, nodes, events",
     Scope.WRITE: "write: create and delete sessions, observe, learn, configure",
@@ -28,9 +28,8 @@ _MEANINGS = {
 
 
 def _number(label: str) -> forms.IntegerField:
-    # PostgreSQL's largest bigint bounds what it compares with.
     widget = UnfoldAdminIntegerFieldWidget
-    return forms.IntegerField(label=label, required=False, min_value=1, max_value=2**63 - 1, widget=widget)
+    return forms.IntegerField(label=label, required=False, min_value=1, max_value=LARGEST, widget=widget)
 
 
 class CreateForm(forms.Form):
@@ -41,7 +40,7 @@ class CreateForm(forms.Form):
     )
     scopes = forms.MultipleChoiceField(
         choices=[(scope.value, meaning) for scope, meaning in _MEANINGS.items()],
-        initial=[Scope.READ, Scope.WRITE],
+        initial=DEFAULT_SCOPES,
         widget=UnfoldAdminCheckboxSelectMultipleWidget,
     )
     nodes = forms.CharField(
@@ -55,7 +54,7 @@ class CreateForm(forms.Form):
         label="Valid for days",
         required=False,
         min_value=1,
-        max_value=_LONGEST_DAYS,
+        max_value=LONGEST_LIFETIME.days,
         widget=UnfoldAdminIntegerFieldWidget,
         help_text="Empty: until it is revoked.",
     )
@@ -63,7 +62,7 @@ class CreateForm(forms.Form):
         label="Requests per second",
         required=False,
         min_value=0.001,
-        max_value=1_000_000,
+        max_value=LARGEST_RATE,
         widget=UnfoldAdminDecimalFieldWidget,
         help_text="Empty, here and below: not limited.",
     )
@@ -88,7 +87,7 @@ class CreateForm(forms.Form):
             "scopes": {Scope(one) for one in given["scopes"]},
             "nodes": given["nodes"],
             "lifetime": timedelta(days=given["days"]) if given["days"] else None,
-            "limits": Limits(**{one: given[one] for one in ("rate", "bytes_per_minute", "sessions", "jobs")}),
+            "limits": Limits(**{one: given[one] for one in NAMES}),
         }
 
 

@@ -3,7 +3,7 @@
 A token is on one page, the response that created it. Nothing keeps it: no message, no history, no address, no cache.
 """
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any, cast
 
 from django.contrib import admin
@@ -89,22 +89,21 @@ class AccessKeyAdmin(ConsoleAdmin):
 
     @display(description="Scopes")
     def allows(self, key: AccessKey) -> str:
-        return ", ".join(key.scopes)
+        return key.shown_scopes
 
     @display(description="Nodes")
     def for_nodes(self, key: AccessKey) -> str:
-        return "all" if key.nodes is None else ", ".join(f"{prefix}…" for prefix in key.nodes)
+        return key.shown_nodes
 
     @display(description="State", label=_LABELS)
     def state(self, key: AccessKey) -> str:
-        return key.state(datetime.now(UTC))
+        return key.state
 
     # One key ---------------------------------------------------------------------------------------------------------
 
     def details(self, request: HttpRequest, thing: Model) -> dict[str, Any]:
         key = cast(AccessKey, thing)
-        state = self.state(key)
-        return {"key": key, "state": state, "label": _LABELS[state]}
+        return {"key": key, "state": key.state, "label": _LABELS[key.state]}
 
     def act_links(self, request: HttpRequest, thing: Model) -> list[dict[str, Any]]:
         return [] if cast(AccessKey, thing).revoked_at else super().act_links(request, thing)

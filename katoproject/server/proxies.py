@@ -6,11 +6,12 @@ logs, caps, rate limits, cookies and Django use. So nothing else needs to know o
 
 from collections.abc import Iterable
 from functools import lru_cache
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
+from ipaddress import IPv4Network, IPv6Network
 
 from django.conf import settings
 
-Address = IPv4Address | IPv6Address
+from foundation.addresses import parsed
+
 Network = IPv4Network | IPv6Network
 
 # Answers that are kept; each is an address that a client has, or that a proxy has named.
@@ -30,7 +31,7 @@ class TrustedProxies:
         return bool(self._networks)
 
     def _trusts(self, peer: str) -> bool:
-        address = _parsed(peer)
+        address = parsed(peer)
         return address is not None and any(address in network for network in self._networks)
 
     def client(self, peer: str, forwarded_for: str) -> str:
@@ -41,7 +42,7 @@ class TrustedProxies:
         """
         client = peer
         for entry in reversed(forwarded_for.rsplit(",", _MOST_HOPS)[-_MOST_HOPS:]):
-            address = _parsed(_without_port(entry.strip()))
+            address = parsed(_without_port(entry.strip()))
             if address is None:
                 break
             client = str(address)
@@ -54,15 +55,6 @@ class TrustedProxies:
         """`https` if every proxy on the way says so: an entry that a client has invented cannot make it that."""
         entries = {entry.strip().lower() for entry in forwarded_proto.split(",")}
         return "https" if entries == {"https"} else "http"
-
-
-def _parsed(text: str) -> Address | None:
-    try:
-        address = ip_address(text)
-    except ValueError:
-        return None
-    # A socket that serves both families names IPv4 clients like this: ::ffff:192.0.2.1
-    return getattr(address, "ipv4_mapped", None) or address
 
 
 def _without_port(entry: str) -> str:

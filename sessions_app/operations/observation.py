@@ -4,6 +4,7 @@ import logging
 from typing import NamedTuple
 
 from django.db import DatabaseError, transaction
+from pydantic_core import to_json
 
 from engine.observation import make_event
 from engine.stm import STM_LIMIT
@@ -121,18 +122,18 @@ def _observe_in_steps(session_id: str, observation: Observation) -> tuple[str, O
 
 def _parameters(session_id: str, observation: Observation) -> Parameters:
     observed = bool(observation.strings)
-    event = json_text(observation.strings) if observed else None
-    emotives = json_text(observation.emotives) if observation.emotives else None
-    metadata = json_text(observation.metadata) if observation.metadata else None
+    event = to_json(observation.strings) if observed else b""
+    emotives = to_json(observation.emotives) if observation.emotives else b""
+    metadata = to_json(observation.metadata) if observation.metadata else b""
     return {
         "id": session_id,
-        "size": sum(len(text.encode()) for text in (event, emotives, metadata) if text),
+        "size": len(event) + len(emotives) + len(metadata),
         "events": int(observed),
-        "event": event,
+        "event": event.decode() or None,
         "sorted_event": json_text(make_event(observation.strings, sort_symbols=True)) if observed else None,
-        "emotives": emotives,
+        "emotives": emotives.decode() or None,
         "emotives_count": int(bool(observation.emotives)),
-        "metadata": metadata,
+        "metadata": metadata.decode() or None,
         "metadata_count": int(bool(observation.metadata)),
         "percept": percept_text(observation),
         "sort_symbols": config.DEFAULTS["sort_symbols"],

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from pydantic_core import from_json, to_json
 
-from access_app.admission import PRESENT_VERSION
+from access_app.keyring import PRESENT_VERSION
 from sessions_app.expiry import ALIVE
 from sessions_app.models.sessions import SessionEvent
 from sessions_app.operations.sql import json_text
@@ -43,7 +43,7 @@ _POLL = f"""
         SELECT * FROM sessions_app_sessionevent WHERE changed >= %(upper)s::xid8
         UNION ALL SELECT * FROM sessions_app_sessionevent WHERE changed = ANY(%(running)s::xid8[])
     )
-    SELECT now.snapshot::text, now() AS at, {PRESENT_VERSION} AS access_version, {_COUNTS} AS counts,
+    SELECT now.snapshot::text, now() AS at, ({PRESENT_VERSION}) AS access_version, {_COUNTS} AS counts,
         news.kind, news.session_id, news.node_id, news.happened_at, news.recorded_at
     FROM now LEFT JOIN news ON news.changed < pg_snapshot_xmax(now.snapshot)
     ORDER BY news.changed, news.kind

@@ -2,13 +2,13 @@
 
 import argparse
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from django.core.management.base import CommandParser
 
 from access_app import operations
-from access_app.limits import Limits
+from access_app.limits import LARGEST, LARGEST_RATE, NAMES, Limits
 from access_app.models import MAX_NAME_LENGTH, AccessKey
 from access_app.operations import Issued
 from foundation.callers import Scope
@@ -17,16 +17,13 @@ from foundation.terminal.command import Command as TerminalCommand
 
 _DURATION = re.compile(r"([0-9]{1,12})([smhdw])")
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
-_LONGEST = timedelta(days=36_500)
-_MOST = 10**12  # of what a limit counts
-_DEFAULT_SCOPES = (Scope.READ, Scope.WRITE)
 
 
 def duration(text: str) -> timedelta:
     """A type of arguments: `90d`, `12h`, `30m`, `45s`, `2w`. Raises ArgumentTypeError."""
     match = _DURATION.fullmatch(text)
     seconds = int(match[1]) * _UNITS[match[2]] if match else None
-    if seconds is None or seconds > _LONGEST.total_seconds():
+    if seconds is None or seconds > operations.LONGEST_LIFETIME.total_seconds():
         raise argparse.ArgumentTypeError(f"{text!r} is not a duration such as 90d, 12h, 30m or 45s")
     return timedelta(seconds=seconds)
 
@@ -39,15 +36,15 @@ def positive_duration(text: str) -> timedelta:
 
 def positive_rate(text: str) -> float:
     """A type of arguments: requests per second. Raises ValueError and ArgumentTypeError."""
-    if not 0 < (found := float(text)) <= 1_000_000:
-        raise argparse.ArgumentTypeError(f"{text} is not between 0 and 1,000,000")
+    if not 0 < (found := float(text)) <= LARGEST_RATE:
+        raise argparse.ArgumentTypeError(f"{text} is not between 0 and {LARGEST_RATE:,}")
     return found
 
 
 def limit(text: str) -> int:
     """A type of arguments: how many there may be. Raises ValueError and ArgumentTypeError."""
-    if (found := at_least(1)(text)) > _MOST:
-        raise argparse.ArgumentTypeError(f"{text} is more than {_MOST:,}")
+    if (found := at_least(1)(text)) > LARGEST:
+        raise argparse.ArgumentTypeError(f"{text} is more than {LARGEST:,}")
     return found
 
 
@@ -129,9 +126,9 @@ database has only its SHA-256. Name a key by its id or its name. Changes take ef
         json: bool,
         **options: Any,
     ) -> None:
-        limits = Limits(**{one: options[one] for one in ("rate", "bytes_per_minute", "sessions", "jobs")})
+        limits = Limits(**{one: options[one] for one in NAMES})
         issued = operations.create(
-            name=name, scopes=set(scope or _DEFAULT_SCOPES), nodes=node, lifetime=expires, limits=limits
+            name=name, scopes=set(scope or operations.DEFAULT_SCOPES), nodes=node, lifetime=expires, limits=limits
         )
         self._show_issued(issued, json=json)
 
@@ -169,7 +166,7 @@ database has only its SHA-256. Name a key by its id or its name. Changes take ef
             commands,
             "show",
             self._show,
-            about="Show a key, without its token, which nobody can show.",
+            about="Show a key, without its token, which cannot be shown again.",
             examples="\n  manage.py key show shop\n",
         )
         _add_key(parser)
@@ -234,7 +231,7 @@ def _facts(key: AccessKey) -> dict[str, Any]:
     return {
         "id": key.id,
         "name": key.name,
-        "state": key.state(datetime.now(UTC)),
+        "state": key.state,
         "scopes": key.scopes,
         "nodes": key.nodes,
         "limits": key.limits,
@@ -247,6 +244,4 @@ def _facts(key: AccessKey) -> dict[str, Any]:
 
 
 def _row(key: AccessKey) -> list[Any]:
-    nodes = "all" if key.nodes is None else ", ".join(f"{prefix}…" for prefix in key.nodes)
-    state = key.state(datetime.now(UTC))
-    return [key.id, key.name, state, ", ".join(key.scopes), nodes, key.expires_at, key.last_used_at]
+    return [key.id, key.name, key.state, key.shown_scopes, key.shown_nodes, key.expires_at, key.last_used_at]
