@@ -1,6 +1,6 @@
 """Ending a prediction before its end.
 
-The engine has no clock and knows no clients. Its caller decides when nobody needs a prediction any more, and says so
+The engine has no clock and knows no clients. Its caller decides when a prediction is no longer needed, and says so
 with a `Stop`.
 """
 
@@ -14,7 +14,7 @@ class Stop:
 
     A compiled kernel cannot raise the caller's exception, and one comparison of two long lists may take minutes. So the
     kernels look at `flag` at short intervals, and return early when it is set: what they return then means nothing.
-    Whoever called them raises the reason with `check`, before it uses the result.
+    Their caller raises the reason with `check` before it uses the result.
     """
 
     def __init__(self) -> None:
@@ -23,7 +23,7 @@ class Stop:
 
     def end(self, reason: Exception) -> None:
         """Let the predictions raise `reason` soon."""
-        self._reason = reason  # first: whoever sees the flag finds the reason
+        self._reason = reason  # first: a thread that sees the flag finds the reason
         self.flag[0] = True
 
     def check(self) -> None:

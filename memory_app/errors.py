@@ -33,7 +33,7 @@ class PredictionRefused(InvalidRequest):
 
 
 class ClientLeft(Refusal):
-    """The client of a request has disconnected, so nobody waits for the prediction or reads this."""
+    """The client of a request has disconnected, so no client waits for the prediction or reads this."""
 
     status = 400
 

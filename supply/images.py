@@ -3,7 +3,7 @@
 A tag can be moved to other content; a digest names the content. Needs a docker with buildx, and its registry.
 
     python -m supply.images           asks the registry and writes `name:tag@sha256:…`
-    python -m supply.images --check   says which images have no digest; asks nobody
+    python -m supply.images --check   says which images have no digest; asks no registry
 """
 
 import argparse

@@ -53,7 +53,7 @@ def compile_lists(folder: Path, *, upgrade: list[str]) -> None:
     for name in LISTS:
         source, output = folder / f"{name}.in", folder / f"{name}.txt"
         command = [*_COMPILE, "--universal", "--python-version", OLDEST_PYTHON, "--generate-hashes", "--no-annotate"]
-        # The index that somebody uses is theirs, and may have a password.
+        # The address of an index may hold a password.
         command += ["--no-emit-index-url", "--no-emit-find-links", *(f"--upgrade-package={one}" for one in upgrade)]
         if name != LISTS[0]:
             command += ["--constraints", f"{LISTS[0]}.txt"]
@@ -64,7 +64,7 @@ def compile_lists(folder: Path, *, upgrade: list[str]) -> None:
 
 
 def differences(committed: dict[str, Pinned], fresh: dict[str, Pinned]) -> list[str]:
-    """What is wrong with a list. A file that was published since it was made is not: nobody installs that."""
+    """What is wrong with a list. A file that was published since it was made is not: it is not installed."""
     found = [f"{name} is missing" for name in fresh.keys() - committed.keys()]
     found += [f"{name} is not needed" for name in committed.keys() - fresh.keys()]
     for name in committed.keys() & fresh.keys():

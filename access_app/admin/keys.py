@@ -78,7 +78,7 @@ class AccessKeyAdmin(ConsoleAdmin):
         return AccessKey.objects.defer(*_SECRET)
 
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest | None = None) -> bool:
-        """Not by digest: with comparisons in the address somebody could find it out, bit by bit."""
+        """Not by digest: comparisons in the address would reveal it, bit by bit."""
         return not lookup.startswith(_SECRET) and super().lookup_allowed(lookup, value, request)
 
     def get_search_results(

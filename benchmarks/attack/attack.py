@@ -13,7 +13,7 @@ OPEN, KEYS = "open", "keys"
 """The services that attacks are aimed at: as in development, and in production with access keys."""
 
 NO_DELAY_MS = 50.0
-"""Below this nobody notices a delay, and a shared machine makes as much by itself."""
+"""Below this a client notices no delay, and a shared machine makes as much by itself."""
 
 
 @dataclass(frozen=True)

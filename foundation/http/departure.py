@@ -1,4 +1,4 @@
-"""Whether the client of this thread's request has gone, so that long work for nobody can end.
+"""Whether the client of this thread's request has gone, so that work whose result no client reads can end.
 
 The server says for each request how to find out. A request that never asks costs it nothing more.
 """

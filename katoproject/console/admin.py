@@ -81,7 +81,7 @@ class KatoUserAdmin(UserAdmin, ActingAdmin):  # type: ignore[misc, type-arg]  # 
 
 @admin.register(Group)
 class KatoGroupAdmin(GroupAdmin, ModelAdmin):
-    """Whoever changes a group changes permissions, so only superusers do. `migrate` resets those of the service."""
+    """To change a group is to change permissions, so only superusers do. `migrate` resets those of the service."""
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return _is_superuser(request)

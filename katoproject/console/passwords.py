@@ -20,7 +20,7 @@ class LoginForm(AuthenticationForm):
 
 
 class OwnPasswordForm(AdminOwnPasswordChangeForm):
-    """The old password is a password that can be tried, by whoever finds an open window."""
+    """The old password can be tried, too: by a stranger who finds a window open."""
 
     def __init__(self, *args: Any, address: str, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

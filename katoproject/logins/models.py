@@ -9,7 +9,7 @@ from foundation.postgresql.fields import TextFieldInC
 class Attempt(models.Model):
     """A password that was tried. Failures count for minutes; the last success of a user at an address for weeks."""
 
-    # As typed: most names that strangers try belong to nobody.
+    # As typed: most names that strangers try are those of no user.
     username = TextFieldInC()
     # One IPv4 address, or the network of an IPv6 address (`foundation.addresses.owner_of`).
     network = TextFieldInC()

@@ -126,7 +126,7 @@ class Bodies:
         self._pass_on = pass_on
         self._limit_of, self._always_taken = limit_of, always_taken
         self._seconds, self._rate, self._memory = seconds, rate, memory
-        # Whoever removes a body from here decides what becomes of it.
+        # The thread that removes a body from here passes it on.
         self._unfinished: dict[Body, bool] = {}
         self._news: SimpleQueue[tuple[Body, Any]] = SimpleQueue()
         self._held = 0
@@ -223,6 +223,6 @@ class Bodies:
         if self._unfinished.pop(body, False):
             body.content = io.BytesIO()
             body.refusal = refusal
-            body.pending.cancel()  # while somebody waits for the body, Granian leaves the connection open
+            body.pending.cancel()  # while a receive is pending, Granian leaves the connection open
             self.release(body)
             self._pass_on(body)

@@ -22,20 +22,11 @@ from engine.predict import predict
 from engine.query import encode
 from engine.stopping import NEVER, Stop
 from engine.view import View
+from tests.support.stopping import NobodyWaits, ended
 
 DEADLINE = 20.0  # seconds
 
 SET, CLEAR = np.ones(1, dtype=np.bool_), np.zeros(1, dtype=np.bool_)
-
-
-class NobodyWaits(Exception):
-    pass
-
-
-def ended() -> Stop:
-    stop = Stop()
-    stop.end(NobodyWaits())
-    return stop
 
 
 def view_of(*patterns: list[list[str]]) -> View:

@@ -11,23 +11,13 @@ from pytest_django import DjangoDbBlocker
 
 from benchmarks.stack import eventually
 from engine.lesson import prepare_lesson
-from engine.stopping import Stop
 from memory_app.index import Indexes, NodeIndex
 from memory_app.operations.nodes import clear
 from memory_app.operations.patterns import learn
 from memory_app.stores import PATTERNS
+from tests.support.stopping import NobodyWaits, ended
 
 PATTERNS_LEARNED = 20_050  # three pages
-
-
-class NobodyWaits(Exception):
-    pass
-
-
-def ended() -> Stop:
-    stop = Stop()
-    stop.end(NobodyWaits())
-    return stop
 
 
 def teach(node_id: str, count: int, start: int = 0) -> None:

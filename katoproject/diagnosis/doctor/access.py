@@ -61,5 +61,5 @@ def _keys() -> Finding:
         _CHECK,
         f"{ending_count} of {counted(count, 'valid key')} expire within {SOON.days} days: {', '.join(names)}"
         + (", …" if ending_count > _SHOWN else ""),
-        "create a key for each (`manage.py key create NAME`) and give it to whoever uses the one that expires",
+        "create a key for each (`manage.py key create NAME`) and give it to the clients of the one that expires",
     )
