@@ -187,7 +187,7 @@ class Service:
     def access(self) -> str:
         if self.environment.needs_keys:
             return "every request needs a key: manage.py key create NAME"
-        return f"open: no key is needed: every client that reaches {self.environment.host} may do everything"
+        return f"open: no key is needed, and whoever reaches {self.environment.host} may do everything"
 
     def print_summary(self) -> None:
         address = f"[{self.own_address}]" if ":" in self.own_address else self.own_address
