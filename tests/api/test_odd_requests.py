@@ -1,5 +1,6 @@
 """No client makes a 500 out of a request, however odd: bad input is refused or ignored (http.md 0.4)."""
 
+import logging
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,6 +10,7 @@ import httpx
 import pytest
 
 from benchmarks.stack import WebServer, eventually
+from foundation.logs import HumanFormatter
 
 MANY = "&".join(f"a{number}=1" for number in range(1500))
 
@@ -179,6 +181,13 @@ def test_a_line_of_the_log_is_one_line(web: WebServer, client: httpx.Client, fol
     lines = (folder / "web").read_text().splitlines()
     assert not any(line.startswith("2026-01-01") for line in lines)
     assert max(map(len, lines)) < 3000
+
+
+def test_a_message_is_one_line_whatever_it_quotes() -> None:
+    """A failure is logged with the path of its request; a client chooses that."""
+    message = "Unexpected failure of %s %s"
+    record = logging.LogRecord("name", logging.ERROR, "", 0, message, ("GET", "/a\n2026 ERROR forged\x1b[2J"), None)
+    assert HumanFormatter().format(record).endswith(r"Unexpected failure of GET /a\n2026 ERROR forged\x1b[2J")
 
 
 def test_none_of_this_was_a_failure(web: WebServer, folder: Path) -> None:
