@@ -5,7 +5,7 @@ IN_VENV := .venv/bin/python
 # Only files with these hashes, and only wheels: building one would run programs that no hash pins.
 PIP_INSTALL := $(IN_VENV) -m pip install --disable-pip-version-check --require-hashes --only-binary :all:
 
-.PHONY: help run test fuzz lint bench attack investigate requirements requirements-check audit images
+.PHONY: help run test test-all fuzz lint bench attack investigate requirements requirements-check audit images
 
 help:  ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*##/  make \1 #/p' $(MAKEFILE_LIST) | column -t -s '#'
@@ -16,8 +16,13 @@ run: .venv/installed  ## Start the whole service on this machine, until Ctrl-C
 # Each of these processes has servers of its own. One more than two processors need, because some tests wait.
 TEST_PROCESSES ?= 3
 
-test: .venv/installed-dev  ## Run all tests, against real servers
-	$(IN_VENV) -m pytest -n $(TEST_PROCESSES) --dist loadfile --no-loadscope-reorder
+IN_PARALLEL := -n $(TEST_PROCESSES) --dist loadfile --no-loadscope-reorder
+
+test: .venv/installed-dev  ## Run the tests that take seconds each, against real servers
+	$(IN_VENV) -m pytest $(IN_PARALLEL) -m "not exhaustive"
+
+test-all: .venv/installed-dev  ## Run all tests: those that take half a minute, and more random inputs
+	$(IN_VENV) -m pytest $(IN_PARALLEL) --hypothesis-profile=exhaustive
 
 # It makes nodes, sessions and jobs in the service that it is pointed at.
 URL ?= http://127.0.0.1:8000

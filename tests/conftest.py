@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import hypothesis
 import psycopg
 import pytest
 from django.conf import settings
@@ -20,6 +21,9 @@ from katoproject.configuration.locations import postgres_url, redis_url
 from tests.support.connections import fresh_connections
 from tests.support.fragile import Fragile
 from tests.support.sessions import LiveSession, NewSession, OpenSession, create_session
+
+# For `make test-all`.
+hypothesis.settings.register_profile("exhaustive", max_examples=400)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -30,7 +30,7 @@ def secret_of(token: str) -> str:
     return token.rpartition("_")[2]
 
 
-@pytest.fixture(params=["json", "human"])
+@pytest.fixture(params=[pytest.param("json", marks=pytest.mark.exhaustive), "human"])
 def logged(request: pytest.FixtureRequest, folder: Path) -> Iterator[tuple[WebServer, Path]]:
     """A server, and the file of everything that it prints."""
     if request.param == "human":

@@ -70,6 +70,7 @@ def execute(page: Page) -> int:
     return status
 
 
+@pytest.mark.exhaustive
 @needs_chromium
 def test_swagger_ui_sends_the_key_that_is_pasted_and_forgets_it(page: Page, token: str) -> None:
     open_operation(page)

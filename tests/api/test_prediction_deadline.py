@@ -39,7 +39,7 @@ def slow_session(client: httpx.Client, config: dict[str, Any] | None = None) -> 
     return session
 
 
-@pytest.mark.parametrize("route", ["predictions", "cognition-data"])
+@pytest.mark.parametrize("route", ["predictions", pytest.param("cognition-data", marks=pytest.mark.exhaustive)])
 @pytest.mark.parametrize("config", [{}, {"fuzzy_token_threshold": 0.5}, {"filter_pipeline": ["rapidfuzz"]}], ids=str)
 def test_a_prediction_beyond_its_deadline_is_a_503_with_the_reason(
     impatient: WebServer, route: str, config: dict[str, Any]
@@ -58,6 +58,7 @@ def test_a_prediction_beyond_its_deadline_is_a_503_with_the_reason(
         assert client.get(f"/sessions/{session.id}/predictions").status_code == 200
 
 
+@pytest.mark.exhaustive
 def test_a_prediction_ends_when_its_client_has_gone(patient_with_one_slot: WebServer) -> None:
     """The only slot is free again, long before the prediction would be complete."""
     with httpx.Client(base_url=patient_with_one_slot.url, timeout=30) as client:

@@ -69,6 +69,7 @@ def _refused(session: LiveSession, path: str, body: Any = None) -> None:
     assert session.get("cognition-data") == before
 
 
+@pytest.mark.exhaustive
 @pytest.mark.usefixtures("server")  # for the static files and kernels
 def test_everything_but_vectors_works_and_vectors_once_pgvector_is_there(admin: psycopg.Connection) -> None:
     assert "until a superuser" in (said := _migrate()) or "has no pgvector" in said

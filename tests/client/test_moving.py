@@ -85,6 +85,7 @@ def lines(text: str) -> list[Any]:
     return [json.loads(line) for line in text.splitlines()]
 
 
+@pytest.mark.exhaustive
 def test_the_other_node_answers_the_same(kato: Kato, taught: str, export: str, tmp_path: Path) -> None:
     file = tmp_path / "node.ndjson"
     file.write_text(export, encoding="utf-8")

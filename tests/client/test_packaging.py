@@ -67,6 +67,7 @@ def distributions(tmp_path_factory: pytest.TempPathFactory) -> Distributions:
     return Distributions(folder / sdist, folder / wheel)
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("kind", Distributions._fields)
 def test_it_installs_where_nothing_else_is(distributions: Distributions, kind: str, tmp_path: Path) -> None:
     python = fresh_environment(tmp_path / "fresh", getattr(distributions, kind))

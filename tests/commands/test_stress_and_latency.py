@@ -169,6 +169,7 @@ def test_wrong_arguments_are_refused_with_the_reason(arguments: list[str], reaso
     assert reason in done.err
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("arguments", [("stress", "--cycles", "1000000"), ("latency", "--samples", "1000000")])
 def test_ctrl_c_ends_it_without_a_traceback(server: WebServer, arguments: tuple[str, ...]) -> None:
     name, *options = arguments

@@ -334,6 +334,7 @@ runpy.run_path("manage.py", run_name="__main__")
 """
 
 
+@pytest.mark.exhaustive
 @pytest.mark.usefixtures("server")
 @pytest.mark.parametrize(
     ("name", "options", "row"),

@@ -81,6 +81,7 @@ def restore(fragile: Fragile, dump: Path) -> None:
     manage("verify", "--repair", **fragile.environment)
 
 
+@pytest.mark.exhaustive
 def test_a_dump_restored_into_a_new_cluster_gives_the_same_answers(
     fragile: Fragile, open_session: OpenSession, tmp_path: Path
 ) -> None:

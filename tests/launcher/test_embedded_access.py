@@ -99,6 +99,7 @@ def test_the_servers_of_root_have_an_account_of_their_own(data: Path) -> None:
         assert groups == {own.pw_gid}, "a group of the same number as the account may be anybody's"
 
 
+@pytest.mark.exhaustive
 @needs_root
 def test_a_process_of_the_servers_account_is_refused(data: Path) -> None:
     with Stores(data, private=True):
@@ -117,6 +118,7 @@ def test_other_accounts_do_not_even_reach_the_sockets(data: Path) -> None:
     assert "let me in" not in told
 
 
+@pytest.mark.exhaustive
 @needs_root
 @pytest.mark.usefixtures("no_own_account")
 def test_where_no_account_can_be_made_a_process_of_the_shared_one_is_refused(data: Path) -> None:
@@ -156,6 +158,7 @@ def owners(folder: Path) -> set[int]:
     return {path.lstat().st_uid for path in (folder, *folder.rglob("*"))}
 
 
+@pytest.mark.exhaustive
 @needs_root
 @needs_useradd
 def test_a_folder_of_an_earlier_version_is_taken_over_with_all_it_holds(data: Path) -> None:
@@ -168,6 +171,7 @@ def test_a_folder_of_an_earlier_version_is_taken_over_with_all_it_holds(data: Pa
         assert owners(data / "postgres") == {accounts.servers_uid()}
 
 
+@pytest.mark.exhaustive
 @needs_root
 @needs_useradd
 def test_an_interrupted_take_over_is_repeated(data: Path) -> None:
@@ -205,6 +209,7 @@ def test_a_take_over_gives_away_nothing_that_was_not_the_shared_accounts(data: P
     assert (folder / "soft").lstat().st_uid == folder.stat().st_uid == 4711
 
 
+@pytest.mark.exhaustive
 @needs_root
 def test_a_link_in_the_servers_folder_does_not_lead_root_elsewhere(data: Path, tmp_path: Path) -> None:
     mine = tmp_path / "mine"
@@ -219,6 +224,7 @@ def test_a_link_in_the_servers_folder_does_not_lead_root_elsewhere(data: Path, t
     assert mine.read_text() == "precious"
 
 
+@pytest.mark.exhaustive
 def test_a_cluster_that_was_copied_from_elsewhere_lets_its_new_owner_in(data: Path, tmp_path: Path) -> None:
     with Stores(data, private=True):
         execute(data, "CREATE TABLE kept AS SELECT 42 AS answer")
@@ -230,6 +236,7 @@ def test_a_cluster_that_was_copied_from_elsewhere_lets_its_new_owner_in(data: Pa
             assert client.ping()
 
 
+@pytest.mark.exhaustive
 def test_the_password_of_redis_is_in_one_file_that_only_its_owner_reads(data: Path) -> None:
     with Stores(data, private=True):
         execute(data, "SELECT 1")
@@ -250,7 +257,7 @@ def test_a_secret_that_root_makes_in_a_users_folder_is_the_users(data: Path) -> 
     assert {path.stat().st_uid for path in data.iterdir()} == {4711}
 
 
-@pytest.mark.parametrize("settings", [{}, {"DEBUG": "true"}])
+@pytest.mark.parametrize("settings", [pytest.param({}, marks=pytest.mark.exhaustive), {"DEBUG": "true"}])
 def test_neither_messages_nor_error_pages_show_addresses_with_passwords(data: Path, settings: dict[str, str]) -> None:
     """Everything is down, so that each library says where it could not connect."""
     program = (

@@ -182,6 +182,7 @@ def test_it_prints_the_addresses_of_all_parts(service: Service) -> None:
     assert set(service.pids()) == {"PostgreSQL", "Redis", "web", "worker", "beat"}
 
 
+@pytest.mark.exhaustive
 def test_it_says_whether_keys_are_needed(service: Service) -> None:
     assert "open: no key is needed, and whoever reaches 127.0.0.1 may do everything" in service.output
     service.stop()
@@ -261,6 +262,7 @@ def test_sigterm_stops_everything_and_the_next_start_finds_the_data(service: Ser
     assert service.has_session(session_id)
 
 
+@pytest.mark.exhaustive
 def test_a_request_in_progress_is_answered_before_the_server_stops(service: Service) -> None:
     """The request waits for a session that another transaction has locked."""
     session_id = service.create_session()
@@ -280,6 +282,7 @@ def test_a_request_in_progress_is_answered_before_the_server_stops(service: Serv
     assert httpx.get(f"{service.url()}/sessions/{session_id}/stm").json()["stm"] == [["a"]]
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("survivors", ["nobody", "the children of the programs"])
 def test_kill_9_of_everything_is_recovered_from(service: Service, survivors: str) -> None:
     session_id = service.create_session()
@@ -302,6 +305,7 @@ def test_kill_9_of_the_supervisor_takes_the_rest_with_it(service: Service) -> No
     eventually(lambda: service.everyone() == [], "everything ends")
 
 
+@pytest.mark.exhaustive
 def test_a_program_that_cannot_run_ends_the_start_with_its_reason() -> None:
     folder = Path(tempfile.mkdtemp(prefix="kato-up-"))
     folder.chmod(0o755)

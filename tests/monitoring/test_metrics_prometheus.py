@@ -101,6 +101,7 @@ def test_the_name_of_a_route(route: str | None, path: str) -> None:
     assert path_of(route) == path
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize(
     ("method", "path", "stores"),
     [

@@ -281,6 +281,7 @@ def test_without_redis(client: httpx.Client, watched: Fragile) -> None:
     recovers(client, watched)
 
 
+@pytest.mark.exhaustive
 def test_counts_of_dead_processes_remain_and_sampling_continues(watched: Fragile, client: httpx.Client) -> None:
     """This must be the last test: for half a minute the totals include an instance that it invents."""
     work(watched, 5)

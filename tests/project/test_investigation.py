@@ -14,6 +14,7 @@ from tests.support.loopback import needs_ipv6
 pytestmark = pytest.mark.long
 
 
+@pytest.mark.exhaustive
 @needs_ipv6
 def test_all_that_the_document_claims_still_holds() -> None:
     command = [sys.executable, "-m", "benchmarks.investigation", "--quick"]

@@ -38,6 +38,7 @@ def test_a_hundred_sessions_on_a_hundred_nodes_ten_at_a_time(api: Client) -> Non
     assert not any(api.gather([session.exists for session in sessions], at_most=10))
 
 
+@pytest.mark.exhaustive
 def test_the_stm_keeps_the_newest_thousand_events(api: Client) -> None:
     """Behaviour 12."""
     session = create(api)
@@ -85,6 +86,7 @@ def test_fifty_cycles_ten_at_a_time_all_succeed(api: Client) -> None:
     assert Counter(api.gather([partial(_cycle, api)] * 50, at_most=10)) == {"succeeded": 50}
 
 
+@pytest.mark.exhaustive
 def test_a_thousand_cycles_fifty_at_a_time_all_succeed(server: WebServer) -> None:
     """Behaviour 13, with the library of the incident, whose fifty connections reach any process."""
     with AiohttpClient(server.url) as api:

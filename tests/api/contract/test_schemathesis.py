@@ -1,6 +1,7 @@
 """Schemathesis finds no contradiction between the service and its OpenAPI document.
 
-This runs a few examples of each operation in a fixed order; `make fuzz` runs as many as you like.
+`make test` sends one request of each operation, in a fixed order, and `make test-all` all boundaries; `make fuzz` sends
+as many as you like.
 """
 
 import subprocess
@@ -16,11 +17,14 @@ from tests.api.contract.document import DESCRIBED
 pytestmark = pytest.mark.long
 
 
-def test_every_response_is_as_the_document_says(server: WebServer) -> None:
+@pytest.mark.parametrize(
+    "options", [("--phases=fuzzing,stateful",), pytest.param((), marks=pytest.mark.exhaustive)], ids=["few", "all"]
+)
+def test_every_response_is_as_the_document_says(server: WebServer, options: tuple[str, ...]) -> None:
     program = Path(sys.executable).with_name("schemathesis")
     config = Path(__file__).with_name("schemathesis.toml")
     command = [str(program), "--config-file", str(config), "run", f"{server.url}/openapi.json"]
     few = ["--max-examples=1", "--generation-deterministic"]
-    done = subprocess.run([*command, *few], cwd=PROJECT_DIR, capture_output=True, text=True, check=False)
+    done = subprocess.run([*command, *few, *options], cwd=PROJECT_DIR, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout
     assert f"{len(DESCRIBED)} selected / {len(DESCRIBED)} total" in done.stdout
