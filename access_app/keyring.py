@@ -162,6 +162,22 @@ class Keyring:
             self._meet(header, caller)
         return caller
 
+    def remembered_id(self, header: str) -> str | None:
+        """The id of the key whose valid token this Authorization header shows; None where the memory does not say.
+
+        It waits for nothing, so it may be asked before the request has a thread.
+        """
+        snapshot = self._snapshot
+        if snapshot is None:
+            return None
+        met = snapshot.met.get(header)
+        if met is not None and snapshot.now() < met[1]:
+            return met[0].key_id
+        token = header.partition(" ")[2].strip()
+        key_id = key_id_of(token)
+        known = key_id in snapshot.keys and self._holder(key_id, digest_of(token)) is not None
+        return key_id if known else None
+
     def _met(self, header: str) -> "KeyHolder | None":
         snapshot = self._snapshot
         met = snapshot.met.get(header) if snapshot else None
@@ -190,6 +206,10 @@ class Keyring:
             return Stranger(refusal=Unauthorized(MALFORMED, given=True))
         digest = digest_of(token)
         holder = self._holder(key_id, digest)
+        if holder is None and self._snapshot is not None and (refusal := rates.wrong_tokens_refusal(address)):
+            # Without a look. A key that is new gets in soon: of this address one token a second is looked up, and each
+            # look reads all keys.
+            return Stranger(refusal=refusal)
         if holder is None or prompt:
             # Without a holder: the key may have been created or rotated a moment ago, by another process.
             is_up_to_date = self._refresh_within(PROMPT_PATIENCE if prompt else PATIENCE)

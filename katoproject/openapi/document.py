@@ -14,7 +14,7 @@ from drf_spectacular.openapi import AutoSchema
 from foundation.http.error_shapes import Error, Problems
 from foundation.http.views import LeanView
 from katoproject.openapi.examples import add_examples
-from katoproject.server.middleware import ALWAYS_ANSWERED
+from katoproject.server.paths import ALWAYS_ANSWERED
 
 Schema = dict[str, Any]
 

@@ -6,14 +6,13 @@ A body that does not come in time, breaks off or does not fit leaves a refusal i
 import io
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable
 from queue import Empty, SimpleQueue
 from typing import Any
 
-from django.conf import settings
-
-from access_app.tokens import claimed_token
 from foundation.errors import BodyTooLarge, Refusal, Unavailable
+from katoproject.server.holders import STRANGERS, holder_of, payer_of
 from katoproject.server.loop import InPlace
 
 # Bodies up to this size do not count as held memory: the number of connections bounds them.
@@ -45,17 +44,12 @@ class BodyIncomplete(_BodyNeverEnded):
 
 
 class NoMemoryForBody(_BodyNeverEnded, Unavailable):
-    def __init__(self) -> None:
-        super().__init__("The service is receiving too many large request bodies at the moment")
+    def __init__(self, whose: str = "") -> None:
+        super().__init__(f"The service is receiving too many large request bodies{whose} at the moment")
 
 
 class BodyTooLargeAfterAll(_BodyNeverEnded, BodyTooLarge):
     """Its client did not announce how large it is."""
-
-
-def _claim(scope: Any) -> bytes | None:
-    header = next((value for name, value in scope["headers"] if name == b"authorization"), None)
-    return None if header is None else claimed_token(header)
 
 
 class Body:
@@ -77,8 +71,7 @@ class Body:
 
     def __init__(self, watcher: Any, length: int | None) -> None:
         self.watcher = watcher
-        # Whose turn it takes: what the client shows of itself, valid or not. None: everybody's.
-        self.holder = _claim(watcher.scope) if settings.ENV.needs_keys else None
+        self.holder = holder_of(watcher.scope)
         self.length, self.limit = length, SMALL
         self.content = io.BytesIO()
         self.received = self.held = 0
@@ -109,8 +102,8 @@ class Bodies:
 
     `limit_of` returns the largest body that a path takes; it is not asked about a body of at most `always_taken` bytes.
     A body may take `seconds`, and one more for every `rate` bytes of it that have arrived. All bodies together may hold
-    `memory` bytes until `release`: when they do, the largest unfinished one is refused, so that a few large ones cannot
-    keep out the many small.
+    `memory` bytes until `release`, those of one access key `share` bytes: beyond that the largest unfinished one is
+    refused. So a few large ones do not keep out the many small, nor does a key whose requests wait keep out the others.
     """
 
     def __init__(
@@ -122,15 +115,18 @@ class Bodies:
         seconds: float,
         rate: int,
         memory: int,
+        share: int,
     ) -> None:
         self._pass_on = pass_on
         self._limit_of, self._always_taken = limit_of, always_taken
-        self._seconds, self._rate, self._memory = seconds, rate, memory
+        self._seconds, self._rate = seconds, rate
+        self._memory, self._share = memory, share
         # The thread that removes a body from here passes it on.
         self._unfinished: dict[Body, bool] = {}
         self._news: SimpleQueue[tuple[Body, Any]] = SimpleQueue()
         self._held = 0
-        self._lock = threading.Lock()  # of _held
+        self._held_by: Counter[str | None] = Counter()
+        self._lock = threading.Lock()  # of both
         threading.Thread(target=self._work, name="bodies", daemon=True).start()
 
     def unfinished(self) -> list[Body]:
@@ -149,8 +145,8 @@ class Bodies:
 
         def arrived(done: Any) -> None:
             message = done.result()
-            # Most bodies come in one piece. The pieces of others are collected in one thread.
-            if length is not None and len(message.get("body", b"")) == length:
+            # Most bodies come in one small piece. Others are collected in one thread.
+            if length is not None and length <= SMALL and len(message.get("body", b"")) == length:
                 body.add(message)
                 self._finish(body)
             else:
@@ -191,7 +187,7 @@ class Bodies:
             return
         if body.received > SMALL:
             self._hold(body, body.received - body.held)
-            self._make_room()
+            self._make_room(payer_of(body.holder))
         if complete:
             self._finish(body)
         elif body in self._unfinished:
@@ -202,16 +198,31 @@ class Bodies:
             if now - body.begun > self._seconds + body.received / self._rate:
                 self._refuse(body, BodyTooSlow(body.received))
 
-    def _make_room(self) -> None:
+    def _make_room(self, payer: str | None) -> None:
+        while payer is not None and self._held_by[payer] > self._share:
+            own = [body for body in self.unfinished() if payer_of(body.holder) == payer]
+            whose = " without a valid access key" if payer == STRANGERS else " with this access key"
+            if not self._refuse_largest(own, NoMemoryForBody(whose)):
+                break
         while self._held > self._memory:
-            largest = max(self.unfinished(), key=lambda body: body.held, default=None)
-            if largest is None or not largest.held:
-                return  # the bodies of running requests; they end
-            self._refuse(largest, NoMemoryForBody())
+            if not self._refuse_largest(self.unfinished(), NoMemoryForBody()):
+                return
+
+    def _refuse_largest(self, bodies: list[Body], refusal: Refusal) -> bool:
+        """False: all that is held are the bodies of requests that run or wait for their turn; they end."""
+        largest = max(bodies, key=lambda body: body.held, default=None)
+        if largest is None or not largest.held:
+            return False
+        self._refuse(largest, refusal)
+        return True
 
     def _hold(self, body: Body, more: int) -> None:
+        payer = payer_of(body.holder)
         with self._lock:
             self._held += more
+            self._held_by[payer] += more
+            if not self._held_by[payer]:
+                del self._held_by[payer]
             body.held += more
 
     def _finish(self, body: Body) -> None:

@@ -5,16 +5,13 @@ from django.urls import Resolver404, resolve
 
 from foundation.http.views import LeanView
 from katoproject.console.middleware import PREFIX
+from katoproject.server.paths import without_slash
 
 _LARGEST_FORM = 1024 * 1024  # of the console, in bytes: fifty long node ids, selected in a list
 
 
 def body_limit(path: str) -> int:
-    if path.startswith(PREFIX):
-        limit = _LARGEST_FORM
-    else:
-        # The middleware ignores a slash at the end.
-        limit = _limit_of_view(path[:-1] if path.endswith("/") and path != "/" else path)
+    limit = _LARGEST_FORM if path.startswith(PREFIX) else _limit_of_view(without_slash(path))
     return min(limit, settings.DATA_UPLOAD_MAX_MEMORY_SIZE)
 
 

@@ -45,7 +45,7 @@ _PREFIXES = tuple(_POLICIES)
 # By scheme, then by the beginning of the path; empty for all other paths.
 _HEADERS = {
     scheme: {prefix: _with_policy(policy, **more) for prefix, policy in {"": _NO_PAGE, **_POLICIES}.items()}
-    for scheme, more in {"http": {}, "https": _OVER_TLS}.items()
+    for scheme, more in {"http": {}, "ws": {}, "https": _OVER_TLS, "wss": _OVER_TLS}.items()
 }
 
 

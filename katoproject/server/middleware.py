@@ -23,6 +23,7 @@ from katoproject.console import share
 from katoproject.console.middleware import console, is_for_console
 from katoproject.monitoring import sampling
 from katoproject.server.hosts_and_origins import check_change, check_host, cross_origin
+from katoproject.server.paths import ALWAYS_ANSWERED, without_slash
 from katoproject.server.requests import REFUSAL
 from sessions_app import operations
 from sessions_app.errors import SessionNotFound
@@ -31,14 +32,6 @@ from sessions_app.shapes.bodies import MAX_ID_LENGTH
 log = logging.getLogger(__name__)
 
 Handler = Callable[[HttpRequest], HttpResponse]
-
-# These must work when nothing else does, so they take no slot: they respond without the database where they must.
-ALWAYS_ANSWERED = frozenset(
-    {
-        *("/", "/health", "/health/ready", "/status", "/stats", "/metrics", "/metrics-prom", "/concurrency"),
-        *("/cache/stats", "/connection-pools", "/distributed-stm/stats"),
-    }
-)
 
 
 class Envelope:
@@ -103,9 +96,7 @@ class Envelope:
         if cross_origin.is_preflight(request):
             return cross_origin.preflight_answer(request)
         check_change(request.method, request.META)
-        # A redirect to the path without its slash would lose the body of a POST.
-        if request.path_info.endswith("/") and request.path_info != "/":
-            request.path_info = request.path_info[:-1]
+        request.path_info = without_slash(request.path_info)
         is_prompt = request.path_info in ALWAYS_ANSWERED
         rates.charge_address(request.META.get("REMOTE_ADDR", ""))
         if not is_prompt:

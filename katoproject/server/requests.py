@@ -49,13 +49,15 @@ class Requests:
     def __init__(self, application: Application) -> None:
         self._application = application
         self._turns: Turns[Body] = Turns(max(1, settings.ENV.limit_concurrency // 2))
+        memory = settings.ENV.body_memory_mb * MEBIBYTE
         self.bodies = Bodies(
             self._turns.join,
             limit_of=getattr(application, "body_limit", lambda path: settings.DATA_UPLOAD_MAX_MEMORY_SIZE),
             always_taken=min(SMALL, settings.DATA_UPLOAD_MAX_MEMORY_SIZE),
             seconds=settings.ENV.body_timeout,
             rate=settings.ENV.body_rate,
-            memory=settings.ENV.body_memory_mb * MEBIBYTE,
+            memory=memory,
+            share=max(memory // 2, settings.DATA_UPLOAD_MAX_MEMORY_SIZE),
         )
         # The watchers of all requests that have not been answered yet.
         self._running: set[Any] = set()

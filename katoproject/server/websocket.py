@@ -6,7 +6,7 @@ import logging
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import Any, ClassVar
 
 from django.conf import settings
 from django.db import close_old_connections
@@ -16,9 +16,11 @@ from access_app.keyring import KeyHolder, keyring
 from access_app.tokens import key_id_of
 from foundation import callers, logs
 from foundation.callers import Caller
-from foundation.errors import Refusal
+from foundation.errors import Refusal, Unavailable
 from foundation.http.answers import refusal_answer
 from foundation.postgresql.trouble import STORE_TROUBLE
+from katoproject.configuration import identity
+from katoproject.server.browser_headers import browser_headers
 from katoproject.server.hosts_and_origins import check_handshake
 from katoproject.server.requests import Environ, add_headers
 from katoproject.server.websocket_client import (
@@ -64,9 +66,19 @@ def _caller_of(handshake: Environ, offers: list[str]) -> Caller:
     return caller
 
 
-async def _refuse(proto: Any, refusal: Refusal) -> None:
+class NoSuchWebSocket(Refusal):
+    status: ClassVar[int] = 403
+
+    def __init__(self) -> None:
+        super().__init__(f"Forbidden: the only WebSocket is {PATH}")
+
+
+async def _refuse(proto: Any, refusal: Refusal, handshake: Environ, trace_id: str) -> None:
     response = refusal_answer(refusal)
+    response["X-Trace-ID"] = trace_id
+    response[identity.HEADER] = identity.describe()
     headers = [(name.lower().encode(), value.encode()) for name, value in response.items()]
+    headers += browser_headers(handshake)
     await proto.send({"type": "websocket.http.response.start", "status": response.status_code, "headers": headers})
     await proto.send({"type": "websocket.http.response.body", "body": response.content})
 
@@ -105,21 +117,23 @@ class Hub:
 
     async def _serve(self, watcher: Any) -> None:
         proto, begun, status = watcher.proto, time.monotonic(), 403
-        handshake: Environ = {}
+        handshake: Environ = {"PATH_INFO": watcher.scope["path"]}
         add_headers(handshake, watcher.scope)
+        trace_id = logs.trace_id_of(handshake.get("HTTP_X_TRACE_ID"))
         offers = watcher.scope["subprotocols"]
         self._peers[watcher] = watcher.scope["client"]
         try:
             await proto.receive()  # the handshake
-            if self._closed or watcher.scope["path"] != PATH:
-                await proto.send({"type": "websocket.close"})  # not accepted yet, so this is an HTTP 403
-                return
             try:
                 check_handshake(handshake)
+                if self._closed:
+                    raise Unavailable("The service is stopping")
+                if watcher.scope["path"] != PATH:
+                    raise NoSuchWebSocket
                 caller = await self._loop.run_in_executor(self._thread, _caller_of, handshake, offers)
             except Refusal as refusal:
                 status = refusal.status
-                await _refuse(proto, refusal)
+                await _refuse(proto, refusal, handshake, trace_id)
                 return
             protocol = PROTOCOL if PROTOCOL in offers else None
             await proto.send({"type": "websocket.accept", "subprotocol": protocol})
@@ -136,7 +150,7 @@ class Hub:
         finally:
             watcher.done()
             del self._peers[watcher]
-            with logs.context(trace_id=logs.trace_id_of(handshake.get("HTTP_X_TRACE_ID"))):
+            with logs.context(trace_id=trace_id):
                 logs.request_answered(
                     method="GET",
                     path=watcher.scope["path"],

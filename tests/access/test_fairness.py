@@ -1,35 +1,82 @@
 """A key that keeps a whole process busy does not keep out another key."""
 
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from datetime import timedelta
 
+import httpx
 import psycopg
+import pytest
 
-from benchmarks.stack import eventually
+from access_app import operations
+from benchmarks.stack import WebServer, eventually
+from foundation.callers import Scope
 from tests.access.conftest import WORKERS, NewKey
+from tests.access.keys import Key, client_with
 
 SLOTS = 8  # of each process
 PATIENCE = 3.0  # seconds; PostgreSQL lets the blocked requests wait for longer
+
+
+Send = Callable[..., httpx.Response]
+
+
+@contextmanager
+def kept_busy(senders: Sequence[Send], session_id: str, database: psycopg.Connection) -> Iterator[None]:
+    """Inside the block each sender has more requests under way than all threads, as far as the service lets it."""
+    path = f"/sessions/{session_id}/observe"
+    number = 4 * SLOTS * WORKERS
+    with ThreadPoolExecutor(number * len(senders)) as pool:
+        with database.transaction():
+            database.execute("SELECT FROM sessions_app_session WHERE id = %s FOR UPDATE", [session_id])
+            waiting = [
+                pool.submit(send, path, json={"strings": ["a"]}, timeout=60) for _ in range(number) for send in senders
+            ]
+            eventually(lambda: _blocked(database) >= SLOTS // 2 * WORKERS, "its share of each process is taken")
+            yield
+            assert not any(one.done() for one in waiting), "they were blocked all the time"
+        assert {one.result().status_code for one in waiting} <= {200, 503}
+
+
+def session_of(key: Key) -> str:
+    session_id: str = key.client.post("/sessions", json={"node_id": "fair"}).json()["session_id"]
+    return session_id
+
+
+def statuses(key: Key, path: str) -> set[int]:
+    return {key.client.get(path, timeout=PATIENCE).status_code for _ in range(10 * WORKERS)}
 
 
 def test_requests_of_another_key_are_answered_while_one_key_has_more_under_way_than_all_threads(
     new_key: NewKey, database: psycopg.Connection
 ) -> None:
     busy, other = new_key(), new_key()
-    blocked = busy.client.post("/sessions", json={"node_id": "busy"}).json()["session_id"]
-    free = other.client.post("/sessions", json={"node_id": "other"}).json()["session_id"]
-    path = f"/sessions/{blocked}/observe"
-    with ThreadPoolExecutor(4 * SLOTS * WORKERS) as pool:
-        with database.transaction():
-            database.execute("SELECT FROM sessions_app_session WHERE id = %s FOR UPDATE", [blocked])
-            waiting = [
-                pool.submit(busy.client.post, path, json={"strings": ["a"]}, timeout=60)
-                for _ in range(4 * SLOTS * WORKERS)
-            ]
-            eventually(lambda: _blocked(database) >= SLOTS // 2 * WORKERS, "its share of each process is taken")
-            answers = [other.client.get(f"/sessions/{free}/stm", timeout=PATIENCE) for _ in range(10 * WORKERS)]
-            assert [answer.status_code for answer in answers] == [200] * len(answers)
-            assert not any(one.done() for one in waiting), "they were blocked all the time"
-        assert {one.result().status_code for one in waiting} <= {200, 503}
+    free = session_of(other)
+    with kept_busy([busy.client.post], session_of(busy), database):
+        assert statuses(other, f"/sessions/{free}/stm") == {200}
+
+
+def test_a_key_that_is_being_rotated_has_one_share_for_both_of_its_tokens(
+    server: WebServer, new_key: NewKey, database: psycopg.Connection
+) -> None:
+    busy, other = new_key(), new_key()
+    blocked, free = session_of(busy), session_of(other)
+    issued = operations.rotate(key=busy.id, overlap=timedelta(hours=1))
+    with client_with(server.url, issued.token) as rotated:
+        for _ in range(10 * WORKERS):  # until each process knows both
+            assert rotated.get("/sessions/count").status_code == 200
+        with kept_busy([busy.client.post, rotated.post], blocked, database):
+            assert statuses(other, f"/sessions/{free}/stm") == {200}
+
+
+@pytest.mark.parametrize("path", ["/health", "/health/ready/", "/status"])
+def test_what_is_always_answered_does_not_wait_for_the_turn_of_its_key(
+    new_key: NewKey, database: psycopg.Connection, path: str
+) -> None:
+    busy = new_key(Scope.WRITE, Scope.MONITOR)
+    with kept_busy([busy.client.post], session_of(busy), database):
+        assert busy.client.get(path, timeout=PATIENCE).status_code == 200
 
 
 def _blocked(database: psycopg.Connection) -> int:

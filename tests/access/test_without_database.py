@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from benchmarks.stack import Stores, WebServer, eventually, manage, paused
-from katoproject.server.middleware import ALWAYS_ANSWERED
+from katoproject.server.paths import ALWAYS_ANSWERED
 from tests.access.keys import bearer
 from tests.support.fragile import Fragile
 
