@@ -47,6 +47,29 @@ def test_every_answer_has_them_once(
     assert "Strict-Transport-Security" not in response.headers
 
 
+HANDSHAKE = {
+    "Connection": "Upgrade",
+    "Upgrade": "websocket",
+    "Sec-WebSocket-Version": "13",
+    "Sec-WebSocket-Key": "AAAAAAAAAAAAAAAAAAAAAA==",
+}
+
+
+@pytest.mark.parametrize(
+    ("path", "headers", "status"), [("/ws/elsewhere", {}, 403), ("/ws/events", {"Host": "evil.example"}, 400)]
+)
+def test_so_has_every_refusal_of_a_websocket(
+    client: httpx.Client, path: str, headers: dict[str, str], status: int
+) -> None:
+    response = client.get(path, headers={**HANDSHAKE, "X-Trace-ID": "mine", **headers})
+    assert response.status_code == status
+    assert set(response.json()) == {"detail"}
+    for name, value in {**CONSTANT, "X-Trace-ID": "mine"}.items():
+        assert response.headers.get_list(name) == [value]
+    assert response.headers["Content-Security-Policy"] == "default-src 'none'; frame-ancestors 'none'"
+    assert response.headers["X-Kato-Instance"].startswith("kato-django/")
+
+
 def test_only_pages_may_load_anything(client: httpx.Client) -> None:
     for path in ("/health", "/sessions", "/nowhere", "/openapi.json", "/"):
         policy = client.get(path).headers["Content-Security-Policy"]
@@ -86,6 +109,8 @@ def test_over_tls_browsers_are_told_to_stay_there(site: httpx.Client) -> None:
         response = site.get(path, headers={"X-Forwarded-Proto": "https"})
         assert response.headers.get_list("Strict-Transport-Security") == ["max-age=3600"]
         assert "Strict-Transport-Security" not in site.get(path).headers
+    refused = site.get("/ws/elsewhere", headers={**HANDSHAKE, "X-Forwarded-Proto": "https"})
+    assert (refused.status_code, refused.headers["Strict-Transport-Security"]) == (403, "max-age=3600")
 
 
 def test_forms_of_the_console_work_behind_a_proxy_with_tls(site: httpx.Client) -> None:

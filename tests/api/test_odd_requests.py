@@ -1,6 +1,7 @@
 """No client makes a 500 out of a request, however odd: bad input is refused or ignored (http.md 0.4)."""
 
 import logging
+import re
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 
 from benchmarks.stack import WebServer, eventually
 from foundation.logs import HumanFormatter
+from tests.support.sessions import create_session
 
 MANY = "&".join(f"a{number}=1" for number in range(1500))
 
@@ -116,6 +118,58 @@ def test_the_charset_of_a_client_decodes_nothing(web: WebServer, client: httpx.C
 def test_odd_headers(web: WebServer, header: bytes) -> None:
     for path in (b"/sessions", b"/docs", b"/openapi.json", b"/metrics-prom", b"/admin/"):
         assert send(web, path, header) < 500
+
+
+OBSERVATION = b'{"strings": ["a"]}'
+CHUNKED = b"Transfer-Encoding: chunked"
+AS_CHUNK = b"12\r\n" + OBSERVATION + b"\r\n0\r\n\r\n"
+
+
+def statuses(web: WebServer, path: str, *headers: bytes, body: bytes) -> list[int]:
+    """Of the answers to a POST and to all that the service takes for the requests after it on the same connection.
+
+    In truth one follows, which closes the connection.
+    """
+    lines = [f"POST {path} HTTP/1.1".encode(), b"Host: localhost", b"Content-Type: application/json", *headers]
+    following = b"GET /health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+    with socket.create_connection(("127.0.0.1", web.port), timeout=10) as connection:
+        connection.sendall(b"\r\n".join(lines) + b"\r\n\r\n" + body + following)
+        received = b"".join(iter(lambda: connection.recv(65536), b""))
+    return [int(status) for status in re.findall(rb"HTTP/1.1 (\d+)", received)]
+
+
+@pytest.mark.parametrize("length", [0, 5, len(OBSERVATION), len(AS_CHUNK), 1000])
+def test_of_two_ways_to_announce_a_body_chunks_count_and_the_connection_ends(
+    web: WebServer, client: httpx.Client, length: int
+) -> None:
+    """RFC 9112 6.3: a proxy that goes by the other one sees another request in the rest."""
+    session_id = create_session(client)
+    announced = b"Content-Length: %d" % length
+    for headers in ((announced, CHUNKED), (CHUNKED, announced)):
+        assert statuses(web, f"/sessions/{session_id}/observe", *headers, body=AS_CHUNK) == [200]
+    assert client.get(f"/sessions/{session_id}/stm").json()["stm"] == [["a"], ["a"]]
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        (b"Content-Length: 18", b"Content-Length: 5"),
+        (b"Content-Length: 5", b"Content-Length: 18"),
+        (b"Content-Length: 18, 18",),
+        (b"Content-Length: +18",),
+        (b"Transfer-Encoding: chunked, identity",),
+        (b"Transfer-Encoding: identity",),
+        (b"Transfer-Encoding : chunked",),
+        (CHUNKED, b"Transfer-Encoding: identity"),
+    ],
+)
+def test_a_body_of_uncertain_length_is_a_400_and_the_connection_ends(
+    web: WebServer, client: httpx.Client, headers: tuple[bytes, ...]
+) -> None:
+    session_id = create_session(client)
+    for body in (OBSERVATION, AS_CHUNK):
+        assert statuses(web, f"/sessions/{session_id}/observe", *headers, body=body) == [400]
+    assert client.get(f"/sessions/{session_id}/stm").json()["stm"] == []
 
 
 @pytest.mark.parametrize("method", [b"A" * 5000, b"G$T", b"CONNECT", b"TRACE", b"get"])
