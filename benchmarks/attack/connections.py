@@ -43,7 +43,8 @@ def _is_open(connection: socket.socket, part: bytes) -> bool:
     try:
         if part:
             connection.send(part)
-        return bool(connection.recv(4096)) and False  # an answer ends the request
+        connection.recv(4096)
+        return False  # an answer ends the request
     except BlockingIOError:
         return True
     except OSError:
@@ -122,21 +123,28 @@ def handshake(attacker: Attacker, address: str, **headers: str) -> tuple[socket.
 class IdleWebSockets(Attack):
     name = f"{WEBSOCKETS} idle WebSockets"
     limit = "100 of an address stay in each process; another address gets in"
-    most_kept = 200
+    # Chance decides how many each of the two processes gets.
+    least_kept, most_kept = 100, 200
 
     def attack(self, attacker: Attacker) -> Seen:
         with ExitStack() as opened:
             connections = []
             for _ in range(WEBSOCKETS):
-                with suppress(OSError):
-                    connection, status = handshake(attacker, ADDRESS)
-                    connections.append(opened.enter_context(connection))
-            connection, status = handshake(attacker, honest.ADDRESS)
-            connection.close()
+                connection, status = handshake(attacker, ADDRESS)
+                opened.enter_context(connection)
+                if status == 101:
+                    connections.append(connection)
+            other, status = handshake(attacker, honest.ADDRESS)
+            opened.enter_context(other)
             time.sleep(CLOSING)
             kept = sum(not _has_ended(connection) for connection in connections)
+            other_stays = not _has_ended(other)
         broken = [] if status == 101 else [f"another address gets {status}"]
-        if kept > self.most_kept:
+        if not other_stays:
+            broken.append("the one of another address is closed")
+        if len(connections) < WEBSOCKETS:
+            broken.append(f"only {len(connections)} of {WEBSOCKETS} were accepted")
+        if not self.least_kept <= kept <= self.most_kept:
             broken.append(f"{kept} stay")
         return Seen(note=f"{kept} of {len(connections)} stay", broken=broken)
 

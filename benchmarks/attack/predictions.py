@@ -84,22 +84,25 @@ class LongListsAsked(LongLists):
 class LongListsLeft(LongLists):
     name = "the same, and 16 clients leave at once"
     limit = "half a second later nothing is computed for them"
+    most_running = 2  # this question itself, and one of the honest client
     statuses = frozenset({0})
     at_once = SLOTS
     most_memory = most_growth = SLOTS * MEMORY_OF_ONE
 
     def attack(self, attacker: Attacker) -> Seen:
-        begun = time.monotonic()
-        attacker.ask_at_once(
+        # Each waits for its answer in vain, or there would be nothing to compute when it leaves.
+        answers = attacker.ask_at_once(
             self.at_once, [lambda: predict(attacker, self.session_id, patience=0.3) for _ in range(self.at_once)]
         )
-        left = time.monotonic() - begun
         time.sleep(0.5)
-        # A new one gets a slot and a processor, so it is not the old ones that have them.
-        other = attacker.ask("GET", "/sessions/count")
-        slow = [f"the next request took {other.seconds:.1f} s"] if other.seconds > 0.5 else []
-        failed = [f"the next request got {other.status}"] if other.status != 200 else []
-        return Seen(note=f"left after {left:.1f} s; the next took {other.seconds:.2f} s", broken=slow + failed)
+        answer = attacker.ask("GET", "/concurrency")
+        if answer.status != 200:
+            return Seen(answers, broken=[f"the next request got {answer.status}"])
+        running = answer.json()["current"]["concurrent_requests"]
+        broken = [f"{running} requests are under way"] if running > self.most_running else []
+        if answer.seconds > 0.5:
+            broken.append(f"the next request took {answer.seconds:.1f} s")
+        return Seen(answers, note=f"{running} under way; the next took {answer.seconds:.2f} s", broken=broken)
 
 
 @attack
