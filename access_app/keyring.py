@@ -21,6 +21,7 @@ from pydantic_core import from_json
 
 from access_app import operations, rates
 from access_app.limits import UNLIMITED, Limits
+from access_app.stored import known_limits, known_scopes
 from access_app.stores import ACCESS
 from access_app.tokens import TOKEN_LENGTH, digest_of, key_id_of
 from foundation import callers
@@ -313,9 +314,9 @@ def _valid_key(row: _KeyRow) -> ValidKey:
         digest=bytes(row.digest),
         previous_digest=None if row.previous_digest is None else bytes(row.previous_digest),
         previous_until=_seconds(row.previous_until),
-        scopes=frozenset(map(Scope, row.scopes)),
+        scopes=known_scopes(row.scopes),
         nodes=None if row.nodes is None else tuple(row.nodes),
-        limits=Limits.stored(from_json(row.limits)),
+        limits=known_limits(from_json(row.limits)),
         expires_at=_seconds(row.expires_at),
     )
 

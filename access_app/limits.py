@@ -1,7 +1,7 @@
 """What one key may use: requests, bytes, sessions, jobs. What is not set is not limited."""
 
 from dataclasses import asdict, dataclass, fields
-from typing import Any, Self
+from typing import Any
 
 # What a limit may be set to: requests per second, and of everything else.
 LARGEST_RATE, LARGEST = 1_000_000, 10**12
@@ -15,10 +15,6 @@ class Limits:
     bytes_per_minute: int | None = None
     sessions: int | None = None
     jobs: int | None = None
-
-    @classmethod
-    def stored(cls, values: dict[str, Any]) -> Self:
-        return cls(**values)
 
     def to_store(self) -> dict[str, Any]:
         return {name: value for name, value in asdict(self).items() if value is not None}
