@@ -35,8 +35,8 @@ class QuotaUsedUp(Refusal):
     status = 429
     retry_after = 60
 
-    def __init__(self, resource: str, quota: int) -> None:
-        super().__init__(f"This key may have {quota} {resource} at a time, and has as many")
+    def __init__(self, resource: str, quota: int, *, whose: str) -> None:
+        super().__init__(f"{whose} may have {quota} {resource} at a time, and has as many")
 
 
 class KeyRotatedMeanwhile(Refusal):

@@ -13,6 +13,7 @@ from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
 
 from access_app import quotas
+from access_app.limits import Limits
 from foundation import callers, logs
 from sessions_app.errors import JobFinished, JobNotFound
 from sessions_app.jobs.delivery import GRACE, deliver, deliver_on_commit
@@ -57,8 +58,9 @@ _BACKLOG = """
         GREATEST(0, extract(epoch FROM now() - min(waiting_since) FILTER (WHERE state = 'waiting')))::float8
     FROM sessions_app_job WHERE state IN ('waiting', 'running')
 """
-_UNFINISHED_OF_KEY = """
-    SELECT count(*) FROM sessions_app_job WHERE key_id = %(key_id)s AND state IN ('waiting', 'running')
+_OTHERS_OF_KEY = """
+    SELECT count(*) FROM sessions_app_job
+    WHERE key_id = %(key_id)s AND state IN ('waiting', 'running') AND id <> %(id)s
 """
 _FAILED_LATELY = "finished_at > now() - make_interval(hours => %(hours)s) AND state = 'failed'"
 _COUNT_FAILED = f"SELECT count(*) FROM sessions_app_job WHERE {_FAILED_LATELY}"
@@ -96,8 +98,11 @@ def accept(
 
     Raises QuotaUsedUp.
     """
-    _check_quota()
     job_id = f"job-{uuid.uuid4().hex}-{time_ns() // 1_000_000}"
+    key_id, limits = callers.current().key_id, quotas.limits()
+    if limits.jobs is not None:
+        quotas.hold("jobs", key_id=key_id)
+        _check_quota(job_id, key_id, limits)
     logs.about(job_id=job_id, node_id=node_id)
     SESSIONS.execute(
         _ACCEPT,
@@ -106,7 +111,7 @@ def accept(
             "kind": kind.value,
             "node_id": node_id,
             "session_id": session_id,
-            "key_id": callers.current().key_id,
+            "key_id": key_id,
             "trace_id": logs.trace_id(),
             "parameters": json_text(parameters),
             "total": total,
@@ -118,12 +123,10 @@ def accept(
     return find(job_id)
 
 
-def _check_quota() -> None:
-    """Raises QuotaUsedUp."""
-    if quotas.limits().jobs is not None:
-        quotas.hold("jobs")
-        [(unfinished,)] = SESSIONS.execute(_UNFINISHED_OF_KEY, {"key_id": callers.current().key_id})
-        quotas.check("jobs", unfinished)
+def _check_quota(job_id: str, key_id: str | None, limits: Limits) -> None:
+    """Raises QuotaUsedUp where the other unfinished jobs of the key leave no place for this one."""
+    [(others,)] = SESSIONS.execute(_OTHERS_OF_KEY, {"key_id": key_id, "id": job_id})
+    quotas.check("jobs", others, limits, key_id=key_id)
 
 
 def _visible_jobs() -> QuerySet[Job]:
@@ -172,12 +175,19 @@ def cancel(*, job_id: str) -> Job:
 def retry(*, job_id: str) -> Job:
     """Resume a failed or cancelled job where it stopped; an unfinished job stays as it is.
 
+    Counts among the jobs of the key that created it, whoever retries it.
+
     Raises JobNotFound, JobFinished where the job is done, and QuotaUsedUp.
     """
-    job = find(job_id)
-    if job.state in (State.FAILED, State.CANCELLED):
-        _check_quota()
+    key_id = find(job_id).key_id
+    limits = quotas.limits_of(key_id)
+    if limits.jobs is not None:
+        # Before the job's row, as in `accept`: a transaction that held the row could wait for one that waits for it.
+        quotas.hold("jobs", key_id=key_id)
+    # Decides by the state as it is when the row is locked: the job may have ended since it was found.
     if SESSIONS.execute(_RETRY, {"id": job_id}):
+        if limits.jobs is not None:
+            _check_quota(job_id, key_id, limits)
         deliver_on_commit(job_id)
     job = find(job_id)
     if job.state == State.DONE:

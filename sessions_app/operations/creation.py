@@ -65,7 +65,8 @@ def create(*, node_id: str, ttl_seconds: int, config: dict[str, Any], metadata: 
 
 @transaction.atomic
 def _create_within_quota(parameters: Parameters) -> Row | None:
-    quotas.hold("sessions")
+    key_id = callers.current().key_id
+    quotas.hold("sessions", key_id=key_id)
     [(living,)] = SESSIONS.execute(_OF_KEY, parameters)
-    quotas.check("sessions", living)
+    quotas.check("sessions", living, quotas.limits(), key_id=key_id)
     return SESSIONS.execute_one(_CREATE, parameters)

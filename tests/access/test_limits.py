@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import httpx
@@ -149,6 +150,65 @@ def test_a_job_that_is_taken_up_again_counts_again(new_key: NewKey, idle_worker:
     assert_refused(key.client.post(f"/jobs/{first['job_id']}/retry"), "1 jobs at a time")
     # An unfinished job is not taken up again: it stays as it is.
     assert key.client.post(f"/jobs/{second['job_id']}/retry").json()["state"] == "waiting"
+
+
+def cancelled_job(key: Key) -> str:
+    job_id: str = train(key.client, "quota", [[["a"]]])["job_id"]
+    key.client.delete(f"/jobs/{job_id}").raise_for_status()
+    return job_id
+
+
+def retry(by: Key, job_id: str) -> httpx.Response:
+    return by.client.post(f"/jobs/{job_id}/retry")
+
+
+def unfinished(key: Key, database: psycopg.Connection) -> int:
+    query = "SELECT count(*) FROM sessions_app_job WHERE key_id = %s AND state IN ('waiting', 'running')"
+    [number] = database.execute(query, [key.id]).fetchone() or (0,)
+    return int(number)
+
+
+def test_a_retry_counts_for_the_key_that_created_the_job_whoever_asks(new_key: NewKey, idle_worker: None) -> None:
+    key, administrator = new_key(limits=Limits(jobs=1)), new_key(Scope.ADMIN, limits=Limits(jobs=1))
+    job_id = cancelled_job(key)
+    # The administrator has as many jobs as it may have, and this one is not its own.
+    train(administrator.client, "quota", [[["a"]]])
+    assert retry(administrator, job_id).json()["state"] == "waiting"
+    key.client.delete(f"/jobs/{job_id}").raise_for_status()
+    train(key.client, "quota", [[["a"]]])
+    assert_refused(retry(administrator, job_id), f"Key {key.id} may have 1 jobs at a time")
+    assert key.client.get(f"/jobs/{job_id}").json()["state"] == "cancelled"
+
+
+def test_the_quota_of_jobs_is_exact_when_several_callers_retry_at_once(
+    new_key: NewKey, operator: Key, idle_worker: None, database: psycopg.Connection
+) -> None:
+    key = new_key(limits=Limits(jobs=3))
+    job_ids = [cancelled_job(key) for _ in range(12)]
+    callers = [key, operator] * 6
+    answers = at_once([partial(retry, by, job_id) for by, job_id in zip(callers, job_ids, strict=True)])
+    assert sorted(answer.status_code for answer in answers) == [200] * 3 + [429] * 9
+    assert unfinished(key, database) == 3
+
+
+def test_a_job_that_ends_while_its_retry_begins_counts(
+    new_key: NewKey, idle_worker: None, database: psycopg.Connection
+) -> None:
+    """The retry finds the job waiting. Before it changes it, the job is cancelled and another one takes its place."""
+    key = new_key(limits=Limits(jobs=1))
+    other_id, job_id = cancelled_job(key), train(key.client, "quota", [[["a"]]])["job_id"]
+    end = "UPDATE sessions_app_job SET state = 'cancelled', finished_at = now() WHERE id = %s"
+    begin = "UPDATE sessions_app_job SET state = 'waiting', finished_at = NULL WHERE id = %s"
+    with ThreadPoolExecutor(1) as pool, psycopg.connect(database.info.dsn) as ending:
+        ending.execute("LOCK TABLE sessions_app_job IN SHARE ROW EXCLUSIVE MODE")  # others read it, and wait to write
+        retried = pool.submit(retry, key, job_id)
+        waiting = "SELECT FROM pg_stat_activity WHERE %s = ANY(pg_blocking_pids(pid))"
+        eventually(lambda: database.execute(waiting, [ending.info.backend_pid]).rowcount == 1, "the retry waits")
+        ending.execute(end, [job_id])
+        ending.execute(begin, [other_id])
+        ending.commit()
+        assert_refused(retried.result(), "This key may have 1 jobs at a time")
+    assert unfinished(key, database) == 1
 
 
 def test_a_job_that_ends_makes_room(new_key: NewKey, worker: Worker) -> None:

@@ -5,6 +5,7 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
+from access_app.errors import QuotaUsedUp
 from foundation.terminal.arguments import add_json_argument, at_least, utf8
 from foundation.terminal.command import Command as TerminalCommand
 from foundation.terminal.errors import Error
@@ -140,7 +141,7 @@ continues after the last one. Finished jobs are deleted after a week."""
         for job_id in job_ids:
             try:
                 job = operation(job_id=job_id)
-            except (JobNotFound, JobFinished) as error:
+            except (JobNotFound, JobFinished, QuotaUsedUp) as error:
                 refused.append(str(error))
                 if json:
                     self.print_json({"job_id": job_id, "error": str(error)})
