@@ -16,11 +16,11 @@ class NodeUnknown(Refusal):
 
 
 class PredictionTimedOut(Unavailable):
-    """A prediction, or the index it needs, took too long. The part of the index that was built is kept."""
+    """A prediction, or `what` else needs the index, took too long. The part of the index that was built is kept."""
 
-    def __init__(self, seconds: float) -> None:
+    def __init__(self, seconds: float, what: str = "The prediction") -> None:
         super().__init__(
-            f"The prediction was stopped after {seconds:g} s (KATO_PREDICTION_TIMEOUT_SECONDS); nothing was changed"
+            f"{what} was stopped after {seconds:g} s (KATO_PREDICTION_TIMEOUT_SECONDS); nothing was changed"
         )
 
 

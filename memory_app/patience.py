@@ -24,13 +24,15 @@ _IDLE_LOOKS = 100  # without anything under way, after which the thread ends
 class Bounded:
     """A block that may take `seconds`, or any time with None, and ends if the client of this thread's request leaves.
 
+    `what`: the subject of the reason, where that is no prediction.
+
     with Bounded(seconds) as stop: …   # pass `stop` to the engine; between other steps call `stop.check()`
     """
 
-    __slots__ = ("_client_has_gone", "_deadline", "_seconds", "_stop")
+    __slots__ = ("_client_has_gone", "_deadline", "_seconds", "_stop", "_what")
 
-    def __init__(self, seconds: float | None) -> None:
-        self._seconds = seconds
+    def __init__(self, seconds: float | None, what: str = "The prediction") -> None:
+        self._seconds, self._what = seconds, what
         self._deadline = time.monotonic() + seconds if seconds is not None else float("inf")
         self._client_has_gone = departure.question()
         self._stop = Stop()
@@ -48,7 +50,7 @@ class Bounded:
         """End the block if it is time."""
         if time.monotonic() >= self._deadline:
             assert self._seconds is not None
-            self._stop.end(PredictionTimedOut(self._seconds))
+            self._stop.end(PredictionTimedOut(self._seconds, self._what))
         elif self._client_has_gone is not None and self._client_has_gone():
             self._stop.end(ClientLeft())
 

@@ -152,8 +152,9 @@ class NodeAdmin(ConsoleAdmin):
         from memory_app.patience import PREDICTION_SECONDS, Bounded
 
         node = self._node(request, object_id)
-        with Bounded(PREDICTION_SECONDS) as stop:
+        with Bounded(PREDICTION_SECONDS, "Counting the symbols") as stop:
             statistics = indexes.follow(node.pk, stop).view.symbol_statistics()
+            stop.check()
         query = request.GET.get("q", "")
         chosen = [query] if query in statistics else []
         if not query:

@@ -101,11 +101,12 @@ class SymbolStatistics(LeanView):
     def get(self, request: HttpRequest) -> HttpResponse:
         node_id = node_of(request)
         after: str | None = parse_query(request, "after", _TEXT, None)
-        with Bounded(PREDICTION_SECONDS) as stop:
-            view = indexes.follow(node_id, stop).view
+        with Bounded(PREDICTION_SECONDS, "Counting the symbols") as stop:
+            statistics = indexes.follow(node_id, stop).view.symbol_statistics()
+            stop.check()
         room: int = settings.ENV.limit_page
         symbols: dict[str, Any] = {}
-        for symbol, (frequency, members) in view.symbol_statistics().items():
+        for symbol, (frequency, members) in statistics.items():
             if after is not None and symbol <= after:
                 continue
             if room < 0:

@@ -7,6 +7,7 @@ They are stored once for the node, with the snapshot that says which patterns ex
 from pydantic_core import to_json
 
 from memory_app.index import indexes
+from memory_app.patience import PREDICTION_SECONDS, Bounded
 from memory_app.stores import PATTERNS
 
 _STORE_MOMENT = """
@@ -16,11 +17,16 @@ _STORE_MOMENT = """
 """
 
 
-def finalize(*, node_id: str) -> int:
-    """Store the node's statistics as they are now; returns the number of patterns that they are about."""
-    node = indexes.follow(node_id)
-    members = {symbol: counts.membership for symbol, counts in node.view.symbol_statistics().items()}
-    statistics = to_json({"patterns": len(node.view), "members": members}).decode()
+def finalize(*, node_id: str, seconds: float | None = PREDICTION_SECONDS) -> int:
+    """Store the node's statistics as they are now; returns the number of patterns that they are about.
+
+    seconds: how long this may take until it stores them; None: any time. Raises PredictionTimedOut, and ClientLeft.
+    """
+    with Bounded(seconds, "finalize-training") as stop:
+        node = indexes.follow(node_id, stop)
+        members = {symbol: counts.membership for symbol, counts in node.view.symbol_statistics().items()}
+        statistics = to_json({"patterns": len(node.view), "members": members}).decode()
+        stop.check()
     PATTERNS.execute(
         _STORE_MOMENT,
         {

@@ -5,6 +5,7 @@ import time
 from pydantic_core import to_json
 
 import memory_app.operations.finalizing
+from memory_app.patience import PREDICTION_SECONDS
 from sessions_app import operations, reads
 from sessions_app.counters import count_on_commit
 from sessions_app.shapes import bodies
@@ -49,11 +50,11 @@ def _sequence_body(observed: operations.SequenceObserved, *, isolated: bool) -> 
     }
 
 
-def finalize_training(session_id: str) -> bytes:
-    """Finalize the session's node; returns the response body. Raises SessionNotFound."""
+def finalize_training(session_id: str, *, seconds: float | None = PREDICTION_SECONDS) -> bytes:
+    """Finalize the session's node; returns the response body. Raises SessionNotFound, and what `finalize` raises."""
     begun = time.perf_counter()
     node_id = reads.session(session_id).node_id
-    patterns = memory_app.operations.finalizing.finalize(node_id=node_id)
+    patterns = memory_app.operations.finalizing.finalize(node_id=node_id, seconds=seconds)
     return to_json(
         {
             "status": "completed",

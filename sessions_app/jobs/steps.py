@@ -28,7 +28,7 @@ def _observe_sequence(job: Job) -> tuple[int, bytes]:
 
 
 def _finalize_training(job: Job) -> tuple[int, bytes]:
-    return job.total, finalize_training(_session_of(job))
+    return job.total, finalize_training(_session_of(job), seconds=None)
 
 
 def _session_of(job: Job) -> str:

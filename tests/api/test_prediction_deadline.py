@@ -1,10 +1,13 @@
-"""A prediction that takes too long is refused with a reason, and one that nobody waits for ends."""
+"""What needs an index and takes too long is refused with a reason, and what nobody waits for ends."""
 
 import socket
+import uuid
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import httpx
+import psycopg
 import pytest
 
 from benchmarks.stack import WebServer, eventually
@@ -56,6 +59,40 @@ def test_a_prediction_beyond_its_deadline_is_a_503_with_the_reason(
         session.post("clear-stm")
         session.post("observe", {"strings": ["a"]})
         assert client.get(f"/sessions/{session.id}/predictions").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("method", "route", "what"),
+    [
+        ("GET", "/sessions/{session}/predictions", "The prediction"),
+        ("GET", "/sessions/{session}/cognition-data", "The prediction"),
+        ("POST", "/sessions/{session}/finalize-training", "finalize-training"),
+        ("GET", "/symbols/stats?node_id={node}", "Counting the symbols"),
+    ],
+)
+def test_every_route_that_may_build_an_index_has_the_deadline(
+    impatient: WebServer, database: psycopg.Connection, method: str, route: str, what: str
+) -> None:
+    """The process has no index of the node yet, and PostgreSQL lets it wait for the patterns beyond the deadline."""
+    with httpx.Client(base_url=impatient.url, timeout=30) as client, ThreadPoolExecutor(1) as pool:
+        session = LiveSession.create(client, f"deadline {uuid.uuid4().hex}")
+        session.post("observe-sequence", {"observations": observations("abc"), "learn_at_end": True})
+        session.post("observe", {"strings": ["a"]})
+        path = route.format(session=session.id, node=session.node)
+        with psycopg.connect(database.info.dsn) as holding:
+            holding.execute("LOCK TABLE memory_app_pattern IN ACCESS EXCLUSIVE MODE")
+            asked = pool.submit(client.request, method, path)
+            waiting = "SELECT FROM pg_stat_activity WHERE %s = ANY(pg_blocking_pids(pid))"
+            eventually(lambda: database.execute(waiting, [holding.info.backend_pid]).rowcount == 1, "it waits")
+            holding.execute("SELECT pg_sleep(1)")  # twice the deadline
+        response = asked.result()
+        assert (response.status_code, response.headers.get("Retry-After")) == (503, "1")
+        assert response.json() == {
+            "detail": f"{what} was stopped after 0.5 s (KATO_PREDICTION_TIMEOUT_SECONDS); nothing was changed"
+        }
+        finalized = "SELECT FROM memory_app_node WHERE node_id = %s AND finalized_snapshot IS NOT NULL"
+        assert database.execute(finalized, [session.node]).rowcount == 0
+        assert client.request(method, path).status_code == 200
 
 
 @pytest.mark.exhaustive
