@@ -27,8 +27,11 @@ test-all: .venv/installed-dev  ## Run all tests: those that take half a minute, 
 # It makes nodes, sessions and jobs in the service that it is pointed at.
 URL ?= http://127.0.0.1:8000
 EXAMPLES ?= 100
+# The token of a key with the scope admin, for all nodes, if the service asks for keys.
+KEY ?= $(KATO_API_KEY)
 
-fuzz: .venv/installed-dev  ## Send requests of all kinds to a running service: URL=… EXAMPLES=…
+fuzz: export KATO_API_KEY := $(KEY)
+fuzz: .venv/installed-dev  ## Send requests of all kinds to a running service: URL=… EXAMPLES=… KEY=…
 	.venv/bin/schemathesis --config-file tests/api/contract/schemathesis.toml run $(URL)/openapi.json --max-examples $(EXAMPLES)
 
 lint: .venv/installed-dev  ## Check style, types and the direction of imports

@@ -1,5 +1,6 @@
 """What Schemathesis cannot know: existing sessions and jobs, that a key is for one request, lenient conversions."""
 
+import os
 import re
 import uuid
 from collections.abc import Iterator
@@ -27,6 +28,23 @@ MAKES: dict[str, tuple[str, dict[str, Any]]] = {
 }
 # After these the session or job no longer exists.
 ENDS = {"DELETE /sessions/{session_id}", "POST /sessions/{session_id}/extend", "DELETE /jobs/{job_id}"}
+
+# Of a service that asks for keys. From the environment, because every user of the machine sees arguments.
+TOKEN = os.environ.get("KATO_API_KEY")
+_AUTHORIZATION = {"Authorization": f"Bearer {TOKEN}"} if TOKEN else {}
+
+
+if TOKEN:
+
+    @schemathesis.auth()
+    class KeyHolder:
+        """Not in `before_call`: the check that a request without a key is refused must be able to leave it out."""
+
+        def get(self, case: schemathesis.Case[Any], context: schemathesis.AuthContext) -> dict[str, str]:
+            return _AUTHORIZATION
+
+        def set(self, case: schemathesis.Case[Any], data: dict[str, str], context: schemathesis.AuthContext) -> None:
+            case.headers.update(data)
 
 
 @schemathesis.hook
@@ -105,7 +123,9 @@ def _is_negative(meta: CaseMetadata, location: ParameterLocation) -> bool:
 
 def _make(base_url: str, name: str) -> str:
     path, body = MAKES[name]
-    made: str = httpx.post(base_url.rstrip("/") + path, json=body).raise_for_status().json()[name]
+    made: str = (
+        httpx.post(base_url.rstrip("/") + path, json=body, headers=_AUTHORIZATION).raise_for_status().json()[name]
+    )
     return made
 
 

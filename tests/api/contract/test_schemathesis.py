@@ -4,6 +4,7 @@
 as many as you like.
 """
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -11,20 +12,43 @@ from pathlib import Path
 import pytest
 
 from benchmarks.stack import WebServer
+from foundation.callers import Scope
 from katoproject.configuration.environment import PROJECT_DIR
+from tests.access.keys import make_key
 from tests.api.contract.document import DESCRIBED
 
 pytestmark = pytest.mark.long
+
+FEW = ("--max-examples=1", "--generation-deterministic")
+
+
+def fuzz(url: str, *options: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    program = Path(sys.executable).with_name("schemathesis")
+    config = Path(__file__).with_name("schemathesis.toml")
+    command = [str(program), "--config-file", str(config), "run", f"{url}/openapi.json", *FEW, *options]
+    environ = {**os.environ, **environment}
+    return subprocess.run(command, cwd=PROJECT_DIR, env=environ, capture_output=True, text=True, check=False)
 
 
 @pytest.mark.parametrize(
     "options", [("--phases=fuzzing,stateful",), pytest.param((), marks=pytest.mark.exhaustive)], ids=["few", "all"]
 )
 def test_every_response_is_as_the_document_says(server: WebServer, options: tuple[str, ...]) -> None:
-    program = Path(sys.executable).with_name("schemathesis")
-    config = Path(__file__).with_name("schemathesis.toml")
-    command = [str(program), "--config-file", str(config), "run", f"{server.url}/openapi.json"]
-    few = ["--max-examples=1", "--generation-deterministic"]
-    done = subprocess.run([*command, *few, *options], cwd=PROJECT_DIR, capture_output=True, text=True, check=False)
+    done = fuzz(server.url, *options)
     assert done.returncode == 0, done.stdout
     assert f"{len(DESCRIBED)} selected / {len(DESCRIBED)} total" in done.stdout
+
+
+def test_it_sends_the_key_of_the_environment_and_shows_it_nowhere(same_database: None) -> None:
+    """A read without a body, and a path that needs a session which it makes itself."""
+    with WebServer(workers=1, KATO_ACCESS="keys", KATO_WORKERS="1") as server:
+        key = make_key(server.url, Scope.ADMIN)
+        options = ["--phases=coverage,fuzzing"] + [
+            f"--include-path={path}" for path in ("/sessions/count", "/sessions/{session_id}/stm")
+        ]
+        with key.client:
+            done = fuzz(server.url, *options, KATO_API_KEY=key.token)
+            assert done.returncode == 0, done.stdout
+            assert "2 selected" in done.stdout
+            assert key.token not in done.stdout + done.stderr
+        assert fuzz(server.url, *options).returncode != 0
