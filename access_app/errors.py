@@ -21,7 +21,7 @@ class KeyRevoked(Refusal):
     status = 409
 
     def __init__(self, name: str) -> None:
-        super().__init__(f"Key {name!r} is revoked: create another one")
+        super().__init__(f"Key {name!r} is revoked, for ever: if you need a key, create another one")
 
 
 class KeyExpired(Refusal):

@@ -8,6 +8,8 @@ from foundation.callers import Scope
 from foundation.postgresql.fields import TextFieldInC
 
 MAX_NAME_LENGTH = 100
+# Of a node id: a longer prefix would be of none.
+MAX_PREFIX_LENGTH = 512
 
 
 class AccessKey(models.Model):

@@ -15,7 +15,7 @@ from unfold.widgets import (
 )
 
 from access_app.limits import LARGEST, LARGEST_RATE, NAMES, Limits
-from access_app.models import MAX_NAME_LENGTH
+from access_app.models import MAX_NAME_LENGTH, MAX_PREFIX_LENGTH
 from access_app.operations import DEFAULT_SCOPES, LONGEST_LIFETIME
 from foundation.callers import Scope
 
@@ -77,7 +77,10 @@ class CreateForm(forms.Form):
         return name
 
     def clean_nodes(self) -> Collection[str] | None:
-        return {line for line in self.cleaned_data["nodes"].splitlines() if line} or None
+        nodes = {line for line in self.cleaned_data["nodes"].splitlines() if line}
+        if any(len(prefix) > MAX_PREFIX_LENGTH for prefix in nodes):
+            raise forms.ValidationError(f"No node id has more than {MAX_PREFIX_LENGTH} characters.")
+        return nodes or None
 
     def of_operation(self) -> dict[str, Any]:
         """The arguments of `operations.create`."""

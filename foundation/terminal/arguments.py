@@ -33,10 +33,14 @@ def add_json_argument(parser: argparse.ArgumentParser, *, lines: bool = False) -
 
 
 def at_least(minimum: int) -> Callable[[str], int]:
-    """A type of arguments: whole numbers, at least `minimum`."""
+    """A type of arguments: whole numbers, at least `minimum`. Raises ArgumentTypeError."""
 
     def number(text: str) -> int:
-        if (found := int(text)) < minimum:
+        try:
+            found = int(text)
+        except ValueError:
+            raise argparse.ArgumentTypeError(f"{text!r} is not a whole number") from None
+        if found < minimum:
             raise argparse.ArgumentTypeError(f"{found} is less than {minimum}")
         return found
 

@@ -1,11 +1,13 @@
 """`manage.py key …`: one line of the token for people, JSON for programs, and one line for each mistake."""
 
+import re
 from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 
 from access_app.management.commands.key import duration
+from memory_app.node_ids import MAX_LENGTH
 from tests.support.commands import CommandResult, command, process
 
 pytestmark = pytest.mark.usefixtures("same_database")
@@ -154,6 +156,42 @@ def test_wrong_arguments_are_status_2_and_say_what_is_wrong(arguments: list[str]
     *_, last = result.err.splitlines()
     assert "error: " in last
     assert "Traceback" not in result.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "problem"),
+    [
+        ([""], "argument NAME: a name has 1 to 100 printable characters, and no space at its ends"),
+        (["x "], "argument NAME: a name has 1 to 100 printable characters, and no space at its ends"),
+        (["x", "--scope", "root"], "argument --scope: 'root' is no scope: choose from read, write, monitor, admin"),
+        (["x", "--node", "n" * 513], "argument --node: no node id has more than 512 characters"),
+        (["x", "--expires", "soon"], "argument --expires: 'soon' is not a duration such as 90d, 12h, 30m or 45s"),
+        (["x", "--expires", "99999w"], "argument --expires: 99999w is more than 36,500 days"),
+        (["x", "--expires", "0d"], "argument --expires: it must be longer than 0"),
+        (["x", "--rate", "fast"], "argument --rate: 'fast' is not a number"),
+        (["x", "--rate", "-1"], "argument --rate: -1 is not more than 0 and at most 1,000,000"),
+        (["x", "--sessions", "1.5"], "argument --sessions: '1.5' is not a whole number"),
+        (["x", "--jobs", "0"], "argument --jobs: 0 is less than 1"),
+    ],
+    ids=lambda given: ascii(given)[:60],
+)
+def test_each_mistake_is_named(arguments: list[str], problem: str) -> None:
+    assert key("create", *arguments).err.splitlines()[-1] == f"manage.py key create: error: {problem}"
+
+
+def test_the_longest_prefix_is_as_long_as_the_longest_node_id(name: str) -> None:
+    assert made(name, "--node", "n" * MAX_LENGTH)["nodes"] == ["n" * MAX_LENGTH]
+
+
+def test_show_says_in_words_what_a_key_may_do(name: str) -> None:
+    made(name, "--rate", "2.5", "--jobs", "3")
+    assert {"read, write", "all", "jobs 3, rate 2.5"} <= set(_values(key("show", name).out))
+    made(f"{name} 2", "--node", "shop-")
+    assert {"shop-…", "none"} <= set(_values(key("show", f"{name} 2").out))
+
+
+def _values(shown: str) -> list[str]:
+    return [re.split("  +", line.strip(), maxsplit=1)[1] for line in shown.splitlines()]
 
 
 def test_a_refused_creation_makes_no_key() -> None:

@@ -120,6 +120,7 @@ def test_a_key_without_nodes_and_days_is_for_all_nodes_and_always(log_in: LogIn)
         ({"name": "a\u202eb"}, "printable"),
         ({"name": "a\0b"}, "Null characters"),
         ({"nodes": "a\0b"}, "Null characters"),
+        ({"nodes": "n" * 513}, "No node id has more than 512 characters"),
         ({"scopes": []}, "This field is required"),
         ({"scopes": ["root"]}, "not one of the available choices"),
         ({"days": 0}, "greater than or equal to 1"),

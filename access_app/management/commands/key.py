@@ -9,7 +9,7 @@ from django.core.management.base import CommandParser
 
 from access_app import operations
 from access_app.limits import LARGEST, LARGEST_RATE, NAMES, Limits
-from access_app.models import MAX_NAME_LENGTH, AccessKey
+from access_app.models import MAX_NAME_LENGTH, MAX_PREFIX_LENGTH, AccessKey
 from access_app.operations import Issued
 from foundation.callers import Scope
 from foundation.terminal.arguments import add_json_argument, at_least, utf8
@@ -22,9 +22,11 @@ _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 def duration(text: str) -> timedelta:
     """A type of arguments: `90d`, `12h`, `30m`, `45s`, `2w`. Raises ArgumentTypeError."""
     match = _DURATION.fullmatch(text)
-    seconds = int(match[1]) * _UNITS[match[2]] if match else None
-    if seconds is None or seconds > operations.LONGEST_LIFETIME.total_seconds():
+    if match is None:
         raise argparse.ArgumentTypeError(f"{text!r} is not a duration such as 90d, 12h, 30m or 45s")
+    seconds = int(match[1]) * _UNITS[match[2]]
+    if seconds > operations.LONGEST_LIFETIME.total_seconds():
+        raise argparse.ArgumentTypeError(f"{text} is more than {operations.LONGEST_LIFETIME.days:,} days")
     return timedelta(seconds=seconds)
 
 
@@ -35,14 +37,18 @@ def positive_duration(text: str) -> timedelta:
 
 
 def positive_rate(text: str) -> float:
-    """A type of arguments: requests per second. Raises ValueError and ArgumentTypeError."""
-    if not 0 < (found := float(text)) <= LARGEST_RATE:
-        raise argparse.ArgumentTypeError(f"{text} is not between 0 and {LARGEST_RATE:,}")
+    """A type of arguments: requests per second. Raises ArgumentTypeError."""
+    try:
+        found = float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number") from None
+    if not 0 < found <= LARGEST_RATE:
+        raise argparse.ArgumentTypeError(f"{text} is not more than 0 and at most {LARGEST_RATE:,}")
     return found
 
 
 def limit(text: str) -> int:
-    """A type of arguments: how many there may be. Raises ValueError and ArgumentTypeError."""
+    """A type of arguments: how many there may be. Raises ArgumentTypeError."""
     if (found := at_least(1)(text)) > LARGEST:
         raise argparse.ArgumentTypeError(f"{text} is more than {LARGEST:,}")
     return found
@@ -50,13 +56,23 @@ def limit(text: str) -> int:
 
 def key_name(text: str) -> str:
     if not 1 <= len(utf8(text)) <= MAX_NAME_LENGTH or not text.isprintable() or text != text.strip():
-        raise argparse.ArgumentTypeError(f"a name has 1 to {MAX_NAME_LENGTH} printable characters")
+        raise argparse.ArgumentTypeError(
+            f"a name has 1 to {MAX_NAME_LENGTH} printable characters, and no space at its ends"
+        )
     return text
+
+
+def scope_name(text: str) -> Scope:
+    if text not in set(Scope):
+        raise argparse.ArgumentTypeError(f"{text!r} is no scope: choose from {', '.join(Scope)}")
+    return Scope(text)
 
 
 def node_prefix(text: str) -> str:
     if not text:
         raise argparse.ArgumentTypeError("it is empty: leave the option out, and the key is for all nodes")
+    if len(text) > MAX_PREFIX_LENGTH:
+        raise argparse.ArgumentTypeError(f"no node id has more than {MAX_PREFIX_LENGTH} characters")
     return utf8(text)
 
 
@@ -98,8 +114,7 @@ database has only its SHA-256. Name a key by its id or its name. Changes take ef
         parser.add_argument(
             "--scope",
             action="append",
-            type=Scope,
-            choices=list(Scope),
+            type=scope_name,
             metavar="SCOPE",
             help="several times for several",
         )
@@ -173,11 +188,14 @@ database has only its SHA-256. Name a key by its id or its name. Changes take ef
         add_json_argument(parser)
 
     def _show(self, key: str, json: bool, **options: Any) -> None:
-        facts = _facts(operations.find(key))
+        found = operations.find(key)
+        facts = _facts(found)
         if json:
             self.print_json(facts)
-        else:
-            self.print_fields({name.replace("_", " "): value for name, value in facts.items()})
+            return
+        limits = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in sorted(found.limits.items()))
+        shown = facts | {"scopes": found.shown_scopes, "nodes": found.shown_nodes, "limits": limits or "none"}
+        self.print_fields({name.replace("_", " "): value for name, value in shown.items()})
 
     def _add_rotate(self, commands: Any) -> None:
         parser = self.add_subcommand(
