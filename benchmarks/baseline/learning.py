@@ -7,9 +7,11 @@ node that shares a symbol with the STM. Patterns are inserted up to 0.2 s after 
 import asyncio
 import hashlib
 import json
-from typing import Any
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import Annotated, Any
 
-from fastapi import APIRouter, HTTPException, Request
+from fastapi import APIRouter, Depends, HTTPException, Request
 
 from benchmarks.baseline.app import missing
 from benchmarks.baseline.sessions import Session, SessionStore
@@ -18,6 +20,13 @@ INSERTED_AFTER = 0.2  # seconds
 
 router = APIRouter()
 _inserting: set[asyncio.Task[None]] = set()
+
+Wait = Callable[[], Awaitable[object]]
+
+
+def until_inserted() -> Wait:
+    """What the insertion of a pattern waits for. A variant may override it."""
+    return partial(asyncio.sleep, INSERTED_AFTER)
 
 
 def _patterns(node_id: str) -> str:
@@ -38,14 +47,14 @@ async def health() -> dict[str, str]:
 
 
 @router.post("/sessions/{session_id}/learn")
-async def learn(session_id: str, request: Request) -> dict[str, str]:
+async def learn(session_id: str, request: Request, wait: Annotated[Wait, Depends(until_inserted)]) -> dict[str, str]:
     store, session = await _session(request, session_id)  # before the lock is held (R04)
     async with store.locks[session_id]:
         if not session.stm:
             raise HTTPException(400, "Nothing to learn")
         name = hashlib.sha1(json.dumps(session.stm).encode()).hexdigest()
         pattern = {"name": name, "events": session.stm, "emotives": session.emotives_accumulator}
-        insertion = asyncio.create_task(_insert(request, session.node_id, pattern))
+        insertion = asyncio.create_task(_insert(request, session.node_id, pattern, wait))
         _inserting.add(insertion)
         insertion.add_done_callback(_inserting.discard)
         session.stm, session.emotives_accumulator = [], []
@@ -53,8 +62,8 @@ async def learn(session_id: str, request: Request) -> dict[str, str]:
     return {"pattern_name": f"PTRN|{name}", "session_id": session_id}
 
 
-async def _insert(request: Request, node_id: str, pattern: dict[str, Any]) -> None:
-    await asyncio.sleep(INSERTED_AFTER)
+async def _insert(request: Request, node_id: str, pattern: dict[str, Any], wait: Wait) -> None:
+    await wait()
     await request.app.state.redis.hset(_patterns(node_id), pattern["name"], json.dumps(pattern))
 
 

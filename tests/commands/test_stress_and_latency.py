@@ -125,7 +125,7 @@ def test_latency_measures_what_one_process_writes_and_another_reads(server: WebS
 
 
 def test_latency_detects_a_service_that_acknowledges_before_it_stores() -> None:
-    late = BaselineProcess(settings.REDIS_URL, app="benchmarks.baseline.faults:complete")
+    late = BaselineProcess(settings.REDIS_URL, app="benchmarks.baseline.faults:late")
     with running(late):
         done = process("latency", f"http://127.0.0.1:{late.port}", "--samples", "1", "--json")
     assert done.status == 1
