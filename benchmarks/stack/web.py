@@ -8,7 +8,7 @@ import subprocess
 import sys
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Self
+from typing import ClassVar, Self
 
 import psutil
 
@@ -46,6 +46,8 @@ def free_port() -> int:
 class WebServer(ProcessGroup):
     """The service as users run it: Granian, several worker processes, 8 threads each."""
 
+    _prepared: ClassVar[set[tuple[str | None, str]]] = set()
+
     def __init__(self, *, workers: int = 4, output: str | None = None, **environment: str) -> None:
         """`output`: a file for its standard output."""
         super().__init__()
@@ -61,8 +63,13 @@ class WebServer(ProcessGroup):
         return web_command("127.0.0.1", self.port, self.workers)
 
     def prepare(self) -> None:
-        """Do what `manage.py up` does before it starts the web server, in one process instead of three."""
+        """Do what `manage.py up` does before it starts the web server, in one process instead of three, and once for
+        each database and data folder."""
+        place = self._environment.get("DATABASE_URL"), self._environment["KATO_DATA_DIR"]
+        if place in self._prepared:
+            return
         subprocess.run([sys.executable, "-c", _PREPARE], cwd=PROJECT_DIR, env=self._environment, check=True)
+        self._prepared.add(place)
 
     def start(self) -> None:
         with ExitStack() as opened:

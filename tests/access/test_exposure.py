@@ -46,6 +46,7 @@ def test_a_start_without_a_decision_is_refused(name: str, folder: Path) -> None:
     assert "Traceback" not in output
 
 
+@pytest.mark.exhaustive
 def test_with_keys_it_serves_a_network(folder: Path) -> None:
     port = free_port()
     running = start("serve", port, folder, KATO_ACCESS="keys")

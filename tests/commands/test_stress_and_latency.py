@@ -14,7 +14,7 @@ from django.conf import settings
 
 from benchmarks.baseline.process import BaselineProcess, running
 from benchmarks.stack import WebServer, eventually, free_port
-from tests.support.commands import process, start_process
+from tests.support.commands import command, process, start_process
 from tests.support.loopback import needs_ipv6
 
 
@@ -164,7 +164,7 @@ def test_a_missing_service_is_reported_in_one_line(command: str) -> None:
     ],
 )
 def test_wrong_arguments_are_refused_with_the_reason(arguments: list[str], reason: str) -> None:
-    done = process(*arguments)
+    done = command(*arguments)
     assert (done.status, done.out) == (2, "")
     assert reason in done.err
 

@@ -164,8 +164,8 @@ def test_doctor_recognises_the_service_by_its_key(keyed: WebServer, admin: str, 
 @pytest.mark.parametrize(
     ("options", "because"),
     [
-        (None, "This service needs an access key"),
-        (("--scope", "monitor"), "it needs the scope read"),
+        pytest.param(None, "This service needs an access key", marks=pytest.mark.exhaustive),
+        pytest.param(("--scope", "monitor"), "it needs the scope read", marks=pytest.mark.exhaustive),
         (("--node", "shop-"), "the newest session is of a node that the key in KATO_API_KEY is not for"),
     ],
 )
@@ -187,7 +187,7 @@ def test_doctor_says_when_the_key_is_none(keyed: WebServer, some_session: str) -
 @pytest.mark.parametrize(
     ("environment", "verdict", "text"),
     [
-        ({}, "ok", "only this machine reaches 127.0.0.1"),
+        pytest.param({}, "ok", "only this machine reaches 127.0.0.1", marks=pytest.mark.exhaustive),
         ({"HOST": "0.0.0.0"}, "problem", "the service refuses to start"),
         (
             {"HOST": "0.0.0.0", "KATO_ACCESS": "open", "KATO_OPEN_TO_THE_NETWORK": "yes"},

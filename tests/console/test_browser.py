@@ -108,6 +108,7 @@ def test_an_operator_finds_a_session_sees_what_it_predicts_and_ends_it(
     assert client.get(f"/sessions/{asking.id}").status_code == 404
 
 
+@pytest.mark.exhaustive
 def test_ticked_sessions_are_extended_together_and_exported(
     console: Callable[..., Page], new_session: NewSession, client: httpx.Client, tmp_path: Path
 ) -> None:
@@ -176,6 +177,7 @@ def test_too_many_wrong_passwords_are_explained(server: WebServer, chromium: Bro
     context.close()
 
 
+@pytest.mark.exhaustive
 def test_the_first_page_draws_its_charts_in_the_theme_that_is_chosen(console: Callable[..., Page]) -> None:
     page = console()
     expect(page.locator(".parts .up")).to_have_count(3)
@@ -189,7 +191,9 @@ def test_the_first_page_draws_its_charts_in_the_theme_that_is_chosen(console: Ca
         expect(page.locator("html")).to_have_class(theme)
 
 
-@pytest.mark.parametrize(("width", "scheme"), [(1440, "dark"), (390, "light")])
+@pytest.mark.parametrize(
+    ("width", "scheme"), [pytest.param(1440, "dark", marks=pytest.mark.exhaustive), (390, "light")]
+)
 def test_pages_fit_desk_and_phone(
     width: int, scheme: Scheme, console: Callable[..., Page], open_session: OpenSession
 ) -> None:
@@ -220,6 +224,7 @@ def test_pages_fit_desk_and_phone(
     assert (page.locator("html").get_attribute("class") == "dark") is (scheme == "dark")
 
 
+@pytest.mark.exhaustive
 def test_no_page_asks_for_what_its_policy_forbids(console: Callable[..., Page], open_session: OpenSession) -> None:
     """A violation of the Content-Security-Policy is an error in the browser's console, and so fails the test."""
     open_session().teach("a", "b")
@@ -237,6 +242,7 @@ def test_no_page_asks_for_what_its_policy_forbids(console: Callable[..., Page], 
     expect(page.get_by_text("kato-django").first).to_be_visible(timeout=PATIENCE)
 
 
+@pytest.mark.exhaustive
 def test_the_reference_page_works_without_the_logo_that_it_asks_for(server: WebServer, chromium: Browser) -> None:
     """Redoc's script has the address of its makers' logo in it. The policy of the page forbids to ask them."""
     page = chromium.new_page(base_url=server.url)

@@ -48,6 +48,7 @@ def execute(data: Path, statement: str) -> list[tuple[object, ...]]:
         return cursor.fetchall() if cursor.description else []
 
 
+@pytest.mark.exhaustive
 def test_data_survives_an_orderly_stop(data: Path, start: Start) -> None:
     program = postgres.program(data)
     server = start(program)
@@ -93,6 +94,7 @@ def test_a_pid_file_with_the_pid_of_another_program_is_ignored(data: Path, start
     assert stranger.poll() is None
 
 
+@pytest.mark.exhaustive
 def test_an_interrupted_creation_of_the_cluster_is_repeated(data: Path, start: Start) -> None:
     half_made = data / "postgres.new-killed"
     (half_made / "base").mkdir(parents=True)

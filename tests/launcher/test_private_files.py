@@ -70,7 +70,7 @@ def test_nobody_else_can_read_what_its_processes_write(folder: Path) -> None:
         assert open_to_others(data) == []
 
 
-@pytest.mark.parametrize("program", ["worker", "beat"])
+@pytest.mark.parametrize("program", [pytest.param("worker", marks=pytest.mark.exhaustive), "beat"])
 def test_nor_what_celery_writes(folder: Path, program: str) -> None:
     data = folder / program
     counters = data / "monitoring" / program
@@ -94,6 +94,7 @@ def test_what_an_earlier_release_wrote_is_made_private(tmp_path: Path) -> None:
     assert open_to_others(tmp_path) == []
 
 
+@pytest.mark.exhaustive
 def test_the_embedded_servers_start_in_a_folder_that_is_created_then(folder: Path) -> None:
     """Under root they have another account, which must be able to enter all folders on the way."""
     data = folder / "not" / "there" / "yet"
