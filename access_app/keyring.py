@@ -5,25 +5,21 @@ finds that the version has moved (`admission.py`), when it meets a key that it d
 the events. It then reads all keys again, in one statement.
 """
 
-import hmac
 import logging
 import threading
 import time
 from collections.abc import Collection
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from datetime import datetime
 from functools import partial
-from typing import NamedTuple
 
 from django.db import close_old_connections
-from pydantic_core import from_json
 
-from access_app import operations, rates
+from access_app import operations, rates, valid_keys
 from access_app.limits import UNLIMITED, Limits
-from access_app.stored import known_limits, known_scopes
 from access_app.stores import ACCESS
 from access_app.tokens import TOKEN_LENGTH, digest_of, key_id_of
+from access_app.valid_keys import ValidKey
 from foundation import callers
 from foundation.asking import Asker, NoAnswer
 from foundation.callers import Caller, Denied, Scope, Unauthorized
@@ -32,12 +28,6 @@ from foundation.postgresql.trouble import STORE_TROUBLE
 
 log = logging.getLogger(__name__)
 
-# One snapshot: the keys are exactly those of the version.
-_VALID_KEYS = """
-    SELECT version.version, now(), key.id, key.name, key.digest, key.previous_digest, key.previous_until, key.scopes,
-        key.nodes, key.limits, key.expires_at
-    FROM access_app_accessversion AS version LEFT JOIN access_app_accesskey AS key ON key.revoked_at IS NULL
-"""
 PRESENT_VERSION = "SELECT version FROM access_app_accessversion"
 
 USE_INTERVAL = 60.0  # seconds between two notes of a key's last use, of one process
@@ -53,46 +43,6 @@ INVALID = "This access key is not valid here: unknown, expired or revoked"
 
 class Undecided(StoreUnavailable, Denied):
     """The database does not say whether the key is valid."""
-
-
-class _KeyRow(NamedTuple):
-    """The columns of _VALID_KEYS. All from `id` on are None where there are no keys."""
-
-    version: int
-    now: datetime
-    id: str | None
-    name: str
-    digest: bytes
-    previous_digest: bytes | None
-    previous_until: datetime | None
-    scopes: list[str]
-    nodes: list[str] | None
-    limits: str
-    expires_at: datetime | None
-
-
-@dataclass(frozen=True, slots=True)
-class ValidKey:
-    """A key that is not revoked. Its times are those of PostgreSQL's clock, in seconds since 1970."""
-
-    id: str
-    name: str
-    digest: bytes
-    previous_digest: bytes | None
-    previous_until: float
-    scopes: frozenset[Scope]
-    nodes: tuple[str, ...] | None
-    limits: Limits
-    expires_at: float
-
-    def valid_until(self, digest: bytes | None) -> float:
-        """When the token with this digest ends to be valid, or without a digest the key; 0 for another token."""
-        if digest is None or hmac.compare_digest(self.digest, digest):
-            return self.expires_at
-        former = self.previous_digest
-        if former is not None and hmac.compare_digest(former, digest):
-            return min(self.expires_at, self.previous_until)
-        return 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -270,7 +220,7 @@ class Keyring:
                 begun = time.monotonic()
                 [(version,)] = ACCESS.execute(PRESENT_VERSION, {})
                 if self._snapshot is None or self._snapshot.version != version:
-                    self._snapshot = _read()
+                    self._snapshot = _Snapshot(*valid_keys.read())
                 self._read_begun = begun
 
     def _holder(self, key_id: str, digest: bytes | None) -> KeyHolder | None:
@@ -296,33 +246,6 @@ def _write_use(key_id: str) -> None:
         operations.note_use(key_id=key_id)
     except STORE_TROUBLE as error:
         log.warning("Could not note the use of key %s: %s", key_id, error)
-
-
-def _read() -> _Snapshot:
-    begun = time.time()
-    rows = [_KeyRow._make(row) for row in ACCESS.execute(_VALID_KEYS, {})]
-    ahead = rows[0].now.timestamp() - (begun + time.time()) / 2
-    keys = {row.id: _valid_key(row) for row in rows if row.id is not None}
-    return _Snapshot(rows[0].version, keys, ahead)
-
-
-def _valid_key(row: _KeyRow) -> ValidKey:
-    assert row.id is not None
-    return ValidKey(
-        id=row.id,
-        name=row.name,
-        digest=bytes(row.digest),
-        previous_digest=None if row.previous_digest is None else bytes(row.previous_digest),
-        previous_until=_seconds(row.previous_until),
-        scopes=known_scopes(row.scopes),
-        nodes=None if row.nodes is None else tuple(row.nodes),
-        limits=known_limits(from_json(row.limits)),
-        expires_at=_seconds(row.expires_at),
-    )
-
-
-def _seconds(moment: datetime | None) -> float:
-    return float("inf") if moment is None else moment.timestamp()
 
 
 keyring = Keyring()
