@@ -157,12 +157,9 @@ class Keyring:
             return Stranger(refusal=Unauthorized(MALFORMED, given=True))
         digest = digest_of(token)
         holder = self._holder(key_id, digest)
-        if holder is None and self._snapshot is not None and (refusal := rates.wrong_tokens_refusal(address)):
-            # Without a look. A key that is new gets in soon: of this address one token a second is looked up, and each
-            # look reads all keys.
-            return Stranger(refusal=refusal)
         if holder is None or prompt:
-            # Without a holder: the key may have been created or rotated a moment ago, by another process.
+            # Without a holder: the key may have been created or rotated a moment ago, by another process. So a token
+            # is looked up however many wrong ones its address has sent: a new key works at once behind any proxy.
             is_up_to_date = self._refresh_within(PROMPT_PATIENCE if prompt else PATIENCE)
             holder = self._holder(key_id, digest)
             if holder is None and not is_up_to_date:

@@ -42,11 +42,6 @@ class Buckets:
         self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()
         self._lock = threading.Lock()
 
-    def wait(self, name: str, *, rate: float, burst: float) -> float:
-        """The seconds until there is a token; it takes none."""
-        left, counted_at = self._buckets.get(name, (burst, 0.0))
-        return max(0.0, 1.0 - left - (time.monotonic() - counted_at) * rate) / rate
-
     def take(self, name: str, *, rate: float, burst: float, tokens: float = 1.0) -> float:
         """Take tokens; 0.0, or the seconds to wait until there are enough.
 
@@ -92,14 +87,4 @@ def charge_key(key_id: str, limits: Limits, *, size: int) -> None:
 def charge_wrong_token(address: str) -> Denied | None:
     """The refusal, where too many came from this address."""
     wait = _wrong_tokens.take(owner_of(address), rate=_WRONG_TOKENS_PER_SECOND, burst=_WRONG_TOKENS_AT_ONCE)
-    return _wrong_too_often(wait)
-
-
-def wrong_tokens_refusal(address: str) -> Denied | None:
-    """What `charge_wrong_token` would return, without a charge: the token has not been judged yet."""
-    wait = _wrong_tokens.wait(owner_of(address), rate=_WRONG_TOKENS_PER_SECOND, burst=_WRONG_TOKENS_AT_ONCE)
-    return _wrong_too_often(wait)
-
-
-def _wrong_too_often(wait: float) -> Denied | None:
     return WrongTooOften("Too many access keys that are not valid, from this address", wait) if wait else None

@@ -7,10 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from access_app import rates
-from access_app.keyring import Keyring, Stranger
 from access_app.rates import Buckets
-from access_app.tokens import new_token
-from tests.access.conftest import NewKey
 from tests.support.races import at_once
 
 
@@ -122,47 +119,3 @@ def test_wrong_tokens_of_an_address(clock: Clock, wrong_tokens: None) -> None:
     clock.now += 1
     assert rates.charge_wrong_token("192.0.2.1") is None
     assert rates.charge_wrong_token("192.0.2.1") is not None
-
-
-class Ring(Keyring):
-    """It looks in this thread, because others would leave their connections open; and counts its looks."""
-
-    looks = 0
-
-    def _refresh_within(self, seconds: float) -> bool:
-        self.looks += 1
-        self.refresh()
-        return True
-
-    def _note_use(self, key_id: str) -> None: ...
-
-    def status(self, token: str, address: str = "192.0.2.1") -> int:
-        """200 for a valid key."""
-        caller = self.holder_of(token, address)
-        return caller.refusal.status if isinstance(caller, Stranger) else 200
-
-
-def test_beyond_the_limit_no_token_is_looked_up_and_known_keys_are_served(
-    clock: Clock, wrong_tokens: None, new_key: NewKey
-) -> None:
-    ring, known = Ring(), new_key()
-    assert ring.status(known.token) == 200
-    assert {ring.status(new_token("0" * 12)) for _ in range(20)} == {401}
-    before = ring.looks
-    assert {ring.status(new_token("0" * 12)) for _ in range(100)} == {429}
-    assert ring.status(new_token(known.id)) == 429, "a wrong secret of a known key"
-    assert ring.status(known.token) == 200
-    assert ring.looks == before
-    assert ring.status(new_token("0" * 12), "192.0.2.2") == 401, "another address"
-
-    newcomer = new_key()
-    assert ring.status(newcomer.token) == 429
-    clock.now += 1
-    assert ring.status(new_token("0" * 12)) == 401
-    assert ring.status(newcomer.token) == 200, "the look for the other has found it"
-
-
-def test_nobody_is_refused_before_the_keys_have_been_read(clock: Clock, wrong_tokens: None, new_key: NewKey) -> None:
-    for _ in range(30):
-        rates.charge_wrong_token("192.0.2.1")
-    assert Ring().status(new_key().token) == 200
