@@ -29,6 +29,7 @@ from engine.arrays import Bytes, Columns, Ints, Statistics
 from engine.growing import GrowingArray
 from engine.kernels.counting import count_learned, count_members
 from engine.kernels.name_table import enter_rows, find_rows, new_slots
+from engine.ranges import LARGEST_FREQUENCY
 from engine.symbols import SymbolTable
 from engine.view import NAME_BYTES, View
 
@@ -51,6 +52,7 @@ class Index:
     def upsert(self, rows: Iterable[Row]) -> None:
         """Add new patterns, and replace the frequencies of known ones. Of several rows with one name the last counts.
 
+        A frequency above LARGEST_FREQUENCY counts as that.
         Raises ValueError, and changes nothing, for a frequency below 1, a pattern without symbols, a symbol with a lone
         surrogate, or a name that is not 40 hexadecimal digits.
         """
@@ -61,6 +63,7 @@ class Index:
         frequencies = np.fromiter((frequency for _, frequency in latest.values()), dtype=np.int64, count=len(latest))
         if frequencies.min() < 1 or not all(any(events) for events, _ in latest.values()):
             raise ValueError("a pattern has at least one symbol and a frequency of at least 1")
+        np.minimum(frequencies, LARGEST_FREQUENCY, out=frequencies)
         with self._changing:
             found = find_rows(names, self._names.array(), self._slots)
             known = found >= 0

@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Mapping
 from math import fsum, isfinite
 
+from engine.ranges import clamped
+
 
 def make_event(strings: list[str], *, sort_symbols: bool, vector_symbols: Iterable[str] = ()) -> list[str]:
     """The event that observing `strings` appends to the STM; if it is an empty list, nothing is appended.
@@ -26,10 +28,14 @@ def mean_emotives(accumulated: Iterable[Mapping[str, float]]) -> dict[str, float
         for name, value in emotives.items():
             sums[name] = sums.get(name, 0.0) + value
             counts[name] = counts.get(name, 0) + 1
-    # The sum of huge numbers may overflow where their mean does not.
     return {
         name: sums[name] / counts[name]
         if isfinite(sums[name])
-        else fsum(emotives[name] / counts[name] for emotives in accumulated if name in emotives)
+        else _mean_of_huge([emotives[name] for emotives in accumulated if name in emotives])
         for name in sums
     }
+
+
+def _mean_of_huge(values: list[float]) -> float:
+    """The mean of numbers whose sum overflows. It adds halves, because shares that were rounded up overflow as well."""
+    return clamped(2 * fsum(value / 2 / len(values) for value in values))

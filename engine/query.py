@@ -19,6 +19,7 @@ from engine.kernels.text_similarity import NO_NEEDLE, Needle, needle, similar_sy
 from engine.limits import MEBI, MOST_FUZZY_MATCHES, PredictionTooLarge
 from engine.minhash import signature_part, symbol_hashes
 from engine.options import Options
+from engine.ranges import LARGEST_WEIGHT
 from engine.stm import Stm, state
 from engine.stopping import Stop
 from engine.symbols import json_texts
@@ -98,7 +99,7 @@ def affinity_weights(view: View, query: Query, affinity: Mapping[str, float] | N
         token = view.token(symbol)
         frequency = int(view.symbol_frequency[token]) if token is not None else 0
         if frequency > 0:
-            weights[token] = abs(affinity.get(symbol, 0.0)) / frequency + 0.01
+            weights[token] = min(abs(affinity.get(symbol, 0.0)) / frequency + 0.01, LARGEST_WEIGHT)
     return Weights(True, weights)
 
 

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from engine.plain.knowledge import Knowledge
 from engine.plain.matching import Match, ratio
 from engine.plain.numbers import total
+from engine.ranges import LARGEST_WEIGHT
 from engine.stm import state
 
 WEIGHTED_FIELDS = ("weighted_similarity", "weighted_evidence", "weighted_confidence", "weighted_snr")
@@ -17,7 +18,8 @@ def symbol_weights(symbols: Iterable[str], affinity: Mapping[str, float], knowle
     weights = {}
     for symbol in symbols:
         frequency = knowledge.symbol_frequency[symbol]
-        weights[symbol] = abs(affinity.get(symbol, 0.0)) / frequency + 0.01 if frequency else 0.01
+        weight = abs(affinity.get(symbol, 0.0)) / frequency if frequency else 0.0
+        weights[symbol] = min(weight + 0.01, LARGEST_WEIGHT)
     return weights
 
 

@@ -9,7 +9,6 @@
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from decimal import Decimal
 from functools import cached_property
 from itertools import islice
 from typing import Annotated, Literal, Self
@@ -20,12 +19,12 @@ from pydantic_core import from_json
 
 from engine.lesson import Lesson
 from engine.naming import bare_name, pattern_name
+from engine.ranges import LARGEST_FREQUENCY
 from foundation.json_lines import Line, WrongLine, of_a_kind, parsed
 from memory_app.node_ids import MAX_LENGTH
 from memory_app.operations.patterns import add_affinities, learn
 
 BATCH = 1000  # lines in one transaction
-MAX_FREQUENCY = 2**53  # every JSON library reads whole numbers up to this exactly
 
 
 def _storable(text: str) -> str:
@@ -46,7 +45,7 @@ class Head(Line):
 class Pattern(Line):
     events: Annotated[list[Annotated[list[Text], Field(min_length=1)]], Field(min_length=1)]
     name: str | None = None
-    frequency: Annotated[int, Field(ge=1, le=MAX_FREQUENCY)] = 1
+    frequency: Annotated[int, Field(ge=1, le=LARGEST_FREQUENCY)] = 1
     emotives: list[dict[Text, float]] = []
     metadata: dict[Text, list[Text]] = {}
 
@@ -141,7 +140,7 @@ def add(*, node_id: str, lines: Iterable[bytes], window: int, from_line: int = 1
 def _add_batch(node_id: str, lines: list[Line], window: int) -> None:
     lessons = []
     frequencies = Counter[str]()
-    affinities = defaultdict[tuple[str, str], Decimal](Decimal)
+    affinities = defaultdict[tuple[str, str], list[float]](list)
     for line in lines:
         match line:
             case Pattern():
@@ -149,7 +148,7 @@ def _add_batch(node_id: str, lines: list[Line], window: int) -> None:
                 frequencies[line.lesson.name] += line.frequency
             case Affinity():
                 for emotive, value in line.affinity.items():
-                    affinities[line.symbol, emotive] += Decimal(value)
+                    affinities[line.symbol, emotive].append(value)
     learn(node_id=node_id, lessons=lessons, persistence=window, frequencies=frequencies)
     add_affinities(node_id=node_id, affinities=affinities)
 

@@ -6,13 +6,15 @@ counter exists that all learns of a node would have to update.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from decimal import Context, Decimal
+from functools import reduce
 from typing import Any
 
 from pydantic_core import from_json, to_json
 
 from engine.lesson import EmotivesWindow, Lesson, merge_emotives, merge_metadata
+from engine.ranges import LARGEST_FREQUENCY
 from memory_app.models import affinity_key
 from memory_app.stores import PATTERNS
 from memory_app.vectors import NodeVectors
@@ -22,17 +24,17 @@ _INSERT_NODE = """
     VALUES (%(node_id)s, nextval('memory_app_memory')) ON CONFLICT (node_id) DO NOTHING
 """
 _LOCK_NODE = "SELECT memory FROM memory_app_node WHERE node_id = %(node_id)s FOR KEY SHARE"
-_UPSERT_PATTERNS = """
+_UPSERT_PATTERNS = f"""
     WITH node AS (SELECT memory FROM memory_app_node WHERE node_id = %(node_id)s FOR KEY SHARE), learned AS (
         INSERT INTO memory_app_pattern AS pattern
             (memory, name, events, length, frequency, emotives, metadata, created, changed)
-        SELECT node.memory, decode(name, 'hex'), events::json, length, frequency, '[]', '{}',
-               pg_current_xact_id(), pg_current_xact_id()
+        SELECT node.memory, decode(name, 'hex'), events::json, length, least(frequency, {LARGEST_FREQUENCY}), '[]',
+               '{{}}', pg_current_xact_id(), pg_current_xact_id()
         FROM node, unnest(%(names)s::text[], %(events)b::text[], %(lengths)s::int[], %(frequencies)s::bigint[])
             AS lesson (name, events, length, frequency)
         ORDER BY name
         ON CONFLICT (memory, name) DO UPDATE
-        SET frequency = pattern.frequency + EXCLUDED.frequency, changed = EXCLUDED.changed
+        SET frequency = least(pattern.frequency + EXCLUDED.frequency, {LARGEST_FREQUENCY}), changed = EXCLUDED.changed
     )
     SELECT memory FROM node
 """
@@ -82,10 +84,11 @@ def learn(
     _add_affinities(memory, lessons)
 
 
-def add_affinities(*, node_id: str, affinities: Mapping[tuple[str, str], Decimal]) -> None:
+def add_affinities(*, node_id: str, affinities: Mapping[tuple[str, str], Iterable[float]]) -> None:
     """Add to aff(x, e) of symbols x and emotives e. Must run in the transaction of its cause, and last in it."""
     if affinities:
-        _upsert_affinities(_lock_node(node_id), affinities)
+        sums = {pair: reduce(_EXACT.add, map(Decimal, values)) for pair, values in affinities.items()}
+        _upsert_affinities(_lock_node(node_id), sums)
 
 
 def _json(value: Any) -> str:

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from django.conf import settings
 from pydantic_core import from_json
 
+from engine.ranges import clamped
 from memory_app import vector_table
 from memory_app.errors import NodeUnknown
 from memory_app.models import affinity_key
@@ -192,7 +193,7 @@ def affinities(node_id: str, *, after: str | None = None) -> AffinityPage:
         for symbol, emotive, value in chain.from_iterable(batches):
             if room < 0 and symbol not in found:
                 return AffinityPage(found, next(reversed(found)))
-            found.setdefault(symbol, {})[emotive] = float(value)
+            found.setdefault(symbol, {})[emotive] = clamped(float(value))
             room -= len(symbol.encode()) + len(emotive.encode()) + _REST_OF_AFFINITY
     return AffinityPage(found, None)
 
@@ -200,4 +201,4 @@ def affinities(node_id: str, *, after: str | None = None) -> AffinityPage:
 def affinity(node_id: str, symbol: str) -> dict[str, float]:
     """aff(x, e) of one symbol; empty for an unknown one."""
     rows = PATTERNS.execute(_AFFINITY, {"node_id": node_id, "symbol_key": affinity_key(symbol)})
-    return {emotive: float(value) for emotive, value in rows}
+    return {emotive: clamped(float(value)) for emotive, value in rows}

@@ -16,6 +16,7 @@ from pydantic_core import from_json
 
 from engine.limits import PredictionTooLarge
 from engine.predict import Prediction, predict
+from engine.ranges import clamped
 from engine.stm import state
 from engine.stopping import NEVER, Stop
 from memory_app.errors import PredictionRefused
@@ -98,7 +99,7 @@ class Memory:
             emotive_key=affinity_key(emotive),
             symbol_keys=[affinity_key(symbol) for symbol in symbols],
         )
-        return {symbol: float(value) for symbol, value in affinity.items()}
+        return {symbol: clamped(float(value)) for symbol, value in affinity.items()}
 
     def _read(self, statement: str, **parameters: Any) -> dict[str, Any]:
         """Values of this memory by key, of rows that also say whether they are newer than the index."""

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from redis.exceptions import RedisError
 
+from engine.ranges import LARGEST_FREQUENCY
 from foundation.verification import Check, Connection, Fault, NotChecked
 from memory_app.index import NodeVersion
 from sessions_app import cache
@@ -22,9 +23,9 @@ from sessions_app.stores import SESSIONS
 
 _VERSION = "SELECT version FROM sessions_app_session WHERE id = %(id)s"
 # `memory` is NULL if no node has this memory now. A number above `highest` was never given out.
-_NODE_VERSION = """
+_NODE_VERSION = f"""
     SELECT node.memory, node.finalized_version, node.rebuilt, last_value AS highest, (
-        SELECT COALESCE(sum(length * frequency), 0) FROM memory_app_pattern AS pattern
+        SELECT COALESCE(sum(length * least(frequency, {LARGEST_FREQUENCY})), 0) FROM memory_app_pattern AS pattern
         WHERE pattern.memory = node.memory) AS learned
     FROM memory_app_memory LEFT JOIN memory_app_node AS node ON node.memory = %(memory)s
 """

@@ -12,6 +12,7 @@ from django.core.management import CommandError, call_command
 from django.db import OperationalError, connection
 from pytest_django import DjangoDbBlocker
 
+from engine.ranges import LARGEST, LARGEST_FREQUENCY
 from katoproject.configuration.environment import PROJECT_DIR
 from memory_app.files import node_files
 from memory_app.operations.patterns import learn
@@ -75,6 +76,29 @@ def test_what_a_file_holds_is_known_afterwards(import_lines: Import, node: str) 
     assert nodes.affinities(node).affinities == {"a": {"joy": 0.1}}
 
 
+def test_sums_of_affinities_are_exact_and_show_the_end_of_the_range(import_lines: Import, node: str) -> None:
+    parts = [{"symbol": "a", "affinity": {"joy": joy}} for joy in (1.7e308, 0.25, 1.7e308)]
+    import_lines(HEAD, AB, *parts, {"end": True, "patterns": 1, "affinities": 3})
+    assert nodes.affinity(node, "a") == {"joy": LARGEST}
+    opposite = [{"symbol": "a", "affinity": {"joy": -1.7e308}}] * 2
+    import_lines(HEAD, AB, *opposite, {"end": True, "patterns": 1, "affinities": 2}, options=["--add"])
+    assert nodes.affinity(node, "a") == {"joy": 0.25}
+
+
+def test_a_byte_order_mark_is_no_part_of_the_file(import_lines: Import, node: str) -> None:
+    import_lines(f"\ufeff{json.dumps(HEAD)}", AB, {**END, "patterns": 1, "affinities": 0})
+    assert nodes.count_patterns(node) == 1
+
+
+def test_a_frequency_grows_to_its_limit(import_lines: Import, node: str) -> None:
+    most = {**AB, "frequency": LARGEST_FREQUENCY}
+    import_lines(HEAD, AB, most, most, {**END, "patterns": 3, "affinities": 0})
+    import_lines(HEAD, most, {**END, "patterns": 1, "affinities": 0}, options=["--add"])
+    pattern = nodes.pattern(node, name_of(AB))
+    assert pattern is not None
+    assert pattern.frequency == LARGEST_FREQUENCY
+
+
 @pytest.mark.parametrize(
     ("line", "problem"),
     [
@@ -84,6 +108,7 @@ def test_what_a_file_holds_is_known_afterwards(import_lines: Import, node: str) 
         ({"kato": "node", "version": 2, "node_id": "n"}, "version: Input should be 1"),
         ({**AB, "name": "0" * 40}, "the name of these events is 76d7efca2e96cb5eeddf4e06ac96a0f424630135, not 00"),
         ({**AB, "frequency": 0}, "frequency: Input should be greater than or equal to 1"),
+        ({**AB, "frequency": 2**32}, "frequency: Input should be less than or equal to 4294967295"),
         ({**AB, "frequency": "2"}, "frequency: Input should be a valid integer"),
         ({**AB, "frequency": True}, "frequency: Input should be a valid integer"),
         ({"events": [["a"]]}, "a pattern has at least two symbols"),
