@@ -91,7 +91,7 @@ class JsonFormatter(logging.Formatter):
         }
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
-        return to_json(line).decode()
+        return to_json(line, inf_nan_mode="null").decode()
 
 
 class HumanFormatter(logging.Formatter):

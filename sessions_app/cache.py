@@ -74,8 +74,11 @@ def _kind(view: str) -> str:
 
 @memoised
 def _digest_key() -> bytes:
-    """Derived from the service's secret, which Redis never sees."""
-    return hashlib.blake2b(settings.SECRET_KEY.encode(), person=b"kato-cache").digest()
+    """Derived from the service's secret, which Redis never sees, and a name: under another one all entries are misses.
+
+    Entries under the name `kato-cache` may have numbers that JSON cannot spell.
+    """
+    return hashlib.blake2b(settings.SECRET_KEY.encode(), person=b"kato-cache-2").digest()
 
 
 def _digest(name: str, payload: bytes) -> bytes:

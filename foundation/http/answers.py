@@ -6,12 +6,14 @@ from django.http import HttpResponse
 from pydantic_core import to_json
 
 from foundation.errors import Refusal, Unavailable
+from foundation.json_text import checked
 
 JSON_TYPE = "application/json"
 
 
 def json_answer(content: bytes, status: int = 200) -> HttpResponse:
-    return HttpResponse(content, status=status, content_type=JSON_TYPE)
+    """`content` is JSON. Raises NotFinite, so no response has a number that JSON cannot spell."""
+    return HttpResponse(checked(content), status=status, content_type=JSON_TYPE)
 
 
 def error_answer(detail: Any, status: int) -> HttpResponse:

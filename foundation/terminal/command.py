@@ -13,8 +13,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import IO, TYPE_CHECKING, Any, cast
 
 from django.core.management.base import BaseCommand, CommandParser, DjangoHelpFormatter
-from pydantic_core import to_json
 
+from foundation.json_text import written
 from foundation.terminal.errors import EXPECTED, explained
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ class Command(BaseCommand):
 
     def print_json(self, thing: Any) -> None:
         """Write a JSON document, on one line."""
-        self.stdout.write(to_json(thing).decode())
+        self.stdout.write(written(thing).decode())
 
     def print_table(self, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
         """Write a table for people, with numbers aligned to the right and `None` as –."""

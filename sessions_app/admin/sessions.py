@@ -22,6 +22,8 @@ from foundation.console.acts import Act
 from foundation.console.admin import ConsoleAdmin
 from foundation.console.formatting import duration, id_range, pretty
 from foundation.errors import Refusal
+from foundation.http.answers import json_answer
+from foundation.json_text import written
 from memory_app.admin.event_lists import newest, prediction_view
 from memory_app.admin.node_links import NodeFilter, node_filter_link, node_url, pattern_url
 from sessions_app import operations
@@ -258,6 +260,6 @@ class SessionAdmin(ConsoleAdmin):
 
 
 def _download(name: str, content: Any) -> HttpResponse:
-    response = HttpResponse(to_json(content, indent=2), content_type="application/json")
+    response = json_answer(written(content, indent=2))
     response["Content-Disposition"] = f'attachment; filename="{name}"'
     return response

@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
-from pydantic_core import from_json, to_json
+from pydantic_core import from_json
 
 from access_app.keyring import PRESENT_VERSION
+from foundation.json_text import written
 from sessions_app.expiry import ALIVE
 from sessions_app.models.sessions import SessionEvent
 from sessions_app.operations.sql import json_text
@@ -139,7 +140,7 @@ def poll(*, since: Checkpoint | None, counting: Collection[Binding] = ()) -> Bat
 
 
 def _message(event_type: str, at: datetime, data: dict[str, Any]) -> str:
-    return to_json({"event_type": event_type, "timestamp": _moment(at), "data": data}).decode()
+    return written({"event_type": event_type, "timestamp": _moment(at), "data": data}).decode()
 
 
 def _moment(value: datetime) -> str:
