@@ -1,5 +1,6 @@
 """Files of JSON lines, each of a declared shape: the format of exported nodes and sessions (docs/migrating.md)."""
 
+from codecs import BOM_UTF8
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -23,7 +24,7 @@ def parsed(lines: Iterable[bytes], parse: Callable[[bytes], Line]) -> Iterator[t
     """The lines with their numbers, parsed. Raises WrongLine when `parse` raises ValueError or InvalidRequest."""
     for number, text in enumerate(lines, start=1):
         try:
-            yield number, parse(text)
+            yield number, parse(text.removeprefix(BOM_UTF8) if number == 1 else text)
         except ValidationError as error:
             first = error.errors(include_url=False, include_input=False)[0]
             raise WrongLine(number, _located(first["loc"], first["msg"].removeprefix("Value error, "))) from None

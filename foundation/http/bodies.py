@@ -15,6 +15,7 @@ from pydantic_core import SchemaValidator, from_json, to_json
 
 from foundation.errors import BodyTooLarge, InvalidRequest
 from foundation.http.answers import JSON_TYPE
+from foundation.http.encodings import in_utf8
 from foundation.problems import MOST_PROBLEMS, Problem
 
 Shape = TypeVar("Shape", bound=BaseModel)
@@ -31,12 +32,15 @@ _MISSING = {"type": "missing", "loc": ["body"], "msg": "Field required", "input"
 
 
 def read_raw_body(request: HttpRequest, limit: int) -> bytes:
-    """The whole body, at most `limit` bytes and MAX_REQUEST_SIZE. Raises BodyTooLarge."""
+    """The whole body, at most `limit` bytes and MAX_REQUEST_SIZE; JSON in UTF-8, without a byte order mark.
+
+    Raises BodyTooLarge, UnsupportedEncoding.
+    """
     limit = min(limit, settings.DATA_UPLOAD_MAX_MEMORY_SIZE)
     size = announced_size(request)
     if size > limit:
         raise BodyTooLarge(limit=limit, size=size)
-    return request.body
+    return in_utf8(request, request.body) if _is_json(request) else request.body
 
 
 def announced_size(request: HttpRequest) -> int:
@@ -145,7 +149,7 @@ def _is_json(request: HttpRequest) -> bool:
 def _load(body: bytes) -> Any:
     """Parse as the reference does, so that the same text gets the same error."""
     try:
-        value = json.loads(body)
+        value = json.loads(body.decode())
         to_json(value)  # a value that this refuses can be neither stored nor quoted in a response
     except json.JSONDecodeError as error:
         raise _invalid_json(error.pos, error.msg) from None

@@ -18,6 +18,11 @@ BODY_TOO_LARGE = response(
     "The body is larger than this route takes.",
     {"detail": "Request body too large: at most 65536 bytes are taken here, this one has 70000"},
 )
+UNSUPPORTED_ENCODING = response(
+    Error,
+    "The body is not JSON in UTF-8, or it is compressed; `Accept` or `Accept-Encoding` says what is taken.",
+    {"detail": "Content-Encoding 'gzip' is not taken here: send the body as it is"},
+)
 INVALID_REQUEST = response(
     Problems,
     "The request is not valid; every problem is listed. Nothing was changed.",

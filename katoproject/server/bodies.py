@@ -14,6 +14,7 @@ from typing import Any
 from foundation.errors import BodyTooLarge, Refusal, Unavailable
 from katoproject.server.holders import STRANGERS, holder_of, payer_of
 from katoproject.server.loop import InPlace
+from katoproject.server.transfer import BodyNeverEnded
 
 # Bodies up to this size do not count as held memory: the number of connections bounds them.
 SMALL = 64 * 1024
@@ -21,34 +22,26 @@ SMALL = 64 * 1024
 INTERVAL = 0.5
 
 
-class _BodyNeverEnded(Refusal):
-    """The connection is of no use afterwards: what follows on it is not the beginning of a request."""
-
-    @property
-    def headers(self) -> dict[str, str]:
-        return {**super().headers, "Connection": "close"}
-
-
-class BodyTooSlow(_BodyNeverEnded):
+class BodyTooSlow(BodyNeverEnded):
     status = 408
 
     def __init__(self, received: int) -> None:
         super().__init__(f"The request body did not arrive in time: {received} bytes received")
 
 
-class BodyIncomplete(_BodyNeverEnded):
+class BodyIncomplete(BodyNeverEnded):
     status = 400
 
     def __init__(self, received: int) -> None:
         super().__init__(f"The request body ended early: {received} bytes received")
 
 
-class NoMemoryForBody(_BodyNeverEnded, Unavailable):
+class NoMemoryForBody(BodyNeverEnded, Unavailable):
     def __init__(self, whose: str = "") -> None:
         super().__init__(f"The service is receiving too many large request bodies{whose} at the moment")
 
 
-class BodyTooLargeAfterAll(_BodyNeverEnded, BodyTooLarge):
+class BodyTooLargeAfterAll(BodyNeverEnded, BodyTooLarge):
     """Its client did not announce how large it is."""
 
 

@@ -14,6 +14,7 @@ from foundation.callers import Caller, Denied
 from foundation.errors import Overloaded, Refusal
 from foundation.http.answers import refusal_answer, unavailable
 from foundation.http.bodies import announced_size
+from foundation.http.encodings import check_content_encoding
 from foundation.http.slots import Slots
 from foundation.metrics import requests
 from foundation.metrics.board import board
@@ -119,10 +120,13 @@ class Envelope:
 
 
 def _check_body(request: HttpRequest) -> None:
-    """Raises the refusal of a body that did not arrive as announced."""
+    """Raises the refusal of a body that did not arrive as announced, and UnsupportedEncoding."""
     refusal: Refusal | None = request.META.get(REFUSAL)
     if refusal is not None:
         raise refusal
+    encodings: str | None = request.META.get("HTTP_CONTENT_ENCODING")
+    if encodings is not None and announced_size(request):
+        check_content_encoding(encodings)
 
 
 def _caller_of(request: HttpRequest, *, is_prompt: bool) -> Caller:

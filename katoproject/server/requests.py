@@ -10,7 +10,7 @@ from urllib.parse import unquote_to_bytes
 
 from django.conf import settings
 
-from foundation.errors import Overloaded
+from foundation.errors import Overloaded, Refusal
 from foundation.http import departure
 from foundation.http.slots import PATIENCE
 from katoproject.configuration.environment import MEBIBYTE
@@ -19,6 +19,7 @@ from katoproject.server.bodies import SMALL, Bodies, Body
 from katoproject.server.browser_headers import Headers, browser_headers
 from katoproject.server.loop import InPlace
 from katoproject.server.proxies import proxies
+from katoproject.server.transfer import length_of_body
 from katoproject.server.turns import Turns
 
 log = logging.getLogger(__name__)
@@ -70,7 +71,13 @@ class Requests:
     def accept(self, watcher: Any) -> None:
         """Take a request and return at once. `watcher` is Granian's, with the `scope` and `proto` of the request."""
         self._running.add(watcher)
-        length = _length(watcher.scope["headers"])
+        try:
+            length = length_of_body(watcher.scope["headers"])
+        except Refusal as refusal:
+            body = Body(watcher, None)
+            body.refusal = refusal
+            self._turns.join(body)
+            return
         if length == 0:
             self._turns.join(Body(watcher, 0))
         else:
@@ -159,16 +166,6 @@ def _wait_for(awaitable: Any) -> Any:
     done: SimpleQueue[Any] = SimpleQueue()
     awaitable.add_done_callback(InPlace(done.put))
     return done.get().result()
-
-
-def _length(headers: list[tuple[bytes, bytes]]) -> int | None:
-    """The length of the body that the client announces, or None."""
-    for name, value in headers:
-        if name == b"content-length":
-            return int(value)
-        if name == b"transfer-encoding":
-            return None
-    return 0
 
 
 # Name of a header as sent → its key in the environ; empty for a header that is dropped. Limited, because clients choose

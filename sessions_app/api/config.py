@@ -27,7 +27,7 @@ class Config(SessionView):
         summary="Change settings; all of them or none",
         request=CONFIG_BODY,
         parameters=[IDEMPOTENCY_KEY],
-        responses={200: bodies.ConfigUpdated, **errors(400, 404, 413, 422)},
+        responses={200: bodies.ConfigUpdated, **errors(400, 404, 413, 415, 422)},
     )
     def post(self, request: HttpRequest, session_id: str) -> HttpResponse:
         body = read_raw_body(request, self.body_limit)

@@ -48,7 +48,7 @@ class Jobs(LeanView):
         summary="Let a node learn many sequences in the background",
         request=bodies.TrainJob,
         parameters=[IDEMPOTENCY_KEY],
-        responses={202: bodies.JobAnswer, 400: JOB_REFUSED, **errors(413, 422)},
+        responses={202: bodies.JobAnswer, 400: JOB_REFUSED, **errors(413, 415, 422)},
     )
     def post(self, request: HttpRequest) -> HttpResponse:
         body = read_raw_body(request, self.body_limit)

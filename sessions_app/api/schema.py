@@ -3,7 +3,7 @@
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse
 
 from foundation.http.error_shapes import Error
-from foundation.http.schema import BODY_TOO_LARGE, INVALID_REQUEST, response
+from foundation.http.schema import BODY_TOO_LARGE, INVALID_REQUEST, UNSUPPORTED_ENCODING, response
 from sessions_app.api.query import DEFAULT_LIMIT, DEFAULT_TTL, MAX_LIMIT, MAX_SKIP
 from sessions_app.config import schema_of_changes
 from sessions_app.models.jobs import Kind, State
@@ -34,6 +34,7 @@ _ERRORS = {
         {"error": {"code": "SESSION_NOT_FOUND", "message": _MISSING, "session_id": _SESSION}},
     ),
     413: BODY_TOO_LARGE,
+    415: UNSUPPORTED_ENCODING,
     422: INVALID_REQUEST,
     501: response(
         error_bodies.NoVectors,

@@ -34,7 +34,7 @@ class Sessions(LeanView):
         summary="Create a session for a node",
         request=bodies.CreateSession,
         parameters=[IDEMPOTENCY_KEY],
-        responses={200: bodies.SessionAnswer, **errors(400, 413, 422)},
+        responses={200: bodies.SessionAnswer, **errors(400, 413, 415, 422)},
     )
     def post(self, request: HttpRequest) -> HttpResponse:
         body = read_raw_body(request, self.body_limit)

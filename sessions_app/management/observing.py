@@ -1,6 +1,7 @@
 """`manage.py session observe`."""
 
 import argparse
+from codecs import BOM_UTF8
 from collections.abc import Iterator
 from functools import partial
 from itertools import islice
@@ -121,7 +122,8 @@ def _emotive(text: str) -> tuple[str, float]:
 
 def _observations(lines: IO[bytes]) -> Iterator[Observation]:
     """Raises Error with the number of the invalid line."""
-    for number, text in enumerate(lines, start=1):
+    for number, line in enumerate(lines, start=1):
+        text = line.removeprefix(BOM_UTF8) if number == 1 else line
         try:
             # Wrapped, because a line may be a list and as_object takes objects.
             given = _EVENT.validate_python(as_object({"observation": from_json(text)}, [])["observation"])

@@ -1,5 +1,6 @@
 """`manage.py session …` does from the command line what clients do over HTTP."""
 
+from codecs import BOM_UTF8
 from pathlib import Path
 from uuid import uuid4
 
@@ -146,7 +147,7 @@ def test_observations_are_visible_over_http(client: httpx.Client, new_session: N
 
 def test_a_file_of_observations_is_observed_and_learned(open_session: OpenSession) -> None:
     session = open_session()
-    lines = b'["b", "a"]\n{"strings": ["c"], "metadata": {"by": "me"}}\n' * 120
+    lines = BOM_UTF8 + b'["b", "a"]\n{"strings": ["c"], "metadata": {"by": "me"}}\n' * 120
     told = command("session", "observe", session.id, "--file", "-", "--learn", "--json", stdin=lines).json
     assert (told["observations"], told["patterns_learned"]) == (240, 1)
     pattern = session.pattern(told["final_learned_pattern"])
