@@ -122,19 +122,17 @@ def _database(url: str) -> dict[str, Any]:
         "PASSWORD": parts.pop("password", ""),
         "HOST": parts.pop("host", ""),
         "PORT": parts.pop("port", ""),
-        # Each thread keeps one connection forever: to open one per request costs five times the CPU.
-        "CONN_MAX_AGE": None,
+        # Each thread keeps its connection: to open one per request costs five times the CPU. Not forever, so that all
+        # follow when the address leads to another server while the old one still runs.
+        "CONN_MAX_AGE": 300,
         "OPTIONS": {
+            # Not `read-write`: a primary that is read-only for a while, such as one with a full disk, serves reads.
+            "target_session_attrs": "primary",
             **parts,
             "connect_timeout": 3,
             "server_side_binding": True,
             "prepare_threshold": 1,
             "application_name": "kato",
-            # Generic plans: every statement of the hot paths finds its rows by key, so to plan it again gains nothing.
-            "options": "-c statement_timeout=5s -c lock_timeout=4s -c idle_in_transaction_session_timeout=15s "
-            "-c plan_cache_mode=force_generic_plan "
-            # How thoroughly a vector index is searched (docs/benchmarks.md has the measurements).
-            "-c hnsw.ef_search=400",
         },
     }
 
@@ -144,6 +142,16 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 # Seconds that a client waits at most for a statement, for a server that does not even react to a cancel.
 # Above statement_timeout, so that a server that is only slow reports the reason itself.
 DATABASE_ANSWER_LIMIT = 6.0
+# What every connection has in force (`foundation/postgresql/opening.py`), spelt as `current_setting` returns it.
+DATABASE_SESSION = {
+    "statement_timeout": "5s",
+    "lock_timeout": "4s",
+    "idle_in_transaction_session_timeout": "15s",
+    # Every statement of the hot paths finds its rows by key, so to plan it again gains nothing.
+    "plan_cache_mode": "force_generic_plan",
+    # How thoroughly a vector index is searched (docs/benchmarks.md has the measurements).
+    "hnsw.ef_search": "400",
+}
 
 # Redis ---------------------------------------------------------------------------------------------------------------
 

@@ -55,9 +55,9 @@ class WebServer(ProcessGroup):
         self.url = f"http://127.0.0.1:{self.port}"
         self._output = output
         self.workers = workers
-        self._environment = {**os.environ, **environment}
-        self.counted_in = str(monitoring.empty_folder(Path(self._environment["KATO_DATA_DIR"]), self.port))
-        self._environment[monitoring.VARIABLE] = self.counted_in
+        self.environment = {**os.environ, **environment}
+        self.counted_in = str(monitoring.empty_folder(Path(self.environment["KATO_DATA_DIR"]), self.port))
+        self.environment[monitoring.VARIABLE] = self.counted_in
 
     def command(self) -> list[str]:
         return web_command("127.0.0.1", self.port, self.workers)
@@ -65,10 +65,10 @@ class WebServer(ProcessGroup):
     def prepare(self) -> None:
         """Do what `manage.py up` does before it starts the web server, in one process instead of three, and once for
         each database and data folder."""
-        place = self._environment.get("DATABASE_URL"), self._environment["KATO_DATA_DIR"]
+        place = self.environment.get("DATABASE_URL"), self.environment["KATO_DATA_DIR"]
         if place in self._prepared:
             return
-        subprocess.run([sys.executable, "-c", _PREPARE], cwd=PROJECT_DIR, env=self._environment, check=True)
+        subprocess.run([sys.executable, "-c", _PREPARE], cwd=PROJECT_DIR, env=self.environment, check=True)
         self._prepared.add(place)
 
     def start(self) -> None:
@@ -76,7 +76,7 @@ class WebServer(ProcessGroup):
             self._process = subprocess.Popen(
                 self.command(),
                 cwd=PROJECT_DIR,
-                env=self._environment,
+                env=self.environment,
                 stdout=opened.enter_context(Path(self._output).open("ab")) if self._output else None,
                 start_new_session=True,
             )

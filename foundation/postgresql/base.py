@@ -1,20 +1,28 @@
 """The database backend that the settings name: `django.db.backends.postgresql`, but no wait is endless.
 
 The server enforces `statement_timeout`. A server that is stopped, swapping or cut off enforces nothing, and a thread
-that waits for it forever serves no other request. So the client has a time limit of its own.
+that waits for it forever serves no other request. So the client has a time limit of its own. And every connection leads
+to the primary (`foundation/postgresql/opening.py`).
 """
 
 import select
 import threading
 import time
 from typing import Any, ClassVar
+from weakref import WeakSet
 
 import psycopg
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.db.backends.postgresql import base
 from psycopg.abc import RV, PQGen
-from psycopg.errors import _WaitTimeout
+from psycopg.errors import ReadOnlySqlTransaction, _WaitTimeout
+
+from foundation.postgresql import opening
+from foundation.postgresql.trouble import first_line, is_standby
+
+# Seconds: as long as PostgreSQL is read-only, reads should not connect each time that a write has failed.
+PAUSE_BETWEEN_RENEWALS = 5.0
 
 
 class BoundedConnection(psycopg.Connection[Any]):
@@ -22,16 +30,60 @@ class BoundedConnection(psycopg.Connection[Any]):
 
     # When PostgreSQL last answered in this process: distinguishes a busy database from one that hangs.
     last_answer: ClassVar[float] = 0.0
+    # The server that the newest connection of this process leads to.
+    newest_server: ClassVar[str] = ""
+    # Connections that began before this are obsolete: they lead to another server, or are read-only.
+    obsolete_before: ClassVar[float] = 0.0
+    began = 0.0
+    place = opening.Place("", 0)
+    answer_limit = 3.0  # seconds, until it is prepared: a pooler accepts it at once, and may then have no server for it
 
     def wait(self, gen: PQGen[RV], interval: float = 0.1, timeout: float | None = None) -> RV:
         try:
-            answer = super().wait(gen, interval=interval, timeout=timeout or settings.DATABASE_ANSWER_LIMIT)
+            answer = super().wait(gen, interval=interval, timeout=timeout or self.answer_limit)
             BoundedConnection.last_answer = time.monotonic()
             return answer
         except _WaitTimeout:
             # The answer may still arrive, and the next statement on this connection would read it as its own.
             self.close()
             raise psycopg.OperationalError("PostgreSQL gave no answer in time") from None
+        except ReadOnlySqlTransaction:
+            # The address may lead to another server by now, or this one's default may have changed since.
+            opening.counter.labels("read_only").inc()
+            self.close()
+            renew_all(pause=PAUSE_BETWEEN_RENEWALS)
+            raise
+
+    def prepare_for_use(self) -> None:
+        """Raises OperationalError, and is closed then, if it may not be used."""
+        try:
+            self.place = opening.prepare(self)
+        except BaseException:
+            self.close()
+            raise
+        self.answer_limit = settings.DATABASE_ANSWER_LIMIT
+        self.began = time.monotonic()
+        if self.place.server != BoundedConnection.newest_server:
+            BoundedConnection.newest_server = self.place.server
+            BoundedConnection.obsolete_before = self.began
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the server has ended it while it was idle: all there is to read from an idle connection is its end.
+
+        To ask the kernel costs about a microsecond, a health check by query 14 % of a request.
+        """
+        try:
+            return self.closed or _readable(self.fileno())
+        except psycopg.OperationalError:
+            return True  # another thread has just closed it
+
+
+def renew_all(*, pause: float = 0.0) -> None:
+    """Let each thread connect anew before its next use; not if that was `pause` seconds ago or less."""
+    now = time.monotonic()
+    if now - BoundedConnection.obsolete_before > pause:
+        BoundedConnection.obsolete_before = now
 
 
 class ConnectGuard:
@@ -45,19 +97,33 @@ class ConnectGuard:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._closed_until = 0.0
+        self._reason = ""
+        self._opened: WeakSet[BoundedConnection] = WeakSet()
 
     def connect(self, **parameters: Any) -> BoundedConnection:
         if time.monotonic() < self._closed_until:
-            raise psycopg.OperationalError("PostgreSQL could not be reached a moment ago")
+            raise psycopg.OperationalError(f"PostgreSQL could not be reached a moment ago: {self._reason}")
         try:
-            return BoundedConnection.connect(**parameters)
-        except psycopg.OperationalError:
+            connection = BoundedConnection.connect(**parameters, autocommit=True)
+            connection.prepare_for_use()
+        except psycopg.OperationalError as error:
+            opening.counter.labels("standby" if is_standby(error) else "failed").inc()
             with self._lock:
+                self._reason = first_line(error)
                 self._closed_until = time.monotonic() + self.pause
             raise
+        opening.counter.labels("opened").inc()
+        with self._lock:
+            self._opened.add(connection)
+        return connection
+
+    def open_connections(self) -> list[BoundedConnection]:
+        with self._lock:
+            opened = list(self._opened)
+        return [connection for connection in opened if not connection.closed]
 
 
-_guard = ConnectGuard()
+guard = ConnectGuard()
 
 
 def _readable(descriptor: int) -> bool:
@@ -73,15 +139,18 @@ class DatabaseWrapper(base.DatabaseWrapper):
         if "isolation_level" in self.settings_dict["OPTIONS"] or self.settings_dict["OPTIONS"].get("pool"):
             raise ImproperlyConfigured("foundation.postgresql supports neither isolation_level nor pool")
         self.isolation_level = psycopg.IsolationLevel.READ_COMMITTED
-        return _guard.connect(**conn_params)
+        return guard.connect(**conn_params)
 
     def close_if_unusable_or_obsolete(self) -> None:
-        """Also close a connection that the server has ended while it was idle. Django calls this for each request.
+        """Also close a connection that is obsolete, or that the server has ended. Django calls this for each request.
 
-        All there is to read from an idle connection is its end (a restart, or an administrator terminated it). To ask
-        the kernel costs about a microsecond, a health check by query 14 % of a request.
+        After a failover, the first thread that connects makes all others follow.
         """
-        idle = self.connection is not None and not self.in_atomic_block
-        if idle and (self.connection.closed or _readable(self.connection.fileno())):
+        raw = self.connection
+        if (
+            raw is not None
+            and not self.in_atomic_block
+            and (raw.began < BoundedConnection.obsolete_before or raw.is_over)
+        ):
             self.close()
         super().close_if_unusable_or_obsolete()

@@ -7,6 +7,8 @@ from typing import Any
 import psycopg
 from django.db import DEFAULT_DB_ALIAS, connections
 
+from foundation.postgresql import opening
+
 _SETTINGS = (
     "SET statement_timeout = 0",
     "SET lock_timeout = 0",
@@ -25,6 +27,7 @@ def maintenance_connection() -> Iterator[psycopg.Connection[Any]]:
     parameters = connections[DEFAULT_DB_ALIAS].get_connection_params()
     del parameters["cursor_factory"], parameters["context"]  # Django's own
     with psycopg.connect(**parameters, autocommit=True) as connection:
+        opening.prepare(connection)
         for setting in _SETTINGS:
             connection.execute(setting)
         yield connection

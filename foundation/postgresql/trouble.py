@@ -13,3 +13,8 @@ def is_reply(error: Exception) -> bool:
 
 def first_line(error: Exception) -> str:
     return (str(error).strip() or type(error).__name__).splitlines()[0]
+
+
+def is_standby(error: Exception) -> bool:
+    """Whether a connection was refused because it led to a standby, by libpq or by this program."""
+    return "in hot standby mode" in str(error)

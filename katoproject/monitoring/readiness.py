@@ -13,7 +13,7 @@ from redis.exceptions import RedisError
 
 from foundation.asking import Asker, NoAnswer
 from foundation.background import celery_app
-from foundation.postgresql.statements import OTHER
+from foundation.postgresql import fitness
 from sessions_app.jobs import lifecycle
 from sessions_app.jobs.lifecycle import Backlog
 
@@ -22,16 +22,12 @@ PATIENCE = 2.0  # seconds that a check of one part may take
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """`required`: whether requests need it; without the others the service is slower."""
+    """`required`: whether requests need what it does not do now; without the others the service is slower."""
 
     ok: bool
     required: bool
     latency_ms: float | None
     error: str | None
-
-
-def _check_database() -> None:
-    OTHER.execute("SELECT 1", {})
 
 
 def _check_redis() -> None:
@@ -51,7 +47,7 @@ def _check_worker() -> None:
 # Name → its check, and whether requests need it. Without Redis they are slower; without broker and worker only
 # background work waits.
 PARTS: dict[str, tuple[Callable[[], None], bool]] = {
-    "database": (_check_database, True),
+    "database": (fitness.check, True),
     "redis": (_check_redis, False),
     "broker": (_check_broker, False),
     "worker": (_check_worker, False),
@@ -95,6 +91,9 @@ def _part(name: str) -> Part:
         _, seconds = _askers[name].ask(check, patience=PATIENCE)
     except NoAnswer:
         return Part(ok=False, required=required, latency_ms=None, error="no answer in time")
+    except fitness.ReadOnly as error:
+        # Not a reason to take the service away from those who read.
+        return Part(ok=False, required=False, latency_ms=None, error=str(error))
     except (DatabaseTrouble, RedisError, BrokerError, OSError) as error:
         return Part(ok=False, required=required, latency_ms=None, error=f"{type(error).__name__}: {error}")
     return Part(ok=True, required=required, latency_ms=round(seconds * 1000, 3), error=None)

@@ -170,7 +170,7 @@ def test_a_service_on_another_database_is_found(
 
 def test_a_healthy_database_is_fine() -> None:
     found = by_check(look_at_database())
-    assert list(found) == ["database", "durability", "connections", "clock", "migrations", "pgvector"]
+    assert list(found) == ["database", "connection", "durability", "connections", "clock", "migrations", "pgvector"]
     assert {finding.verdict for finding in found.values()} == {Verdict.OK}
     assert found["database"].found.startswith("PostgreSQL 18.")
 

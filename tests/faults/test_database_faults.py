@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
+from typing import Any
 
 import httpx
 import psycopg
@@ -217,3 +218,35 @@ def test_exhausted_connections_are_a_503_never_a_404(fragile: Fragile, client: h
             assert (response.status_code, path) == (503, path)
             assert int(response.headers["Retry-After"]) >= 1
     recovers(client, session_id)
+
+
+def test_a_database_that_is_read_only_for_a_while_serves_reads_and_then_writes(
+    fragile: Fragile, client: httpx.Client, session_id: str
+) -> None:
+    """As providers make it when the disk is full. A connection that began meanwhile would stay read-only for ever."""
+
+    def database_part() -> Any:
+        ready = client.get("/health/ready")
+        assert ready.status_code == 200
+        return ready.json()["parts"]["database"]
+
+    with psycopg.connect(fragile.database_url, autocommit=True) as admin:
+        admin.execute("ALTER DATABASE kato SET default_transaction_read_only = on")
+        try:
+            admin.execute(
+                "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE application_name = 'kato'"
+            )
+            for _ in range(16):
+                refused = observe(client, session_id, "x")
+                assert (refused.status_code, refused.headers["Retry-After"]) == (503, "1")
+                assert client.get(f"/sessions/{session_id}/stm").status_code == 200
+            assert database_part()["ok"] is False
+            assert "default_transaction_read_only" in database_part()["error"]
+            assert len(at_once([lambda: httpx.get(f"{fragile.web.url}/sessions/{session_id}/stm")] * 16)) == 16
+        finally:
+            admin.execute("SET default_transaction_read_only = off")
+            admin.execute("ALTER DATABASE kato RESET default_transaction_read_only")
+    for _ in fragile.web.worker_pids * 2:
+        database_part()  # what a load balancer asks all the time, of each process
+    assert database_part()["ok"] is True
+    assert {observe(client, session_id, "x").status_code for _ in range(64)} == {200}

@@ -5,11 +5,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
+import psycopg
 from django.db import DEFAULT_DB_ALIAS, DatabaseError, InterfaceError, connections
 from django.db.migrations.executor import MigrationExecutor
 
+from foundation.postgresql import fitness
+from foundation.postgresql.maintenance import maintenance_connection
 from foundation.postgresql.statements import OTHER
-from foundation.postgresql.trouble import STORE_TROUBLE, first_line
+from foundation.postgresql.trouble import STORE_TROUBLE, first_line, is_standby
 from foundation.terminal.errors import how_to_reach_the_database
 from katoproject.diagnosis.doctor.findings import Finding, ok, problem, warning
 from memory_app import vector_table
@@ -17,11 +20,11 @@ from memory_app import vector_table
 OLDEST = 14  # the oldest version that Django supports
 OLDEST_PGVECTOR = (0, 5)  # the first with HNSW
 SKEW = 2.0  # seconds; sessions are not affected, but logs of several machines become hard to compare
+_LET_IT_LEAD = "promote it, or let the address in DATABASE_URL lead to the primary (or name all hosts: host=a,b)"
 
 _SERVER = """
     SELECT current_setting('server_version'), current_setting('server_version_num')::int / 10000,
         current_setting('server_encoding'),
-        pg_is_in_recovery() OR current_setting('default_transaction_read_only')::bool,
         current_setting('fsync')::bool, current_setting('full_page_writes')::bool,
         current_setting('synchronous_commit'),
         (SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend'),
@@ -34,7 +37,6 @@ class _ServerRow:
     version: str
     major: int
     encoding: str
-    is_read_only: bool
     fsync: bool
     full_page_writes: bool
     synchronous_commit: str
@@ -47,11 +49,11 @@ def database() -> Iterator[Finding]:
         server = _ServerRow(*OTHER.execute(_SERVER, {})[0])
         seconds, skew = _clock()
     except STORE_TROUBLE as error:
-        yield problem(
-            "database", f"unavailable ({first_line(error)}): every request fails", how_to_reach_the_database()
-        )
+        found = f"unavailable ({first_line(error)}): every request fails"
+        yield problem("database", found, _LET_IT_LEAD if is_standby(error) else how_to_reach_the_database())
         return
     yield from _server(server, seconds)
+    yield from _fitness()
     yield from _durability(server)
     yield from _connections(server)
     yield from _skew(skew)
@@ -60,6 +62,23 @@ def database() -> Iterator[Finding]:
             yield from examination()
         except (DatabaseError, InterfaceError) as error:
             yield problem("database", f"{first_line(error)}", "see the log of PostgreSQL")
+
+
+def _fitness() -> Iterator[Finding]:
+    """Whether connections serve as the service needs it, tried with two at once."""
+    try:
+        with maintenance_connection() as second:
+            [other] = second.execute("SELECT pg_backend_pid()").fetchone() or (0,)
+            [(own,)] = OTHER.execute("SELECT pg_backend_pid()", {})
+        if own == other:
+            raise fitness.Pooled
+        fitness.check()
+    except fitness.Unfit as unfit:
+        yield problem("connection", unfit.found, unfit.remedy)
+    except (psycopg.Error, *STORE_TROUBLE) as error:
+        yield problem("connection", f"a second one fails ({first_line(error)})", "see the log of PostgreSQL")
+    else:
+        yield ok("connection", "leads to the primary, with all settings that the service asks for")
 
 
 def _clock() -> tuple[float, float]:
@@ -80,10 +99,6 @@ def _server(server: _ServerRow, seconds: float) -> Iterator[Finding]:
             "database",
             f"{found}, but its encoding is {server.encoding}: not every symbol can be stored",
             "create a database with ENCODING 'UTF8'",
-        )
-    elif server.is_read_only:
-        yield problem(
-            "database", f"{found}, but rejects writes (a standby, or read-only)", "set DATABASE_URL to the primary"
         )
     else:
         yield ok("database", found)

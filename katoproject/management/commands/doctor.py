@@ -12,7 +12,7 @@ from foundation.terminal.arguments import add_json_argument
 from foundation.terminal.command import Command as TerminalCommand
 from foundation.terminal.errors import Error
 from foundation.terminal.text import counted, readable
-from katoproject.diagnosis.doctor import access, address, background, database, machine
+from katoproject.diagnosis.doctor import access, address, background, database, machine, serving
 from katoproject.diagnosis.doctor.findings import Check, Finding, Verdict, examine
 
 PATIENCE = 15.0  # seconds; each check has shorter limits of its own
@@ -25,6 +25,7 @@ CHECKS: dict[str, Check] = {
     "worker": background.workers,
     "jobs": background.jobs,
     "port": address.address,
+    "serving": serving.serving,
     "access": access.access,
 }
 _STYLES = {Verdict.OK: "green", Verdict.WARNING: "yellow", Verdict.PROBLEM: "bold red"}

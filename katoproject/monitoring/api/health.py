@@ -53,7 +53,9 @@ class HealthAnswer(BaseModel):
 
 class PartAnswer(BaseModel):
     ok: bool
-    required: bool = Field(description="Whether requests need it; without the others the service is slower.")
+    required: bool = Field(
+        description="Whether requests need it; without the others the service is slower, or refuses changes."
+    )
     latency_ms: float | None
     error: str | None
 
