@@ -1,7 +1,9 @@
 """Whether PostgreSQL serves this process as it must, asked on a connection that serves and read off all others."""
 
 from collections import Counter
+from typing import Any
 
+import psycopg
 from django.conf import settings
 from django.db import DEFAULT_DB_ALIAS, OperationalError, connections
 
@@ -63,7 +65,8 @@ def check() -> None:
     global _was_read_only
     wanted = settings.DATABASE_SESSION
     parameters = {"names": list(wanted), "values": list(wanted.values())}
-    [(is_read_only, backend, differing)] = OTHER.execute(_LOOK, parameters)
+    # Not prepared: a pooler that gives it to another backend would make it fail for that reason, before it is read.
+    [(is_read_only, backend, differing)] = OTHER.execute(_LOOK, parameters, prepare=False)
     if backend != connections[DEFAULT_DB_ALIAS].connection.place.backend or _share_backends():
         raise Pooled
     if differing:
@@ -75,6 +78,13 @@ def check() -> None:
     if _was_read_only:
         renew_all()
         _was_read_only = False
+
+
+def check_that_backends_differ(second: psycopg.Connection[Any]) -> None:
+    """Raises Pooled if this thread's connection and an unused second one have the same backend."""
+    [(own,)] = OTHER.execute("SELECT pg_backend_pid()", {}, prepare=False)
+    if second.execute("SELECT pg_backend_pid()", prepare=False).fetchone() == (own,):
+        raise Pooled
 
 
 def _share_backends() -> bool:

@@ -14,7 +14,7 @@ import psycopg
 import pytest
 
 from benchmarks.stack import Stores, WebServer, eventually
-from katoproject.configuration.locations import postgres_url, redis_url
+from katoproject.configuration.locations import postgres_url, redis_url, run_dir
 from katoproject.launcher import postgres, processes
 from katoproject.launcher.installation import (
     copy_packages,
@@ -44,6 +44,13 @@ class Pair:
         self.stores.kill("postgres")
         (self.stores.data / "postgres" / "standby.signal").touch()
         self.stores.start_one("postgres")
+
+    def break_some_connections_to_the_old_primary(self) -> None:
+        """Those of some threads, if it has any: they then create sessions on the new one, which the others miss."""
+        with psycopg.connect(postgres_url(self.stores.data)) as old:
+            old.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'kato' AND pid % 2 = 0"
+            )
 
     def promote(self) -> None:
         with psycopg.connect(postgres_url(self.standby), autocommit=True) as standby:
@@ -145,7 +152,8 @@ def test_clients_see_503_and_then_all_that_was_acknowledged(pair: Pair) -> None:
         eventually(lambda: "hot standby" in str(database_part(pair)["error"]), "readiness names the standby")
         doctor = process("doctor", "--json", **pair.web.environment)
         pair.address.lead_to(pair.standby)
-        more_clients(5)  # so that threads that had no connection meanwhile create sessions for the others
+        pair.break_some_connections_to_the_old_primary()
+        more_clients(5)
         eventually(lambda: all_succeed(10), "clients work after the failover")
     statuses = sum((client.statuses for client in clients), Counter[tuple[str, int]]())
     assert {status for _, status in statuses} == {200, 503}, statuses
@@ -158,3 +166,6 @@ def test_clients_see_503_and_then_all_that_was_acknowledged(pair: Pair) -> None:
         for session_id, number in [item for one in clients for item in list(one.acknowledged.items())[-5:]]:
             assert len(client.get(f"/sessions/{session_id}/stm").json()["stm"]) >= number
         assert 'kato_postgresql_connections_total{outcome="standby"}' in client.get("/metrics-prom").text
+    # With all hosts in the URL, the primary among them is used.
+    both = f"{run_dir(pair.stores.data)},{run_dir(pair.standby)}"
+    assert process("upkeep", "purge-jobs", DATABASE_URL=f"postgresql://kato@/kato?host={both}&port=5432").status == 0

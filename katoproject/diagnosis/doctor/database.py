@@ -46,14 +46,18 @@ class _ServerRow:
 
 def database() -> Iterator[Finding]:
     try:
+        connection = _fitness()
         server = _ServerRow(*OTHER.execute(_SERVER, {})[0])
         seconds, skew = _clock()
-    except STORE_TROUBLE as error:
+    except fitness.Pooled as pooled:
+        yield problem("connection", pooled.found, pooled.remedy)
+        return
+    except (psycopg.OperationalError, *STORE_TROUBLE) as error:
         found = f"unavailable ({first_line(error)}): every request fails"
         yield problem("database", found, _LET_IT_LEAD if is_standby(error) else how_to_reach_the_database())
         return
     yield from _server(server, seconds)
-    yield from _fitness()
+    yield connection
     yield from _durability(server)
     yield from _connections(server)
     yield from _skew(skew)
@@ -64,21 +68,17 @@ def database() -> Iterator[Finding]:
             yield problem("database", f"{first_line(error)}", "see the log of PostgreSQL")
 
 
-def _fitness() -> Iterator[Finding]:
-    """Whether connections serve as the service needs it, tried with two at once."""
-    try:
-        with maintenance_connection() as second:
-            [other] = second.execute("SELECT pg_backend_pid()").fetchone() or (0,)
-            [(own,)] = OTHER.execute("SELECT pg_backend_pid()", {})
-        if own == other:
-            raise fitness.Pooled
-        fitness.check()
-    except fitness.Unfit as unfit:
-        yield problem("connection", unfit.found, unfit.remedy)
-    except (psycopg.Error, *STORE_TROUBLE) as error:
-        yield problem("connection", f"a second one fails ({first_line(error)})", "see the log of PostgreSQL")
-    else:
-        yield ok("connection", "leads to the primary, with all settings that the service asks for")
+def _fitness() -> Finding:
+    """Whether connections serve as the service needs it, tried with two at once. Raises Pooled, or STORE_TROUBLE."""
+    with maintenance_connection() as second:
+        fitness.check_that_backends_differ(second)
+        try:
+            fitness.check()
+        except fitness.Pooled:
+            raise
+        except fitness.Unfit as unfit:
+            return problem("connection", unfit.found, unfit.remedy)
+    return ok("connection", "leads to the primary, with all settings that the service asks for")
 
 
 def _clock() -> tuple[float, float]:

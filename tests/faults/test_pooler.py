@@ -1,0 +1,92 @@
+"""PgBouncer before PostgreSQL: all holds in session mode; readiness and doctor recognise transaction mode."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psycopg
+import pytest
+
+from benchmarks.stack import Stores, WebServer, Worker, eventually
+from katoproject.configuration.locations import postgres_url, redis_url
+from tests.support.commands import process
+from tests.support.jobs import end_of, train
+from tests.support.pgbouncer import PgBouncer, pgbouncer
+from tests.support.races import at_once
+from tests.support.sessions import create_session, observation, observations, observe
+
+pytestmark = pytest.mark.long
+
+
+@pytest.fixture(scope="module")
+def stores(folder: Path) -> Iterator[Stores]:
+    with Stores(folder / "data", private=True) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def pooler(stores: Stores) -> Iterator[PgBouncer]:
+    with pgbouncer(stores.data) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def web(stores: Stores, pooler: PgBouncer) -> Iterator[WebServer]:
+    with WebServer(workers=2, DATABASE_URL=pooler.url, REDIS_URL=redis_url(stores.data)) as running:
+        yield running
+
+
+@pytest.fixture
+def client(web: WebServer) -> Iterator[httpx.Client]:
+    with httpx.Client(base_url=web.url, timeout=30) as connected:
+        yield connected
+
+
+def doctor(web: WebServer) -> dict[str, Any]:
+    findings = json.loads(process("doctor", "--json", **web.environment).out)["findings"]
+    return {finding["check"]: finding for finding in findings}
+
+
+def test_an_observation_that_is_refused_for_a_lock_is_not_applied_later(
+    stores: Stores, web: WebServer, client: httpx.Client
+) -> None:
+    """It would be if PostgreSQL's time limits were lost on the way: it then goes on after the client has given up."""
+    session_id = create_session(client)
+    observe(client, session_id, "before")
+    with psycopg.connect(postgres_url(stores.data)) as holder:
+        holder.execute("SELECT 1 FROM sessions_app_session WHERE id = %s FOR UPDATE", [session_id])
+        path = f"{web.url}/sessions/{session_id}/observe"
+        answers = at_once([lambda: httpx.post(path, json=observation("later"), timeout=30)] * 8)
+        assert [(answer.status_code, answer.headers["Retry-After"]) for answer in answers] == [(503, "1")] * 8
+        waiting = "SELECT FROM pg_stat_activity WHERE application_name = 'kato' AND wait_event_type = 'Lock'"
+        assert holder.execute(waiting).fetchall() == []
+    assert client.get(f"/sessions/{session_id}/stm").json()["stm"] == [["before"]]
+
+
+def test_everything_works_through_it(stores: Stores, web: WebServer, client: httpx.Client) -> None:
+    session_id = create_session(client)
+    vectors = {**observation("a"), "vectors": [[0.1, 0.2, 0.3]]}
+    assert client.post(f"/sessions/{session_id}/observe", json=vectors).status_code == 200
+    for symbol in "bcd":
+        observe(client, session_id, symbol)
+    assert client.post(f"/sessions/{session_id}/learn").status_code == 200
+    for symbol in "bc":
+        observe(client, session_id, symbol)
+    assert client.get(f"/sessions/{session_id}/predictions").json()["predictions"]
+    with Worker(**web.environment):
+        assert end_of(client, train(client, "trained", [observations("c", "d")]))["state"] == "done"
+    assert doctor(web)["connection"]["verdict"] == "ok"
+
+
+def test_transaction_mode_is_named(web: WebServer, client: httpx.Client, pooler: PgBouncer) -> None:
+    pooler.pool_by("transaction")
+    try:
+        finding = doctor(web)["connection"]
+        assert finding["verdict"] == "problem"
+        assert "pool_mode = session" in finding["fix"]
+        eventually(lambda: client.get("/health/ready").status_code == 503, "readiness notices")
+        assert "pool_mode = session" in client.get("/health/ready").json()["parts"]["database"]["error"]
+    finally:
+        pooler.pool_by("session")
