@@ -68,6 +68,10 @@ class BoundedConnection(psycopg.Connection[Any]):
             BoundedConnection.obsolete_before = self.began
 
     @property
+    def is_obsolete(self) -> bool:
+        return self.began < BoundedConnection.obsolete_before
+
+    @property
     def is_over(self) -> bool:
         """Whether the server has ended it while it was idle: all there is to read from an idle connection is its end.
 
@@ -117,10 +121,11 @@ class ConnectGuard:
             self._opened.add(connection)
         return connection
 
-    def open_connections(self) -> list[BoundedConnection]:
+    def connections(self) -> list[BoundedConnection]:
+        """Those of this process that serve."""
         with self._lock:
             opened = list(self._opened)
-        return [connection for connection in opened if not connection.closed]
+        return [connection for connection in opened if not (connection.is_obsolete or connection.is_over)]
 
 
 guard = ConnectGuard()
@@ -147,10 +152,6 @@ class DatabaseWrapper(base.DatabaseWrapper):
         After a failover, the first thread that connects makes all others follow.
         """
         raw = self.connection
-        if (
-            raw is not None
-            and not self.in_atomic_block
-            and (raw.began < BoundedConnection.obsolete_before or raw.is_over)
-        ):
+        if raw is not None and not self.in_atomic_block and (raw.is_obsolete or raw.is_over):
             self.close()
         super().close_if_unusable_or_obsolete()

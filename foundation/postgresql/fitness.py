@@ -1,13 +1,11 @@
 """Whether PostgreSQL serves this process as it must, asked on a connection that serves and read off all others."""
 
 from collections import Counter
-from typing import Any
 
-import psycopg
 from django.conf import settings
 from django.db import DEFAULT_DB_ALIAS, OperationalError, connections
 
-from foundation.postgresql.base import guard, renew_all
+from foundation.postgresql.base import PAUSE_BETWEEN_RENEWALS, guard, renew_all
 from foundation.postgresql.statements import OTHER
 
 _LOOK = """
@@ -54,40 +52,55 @@ class ReadOnly(Unfit):
         )
 
 
-_was_read_only = False
+class _Last:
+    """What the last look of this process found."""
+
+    unfit: Unfit | None = None
 
 
-def check() -> None:
+def check(*, thoroughly: bool = False) -> None:
     """Raises an OperationalError; ReadOnly only if that is all that is wrong.
 
-    When it finds that PostgreSQL is no longer read-only, no older connection of this process serves any more.
+    What it found is gone only with the connections that it may be true of: this process connects anew, at most every
+    few seconds while it lasts, and once more when it is over. `thoroughly`: also try a second connection.
     """
-    global _was_read_only
+    try:
+        _look(try_a_second=thoroughly or isinstance(_Last.unfit, Pooled))
+    except Unfit as unfit:
+        _Last.unfit = unfit
+        connections[DEFAULT_DB_ALIAS].close()
+        renew_all(pause=PAUSE_BETWEEN_RENEWALS)
+        raise
+    if _Last.unfit is not None:
+        _Last.unfit = None
+        renew_all()
+
+
+def _look(*, try_a_second: bool) -> None:
     wanted = settings.DATABASE_SESSION
     parameters = {"names": list(wanted), "values": list(wanted.values())}
     # Not prepared: a pooler that gives it to another backend would make it fail for that reason, before it is read.
     [(is_read_only, backend, differing)] = OTHER.execute(_LOOK, parameters, prepare=False)
-    if backend != connections[DEFAULT_DB_ALIAS].connection.place.backend or _share_backends():
+    has_moved = backend != connections[DEFAULT_DB_ALIAS].connection.place.backend
+    if has_moved or _share_backends() or (try_a_second and _a_second_one_has(backend)):
         raise Pooled
     if differing:
         raise SettingsLost(differing)
     if is_read_only:
-        _was_read_only = True
-        connections[DEFAULT_DB_ALIAS].close()  # the next one may be better
         raise ReadOnly
-    if _was_read_only:
-        renew_all()
-        _was_read_only = False
-
-
-def check_that_backends_differ(second: psycopg.Connection[Any]) -> None:
-    """Raises Pooled if this thread's connection and an unused second one have the same backend."""
-    [(own,)] = OTHER.execute("SELECT pg_backend_pid()", {}, prepare=False)
-    if second.execute("SELECT pg_backend_pid()", prepare=False).fetchone() == (own,):
-        raise Pooled
 
 
 def _share_backends() -> bool:
     """Whether two connections of this process had the same backend when they began, and both still have one."""
-    places = Counter(connection.place for connection in guard.open_connections() if not connection.is_over)
+    places = Counter(connection.place for connection in guard.connections())
     return any(number > 1 for number in places.values())
+
+
+def _a_second_one_has(backend: int) -> bool:
+    """Whether a new connection has the backend of this thread's open one, as a pooler prefers the last one used."""
+    second = connections[DEFAULT_DB_ALIAS].copy()
+    try:
+        second.connect()
+        return bool(second.connection.place.backend == backend)
+    finally:
+        second.close()

@@ -150,7 +150,7 @@ def test_clients_see_503_and_then_all_that_was_acknowledged(pair: Pair) -> None:
         pair.promote()
         # The address still leads to the old primary.
         eventually(lambda: "hot standby" in str(database_part(pair)["error"]), "readiness names the standby")
-        doctor = process("doctor", "--json", **pair.web.environment)
+        doctor = process("doctor", "--json", **pair.web.environment, PORT=str(pair.web.port))
         pair.address.lead_to(pair.standby)
         pair.break_some_connections_to_the_old_primary()
         more_clients(5)
@@ -161,6 +161,7 @@ def test_clients_see_503_and_then_all_that_was_acknowledged(pair: Pair) -> None:
     findings = {one["check"]: one for one in json.loads(doctor.out)["findings"]}
     assert "hot standby" in findings["database"]["found"]
     assert "lead to the primary" in findings["database"]["fix"]
+    assert "hot standby" in findings["serving"]["found"]
     with httpx.Client(base_url=pair.web.url) as client:
         assert client.get("/health/ready").status_code == 200
         for session_id, number in [item for one in clients for item in list(one.acknowledged.items())[-5:]]:

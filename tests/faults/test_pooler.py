@@ -90,3 +90,4 @@ def test_transaction_mode_is_named(web: WebServer, client: httpx.Client, pooler:
         assert "pool_mode = session" in client.get("/health/ready").json()["parts"]["database"]["error"]
     finally:
         pooler.pool_by("session")
+    eventually(lambda: client.get("/health/ready").status_code == 200, "readiness notices that it is over")

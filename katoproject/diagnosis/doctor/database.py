@@ -5,12 +5,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-import psycopg
 from django.db import DEFAULT_DB_ALIAS, DatabaseError, InterfaceError, connections
 from django.db.migrations.executor import MigrationExecutor
 
 from foundation.postgresql import fitness
-from foundation.postgresql.maintenance import maintenance_connection
 from foundation.postgresql.statements import OTHER
 from foundation.postgresql.trouble import STORE_TROUBLE, first_line, is_standby
 from foundation.terminal.errors import how_to_reach_the_database
@@ -52,7 +50,7 @@ def database() -> Iterator[Finding]:
     except fitness.Pooled as pooled:
         yield problem("connection", pooled.found, pooled.remedy)
         return
-    except (psycopg.OperationalError, *STORE_TROUBLE) as error:
+    except STORE_TROUBLE as error:
         found = f"unavailable ({first_line(error)}): every request fails"
         yield problem("database", found, _LET_IT_LEAD if is_standby(error) else how_to_reach_the_database())
         return
@@ -69,15 +67,13 @@ def database() -> Iterator[Finding]:
 
 
 def _fitness() -> Finding:
-    """Whether connections serve as the service needs it, tried with two at once. Raises Pooled, or STORE_TROUBLE."""
-    with maintenance_connection() as second:
-        fitness.check_that_backends_differ(second)
-        try:
-            fitness.check()
-        except fitness.Pooled:
-            raise
-        except fitness.Unfit as unfit:
-            return problem("connection", unfit.found, unfit.remedy)
+    """Whether connections serve as the service needs it. Raises STORE_TROUBLE, also where nothing else can be asked."""
+    try:
+        fitness.check(thoroughly=True)
+    except fitness.Pooled:
+        raise
+    except fitness.Unfit as unfit:
+        return problem("connection", unfit.found, unfit.remedy)
     return ok("connection", "leads to the primary, with all settings that the service asks for")
 
 
