@@ -220,6 +220,25 @@ def test_exhausted_connections_are_a_503_never_a_404(fragile: Fragile, client: h
     recovers(client, session_id)
 
 
+def test_a_standby_serves_nobody_until_it_is_promoted(fragile: Fragile, client: httpx.Client, session_id: str) -> None:
+    """It would serve reads of the past: a session that was created on the new primary would be a 404."""
+    fragile.stores.kill("postgres")
+    (fragile.stores.data / "postgres" / "standby.signal").touch()
+    fragile.stores.start_one("postgres")
+    try:
+        for method, path, body in every_route(session_id):
+            response = client.request(method, path, json=body)
+            assert (response.status_code, path) == (503, path)
+            assert int(response.headers["Retry-After"]) >= 1
+        ready = client.get("/health/ready")
+        assert ready.status_code == 503
+        assert "in hot standby mode" in ready.json()["parts"]["database"]["error"]
+    finally:
+        with psycopg.connect(fragile.database_url, autocommit=True) as standby:
+            standby.execute("SELECT pg_promote()")
+    recovers(client, session_id)
+
+
 def test_a_database_that_is_read_only_for_a_while_serves_reads_and_then_writes(
     fragile: Fragile, client: httpx.Client, session_id: str
 ) -> None:

@@ -27,7 +27,8 @@ from tests.support.commands import process
 from tests.support.forwarder import Forwarder, forwarding
 from tests.support.sessions import observation
 
-pytestmark = pytest.mark.long
+# The quick test: `test_a_standby_serves_nobody_until_it_is_promoted`.
+pytestmark = [pytest.mark.long, pytest.mark.exhaustive]
 
 
 @dataclass

@@ -65,6 +65,7 @@ def test_an_observation_that_is_refused_for_a_lock_is_not_applied_later(
     assert client.get(f"/sessions/{session_id}/stm").json()["stm"] == [["before"]]
 
 
+@pytest.mark.exhaustive
 def test_everything_works_through_it(stores: Stores, web: WebServer, client: httpx.Client) -> None:
     session_id = create_session(client)
     vectors = {**observation("a"), "vectors": [[0.1, 0.2, 0.3]]}
