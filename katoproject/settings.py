@@ -8,6 +8,7 @@ from psycopg.conninfo import conninfo_to_dict
 from katoproject.configuration.console_theme import unfold
 from katoproject.configuration.environment import PROJECT_DIR, read_environment
 from katoproject.configuration.locations import data_dir, postgres_url, redis_url
+from katoproject.configuration.redis_url import RedisServer
 from katoproject.configuration.secret import kept_secret
 from katoproject.configuration.versions import API_VERSION
 
@@ -117,7 +118,8 @@ def _database(url: str) -> dict[str, Any]:
     parts: dict[str, Any] = dict(conninfo_to_dict(url))
     return {
         "ENGINE": "foundation.postgresql",
-        "NAME": parts.pop("dbname", "kato"),
+        # A service of pg_service.conf may name it.
+        "NAME": parts.pop("dbname", "" if "service" in parts else "kato"),
         "USER": parts.pop("user", ""),
         "PASSWORD": parts.pop("password", ""),
         "HOST": parts.pop("host", ""),
@@ -126,13 +128,13 @@ def _database(url: str) -> dict[str, Any]:
         # follow when the address leads to another server while the old one still runs.
         "CONN_MAX_AGE": 300,
         "OPTIONS": {
+            "connect_timeout": 3,
+            "application_name": "kato",
             # Not `read-write`: a primary that is read-only for a while, such as one with a full disk, serves reads.
             "target_session_attrs": "primary",
             **parts,
-            "connect_timeout": 3,
             "server_side_binding": True,
             "prepare_threshold": 1,
-            "application_name": "kato",
         },
     }
 
@@ -155,7 +157,8 @@ DATABASE_SESSION = {
 
 # Redis ---------------------------------------------------------------------------------------------------------------
 
-REDIS_URL = ENV.effective_redis_url or redis_url()
+_redis = ENV.redis_server or RedisServer.parse(redis_url())
+REDIS_URL = _redis.cache_url
 CACHES = {
     # Django's cache holds pickles, and who can write to Redis must not run code here: so it is in the process.
     "default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "OPTIONS": {"MAX_ENTRIES": 100}},
@@ -174,7 +177,8 @@ CACHES = {
 
 # Where `foundation.background` finds the application.
 BACKGROUND_APP = "katoproject.celery.app"
-CELERY_BROKER_URL = REDIS_URL.replace("unix://", "redis+socket://", 1)
+CELERY_BROKER_URL = _redis.broker_url
+CELERY_BROKER_USE_SSL = _redis.broker_tls
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ACKS_LATE = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1

@@ -8,10 +8,23 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import quote
 
-from pydantic import AliasChoices, Field, IPvAnyNetwork, SecretStr, ValidationError, field_validator, model_validator
+from pydantic import (
+    AliasChoices,
+    Field,
+    IPvAnyNetwork,
+    SecretStr,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
+from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from engine.options import RANK_FIELDS
+from katoproject.configuration.database_url import check_database_url
+from katoproject.configuration.redis_url import RedisServer, check_redis_host
+from katoproject.configuration.urls import check_host_name, check_origin
 from katoproject.configuration.weak_secrets import MAKE_A_SECRET, weakness
 
 PROJECT_DIR = Path(__file__).resolve().parents[2]
@@ -28,6 +41,8 @@ def either(*names: str) -> AliasChoices:
 
 
 class Environment(BaseSettings):
+    """The values of fields with `repr=False` are in no message: they hold passwords, or URLs, which may."""
+
     model_config = SettingsConfigDict(case_sensitive=True, extra="ignore", env_ignore_empty=True)
 
     # Process
@@ -43,7 +58,7 @@ class Environment(BaseSettings):
     access: Literal["open", "keys"] | None = Field(None, alias="KATO_ACCESS")
     open_to_the_network: bool = Field(False, alias="KATO_OPEN_TO_THE_NETWORK")
     requests_per_second_and_address: float = Field(0, ge=0, alias="KATO_RATE_PER_ADDRESS")
-    api_key: SecretStr | None = Field(None, alias="KATO_API_KEY")
+    api_key: SecretStr | None = Field(None, alias="KATO_API_KEY", repr=False)
     service_name: str = Field("kato", min_length=1, alias="SERVICE_NAME")
     instance_id: str | None = Field(None, alias="KATO_INSTANCE_ID")
     hide_host: bool = Field(False, alias="KATO_HIDE_HOST")
@@ -51,7 +66,7 @@ class Environment(BaseSettings):
     # Stores
     database_url: str | None = Field(None, alias="DATABASE_URL", repr=False)
     redis_url: str | None = Field(None, alias="REDIS_URL", repr=False)
-    redis_host: str | None = Field(None, alias="REDIS_HOST")
+    redis_host: str | None = Field(None, alias="REDIS_HOST", repr=False)
     redis_port: int = Field(6379, ge=1, le=65535, alias="REDIS_PORT")
     redis_tls: bool = Field(False, alias="REDIS_TLS")
     redis_password: str | None = Field(None, alias="REDIS_PASSWORD", repr=False)
@@ -70,8 +85,8 @@ class Environment(BaseSettings):
 
     # HTTP
     cors_enabled: bool = Field(True, alias="CORS_ENABLED")
-    cors_origins: Annotated[list[str], NoDecode] = Field(["*"], alias="CORS_ORIGINS")
-    console_origins: Annotated[list[str], NoDecode] = Field([], alias="KATO_CONSOLE_ORIGINS")
+    cors_origins: Annotated[list[str], NoDecode] = Field(["*"], alias="CORS_ORIGINS", repr=False)
+    console_origins: Annotated[list[str], NoDecode] = Field([], alias="KATO_CONSOLE_ORIGINS", repr=False)
     console_idle: int = Field(43_200, ge=60, le=2_592_000, alias="KATO_CONSOLE_IDLE")
     login_failures: int = Field(5, ge=1, le=1000, alias="KATO_LOGIN_FAILURES")
     login_cool_off: int = Field(900, ge=1, le=86_400, alias="KATO_LOGIN_COOL_OFF")
@@ -132,11 +147,43 @@ class Environment(BaseSettings):
             return value
         return json.loads(value) if value.lstrip().startswith("[") else [part.strip() for part in value.split(",")]
 
-    @field_validator("console_origins")
+    @field_validator("cors_origins", "console_origins")
     @classmethod
-    def _with_scheme(cls, value: list[str]) -> list[str]:
-        if not all(origin.startswith(("http://", "https://")) for origin in value):
+    def _are_origins(cls, value: list[str], about: ValidationInfo) -> list[str]:
+        is_console = about.field_name == "console_origins"
+        if is_console and not all(origin.startswith(("http://", "https://")) for origin in value):
             raise ValueError("each origin must begin with http:// or https://")
+        for origin in value:
+            if is_console or origin not in ("*", "null"):
+                check_origin(origin)
+        return value
+
+    @field_validator("allowed_hosts")
+    @classmethod
+    def _are_hosts(cls, value: list[str]) -> list[str]:
+        for name in value:
+            check_host_name(name)
+        return value
+
+    @field_validator("database_url")
+    @classmethod
+    def _names_a_database(cls, value: str | None) -> str | None:
+        if value is not None:
+            check_database_url(value)
+        return value
+
+    @field_validator("redis_url")
+    @classmethod
+    def _names_a_redis(cls, value: str | None) -> str | None:
+        if value is not None:
+            RedisServer.parse(_over_tls(value))  # whether it shall use TLS is not known yet
+        return value
+
+    @field_validator("redis_host")
+    @classmethod
+    def _is_a_host(cls, value: str | None) -> str | None:
+        if value is not None:
+            check_redis_host(value)
         return value
 
     @field_validator("log_level", mode="before")
@@ -173,16 +220,37 @@ class Environment(BaseSettings):
             return self.environment == "production"
         return all(origin.startswith("https://") for origin in self.console_origins)
 
+    @model_validator(mode="after")
+    def _redis_is_complete(self) -> "Environment":
+        if self.redis_tls and self.redis_url is None and self.redis_host is None:
+            raise ValueError("REDIS_TLS needs REDIS_URL or REDIS_HOST: the embedded Redis has no TLS")
+        try:
+            server = self.redis_server
+        except ValueError as error:
+            raise ValueError(f"REDIS_URL: {error}") from None
+        if self.redis_tls and server is not None and not server.tls:
+            raise ValueError("REDIS_TLS needs a host: a Unix socket has no TLS")
+        return self
+
     @property
-    def effective_redis_url(self) -> str | None:
-        """REDIS_URL, or the URL that REDIS_HOST, REDIS_PORT, REDIS_PASSWORD and REDIS_TLS describe, or None."""
+    def redis_server(self) -> RedisServer | None:
+        """What REDIS_URL, or REDIS_HOST, REDIS_PORT, REDIS_PASSWORD and REDIS_TLS describe."""
         url = self.redis_url
         if url is None and self.redis_host:
             password = f":{quote(self.redis_password, safe='')}@" if self.redis_password else ""
-            url = f"redis://{password}{self.redis_host}:{self.redis_port}/0"
-        if url and self.redis_tls and url.startswith("redis://"):
-            url = f"rediss{url.removeprefix('redis')}"
-        return url
+            host = f"[{self.redis_host}]" if ":" in self.redis_host else self.redis_host
+            url = f"redis://{password}{host}:{self.redis_port}/0"
+        if url is None:
+            return None
+        return RedisServer.parse(_over_tls(url) if self.redis_tls else url)
+
+    @property
+    def effective_redis_url(self) -> str | None:
+        return None if self.redis_server is None else self.redis_server.cache_url
+
+
+def _over_tls(url: str) -> str:
+    return f"rediss{url.removeprefix('redis')}" if url.startswith("redis://") else url
 
 
 def variable_names() -> dict[str, list[str]]:
@@ -202,11 +270,16 @@ def read_environment() -> Environment:
     try:
         return Environment()
     except ValidationError as error:
-        spellings = variable_names()
-        lines = []
-        for problem in error.errors():
-            location = str(problem["loc"][0]) if problem["loc"] else ""
-            name = " / ".join(spellings.get(location, [location]))
-            given = f" (got {problem['input']!r})" if problem["loc"] else ""
-            lines.append(f"  {name}: {problem['msg']}{given}" if name else f"  {problem['msg']}")
+        lines = [_line_of(problem) for problem in error.errors()]
         raise SystemExit("Invalid environment variables:\n" + "\n".join(lines)) from None
+
+
+def _line_of(problem: ErrorDetails) -> str:
+    reason = problem["msg"].removeprefix("Value error, ")
+    if not problem["loc"]:
+        return f"  {reason}"
+    field_name = str(problem["loc"][0])
+    name = " / ".join(variable_names().get(field_name, [field_name]))
+    field = Environment.model_fields.get(field_name)
+    given = f" (got {problem['input']!r})" if field is not None and field.repr else ""
+    return f"  {name}: {reason}{given}"

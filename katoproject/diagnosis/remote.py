@@ -22,6 +22,7 @@ from katoproject.launcher.preflight import LOOPBACK
 TIMEOUT = 30.0
 # The response of FastAPI, and of this service, to a request without a route. A missing session has another one.
 NO_SUCH_ROUTE = {"detail": "Not Found"}
+_EXPECTED = "The URL must be like http://127.0.0.1:8000, without a query"
 _DENIALS = (http.HTTPStatus.UNAUTHORIZED, http.HTTPStatus.FORBIDDEN)
 
 
@@ -48,15 +49,17 @@ class BaseUrl:
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Raises ValueError if this is not the URL of an HTTP service."""
+        """Raises ValueError, which does not show it, if this is not the URL of an HTTP service."""
         try:
             parts = urlsplit(text)
-            default_port = {"http": 80, "https": 443}[parts.scheme]
-            if not parts.hostname:
-                raise ValueError("no host")
-            return cls(parts.scheme, parts.hostname, parts.port or default_port, parts.path.rstrip("/"))
-        except (ValueError, KeyError) as error:
-            raise ValueError(f"{text!r} is not a URL such as http://127.0.0.1:8000") from error
+            port = parts.port or {"http": 80, "https": 443}[parts.scheme]
+        except (ValueError, KeyError):
+            raise ValueError(_EXPECTED) from None
+        if not parts.hostname or parts.query or parts.fragment:
+            raise ValueError(_EXPECTED)
+        if parts.username is not None or parts.password is not None:
+            raise ValueError("The URL has a user or a password, which KATO does not ask for: set KATO_API_KEY instead")
+        return cls(parts.scheme, parts.hostname, port, parts.path.rstrip("/"))
 
     def __str__(self) -> str:
         host = f"[{self.host}]" if ":" in self.host else self.host

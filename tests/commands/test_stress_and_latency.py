@@ -155,11 +155,12 @@ def test_a_missing_service_is_reported_in_one_line(command: str) -> None:
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [
-        (["stress", "somewhere"], "'somewhere' is not a URL such as http://127.0.0.1:8000"),
-        (["stress", "http://127.0.0.1:port"], "is not a URL"),
+        (["stress", "somewhere"], "The URL must be like http://127.0.0.1:8000"),
+        (["stress", "http://127.0.0.1:port"], "The URL must be like http://127.0.0.1:8000"),
+        (["stress", "http://me:password@127.0.0.1:8000"], "The URL has a user or a password"),
         (["stress", "--at-once", "0"], "0 is less than 1"),
         (["stress", "--cycles", "many"], "--cycles"),
-        (["latency", "ftp://127.0.0.1"], "'ftp://127.0.0.1' is not a URL"),
+        (["latency", "ftp://127.0.0.1"], "The URL must be like http://127.0.0.1:8000"),
         (["latency", "--samples", "0"], "0 is less than 1"),
     ],
 )
