@@ -14,22 +14,25 @@ if TYPE_CHECKING:
     from celery import Celery
 
 
+# Where tasks wait. The application adds what all names in Redis begin with (`foundation/redis_names.py`).
+QUEUE = "celery"
+
+
 class BrokerUnavailable(Exception):
     """The broker did not take a message."""
 
 
 def celery_app() -> "Celery":
-    """The application that the setting BACKGROUND_APP names. Importing it makes it Celery's current application."""
-    app: Celery = import_string(settings.BACKGROUND_APP)
+    """What the function that BACKGROUND_APP names returns. Ask again for each use: it may be another one."""
+    app: Celery = import_string(settings.BACKGROUND_APP)()
     return app
 
 
 def send(task: str, *arguments: str) -> None:
     """Ask a worker for a task, by name. Raises BrokerUnavailable."""
-    app = celery_app()
     from kombu.exceptions import OperationalError
 
     try:
-        app.send_task(task, arguments, retry=False)
+        celery_app().send_task(task, arguments, retry=False)
     except OperationalError as error:
         raise BrokerUnavailable(str(error)) from error

@@ -1,20 +1,85 @@
 """The Celery application: background work, by way of Redis. `celery -A katoproject worker` / `beat`."""
 
 import os
+from functools import lru_cache
 from typing import Any
 
 from celery import Celery, signals
+from kombu import Connection
+from kombu.exceptions import OperationalError as BrokerError
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "katoproject.settings")
 
-app = Celery("kato")
+
+class Application(Celery):
+    """All its keys and channels in Redis are those of this database: other deployments may use the same Redis."""
+
+    def connection_for_read(self, url: str | None = None, **options: Any) -> Connection:
+        return super().connection_for_read(url, **_with_names(options))
+
+    def connection_for_write(self, url: str | None = None, **options: Any) -> Connection:
+        return super().connection_for_write(url, **_with_names(options))
+
+
+def _with_names(options: dict[str, Any]) -> dict[str, Any]:
+    return {
+        **options,
+        "transport_options": {**(options.get("transport_options") or {}), "global_keyprefix": _names()},
+    }
+
+
+def _names() -> str:
+    # Not at the top: Django is not set up yet when this module is imported.
+    from django.db import DatabaseError
+
+    from foundation.redis_names import prefix
+
+    try:
+        return prefix()
+    except DatabaseError as error:
+        raise BrokerError(f"which queue is ours depends on PostgreSQL, which is unavailable: {error}") from error
+
+
+def app_of_this_database() -> Celery:
+    """To send tasks and to ask workers. It has no tasks itself. Raises BrokerError while the database is not known.
+
+    If the address of the database leads to another one later, that has another application: each keeps its connections.
+    """
+    return _app_of(_names())
+
+
+@lru_cache(2)
+def _app_of(names: str) -> Celery:
+    found = Application("kato", set_as_current=False)
+    found.config_from_object("django.conf:settings", namespace="CELERY")
+    return found
+
+
+# Of workers and the scheduler.
+app = Application("kato")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks(["katoproject.upkeep", "sessions_app.jobs"])
+
+
+@signals.celeryd_init.connect
+@signals.beat_init.connect
+def _wait_for_the_database(**_: Any) -> None:
+    from katoproject.upkeep import same_database
+
+    same_database.wait()
+
+
+@signals.worker_ready.connect
+@signals.beat_init.connect
+def _end_with_the_database(**_: Any) -> None:
+    from katoproject.upkeep import same_database
+
+    same_database.watch()
 
 
 @signals.worker_ready.connect
 def _sample(**_: Any) -> None:
     """Sample what workers count: there may be no web process on this machine to do that."""
-    from katoproject.monitoring import sampling  # Django is not set up yet when this module is imported
+    from katoproject.monitoring import sampling
 
     sampling.start()

@@ -5,6 +5,7 @@ from typing import Any
 
 from psycopg.conninfo import conninfo_to_dict
 
+from foundation.background import QUEUE
 from katoproject.configuration.console_theme import unfold
 from katoproject.configuration.environment import PROJECT_DIR, read_environment
 from katoproject.configuration.locations import data_dir, postgres_url, redis_url
@@ -176,9 +177,10 @@ CACHES = {
 # Celery --------------------------------------------------------------------------------------------------------------
 
 # Where `foundation.background` finds the application.
-BACKGROUND_APP = "katoproject.celery.app"
+BACKGROUND_APP = "katoproject.celery.app_of_this_database"
 CELERY_BROKER_URL = _redis.broker_url
 CELERY_BROKER_USE_SSL = _redis.broker_tls
+CELERY_TASK_DEFAULT_QUEUE = QUEUE
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ACKS_LATE = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1

@@ -1,8 +1,8 @@
 """The Redis cache of what is expensive to assemble: predictions, and the STM and the percept of long sessions.
 
-The key names the session, its version and the view, so an entry is correct for ever or out of reach: no write can be
-wrong, whenever it arrives, and no invalidation can come too late. Deleting the replaced version on commit only saves
-memory.
+The key names the database, the session, its version and the view, so an entry is correct for ever or out of reach: no
+write can be wrong, whenever it arrives, and no invalidation can come too late. Deleting the replaced version on commit
+only saves memory.
 
 Redis is never trusted (P3). Every entry begins with a digest over key and payload, keyed with the service's secret. So
 damaged bytes, and entries written by anything but this service, count as a miss. Any failure is a *fallback*: the
@@ -25,6 +25,7 @@ from django.conf import settings
 from django.db import transaction
 
 from foundation.breaker import Breaker
+from foundation.redis_names import prefix
 from sessions_app import counters
 
 if TYPE_CHECKING:
@@ -40,7 +41,6 @@ _LIFETIME = 3600  # seconds
 _DIGEST_BYTES = 16
 
 _DELETED_AT_ONCE = 128
-_PREFIX = "kato:session:"
 _SCANNED_AT_ONCE = 1000
 
 # Views of a session's contents, and views of its node's predictions.
@@ -63,8 +63,12 @@ def _redis() -> "Redis":
     return cast("Redis", get_redis_connection("redis"))
 
 
+def _prefix() -> str:
+    return f"{prefix()}session:"
+
+
 def key(session_id: str, version: int, view: str) -> str:
-    return f"{_PREFIX}{session_id}:{version}:{view}"
+    return f"{_prefix()}{session_id}:{version}:{view}"
 
 
 def _kind(view: str) -> str:
@@ -175,7 +179,7 @@ def entries() -> Iterator[CachedEntry]:
 
 def _scan(cursor: int) -> tuple[int, list[CachedEntry]]:
     """The next cursor, and the entries at this one. Leaves out those whose digest is wrong, which count as missing."""
-    shown = _redis().scan(cursor, match=f"{_PREFIX}*", count=_SAMPLE_SIZE)
+    shown = _redis().scan(cursor, match=f"{_prefix()}*", count=_SAMPLE_SIZE)
     cursor, names = cast(tuple[int, list[bytes]], shown)
     texts = [name.decode() for name in names]
     held = cast(list[bytes | None], _redis().mget(texts)) if texts else []
@@ -186,7 +190,7 @@ def _scan(cursor: int) -> tuple[int, list[CachedEntry]]:
 
 
 def _parsed(name: str, entry: bytes) -> CachedEntry:
-    session_id, version, view = name.removeprefix(_PREFIX).split(":", 2)
+    session_id, version, view = name.removeprefix(_prefix()).split(":", 2)
     return CachedEntry(name, session_id, int(version), view, entry[_DIGEST_BYTES:])
 
 
@@ -211,7 +215,7 @@ def drop(session_id: str | None) -> Dropped:
     whose = "" if session_id is None else re.sub(r"([*?\[\]\\^])", r"\\\1", session_id) + ":"
     dropped, cursor = {True: 0, False: 0}, 0
     while True:
-        found = _redis().scan(cursor, match=f"{_PREFIX}{whose}*", count=_SCANNED_AT_ONCE)
+        found = _redis().scan(cursor, match=f"{_prefix()}{whose}*", count=_SCANNED_AT_ONCE)
         cursor, names = cast(tuple[int, list[bytes]], found)
         for is_prediction in (True, False):
             batch = [name for name in names if _is_prediction(name) == is_prediction]
@@ -222,7 +226,7 @@ def drop(session_id: str | None) -> Dropped:
 
 
 def _is_prediction(name: bytes) -> bool:
-    return name.split(b":")[4:5] in ([view.encode()] for view in PREDICTION_VIEWS)
+    return name.split(b":")[5:6] in ([view.encode()] for view in PREDICTION_VIEWS)
 
 
 def forget_on_commit(session_id: str, version: int | None) -> None:

@@ -51,6 +51,10 @@ class ProcessGroup:
         assert self._process is not None
         return self._process.pid
 
+    @property
+    def has_ended(self) -> bool:
+        return self._process is None or self._process.poll() is not None
+
     def kill(self) -> None:
         """Send `kill -9` to all processes of the group at once."""
         assert self._process is not None

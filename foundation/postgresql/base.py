@@ -14,6 +14,7 @@ from weakref import WeakSet
 import psycopg
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
+from django.db import DEFAULT_DB_ALIAS
 from django.db.backends.postgresql import base
 from psycopg.abc import RV, PQGen
 from psycopg.errors import ReadOnlySqlTransaction, _WaitTimeout
@@ -23,6 +24,8 @@ from foundation.postgresql.trouble import first_line, is_standby
 
 # Seconds: as long as PostgreSQL is read-only, reads should not connect each time that a write has failed.
 PAUSE_BETWEEN_RENEWALS = 5.0
+
+from foundation.postgresql import identity
 
 
 class BoundedConnection(psycopg.Connection[Any]):
@@ -145,6 +148,11 @@ class DatabaseWrapper(base.DatabaseWrapper):
             raise ImproperlyConfigured("foundation.postgresql supports neither isolation_level nor pool")
         self.isolation_level = psycopg.IsolationLevel.READ_COMMITTED
         return guard.connect(**conn_params)
+
+    def init_connection_state(self) -> None:
+        super().init_connection_state()
+        if self.alias == DEFAULT_DB_ALIAS:  # Django also makes wrappers for the database `postgres`
+            identity.remember(self.connection)
 
     def close_if_unusable_or_obsolete(self) -> None:
         """Also close a connection that is obsolete, or that the server has ended. Django calls this for each request.

@@ -2,12 +2,14 @@
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from django.db import Error as DatabaseTrouble
 from django_redis import get_redis_connection
+from kombu import Connection
 from kombu.exceptions import OperationalError as BrokerError
 from redis.exceptions import RedisError
 
@@ -34,14 +36,23 @@ def _check_redis() -> None:
     get_redis_connection("redis").ping()
 
 
+@contextmanager
+def _broker() -> Iterator[Connection]:
+    with celery_app().connection_for_write(connect_timeout=PATIENCE) as broker:
+        # The second attempt comes at once: after a pause there would be no time left to say why the first one failed.
+        broker.ensure_connection(max_retries=1, interval_start=0, timeout=int(PATIENCE / 2))
+        yield broker
+
+
 def _check_broker() -> None:
-    with celery_app().connection_for_read(connect_timeout=PATIENCE) as broker:
-        broker.ensure_connection(max_retries=1, timeout=2)
+    with _broker():
+        pass
 
 
 def _check_worker() -> None:
-    if not celery_app().control.ping(timeout=PATIENCE / 2, limit=1):
-        raise BrokerError("no worker answered")
+    with _broker() as broker:
+        if not celery_app().control.ping(timeout=PATIENCE / 2, limit=1, connection=broker):
+            raise BrokerError("no worker answered")
 
 
 # Name → its check, and whether requests need it. Without Redis they are slower; without broker and worker only

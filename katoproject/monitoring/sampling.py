@@ -17,8 +17,10 @@ from django.db import close_old_connections
 from django_redis import get_redis_connection
 from redis.exceptions import RedisError
 
+from foundation.background import QUEUE
 from foundation.metrics.board import board
 from foundation.metrics.folder import folder
+from foundation.redis_names import prefix
 from katoproject.monitoring import latest, resources, snapshot
 from katoproject.monitoring.latest import Latest, Point
 from katoproject.monitoring.snapshot import Shared, Snapshot
@@ -110,9 +112,9 @@ def _measure_database(shared: Shared) -> None:
 
 def _queue_length() -> int | None:
     try:
-        length: Any = get_redis_connection("redis").llen("celery")
+        length: Any = get_redis_connection("redis").llen(prefix() + QUEUE)
         return int(length)
-    except RedisError:
+    except (RedisError, DatabaseTrouble):
         return None  # shown as unknown; the requests that need Redis report the error
 
 

@@ -16,10 +16,11 @@ from prometheus_client import Counter
 
 from foundation.metrics.registry import registry
 from foundation.postgresql.locks import alone
+from foundation.redis_names import prefix
 
 _counter = Counter("kato_upkeep", "Pieces of scheduled work that were done", ["chore"], registry=registry)
 
-_HEARTBEAT = "kato:scheduled"
+_HEARTBEAT = "scheduled"
 _HEARTBEAT_LASTS = 3600  # seconds
 
 
@@ -34,12 +35,12 @@ def record_heartbeat() -> None:
 
     In Redis, which carries these tasks: a heartbeat that is lost there is recorded again within seconds.
     """
-    get_redis_connection("redis").set(_HEARTBEAT, "", ex=_HEARTBEAT_LASTS)
+    get_redis_connection("redis").set(prefix() + _HEARTBEAT, "", ex=_HEARTBEAT_LASTS)
 
 
 def seconds_since_scheduled() -> float | None:
     """Since the last heartbeat; None after more than an hour. By the clock of Redis alone. Raises RedisError."""
-    left = get_redis_connection("redis").pttl(_HEARTBEAT)
+    left = get_redis_connection("redis").pttl(prefix() + _HEARTBEAT)
     return None if left < 0 else _HEARTBEAT_LASTS - left / 1000
 
 

@@ -255,10 +255,10 @@ def test_a_repeated_prediction_is_served_from_redis(open_session: OpenSession) -
     session.observe("b")
     first = session.get("predictions")
     store = get_redis_connection("redis")
-    [name] = list(store.scan_iter(f"kato:session:{session.id}:*:predictions:*"))
+    [name] = list(store.scan_iter(f"kato:*:session:{session.id}:*:predictions:*"))
     assert session.get("predictions") == first
     store.set(name, b"garbage")
     assert session.get("predictions") == first
     teacher.teach("a", "b", "d")
     assert session.get("predictions")["count"] == 2
-    assert len(list(store.scan_iter(f"kato:session:{session.id}:*:predictions:*"))) == 2
+    assert len(list(store.scan_iter(f"kato:*:session:{session.id}:*:predictions:*"))) == 2

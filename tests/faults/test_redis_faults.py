@@ -60,7 +60,7 @@ class Conversation:
 
     @property
     def keys(self) -> str:
-        return f"kato:session:{self.id}:*"
+        return f"kato:*:session:{self.id}:*"
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ import redis
 from django.conf import settings
 
 from benchmarks.stack import eventually, manage
+from foundation.redis_names import prefix
 from katoproject.celery import app
 from katoproject.diagnosis.doctor import background
 from katoproject.diagnosis.doctor.findings import Verdict
@@ -106,14 +107,14 @@ def test_upkeep_without_a_name_lists_the_chores() -> None:
 @pytest.mark.usefixtures("worker")
 def test_a_scheduler_is_detected_by_the_work_it_sends() -> None:
     with redis.Redis.from_url(settings.REDIS_URL) as client:
-        client.delete("kato:scheduled")
+        client.delete(f"{prefix()}scheduled")
         found = {one.check: one for one in background.workers()}
         assert found["worker"].found == "1 worker answered"
         assert found["beat"].verdict == Verdict.PROBLEM
         upkeep.delay("relay-jobs")
         eventually(lambda: seconds_since_scheduled() is not None, "the worker does what the scheduler says")
         assert {one.check: one for one in background.workers()}["beat"].verdict == Verdict.OK
-        client.pexpire("kato:scheduled", 2_900_000)
+        client.pexpire(f"{prefix()}scheduled", 2_900_000)
         late = {one.check: one for one in background.workers()}["beat"]
     assert late.verdict == Verdict.PROBLEM
     assert "the scheduler has sent no work for 70" in late.found

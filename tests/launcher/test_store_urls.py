@@ -160,7 +160,7 @@ def by_kombu(server: RedisServer) -> dict[str, Any]:
 def test_cache_and_broker_get_the_same_server(username: str, password: str, host: str, tls: bool) -> None:
     server = RedisServer(host=host, port=7, username=username, password=password, db=3, tls=tls)
     assert RedisServer.parse(server.cache_url) == server
-    cache = parsed_by_redis(server.cache_url)
+    cache: dict[str, Any] = parsed_by_redis(server.cache_url)  # type: ignore[no-untyped-call]
     broker = by_kombu(server)
     assert (cache["host"], cache["port"], cache["db"]) == (broker["where"], broker["port"], int(broker["db"]))
     assert cache.get("username") == broker["username"] == (username or None)
@@ -172,7 +172,7 @@ def test_cache_and_broker_get_the_same_server(username: str, password: str, host
 @given(path=TEXT.map(lambda text: f"/run/{text}"), password=TEXT)
 def test_cache_and_broker_get_the_same_socket(path: str, password: str) -> None:
     server = RedisServer(path=path, password=password)
-    cache = parsed_by_redis(server.cache_url)
+    cache: dict[str, Any] = parsed_by_redis(server.cache_url)  # type: ignore[no-untyped-call]
     broker = by_kombu(server)
     assert cache["path"] == broker["where"] == path
     assert cache.get("password") == broker["password"] == (password or None)

@@ -189,11 +189,11 @@ def test_invalidating_drops_our_entries_and_nothing_else(watched: Fragile, clien
         assert invalidate(session_id=first) == (1, 1)
         assert invalidate(session_id=first) == (0, 0)
         assert invalidate(session_id="session-*") == (0, 0), "an id, not a pattern"
-        assert list(store.scan_iter(f"kato:session:{first}:*")) == []
+        assert list(store.scan_iter(f"kato:*:session:{first}:*")) == []
         stm = client.get(f"/sessions/{second}/stm").json()
         symbols, patterns = invalidate()
         assert (symbols >= 1, patterns >= 1) == (True, True)
-        assert list(store.scan_iter("kato:session:*")) == []
+        assert list(store.scan_iter("kato:*:session:*")) == []
         assert store.exists(*foreign) == len(foreign)
         assert client.get(f"/sessions/{second}/stm").json() == stm, "P3"
 

@@ -9,6 +9,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
+import psycopg
 import pytest
 from xdist import is_xdist_controller, is_xdist_worker
 
@@ -38,8 +39,18 @@ def pytest_sessionstart(session: pytest.Session) -> None:
         compile_all()
     if not is_xdist_controller(session):
         _stores.start()
+        _learn_which_database_this_is()
     elif not _stores.are_own:
         raise pytest.UsageError("Several processes need stores of their own: unset DATABASE_URL and REDIS_URL, or -n 0")
+
+
+def _learn_which_database_this_is() -> None:
+    """Names in Redis depend on it, and most tests may not use Django's connections."""
+    from foundation.postgresql import identity
+    from katoproject.configuration.locations import postgres_url
+
+    with psycopg.connect(os.environ.get("DATABASE_URL") or postgres_url()) as connection:
+        identity.remember(connection)
 
 
 def pytest_unconfigure() -> None:

@@ -1,5 +1,6 @@
 """Redis, and the background work that it carries. Without them requests are slower, never incorrect."""
 
+import re
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -10,9 +11,10 @@ from django.db import DatabaseError, InterfaceError
 from kombu.exceptions import OperationalError as BrokerError
 from redis.exceptions import RedisError
 
+from foundation.background import QUEUE, celery_app
 from foundation.postgresql.trouble import first_line
+from foundation.redis_names import prefix
 from foundation.terminal.text import counted
-from katoproject.celery import app
 from katoproject.diagnosis.doctor.database import SKEW
 from katoproject.diagnosis.doctor.findings import Finding, ok, problem, warning
 from katoproject.upkeep import chores
@@ -21,7 +23,10 @@ from sessions_app.jobs import lifecycle
 PATIENCE = 3.0  # seconds
 LONG_QUEUE = 1000
 LONGEST_LAG = 60.0  # seconds
+LONGEST_LOOK = 1.0  # seconds
 LONGEST_SILENCE = 60.0  # seconds; the scheduler sends work every five
+
+_OWNER = re.compile(r"^kato:[0-9a-f]{10}:")
 
 
 def redis() -> Iterator[Finding]:
@@ -30,12 +35,11 @@ def redis() -> Iterator[Finding]:
         with connection:
             info = connection.info()
             seconds, microseconds = connection.time()
-            waiting = connection.llen(app.conf.task_default_queue)
+            neighbours = list(_neighbours(connection))
+            waiting = _waiting(connection)
     except RedisError as error:
-        fix = (
-            "set REDIS_URL" if settings.ENV.effective_redis_url else "start the service (`make run`), or set REDIS_URL"
-        )
-        yield problem("redis", f"unavailable ({first_line(error)}): requests are slower, background work waits", fix)
+        found = f"unavailable ({first_line(error)}): requests are slower, background work waits"
+        yield problem("redis", found, _how_to_reach_redis(error))
         return
     yield from _server(info)
     skew = time.time() - seconds - microseconds / 1e6
@@ -43,6 +47,54 @@ def redis() -> Iterator[Finding]:
         yield warning("redis clock", f"{abs(skew):.1f} s off this machine's", "synchronise the clocks (chrony, ntpd)")
     if waiting > LONG_QUEUE:
         yield warning("queue", f"{waiting:,} messages are waiting in Redis", "start more workers")
+    yield from neighbours
+
+
+def _waiting(connection: client.Redis) -> int:
+    """Messages for workers of this deployment; none while the database, which names the queue, is unknown."""
+    try:
+        return connection.llen(prefix() + QUEUE)
+    except (DatabaseError, InterfaceError):
+        return 0  # another check reports it
+
+
+def _neighbours(connection: client.Redis) -> Iterator[Finding]:
+    """Other deployments on this Redis, found by their keys; a look at a large Redis ends before it has seen all."""
+    try:
+        ours = prefix()
+    except (DatabaseError, InterfaceError):
+        return
+    found: set[str] = set()
+    until = time.monotonic() + LONGEST_LOOK
+    for name in connection.scan_iter(count=1000):
+        found.update(_OWNER.findall(name.decode(errors="replace")))
+        if time.monotonic() > until:
+            break
+    for theirs in sorted(found - {ours}):
+        waiting = connection.llen(theirs + QUEUE)
+        yield warning(
+            "neighbours",
+            f"another deployment uses this Redis: keys {theirs}* belong to another database "
+            f"({counted(waiting, 'message')} waiting there). Each keeps to its own, but they share its memory",
+            f"give each a Redis of its own. If that one is gone: redis-cli --scan --pattern '{theirs}*' | "
+            "xargs redis-cli unlink",
+        )
+    if waiting := connection.llen(QUEUE) if connection.type(QUEUE) == b"list" else 0:
+        yield warning(
+            "neighbours",
+            f"{counted(waiting, 'message')} of an earlier release or of another program in the queue {QUEUE}: no "
+            "worker of this release takes them, and no job is lost",
+            f"stop what sends them; then redis-cli unlink {QUEUE}",
+        )
+
+
+def _how_to_reach_redis(error: RedisError) -> str:
+    if "CERTIFICATE_VERIFY_FAILED" in str(error):
+        return (
+            "name the authority that signed the certificate of Redis in REDIS_URL (?ssl_ca_certs=/path/to/ca.pem), and "
+            "Redis as its certificate does"
+        )
+    return "set REDIS_URL" if settings.ENV.redis_server else "start the service (`make run`), or set REDIS_URL"
 
 
 def _server(info: dict[str, Any]) -> Iterator[Finding]:
@@ -75,11 +127,13 @@ def _server(info: dict[str, Any]) -> Iterator[Finding]:
 def workers() -> Iterator[Finding]:
     """Whether a worker runs, and whether the scheduler sends it work."""
     try:
-        with app.connection_for_read(connect_timeout=PATIENCE) as broker:
+        app = celery_app()
+        with app.connection_for_write(connect_timeout=PATIENCE) as broker:
             broker.ensure_connection(max_retries=1, timeout=2)
-        answers = app.control.ping(timeout=1.0)
+            answers = app.control.ping(timeout=1.0, connection=broker)
     except (BrokerError, RedisError, OSError) as error:
-        yield problem("worker", f"the broker is unavailable ({first_line(error)})", "see redis above")
+        fix = "see database and redis above"
+        yield problem("worker", f"the broker is unavailable ({first_line(error)})", fix)
         return
     if not answers:
         yield problem(
@@ -91,7 +145,7 @@ def workers() -> Iterator[Finding]:
     yield ok("worker", f"{counted(len(answers), 'worker')} answered")
     try:
         last = chores.seconds_since_scheduled()
-    except RedisError as error:
+    except (RedisError, DatabaseError, InterfaceError) as error:
         yield problem("beat", f"unknown ({first_line(error)})", "see redis above")
         return
     if last is None or last > LONGEST_SILENCE:
