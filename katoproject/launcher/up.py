@@ -16,7 +16,7 @@ from katoproject.configuration.environment import PROJECT_DIR, Environment
 from katoproject.configuration.exposure import Exposed, check_exposure
 from katoproject.configuration.locations import data_dir
 from katoproject.launcher import accounts, orphans, postgres, redis
-from katoproject.launcher.installation import make_data_folder, server_uid
+from katoproject.launcher.installation import check_programs, make_data_folder, packages_folder, server_uid
 from katoproject.launcher.loopback import relay
 from katoproject.launcher.preflight import check_port, sole_owner_of
 from katoproject.launcher.processes import CannotStart, Program, ready_at_once
@@ -33,6 +33,8 @@ def up(environment: Environment, *, only_stores: bool = False) -> None:
     Raises CannotStart with the reason when it cannot run.
     """
     data = data_dir()
+    if environment.database_url is None:
+        check_programs(packages_folder(data))
     try:
         make_data_folder(data)
         with sole_owner_of(data):

@@ -14,7 +14,7 @@ from django.http import HttpResponse
 from django.urls import get_resolver
 from django.utils.http import parse_header_parameters
 
-from foundation.background import celery_app
+from foundation import background
 
 
 class _Utf8Request(WSGIRequest):
@@ -36,7 +36,7 @@ def _load_application() -> WSGIHandler:
     request_started.disconnect(reset_queries)
     request_finished.disconnect(close_old_connections)
     request_finished.disconnect(close_caches)
-    celery_app()
+    background.load()
     get_resolver().url_patterns  # noqa: B018  imports all views
     # Loads the kernels of predictions, which takes 0.7 s. Imported here because Django's set-up says where they are.
     from engine.warm import warm
