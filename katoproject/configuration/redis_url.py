@@ -12,6 +12,10 @@ from urllib.parse import SplitResult, parse_qsl, quote, unquote, urlencode, urls
 
 from katoproject.configuration.urls import PERCENT_ENCODING, check_characters, scheme_of
 
+HOW_TO_VERIFY = (
+    "name the authority that signed the certificate of Redis in REDIS_URL (?ssl_ca_certs=/path/to/ca.pem), and Redis "
+    "as its certificate does"
+)
 SCHEMES = ("redis", "rediss", "unix")
 PORT = 6379
 _TLS_FILES = ("ssl_ca_certs", "ssl_certfile", "ssl_keyfile")
@@ -99,6 +103,11 @@ class RedisServer:
         if not self.username and not self.password:
             return ""
         return f"{quote(self.username, safe='')}:{quote(self.password, safe='')}@"
+
+
+def is_unverified(error: Exception) -> bool:
+    """Whether a connection failed because the server could not prove who it is."""
+    return "CERTIFICATE_VERIFY_FAILED" in str(error)
 
 
 def check_redis_host(host: str) -> None:

@@ -16,6 +16,7 @@ from redis.exceptions import RedisError
 from foundation.asking import Asker, NoAnswer
 from foundation.background import celery_app
 from foundation.postgresql import fitness
+from katoproject.configuration.redis_url import HOW_TO_VERIFY, is_unverified
 from sessions_app.jobs import lifecycle
 from sessions_app.jobs.lifecycle import Backlog
 
@@ -106,7 +107,8 @@ def _part(name: str) -> Part:
         # Not a reason to take the service away from those who read.
         return Part(ok=False, required=False, latency_ms=None, error=str(error))
     except (DatabaseTrouble, RedisError, BrokerError, OSError) as error:
-        return Part(ok=False, required=required, latency_ms=None, error=f"{type(error).__name__}: {error}")
+        remedy = f"; {HOW_TO_VERIFY}" if is_unverified(error) else ""
+        return Part(ok=False, required=required, latency_ms=None, error=f"{type(error).__name__}: {error}{remedy}")
     return Part(ok=True, required=required, latency_ms=round(seconds * 1000, 3), error=None)
 
 

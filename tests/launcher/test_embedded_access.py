@@ -265,8 +265,9 @@ def test_neither_messages_nor_error_pages_show_addresses_with_passwords(data: Pa
         "import sys\n"
         "from django.conf import settings\n"
         "from django.views.debug import ExceptionReporter\n"
-        "from katoproject.celery import app\n"
-        "print(repr(settings.ENV), app.connection())\n"
+        "from kombu import Connection\n"
+        "from katoproject.settings import _redis\n"
+        "print(repr(settings.ENV), repr(_redis), Connection(settings.CELERY_BROKER_URL))\n"
         "try:\n    raise KeyError('x')\n"
         "except KeyError:\n    print(ExceptionReporter(None, *sys.exc_info()).get_traceback_html())\n"
     )

@@ -14,6 +14,7 @@ import redis
 
 from benchmarks.stack import Worker, eventually, free_port
 from katoproject.configuration.environment import PROJECT_DIR
+from katoproject.configuration.redis_url import HOW_TO_VERIFY
 from tests.support import commands
 
 pytestmark = [
@@ -127,6 +128,7 @@ def test_a_redis_that_cannot_prove_itself_is_refused_by_cache_and_broker(
     seen = look(url)
     for part in ("redis", "broker"):
         assert "CERTIFICATE_VERIFY_FAILED" in str(seen[part])
+        assert str(seen[part]).endswith(HOW_TO_VERIFY)
     assert seen["worker"] is not None
 
 
@@ -134,5 +136,5 @@ def test_the_doctor_refuses_it_too_and_says_what_to_set(port: int, authorities: 
     told = commands.process("doctor", "--json", REDIS_URL=f"rediss://localhost:{port}/0?ssl_ca_certs={authorities[1]}")
     findings = {one["check"]: one for one in told.json["findings"]}
     assert "CERTIFICATE_VERIFY_FAILED" in findings["redis"]["found"]
-    assert "ssl_ca_certs" in findings["redis"]["fix"]
+    assert findings["redis"]["fix"] == HOW_TO_VERIFY
     assert "CERTIFICATE_VERIFY_FAILED" in findings["worker"]["found"]

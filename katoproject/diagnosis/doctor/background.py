@@ -15,6 +15,7 @@ from foundation.background import QUEUE, celery_app
 from foundation.postgresql.trouble import first_line
 from foundation.redis_names import prefix
 from foundation.terminal.text import counted
+from katoproject.configuration.redis_url import HOW_TO_VERIFY, is_unverified
 from katoproject.diagnosis.doctor.database import SKEW
 from katoproject.diagnosis.doctor.findings import Finding, ok, problem, warning
 from katoproject.upkeep import chores
@@ -89,11 +90,8 @@ def _neighbours(connection: client.Redis) -> Iterator[Finding]:
 
 
 def _how_to_reach_redis(error: RedisError) -> str:
-    if "CERTIFICATE_VERIFY_FAILED" in str(error):
-        return (
-            "name the authority that signed the certificate of Redis in REDIS_URL (?ssl_ca_certs=/path/to/ca.pem), and "
-            "Redis as its certificate does"
-        )
+    if is_unverified(error):
+        return HOW_TO_VERIFY
     return "set REDIS_URL" if settings.ENV.redis_server else "start the service (`make run`), or set REDIS_URL"
 
 
