@@ -19,13 +19,11 @@ from django.db.backends.postgresql import base
 from psycopg.abc import RV, PQGen
 from psycopg.errors import ReadOnlySqlTransaction, _WaitTimeout
 
-from foundation.postgresql import opening
+from foundation.postgresql import identity, opening
 from foundation.postgresql.trouble import first_line, is_standby
 
 # Seconds: as long as PostgreSQL is read-only, reads should not connect each time that a write has failed.
 PAUSE_BETWEEN_RENEWALS = 5.0
-
-from foundation.postgresql import identity
 
 
 class BoundedConnection(psycopg.Connection[Any]):
