@@ -64,9 +64,11 @@ def stores_alone(fragile: Fragile) -> Iterator[None]:
     with subprocess.Popen(command, cwd=PROJECT_DIR, env=own, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         assert any("The stores are up, and nothing else" in line for line in process.stdout)
-        yield
-        process.terminate()
-        process.communicate()
+        try:
+            yield
+        finally:
+            process.terminate()
+            process.communicate()
     assert process.returncode == 0
 
 
@@ -77,7 +79,8 @@ def restore(fragile: Fragile, dump: Path) -> None:
     with pytest.raises(subprocess.CalledProcessError) as broken:
         manage("verify", **fragile.environment)
     assert broken.value.returncode == 1
-    assert "Checks failed: transaction-ids, session-events, cache" in broken.value.stderr
+    # What Redis still has is of the old cluster: names of another database, out of reach.
+    assert "Checks failed: transaction-ids, session-events" in broken.value.stderr
     manage("verify", "--repair", **fragile.environment)
 
 
