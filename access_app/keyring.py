@@ -47,7 +47,8 @@ class Undecided(StoreUnavailable, Denied):
 
 @dataclass(frozen=True, slots=True)
 class _Snapshot:
-    """`clock_ahead`: seconds by which PostgreSQL's clock is ahead of this host's.
+    """`clock_ahead`: seconds by which PostgreSQL's clock is ahead of the monotonic clock of this process. The time of
+    day of this host may be set at any moment; keys must neither end nor live on by that.
 
     `met`: by Authorization header, the holders that requests have shown, and when their tokens end to be valid. To
     look there costs a tenth of judging the token again.
@@ -59,7 +60,7 @@ class _Snapshot:
     met: dict[str, tuple["KeyHolder", float]] = field(default_factory=dict)
 
     def now(self) -> float:
-        return time.time() + self.clock_ahead
+        return time.monotonic() + self.clock_ahead
 
 
 @dataclass(frozen=True, slots=True)

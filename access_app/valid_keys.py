@@ -62,7 +62,7 @@ class ValidKey:
 
 
 class ValidKeys(NamedTuple):
-    """`clock_ahead`: seconds by which PostgreSQL's clock is ahead of this host's."""
+    """`clock_ahead`: seconds by which PostgreSQL's clock is ahead of the monotonic clock of this process."""
 
     version: int
     keys: dict[str, ValidKey]
@@ -70,9 +70,9 @@ class ValidKeys(NamedTuple):
 
 
 def read() -> ValidKeys:
-    begun = time.time()
+    begun = time.monotonic()
     rows = [_KeyRow._make(row) for row in ACCESS.execute(_VALID_KEYS, {})]
-    ahead = rows[0].now.timestamp() - (begun + time.time()) / 2
+    ahead = rows[0].now.timestamp() - (begun + time.monotonic()) / 2
     keys = {row.id: _valid_key(row) for row in rows if row.id is not None}
     return ValidKeys(rows[0].version, keys, ahead)
 

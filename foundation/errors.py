@@ -48,8 +48,8 @@ class Overloaded(Unavailable):
 
 
 class StoreUnavailable(Unavailable):
-    def __init__(self) -> None:
-        super().__init__("The session store is not available at the moment")
+    def __init__(self, reason: str = "") -> None:
+        super().__init__("The session store is not available at the moment" + (f": {reason}" if reason else ""))
 
 
 class InvalidRequest(Refusal):

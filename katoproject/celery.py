@@ -1,6 +1,7 @@
 """The Celery application: background work, by way of Redis. `celery -A katoproject worker` / `beat`."""
 
 import os
+import time
 from functools import lru_cache
 from typing import Any
 
@@ -9,6 +10,9 @@ from kombu import Connection
 from kombu.exceptions import OperationalError as BrokerError
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "katoproject.settings")
+
+# The question to all workers what their clock shows.
+CLOCK = "kato_clock"
 
 
 class Application(Celery):
@@ -75,6 +79,22 @@ def _end_with_the_database(**_: Any) -> None:
     from katoproject.upkeep import same_database
 
     same_database.watch()
+
+
+@signals.worker_init.connect
+def _answer_questions(**_: Any) -> None:
+    from celery.worker.control import inspect_command  # only workers need it
+
+    @inspect_command(name=CLOCK)
+    def clock(state: Any) -> float:
+        return time.time()
+
+
+@signals.task_postrun.connect
+def _publish_counts(**_: Any) -> None:
+    from foundation.metrics import counts
+
+    counts.publish()
 
 
 @signals.worker_ready.connect

@@ -51,6 +51,7 @@ INSTALLED_APPS = [
     "drf_spectacular_sidecar",
     "katoproject",
     "katoproject.monitoring",
+    "katoproject.upkeep",
     "access_app",
     "memory_app",
     "sessions_app",
@@ -189,7 +190,7 @@ CELERY_BROKER_CONNECTION_MAX_RETRIES = None
 # A broker that hangs must not hang the process that sends it a job.
 CELERY_BROKER_TRANSPORT_OPTIONS = {"socket_timeout": 2.0, "socket_connect_timeout": 1.0}
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
-CELERY_BEAT_SCHEDULE_FILENAME = str(data_dir() / "celerybeat-schedule")
+CELERY_BEAT_SCHEDULER = "katoproject.upkeep.scheduler:MonotonicScheduler"
 # What the scheduler does, and every how many seconds (`katoproject/upkeep/chores.py`).
 CHORES = {
     "expire-sessions": ("sessions_app.operations.delete_expired", 10.0),
@@ -205,9 +206,9 @@ CHORES = {
     "roll-up-samples": ("katoproject.monitoring.rolling.roll_up", 600.0),
     "purge-samples": ("katoproject.monitoring.rolling.forget", 3600.0),
 }
-# A message that no worker takes in time expires, because the next one asks for the same.
+# Without "expires", which a worker would compare with a clock of its own.
 CELERY_BEAT_SCHEDULE = {
-    name: {"task": "katoproject.upkeep.tasks.upkeep", "args": (name,), "schedule": every, "options": {"expires": every}}
+    name: {"task": "katoproject.upkeep.tasks.upkeep", "args": (name,), "schedule": every}
     for name, (_, every) in CHORES.items()
 }
 
@@ -241,10 +242,9 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = ENV.max_request_size
 # Logging -------------------------------------------------------------------------------------------------------------
 
 _HANDLERS: dict[str, dict[str, Any]] = {
-    "stdout": {"class": "logging.StreamHandler", "stream": "ext://sys.stdout"},
-    "stderr": {"class": "logging.StreamHandler", "stream": "ext://sys.stderr"},
-    # Opens the file again after logrotate has moved it.
-    "file": {"class": "logging.handlers.WatchedFileHandler", "filename": data_dir() / "kato.log", "delay": True},
+    "stdout": {"class": "foundation.log_handlers.StreamOutput", "stream": "ext://sys.stdout"},
+    "stderr": {"class": "foundation.log_handlers.StreamOutput", "stream": "ext://sys.stderr"},
+    "file": {"class": "foundation.log_handlers.FileOutput", "filename": data_dir() / "kato.log", "delay": True},
 }
 LOGGING_CONFIG = "foundation.logs.configure"
 LOGGING = {

@@ -3,7 +3,6 @@
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 from benchmarks.stack.process import ProcessGroup
 from katoproject.configuration.environment import PROJECT_DIR
@@ -31,7 +30,7 @@ class Worker(Background):
 
 
 class Beat(Background):
-    """The scheduler; `schedule` is the file in which it keeps its state."""
+    """The scheduler."""
 
-    def __init__(self, schedule: Path) -> None:
-        super().__init__("beat", f"--schedule={schedule}", "--pidfile=")
+    def __init__(self, **environment: str) -> None:
+        super().__init__("beat", "--pidfile=", **environment)

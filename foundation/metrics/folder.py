@@ -8,13 +8,15 @@ import hashlib
 import os
 import socket
 import time
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
 VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
 
 _STARTED = "started"
-_PROCESS_STARTED = time.time()
+_known_start: tuple[float, float] | None = None
+_PROCESS_STARTED = time.time(), time.monotonic()
 
 
 def empty_folder(data: Path, port: int) -> Path:
@@ -27,7 +29,7 @@ def empty_folder(data: Path, port: int) -> Path:
 
 
 def create_folder() -> None:
-    """Create the folder if there is none. Call before the first metric: the library opens its files there at once."""
+    """Create the folder if there is none."""
     if (found := folder()) is not None:
         found.mkdir(parents=True, exist_ok=True)
 
@@ -45,18 +47,38 @@ def instance() -> str:
     return f"{socket.gethostname()}-{place}"
 
 
-@cache
 def started_at() -> float:
-    """When counting began, in epoch seconds; the same for all processes of the service."""
-    found = folder()
-    if found is None:
-        return _PROCESS_STARTED
-    own = found / f"{_STARTED}.{os.getpid()}"
-    own.write_text(repr(time.time()))
-    try:
-        os.link(own, found / _STARTED)  # complete or not at all, and only for the first process
-    except FileExistsError:
-        pass  # another process was first, and its time counts
-    finally:
-        own.unlink()
-    return float((found / _STARTED).read_text())
+    """When counting began, in epoch seconds, as this host's clock was then; the same for all processes."""
+    return _started()[0]
+
+
+def uptime() -> float:
+    """Seconds since counting began, whatever has happened to the host's clock since."""
+    return max(0.0, time.monotonic() - _started()[1])
+
+
+def _started() -> tuple[float, float]:
+    """When counting began, by the clock of the host and by the one that nobody can set: it counts since the boot."""
+    global _known_start
+    if _known_start is None and (found := folder()) is not None:
+        try:
+            _known_start = _read_start(found / _STARTED)
+        except (OSError, ValueError):
+            return _PROCESS_STARTED  # the disk is full, which `counts.py` says; the next caller tries again
+    return _known_start or _PROCESS_STARTED
+
+
+def _read_start(path: Path) -> tuple[float, float]:
+    """What the first process of the service has written. Raises OSError and ValueError."""
+    if not path.exists():
+        own = path.with_name(f"{_STARTED}.{os.getpid()}")
+        try:
+            own.write_text(f"{_PROCESS_STARTED[0]!r} {_PROCESS_STARTED[1]!r}")
+            # Complete or not at all, and only for the first process.
+            with suppress(FileExistsError):  # another process was first, and its time counts
+                os.link(own, path)
+        finally:
+            own.unlink(missing_ok=True)
+    at, since_boot = map(float, path.read_text().split())
+    # A folder of before the last boot: that clock has started over.
+    return at, min(since_boot, time.monotonic())

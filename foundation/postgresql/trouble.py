@@ -18,3 +18,11 @@ def first_line(error: Exception) -> str:
 def is_standby(error: Exception) -> bool:
     """Whether a connection was refused because it led to a standby, by libpq or by this program."""
     return "in hot standby mode" in str(error)
+
+
+_DISK_FULL = "53100"
+
+
+def reason_for_clients(error: BaseException) -> str:
+    """What a client may know of the reason, and can use; empty where there is nothing."""
+    return "its disk is full" if getattr(error.__cause__, "sqlstate", None) == _DISK_FULL else ""

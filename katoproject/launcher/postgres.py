@@ -3,7 +3,7 @@
 It lets in the account that starts the service, and root. The kernel says which account connects ("peer"), so there is
 no password that could be lost or seen.
 
-Layout below the data folder: `postgres/` (the cluster), `run/` (the socket), `postgres.log`.
+Layout below the data folder: `postgres/` (the cluster), `run/` (the socket), `reserve`, `postgres.log`.
 """
 
 import shutil
@@ -15,8 +15,9 @@ from pathlib import Path
 
 import psycopg
 
+from foundation import disk
 from katoproject.configuration.locations import data_dir, postgres_url
-from katoproject.launcher import orphans
+from katoproject.launcher import orphans, reserve
 from katoproject.launcher.installation import (
     copy_packages,
     hand_over,
@@ -56,12 +57,14 @@ def program(data: Path | None = None) -> Program:
         stop_signal=signal.SIGINT,  # "fast": ends connections and writes everything, so nothing needs recovery
         prepare=partial(prepare, data),
         is_ready=partial(is_ready, data),
+        excuse=partial(excuse, data),
     )
 
 
 def prepare(data: Path) -> None:
     """Create what the server needs: programs, folders, a complete cluster. End another server that runs in it."""
     make_data_folder(data)
+    reserve.give_up_if_full(data)
     make_socket_folder(data, ".s.PGSQL.5432.lock")
     copy_packages(data)
     cluster = data / "postgres"
@@ -76,6 +79,7 @@ def prepare(data: Path) -> None:
     # refuse to start.
     (cluster / "postmaster.pid").unlink(missing_ok=True)
     (data / "run" / ".s.PGSQL.5432.lock").unlink(missing_ok=True)
+    reserve.keep(data)
 
 
 def is_ready(data: Path) -> bool:
@@ -84,6 +88,11 @@ def is_ready(data: Path) -> bool:
             return connection.execute("SELECT 1").fetchone() == (1,)
     except psycopg.OperationalError:
         return False
+
+
+def excuse(data: Path) -> str | None:
+    problem = disk.problem_of(data)
+    return None if problem is None else "; ".join(problem)
 
 
 def _let_in_this_account(data: Path) -> None:

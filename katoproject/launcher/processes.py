@@ -29,6 +29,10 @@ def ready_at_once() -> bool:
     return True
 
 
+def no_excuse() -> str | None:
+    return None
+
+
 @dataclass(frozen=True, kw_only=True)
 class Program:
     name: str
@@ -43,6 +47,8 @@ class Program:
     # Called before every start, also after a crash: it must accept what is already there.
     prepare: Callable[[], None] = nothing_to_prepare
     is_ready: Callable[[], bool] = ready_at_once
+    # Why the program itself is not to blame if it ends again and again: it is then started for ever.
+    excuse: Callable[[], str | None] = no_excuse
 
     @contextmanager
     def spawn_options(self) -> Iterator[dict[str, Any]]:

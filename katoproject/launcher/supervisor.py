@@ -6,6 +6,7 @@ import subprocess
 import time
 from collections.abc import Callable
 
+from foundation import disk
 from katoproject.launcher.processes import CannotStart, Program, end_group, spawn
 
 FIRST_DELAY, LONGEST_DELAY = 0.2, 5.0
@@ -96,8 +97,17 @@ class Supervisor:
     async def _tend(self, program: Program, came_up: asyncio.Event) -> None:
         short_lives, delay = 0, FIRST_DELAY
         while True:
-            await asyncio.to_thread(program.prepare)
-            process = self._spawn(program)
+            try:
+                await asyncio.to_thread(program.prepare)
+                process = self._spawn(program)
+            except OSError as error:
+                if error.errno not in disk.FULL:
+                    raise
+                if not came_up.is_set():
+                    raise CannotStart(f"{program.name} cannot be prepared: {error}. {disk.REMEDY}") from error
+                self._say(f"{program.name} cannot be prepared ({error}); trying again in {LONGEST_DELAY:.1f} s")
+                await asyncio.sleep(LONGEST_DELAY)
+                continue
             started = time.monotonic()
             if await self._becomes_ready(program, process):
                 if came_up.is_set():
@@ -109,13 +119,16 @@ class Supervisor:
             lived = time.monotonic() - started
             # SIGKILL is no failure of the program: it comes from the operator, or from the kernel when memory is short.
             short_lives = short_lives + 1 if lived < SHORT_LIFE and code != -signal.SIGKILL else 0
-            if short_lives == MAX_SHORT_LIVES:
+            excuse = program.excuse() if came_up.is_set() else None
+            if short_lives >= MAX_SHORT_LIVES and excuse is None:
                 raise CannotStart(
                     f"{program.name} failed {short_lives} times in a row, the last time it {_describe(code)}."
                     f"{program.log_tail() or ' See its output above.'}"
                 )
             delay = FIRST_DELAY if lived >= SHORT_LIFE else delay
-            self._say(f"{program.name} {_describe(code)}; restarting in {delay:.1f} s")
+            self._say(
+                f"{program.name} {_describe(code)}; restarting in {delay:.1f} s" + (f" ({excuse})" if excuse else "")
+            )
             await asyncio.sleep(delay)
             delay = min(2 * delay, LONGEST_DELAY)
 

@@ -7,10 +7,11 @@ import signal
 import sys
 import time
 from collections.abc import Callable
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from functools import partial
 from pathlib import Path
 
+from foundation import disk
 from foundation.metrics import folder as metrics
 from katoproject.configuration.environment import PROJECT_DIR, Environment
 from katoproject.configuration.exposure import Exposed, check_exposure
@@ -44,6 +45,10 @@ def up(environment: Environment, *, only_stores: bool = False) -> None:
             f"{error}. The data folder {data} must belong to the user who starts the service: "
             "start under that account, or set KATO_DATA_DIR to another folder."
         ) from error
+    except OSError as error:
+        if error.errno not in disk.FULL:
+            raise
+        raise CannotStart(f"The data folder {data} cannot be written: {error}. {disk.REMEDY}") from error
 
 
 class Service:
@@ -62,7 +67,8 @@ class Service:
         }
 
     def say(self, text: str) -> None:
-        print(f"[{time.monotonic() - self.started:6.1f} s] {text}", flush=True)
+        with suppress(OSError):  # its output is on a disk that is full: the service must run on
+            print(f"[{time.monotonic() - self.started:6.1f} s] {text}", flush=True)
 
     async def run(self) -> None:
         stop, hurry = asyncio.Event(), asyncio.Event()

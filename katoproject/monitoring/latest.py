@@ -1,11 +1,10 @@
 """The last sample, in a file beside the counters: every process can read it, with or without the database."""
 
 import os
-import time
 
 from pydantic import BaseModel
 
-from foundation.metrics.folder import folder
+from foundation.metrics.folder import folder, uptime
 from katoproject.monitoring.snapshot import Minute, Snapshot, take
 
 # An older sample says nothing about now: no process samples any more, or that instance is gone. Seconds.
@@ -17,7 +16,7 @@ _NAME = "latest.json"
 class Point(BaseModel):
     """Totals of this instance at one moment, to be subtracted from later ones."""
 
-    at: float
+    uptime: float = 0.0
     requests: int = 0
     errors: int = 0
     spent: float = 0.0
@@ -33,7 +32,7 @@ class Latest(BaseModel):
 
 def point_of(snapshot: Snapshot) -> Point:
     return Point(
-        at=snapshot.at,
+        uptime=snapshot.uptime,
         requests=snapshot.request_count,
         errors=snapshot.error_count,
         spent=snapshot.request_seconds,
@@ -42,12 +41,12 @@ def point_of(snapshot: Snapshot) -> Point:
 
 def minute_of(snapshot: Snapshot, points: list[Point]) -> Minute:
     """The difference to the oldest point of the last minute, or to the start of an instance that is younger."""
-    recent = [point for point in points if 0 < snapshot.at - point.at <= MINUTE + 5]
-    now, then = point_of(snapshot), recent[0] if recent else Point(at=snapshot.started_at)
-    if snapshot.at - snapshot.started_at <= MINUTE:
-        then = Point(at=snapshot.started_at)
+    recent = [point for point in points if 0 < snapshot.uptime - point.uptime <= MINUTE + 5]
+    now, then = point_of(snapshot), recent[0] if recent else Point()
+    if snapshot.uptime <= MINUTE:
+        then = Point()
     return Minute(
-        seconds=now.at - then.at,
+        seconds=now.uptime - then.uptime,
         requests=now.requests - then.requests,
         errors=now.errors - then.errors,
         spent=now.spent - then.spent,
@@ -63,7 +62,7 @@ def read() -> Latest | None:
         latest = Latest.model_validate_json((found / _NAME).read_bytes())
     except FileNotFoundError:
         return None
-    return latest if time.time() - latest.snapshot.at < FRESH else None
+    return latest if 0 <= uptime() - latest.snapshot.uptime < FRESH else None
 
 
 def collected_at() -> float:
@@ -76,11 +75,16 @@ def collected_at() -> float:
 
 
 def write(latest: Latest) -> None:
+    """Raises OSError."""
     found = folder()
     assert found is not None
     fresh = found / f"{_NAME}.{os.getpid()}"
-    fresh.write_text(latest.model_dump_json())
-    fresh.replace(found / _NAME)  # atomic: a process that reads meanwhile finds the old file or the new one
+    try:
+        fresh.write_text(latest.model_dump_json())
+        fresh.replace(found / _NAME)  # atomic: a process that reads meanwhile finds the old file or the new one
+    except OSError:
+        fresh.unlink(missing_ok=True)
+        raise
 
 
 def now() -> list[Snapshot]:
@@ -92,4 +96,7 @@ def now() -> list[Snapshot]:
         return [mine]
     mine.minute = minute_of(mine, latest.points)
     mine.resources, mine.shared = latest.snapshot.resources, latest.snapshot.shared
-    return [mine, *(other for other in latest.others if mine.at - other.at < FRESH)]
+    # `sampling` has written into these when they were sampled, by this host's clock of that moment.
+    age = mine.uptime - latest.snapshot.uptime
+    others = (other for other in latest.others if latest.snapshot.at - other.at + age < FRESH)
+    return [mine, *others]

@@ -82,9 +82,18 @@ def _sampled(taken: Snapshot) -> Iterator[Metric]:
         "kato_cpu_usage_percent": ("CPU usage of the machine", resources.cpu_percent if resources else None),
         "kato_memory_usage_percent": ("Memory usage of the machine", resources.memory_percent if resources else None),
         "kato_disk_usage_percent": ("Usage of the data folder's disk", resources.disk_percent if resources else None),
+        "kato_database_accepts_writes": (
+            "Whether PostgreSQL stored the sample; not known where it does not answer",
+            None if shared.sessions_active is None else int(shared.write_refusal is None),
+        ),
+        "kato_clock_ahead_seconds": ("Seconds by which this host's clock is ahead of PostgreSQL's", taken.clock_ahead),
         "kato_sampled_time_seconds": ("When these values were measured", taken.at),
     }
     is_bound = callers.current().nodes is not None
     for name, (documentation, value) in measured.items():
         if value is not None and not (is_bound and name.removeprefix("kato_") in OF_ALL_NODES):
             yield GaugeMetricFamily(name, documentation, value)
+    ages = GaugeMetricFamily("kato_chore_age_seconds", "Seconds since each chore was last done", labels=["chore"])
+    for chore, age in shared.chore_ages.items():
+        ages.add_metric([chore], age)
+    yield ages

@@ -17,10 +17,16 @@ from foundation.asking import Asker, NoAnswer
 from foundation.background import celery_app
 from foundation.postgresql import fitness
 from katoproject.configuration.redis_url import HOW_TO_VERIFY, is_unverified
+from katoproject.monitoring import latest, places
+from katoproject.upkeep import records
 from sessions_app.jobs import lifecycle
 from sessions_app.jobs.lifecycle import Backlog
 
 PATIENCE = 2.0  # seconds that a check of one part may take
+
+
+class NotWell(Exception):
+    """A part that answers, but is not as it should be; the message says what helps."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,13 +62,28 @@ def _check_worker() -> None:
             raise BrokerError("no worker answered")
 
 
-# Name → its check, and whether requests need it. Without Redis they are slower; without broker and worker only
-# background work waits.
+def _check_upkeep() -> None:
+    if complaint := records.complaint(records.read()):
+        raise NotWell("; ".join(complaint))
+
+
+def _check_disk() -> None:
+    complaint = places.complaint()
+    if complaint is None and (last := latest.read()) is not None and (refusal := last.snapshot.shared.write_refusal):
+        complaint = f"PostgreSQL refuses writes: {refusal}", "free space on the disk of PostgreSQL, or see its log"
+    if complaint is not None:
+        raise NotWell("; ".join(complaint))
+
+
+# Name → its check, and whether requests need it. Without Redis they are slower; without broker, worker and upkeep
+# only background work waits. With a full disk reads go on, and PostgreSQL says itself what it can write.
 PARTS: dict[str, tuple[Callable[[], None], bool]] = {
     "database": (fitness.check, True),
     "redis": (_check_redis, False),
     "broker": (_check_broker, False),
     "worker": (_check_worker, False),
+    "upkeep": (_check_upkeep, False),
+    "disk": (_check_disk, False),
 }
 _askers = {name: Asker() for name in PARTS}
 _backlog_asker = Asker()
@@ -106,6 +127,8 @@ def _part(name: str) -> Part:
     except fitness.ReadOnly as error:
         # Not a reason to take the service away from those who read.
         return Part(ok=False, required=False, latency_ms=None, error=str(error))
+    except NotWell as reason:
+        return Part(ok=False, required=required, latency_ms=None, error=str(reason))
     except (DatabaseTrouble, RedisError, BrokerError, OSError) as error:
         remedy = f"; {HOW_TO_VERIFY}" if is_unverified(error) else ""
         return Part(ok=False, required=required, latency_ms=None, error=f"{type(error).__name__}: {error}{remedy}")

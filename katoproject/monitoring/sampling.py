@@ -9,6 +9,8 @@ import fcntl
 import logging
 import threading
 import time
+from contextlib import suppress
+from pathlib import Path
 from typing import IO, Any
 
 import psutil
@@ -18,37 +20,43 @@ from django_redis import get_redis_connection
 from redis.exceptions import RedisError
 
 from foundation.background import QUEUE
+from foundation.metrics import counts
 from foundation.metrics.board import board
 from foundation.metrics.folder import folder
+from foundation.postgresql.trouble import first_line, is_reply
 from foundation.redis_names import prefix
-from katoproject.monitoring import latest, resources, snapshot
+from katoproject.monitoring import clocks, history, latest, resources, snapshot
 from katoproject.monitoring.latest import Latest, Point
 from katoproject.monitoring.snapshot import Shared, Snapshot
 from katoproject.monitoring.stores import MONITORING
+from katoproject.upkeep import records
 from memory_app.index import indexes
 from sessions_app import reads
 from sessions_app.jobs import lifecycle
 
-EVERY = 10.0  # seconds
+EVERY = history.EVERY
 _BEAT = 2.0  # seconds
 _FIRST = 0.5
 
 _INSERT = """
     INSERT INTO monitoring_sample (at, instance, snapshot)
-    VALUES (to_timestamp(%(at)s), %(instance)s, %(snapshot)s::jsonb) ON CONFLICT DO NOTHING
+    VALUES (clock_timestamp(), %(instance)s, %(snapshot)s::jsonb) ON CONFLICT DO NOTHING
 """
 _OTHERS = """
-    SELECT DISTINCT ON (instance) snapshot::text FROM monitoring_sample
-    WHERE at > now() - make_interval(secs => %(seconds)s) AND instance <> %(instance)s ORDER BY instance, at DESC
+    SELECT DISTINCT ON (instance) extract(epoch FROM now() - at)::float8, snapshot::text FROM monitoring_sample
+    WHERE at > now() - make_interval(secs => %(seconds)s) AND at <= now() AND instance <> %(instance)s
+    ORDER BY instance, at DESC
 """
 
 log = logging.getLogger(__name__)
 
 
 class Sampler:
-    def __init__(self, lock_file: IO[str]) -> None:
-        self._lock_file = lock_file
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._lock_file: IO[str] | None = None
         self._points: list[Point] = []
+        self._sampled_at = -EVERY  # on the monotonic clock
         self._database_is_available = True
 
     def run(self) -> None:
@@ -62,11 +70,19 @@ class Sampler:
             time.sleep(_BEAT)
 
     def beat(self) -> None:
+        counts.publish()
         publish_indexes()
-        if self._is_sampler() and time.time() - latest.collected_at() > EVERY - _BEAT / 2:
+        if self._is_sampler() and time.monotonic() - self._sampled_at > EVERY - _BEAT / 2:
+            self._sampled_at = time.monotonic()
             self.sample()
 
     def _is_sampler(self) -> bool:
+        try:
+            if self._lock_file is None:
+                # Never closed: that would release the lock.
+                self._lock_file = (self._folder / "sampler.lock").open("a")
+        except OSError:
+            return False  # the disk of the counters is full, which `counts` says
         try:
             # Not flock: processes forked later would inherit that lock.
             fcntl.lockf(self._lock_file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -79,26 +95,30 @@ class Sampler:
     def sample(self) -> None:
         taken = snapshot.take()
         taken.resources = resources.measure()
-        self._points = [one for one in self._points if taken.at - one.at <= latest.MINUTE][-10:]
+        self._points = [one for one in self._points if 0 <= taken.uptime - one.uptime <= latest.MINUTE][-10:]
         taken.minute = latest.minute_of(taken, self._points)
         self._points.append(latest.point_of(taken))
         taken.shared, others = Shared(queue_length=_queue_length()), []
         try:
             close_old_connections()  # Django does this before each request; this thread has no requests
+            taken.clock_ahead = clocks.measure().ahead
             _measure_database(taken.shared)
             others = self._store(taken)
             self._database_is_available = True
         except DatabaseTrouble as error:
+            if is_reply(error):
+                taken.shared.write_refusal = first_line(error)
             if self._database_is_available:
-                log.warning("PostgreSQL is unavailable, so no samples are stored until it is back: %s", error)
+                log.warning("PostgreSQL stores no samples until it is well again: %s", error)
             self._database_is_available = False
-        latest.write(Latest(snapshot=taken, points=self._points, others=others))
+        with suppress(OSError):  # the disk of the counters is full, which `counts` says
+            latest.write(Latest(snapshot=taken, points=self._points, others=others))
 
     def _store(self, taken: Snapshot) -> list[Snapshot]:
         """Store the sample. Returns the last samples of the other instances."""
-        MONITORING.execute(_INSERT, {"at": taken.at, "instance": taken.instance, "snapshot": taken.model_dump_json()})
+        MONITORING.execute(_INSERT, {"instance": taken.instance, "snapshot": taken.model_dump_json()})
         rows = MONITORING.execute(_OTHERS, {"seconds": latest.FRESH, "instance": taken.instance})
-        return [Snapshot.model_validate_json(row[0]) for row in rows]
+        return [history.dated(text, taken.at - age) for age, text in rows]
 
 
 def _measure_database(shared: Shared) -> None:
@@ -108,6 +128,7 @@ def _measure_database(shared: Shared) -> None:
     shared.cleanup_lag_seconds = population.cleanup_lag_seconds
     shared.jobs_waiting, shared.jobs_running = backlog.waiting, backlog.running
     shared.job_lag_seconds = backlog.lag_seconds
+    shared.chore_ages = {one.name: one.done for one in records.read() if one.done is not None}
 
 
 def _queue_length() -> int | None:
@@ -135,5 +156,4 @@ def start() -> None:
     found = folder()
     if found is None:
         return
-    lock_file = (found / "sampler.lock").open("a")  # never closed: that would release the lock
-    threading.Thread(target=Sampler(lock_file).run, name="sampler", daemon=True).start()
+    threading.Thread(target=Sampler(found).run, name="sampler", daemon=True).start()

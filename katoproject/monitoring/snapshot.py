@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pydantic import BaseModel
 
 from foundation.metrics.board import board
-from foundation.metrics.folder import instance, started_at
+from foundation.metrics.folder import instance, started_at, uptime
 from foundation.metrics.registry import collected
 from katoproject.monitoring.resources import Resources
 
@@ -74,6 +74,10 @@ class Shared(BaseModel):
     jobs_running: int | None = None
     job_lag_seconds: float | None = None
     queue_length: int | None = None
+    # Why PostgreSQL did not store this very sample, although it answers.
+    write_refusal: str | None = None
+    # Chore → seconds since it was last done.
+    chore_ages: dict[str, float] = {}
 
 
 class Minute(BaseModel):
@@ -89,6 +93,7 @@ class Minute(BaseModel):
 class Snapshot(BaseModel):
     instance: str
     started_at: float
+    # By this host's clock, which may be wrong: for show. What is decided is decided by `uptime`, or by PostgreSQL.
     at: float
     requests: list[RequestCount] = []
     # Upper bound in seconds → requests of all routes that took at most that long.
@@ -109,6 +114,10 @@ class Snapshot(BaseModel):
     resources: Resources | None = None
     shared: Shared = Shared()
     minute: Minute = Minute()
+    # Seconds since `started_at`, which no change of the clock touches.
+    uptime: float = 0.0
+    # Seconds by which this host's clock is ahead of that of PostgreSQL.
+    clock_ahead: float | None = None
 
     @property
     def request_count(self) -> int:
@@ -234,6 +243,7 @@ def take() -> Snapshot:
         instance=instance(),
         started_at=started_at(),
         at=time.time(),
+        uptime=uptime(),
         requests=requests,
         durations=dict(counts.durations),
         session_operations=_operations(requests, counts.replays),

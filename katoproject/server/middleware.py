@@ -16,7 +16,7 @@ from foundation.http.answers import refusal_answer, unavailable
 from foundation.http.bodies import announced_size
 from foundation.http.encodings import check_content_encoding
 from foundation.http.slots import Slots
-from foundation.metrics import requests
+from foundation.metrics import counts, requests
 from foundation.metrics.board import board
 from foundation.postgresql.trouble import STORE_TROUBLE
 from katoproject.configuration import identity
@@ -70,6 +70,7 @@ class Envelope:
                 cross_origin.add_headers(request, response)
             seconds = perf_counter() - begun
             requests.count(request, response, seconds)
+            counts.publish()
             logs.request_answered(
                 method=str(request.method),
                 path=request.path,

@@ -11,37 +11,19 @@ from typing import cast
 
 from django.conf import settings
 from django.utils.module_loading import import_string
-from django_redis import get_redis_connection
 from prometheus_client import Counter
 
 from foundation.metrics.registry import registry
 from foundation.postgresql.locks import alone
-from foundation.redis_names import prefix
+from katoproject.upkeep import records
 
 _counter = Counter("kato_upkeep", "Pieces of scheduled work that were done", ["chore"], registry=registry)
-
-_HEARTBEAT = "scheduled"
-_HEARTBEAT_LASTS = 3600  # seconds
 
 
 def chore(name: str) -> Callable[[], int]:
     """Raises KeyError for an unknown name."""
     path, _ = settings.CHORES[name]
     return cast(Callable[[], int], import_string(path))
-
-
-def record_heartbeat() -> None:
-    """Record that a scheduler is alive and that a worker does its tasks. Raises RedisError.
-
-    In Redis, which carries these tasks: a heartbeat that is lost there is recorded again within seconds.
-    """
-    get_redis_connection("redis").set(prefix() + _HEARTBEAT, "", ex=_HEARTBEAT_LASTS)
-
-
-def seconds_since_scheduled() -> float | None:
-    """Since the last heartbeat; None after more than an hour. By the clock of Redis alone. Raises RedisError."""
-    left = get_redis_connection("redis").pttl(prefix() + _HEARTBEAT)
-    return None if left < 0 else _HEARTBEAT_LASTS - left / 1000
 
 
 def perform(name: str, *, seconds: float = inf) -> int | None:
@@ -60,4 +42,5 @@ def perform(name: str, *, seconds: float = inf) -> int | None:
             done += did
             if time.monotonic() > deadline:
                 break
+        records.end(name)
         return done

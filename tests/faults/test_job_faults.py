@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -44,10 +43,10 @@ def no_worker_runs(database: psycopg.Connection, job: dict[str, Any]) -> Callabl
 
 
 def test_a_killed_worker_only_delays_its_job(
-    client: httpx.Client, database: psycopg.Connection, tmp_path: Path, worker: Worker
+    client: httpx.Client, database: psycopg.Connection, worker: Worker
 ) -> None:
     """It is killed anywhere in a step; two schedulers run the relay that finds jobs without a worker."""
-    with Beat(tmp_path / "one"), Beat(tmp_path / "two"):
+    with Beat(), Beat():
         job = train(client, "killed", SEQUENCES)
         eventually(begun(client, job), "the job is running")
         worker.kill()

@@ -1,24 +1,36 @@
 """Background work by a real Celery worker on the real broker."""
 
+from collections.abc import Callable
+
 import httpx
 import psycopg
 import pytest
-import redis
 from django.conf import settings
 
 from benchmarks.stack import eventually, manage
-from foundation.redis_names import prefix
 from katoproject.celery import app
 from katoproject.diagnosis.doctor import background
-from katoproject.diagnosis.doctor.findings import Verdict
-from katoproject.upkeep.chores import chore, seconds_since_scheduled
+from katoproject.diagnosis.doctor.findings import Finding, Verdict
+from katoproject.upkeep import records
+from katoproject.upkeep.chores import chore
 from katoproject.upkeep.tasks import upkeep
 from tests.support.sessions import NewSession, observe
 
 
+@pytest.fixture
+def ask(database: psycopg.Connection) -> Callable[[str], None]:
+    """Ask a worker for a chore, although it may have been done a moment ago."""
+
+    def ask(name: str) -> None:
+        database.execute("DELETE FROM upkeep_chore WHERE name = %s", [name])
+        upkeep.delay(name)
+
+    return ask
+
+
 @pytest.mark.usefixtures("worker")
 def test_expired_sessions_are_deleted_with_all_they_hold_and_no_others(
-    client: httpx.Client, new_session: NewSession, database: psycopg.Connection
+    client: httpx.Client, new_session: NewSession, database: psycopg.Connection, ask: Callable[[str], None]
 ) -> None:
     passing = [new_session(ttl_seconds=1) for _ in range(20)]
     lasting = new_session()
@@ -31,7 +43,7 @@ def test_expired_sessions_are_deleted_with_all_they_hold_and_no_others(
         return int(number)
 
     def deleted() -> bool:
-        upkeep.delay("expire-sessions")
+        ask("expire-sessions")
         return rows("sessions_app_session", "id") == 0
 
     eventually(deleted, "the expired sessions are deleted")
@@ -42,7 +54,7 @@ def test_expired_sessions_are_deleted_with_all_they_hold_and_no_others(
 
 @pytest.mark.usefixtures("worker")
 def test_idempotency_keys_are_kept_for_a_day(
-    client: httpx.Client, new_session: NewSession, database: psycopg.Connection
+    client: httpx.Client, new_session: NewSession, database: psycopg.Connection, ask: Callable[[str], None]
 ) -> None:
     session_id = new_session()
     for key in ("young", "old"):
@@ -54,7 +66,7 @@ def test_idempotency_keys_are_kept_for_a_day(
     )
 
     def keys() -> list[str]:
-        upkeep.delay("forget-idempotency-keys")
+        ask("forget-idempotency-keys")
         query = "SELECT key FROM sessions_app_idempotencykey WHERE scope = %s"
         return [row[0] for row in database.execute(query, [f"session:{session_id}"])]
 
@@ -62,7 +74,9 @@ def test_idempotency_keys_are_kept_for_a_day(
 
 
 @pytest.mark.usefixtures("worker")
-def test_events_are_kept_for_ten_minutes(new_session: NewSession, database: psycopg.Connection) -> None:
+def test_events_are_kept_for_ten_minutes(
+    new_session: NewSession, database: psycopg.Connection, ask: Callable[[str], None]
+) -> None:
     ids = young, old = new_session(), new_session()
     database.execute(
         "UPDATE sessions_app_sessionevent SET recorded_at = recorded_at - interval '10 minutes' WHERE session_id = %s",
@@ -70,7 +84,7 @@ def test_events_are_kept_for_ten_minutes(new_session: NewSession, database: psyc
     )
 
     def kept() -> list[str]:
-        upkeep.delay("forget-events")
+        ask("forget-events")
         query = "SELECT session_id FROM sessions_app_sessionevent WHERE session_id = ANY(%s)"
         return [row[0] for row in database.execute(query, [list(ids)])]
 
@@ -104,17 +118,54 @@ def test_upkeep_without_a_name_lists_the_chores() -> None:
         assert name in listed
 
 
-@pytest.mark.usefixtures("worker")
-def test_a_scheduler_is_detected_by_the_work_it_sends() -> None:
-    with redis.Redis.from_url(settings.REDIS_URL) as client:
-        client.delete(f"{prefix()}scheduled")
-        found = {one.check: one for one in background.workers()}
-        assert found["worker"].found == "1 worker answered"
-        assert found["beat"].verdict == Verdict.PROBLEM
-        upkeep.delay("relay-jobs")
-        eventually(lambda: seconds_since_scheduled() is not None, "the worker does what the scheduler says")
-        assert {one.check: one for one in background.workers()}["beat"].verdict == Verdict.OK
-        client.pexpire(f"{prefix()}scheduled", 2_900_000)
-        late = {one.check: one for one in background.workers()}["beat"]
-    assert late.verdict == Verdict.PROBLEM
-    assert "the scheduler has sent no work for 70" in late.found
+@pytest.mark.usefixtures("worker", "same_database")
+def test_overdue_chores_are_named_with_what_helps(client: httpx.Client, database: psycopg.Connection) -> None:
+    """By readiness, doctor and metrics; the clock of the database decides."""
+
+    def told() -> tuple[str | None, Finding]:
+        [finding] = background.upkeep()
+        part = client.get("/health/ready").json()["parts"]["upkeep"]
+        assert part["required"] is False
+        return part["error"], finding
+
+    assert manage("upkeep", *settings.CHORES), "all were done just now"
+    error, finding = told()
+    assert (error, finding.verdict) == (None, Verdict.OK)
+    assert "no chore is overdue" in finding.found
+
+    before = "SET begun_at = now() - interval '100 s', done_at = now() - interval '99 s'"
+    database.execute(f"UPDATE upkeep_chore {before} WHERE name = 'relay-jobs'")
+    error, finding = told()
+    assert finding.verdict == Verdict.PROBLEM
+    assert error is not None
+    assert error.startswith("overdue: relay-jobs (every 5 s, last done 99 s ago); start the service with `make run`")
+    assert "overdue: relay-jobs (every 5 s, last done 99 s ago)" in finding.found
+
+    database.execute("UPDATE upkeep_chore SET begun_at = now() WHERE name = 'relay-jobs'")
+    assert "a worker begins relay-jobs and fails: see the log of the workers" in (told()[0] or "")
+
+    with database.transaction():  # whoever does a chore holds this lock
+        database.execute("SELECT pg_advisory_xact_lock(hashtextextended('upkeep:relay-jobs', 0))")
+        assert told()[0] is None, "it is being done"
+
+    database.execute(
+        "UPDATE upkeep_chore SET begun_at = now() + interval '1 year', done_at = now() + interval '1 year'"
+    )
+    assert "overdue: expire-sessions" in (told()[0] or ""), "that clock was set back"
+    upkeep.delay("relay-jobs")
+    eventually(lambda: told()[0] is None, "the next chore that is done lets all count from now on")
+
+
+@pytest.mark.usefixtures("same_database")
+def test_a_message_that_comes_too_early_does_nothing(database: psycopg.Connection) -> None:
+    """Of a second scheduler, or of a queue that piled up: half the interval must have passed, by the database's clock.
+
+    So no message needs a date, which the clock of a worker would judge.
+    """
+    every = settings.CHORES["purge-jobs"][1]
+    database.execute("DELETE FROM upkeep_chore WHERE name = 'purge-jobs'")
+    assert [records.begin("purge-jobs") for _ in range(3)] == [True, False, False]
+    for seconds, is_due in ((0.4 * every, False), (0.6 * every, True), (-86_400, True)):
+        begun = "UPDATE upkeep_chore SET begun_at = now() - make_interval(secs => %s) WHERE name = 'purge-jobs'"
+        database.execute(begun, [seconds])
+        assert records.begin("purge-jobs") is is_due, f"begun {seconds} s ago"

@@ -131,7 +131,6 @@ def test_our_programs_may_write_where_they_do() -> None:
             ("/app/data/monitoring", "/app/kernels"), f"uid={uid},gid={uid},mode=0700"
         )
     assert SERVICES["worker"]["environment"]["PROMETHEUS_MULTIPROC_DIR"].startswith("/app/data/monitoring/")
-    assert "--schedule=/tmp/schedule" in SERVICES["beat"]["command"]
     assert "NUMBA_CACHE_DIR=/app/kernels" in DOCKERFILE
 
 

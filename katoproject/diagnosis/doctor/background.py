@@ -16,16 +16,14 @@ from foundation.postgresql.trouble import first_line
 from foundation.redis_names import prefix
 from foundation.terminal.text import counted
 from katoproject.configuration.redis_url import HOW_TO_VERIFY, is_unverified
-from katoproject.diagnosis.doctor.database import SKEW
 from katoproject.diagnosis.doctor.findings import Finding, ok, problem, warning
-from katoproject.upkeep import chores
+from katoproject.upkeep import records
 from sessions_app.jobs import lifecycle
 
 PATIENCE = 3.0  # seconds
 LONG_QUEUE = 1000
 LONGEST_LAG = 60.0  # seconds
 LONGEST_LOOK = 1.0  # seconds
-LONGEST_SILENCE = 60.0  # seconds; the scheduler sends work every five
 
 _OWNER = re.compile(r"^kato:[0-9a-f]{10}:")
 
@@ -35,7 +33,6 @@ def redis() -> Iterator[Finding]:
     try:
         with connection:
             info = connection.info()
-            seconds, microseconds = connection.time()
             neighbours = list(_neighbours(connection))
             waiting = _waiting(connection)
     except RedisError as error:
@@ -43,9 +40,6 @@ def redis() -> Iterator[Finding]:
         yield problem("redis", found, _how_to_reach_redis(error))
         return
     yield from _server(info)
-    skew = time.time() - seconds - microseconds / 1e6
-    if abs(skew) > SKEW:
-        yield warning("redis clock", f"{abs(skew):.1f} s off this machine's", "synchronise the clocks (chrony, ntpd)")
     if waiting > LONG_QUEUE:
         yield warning("queue", f"{waiting:,} messages are waiting in Redis", "start more workers")
     yield from neighbours
@@ -123,7 +117,7 @@ def _server(info: dict[str, Any]) -> Iterator[Finding]:
 
 
 def workers() -> Iterator[Finding]:
-    """Whether a worker runs, and whether the scheduler sends it work."""
+    """Whether a worker runs."""
     try:
         app = celery_app()
         with app.connection_for_write(connect_timeout=PATIENCE) as broker:
@@ -141,21 +135,19 @@ def workers() -> Iterator[Finding]:
         )
         return
     yield ok("worker", f"{counted(len(answers), 'worker')} answered")
+
+
+def upkeep() -> Iterator[Finding]:
+    """Whether the chores are done, by the clock of the database."""
     try:
-        last = chores.seconds_since_scheduled()
-    except (RedisError, DatabaseError, InterfaceError) as error:
-        yield problem("beat", f"unknown ({first_line(error)})", "see redis above")
-        return
-    if last is None or last > LONGEST_SILENCE:
-        since = "for an hour" if last is None else f"for {last:.0f} s"
-        yield problem(
-            "beat",
-            f"the scheduler has sent no work {since}: expired sessions are not deleted, lost jobs are not found "
-            "(this check needs some seconds after a start)",
-            "start the service with `make run`, or one scheduler: celery -A katoproject beat",
-        )
+        found = records.read()
+    except (DatabaseError, InterfaceError):
+        return  # the check of the database reports it
+    if complaint := records.complaint(found):
+        yield problem("upkeep", f"{complaint[0]} (this needs some seconds after a start)", complaint[1])
     else:
-        yield ok("beat", f"sent work {last:.0f} s ago")
+        newest = min(one.done for one in found if one.done is not None)
+        yield ok("upkeep", f"no chore is overdue, the last was done {newest:.0f} s ago")
 
 
 def jobs() -> Iterator[Finding]:

@@ -1,9 +1,7 @@
 """PostgreSQL: reachable, durable, and with the schema that this program expects."""
 
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
 
 from django.db import DEFAULT_DB_ALIAS, DatabaseError, InterfaceError, connections
 from django.db.migrations.executor import MigrationExecutor
@@ -13,11 +11,11 @@ from foundation.postgresql.statements import OTHER
 from foundation.postgresql.trouble import STORE_TROUBLE, first_line, is_standby
 from foundation.terminal.errors import how_to_reach_the_database
 from katoproject.diagnosis.doctor.findings import Finding, ok, problem, warning
+from katoproject.monitoring import clocks
 from memory_app import vector_table
 
 OLDEST = 14  # the oldest version that Django supports
 OLDEST_PGVECTOR = (0, 5)  # the first with HNSW
-SKEW = 2.0  # seconds; sessions are not affected, but logs of several machines become hard to compare
 _LET_IT_LEAD = "promote it, or let the address in DATABASE_URL lead to the primary (or name all hosts: host=a,b)"
 
 _SERVER = """
@@ -46,7 +44,7 @@ def database() -> Iterator[Finding]:
     try:
         connection = _fitness()
         server = _ServerRow(*OTHER.execute(_SERVER, {})[0])
-        seconds, skew = _clock()
+        seconds = clocks.measure().took
     except fitness.Pooled as pooled:
         yield problem("connection", pooled.found, pooled.remedy)
         return
@@ -58,7 +56,6 @@ def database() -> Iterator[Finding]:
     yield connection
     yield from _durability(server)
     yield from _connections(server)
-    yield from _skew(skew)
     for examination in (_migrations, _vectors):
         try:
             yield from examination()
@@ -75,15 +72,6 @@ def _fitness() -> Finding:
     except fitness.Unfit as unfit:
         return problem("connection", unfit.found, unfit.remedy)
     return ok("connection", "leads to the primary, with all settings that the service asks for")
-
-
-def _clock() -> tuple[float, float]:
-    """Seconds that a statement takes, and how far this machine's clock is ahead of the database's."""
-    begun = time.time()
-    [(there,)] = OTHER.execute("SELECT clock_timestamp()", {})
-    ended = time.time()
-    assert isinstance(there, datetime)
-    return ended - begun, (begun + ended) / 2 - there.timestamp()
 
 
 def _server(server: _ServerRow, seconds: float) -> Iterator[Finding]:
@@ -124,18 +112,6 @@ def _connections(server: _ServerRow) -> Iterator[Finding]:
         )
     else:
         yield ok("connections", found)
-
-
-def _skew(skew: float) -> Iterator[Finding]:
-    if abs(skew) > SKEW:
-        yield warning(
-            "clock",
-            f"this machine is {abs(skew):.1f} s {'ahead of' if skew > 0 else 'behind'} PostgreSQL: sessions live as "
-            "long as promised (only the database's clock counts), but times in logs and ids are off",
-            "synchronise the clocks (chrony, ntpd)",
-        )
-    else:
-        yield ok("clock", f"within {abs(skew) * 1000:.0f} ms of PostgreSQL's clock")
 
 
 def _migrations() -> Iterator[Finding]:

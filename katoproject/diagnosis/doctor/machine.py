@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 import psutil
 
+from foundation import disk
 from katoproject.configuration.locations import data_dir
 from katoproject.diagnosis.doctor.findings import Finding, ok, problem, warning
 from katoproject.launcher.orphans import children_of_up
@@ -26,7 +27,9 @@ def data_folder() -> Iterator[Finding]:
         return
     free = shutil.disk_usage(folder).free
     found = f"{folder}, {free / GIBIBYTE:,.1f} GiB free"
-    if not os.access(folder, os.W_OK):
+    if (complaint := disk.problem_of(folder)) is not None:
+        yield problem("data folder", *complaint)
+    elif not os.access(folder, os.W_OK):
         yield problem("data folder", f"{found}, but this account may not write to it", "use the service's account")
     elif free < LEAST_SPACE:
         yield problem("data folder", f"{found}: a full disk stops PostgreSQL", "free some space, or move KATO_DATA_DIR")

@@ -12,7 +12,7 @@ from foundation.terminal.arguments import add_json_argument
 from foundation.terminal.command import Command as TerminalCommand
 from foundation.terminal.errors import Error
 from foundation.terminal.text import counted, readable
-from katoproject.diagnosis.doctor import access, address, background, database, machine, serving
+from katoproject.diagnosis.doctor import access, address, background, clocks, database, machine, serving
 from katoproject.diagnosis.doctor.findings import Check, Finding, Verdict, examine
 
 PATIENCE = 15.0  # seconds; each check has shorter limits of its own
@@ -23,6 +23,8 @@ CHECKS: dict[str, Check] = {
     "database": database.database,
     "redis": background.redis,
     "worker": background.workers,
+    "clock": clocks.clocks,
+    "upkeep": background.upkeep,
     "jobs": background.jobs,
     "port": address.address,
     "serving": serving.serving,
@@ -34,9 +36,10 @@ _STYLES = {Verdict.OK: "green", Verdict.WARNING: "yellow", Verdict.PROBLEM: "bol
 class Command(TerminalCommand):
     help = """Check the service and what it depends on, and say how to fix what is wrong.
 
-It checks the data folder, file descriptors, PostgreSQL (reachable, durable, migrated, with pgvector, its clock), Redis,
-the background worker, the scheduler, jobs, which program answers on the service's port, and access keys. It tries both
-addresses of localhost, because a second program on one of them takes requests of clients unnoticed.
+It checks the data folder, file descriptors, PostgreSQL (reachable, durable, migrated, with pgvector), Redis, the
+background workers, the clocks of all hosts, the chores of the scheduler, jobs, which program answers on the service's
+port, and access keys. It tries both addresses of localhost, because a second program on one of them takes requests of
+clients unnoticed.
 
 It changes nothing. It works even if everything is down, and then takes some seconds. Run it with the same settings as
 the service, and if that asks for access keys, with the token of one in KATO_API_KEY (scope read, for all nodes).

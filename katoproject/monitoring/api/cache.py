@@ -1,6 +1,5 @@
 """`/cache/stats` and `/cache/invalidate`: what Redis caches."""
 
-import time
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
@@ -45,7 +44,7 @@ class CacheStats(LeanView):
 def _performance(instances: list[Snapshot], redis_memory: float | None) -> shapes.CachePerformance:
     hits, misses = _total(instances, "hit"), _total(instances, "miss")
     fallbacks = _total(instances, "fallback")
-    uptime = time.time() - instances[0].started_at
+    uptime = instances[0].uptime
     return shapes.CachePerformance(
         hit_rate_percent=round(100 * hits / (hits + misses), 2) if hits + misses else 0.0,
         cache_hits=hits,

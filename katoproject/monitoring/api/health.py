@@ -69,7 +69,7 @@ class ReadyAnswer(BaseModel):
     ready: bool = Field(examples=[True])
     parts: dict[str, PartAnswer] = Field(
         examples=[{"database": {"ok": True, "required": True, "latency_ms": 0.4, "error": None}}],
-        description="database, redis, broker, worker.",
+        description="database, redis, broker, worker, upkeep, disk.",
     )
     background: BackgroundAnswer | None = Field(
         examples=[{"jobs_waiting": 0, "lag_seconds": 0.0}], description="null where the database does not say."
@@ -92,7 +92,7 @@ def _active_sessions() -> int | None:
 
 
 def _uptime() -> float:
-    return round(time.time() - identity.STARTED_AT, 3)
+    return round(time.monotonic() - identity.STARTED, 3)
 
 
 class Root(LeanView):

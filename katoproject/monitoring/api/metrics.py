@@ -64,7 +64,7 @@ def _metrics() -> shapes.MetricsAnswer:
         timestamp=time.time(),
         rates=figures.rates(instances),
         processor_manager=figures.processors(),
-        uptime_seconds=round(time.time() - instances[0].started_at, 3),
+        uptime_seconds=round(instances[0].uptime, 3),
         active_sessions=active,
         instances=[one.instance for one in instances],
     )

@@ -1,7 +1,5 @@
 """`/status` and `/concurrency`: the processes of the service and their load."""
 
-import time
-
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from drf_spectacular.utils import extend_schema
@@ -10,7 +8,7 @@ from pydantic_core import to_json
 from foundation.callers import MONITOR
 from foundation.http.answers import json_answer
 from foundation.http.views import Confirmation, LeanView
-from foundation.metrics.folder import instance, started_at
+from foundation.metrics.folder import instance, uptime
 from katoproject.configuration import identity
 from katoproject.configuration.environment import BACKLOG
 from katoproject.monitoring.api import figures, shapes
@@ -35,7 +33,7 @@ class Status(LeanView):
         answer = shapes.StatusAnswer(
             status="healthy" if population else "degraded",
             base_processor_id=identity.SERVICE_NAME,
-            uptime_seconds=round(time.time() - started_at(), 3),
+            uptime_seconds=round(uptime(), 3),
             sessions=sessions,
             processors=figures.processors(),
             version=identity.API_VERSION,

@@ -1,0 +1,73 @@
+"""Clocks that are wrong, or are set while the service runs: nothing stops, nothing floods, and operators see it."""
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+from django.conf import settings
+
+from benchmarks.stack import Beat, Worker, eventually
+from katoproject.celery import app
+from katoproject.diagnosis.doctor import clocks
+from katoproject.upkeep import records
+from tests.support.clocks import SetClock, needs_faketime
+
+pytestmark = [needs_faketime, pytest.mark.long, pytest.mark.usefixtures("same_database")]
+
+NEXT = 12.0  # seconds in which the most frequent chore, one of every five seconds, is done again
+
+
+@pytest.fixture(scope="module")
+def ahead(folder: Path) -> Iterator[Worker]:
+    """A worker whose clock is a minute ahead."""
+    with Worker(**SetClock(folder / "worker", "+60s").environment) as running:
+        eventually(lambda: bool(app.control.ping(timeout=0.5, limit=1)), "the worker answers")
+        yield running
+
+
+def relayed(database: psycopg.Connection) -> object:
+    """When the most frequent chore was last done, by the clock of the database."""
+    return database.execute("SELECT done_at FROM upkeep_chore WHERE name = 'relay-jobs'").fetchone()
+
+
+def goes_on(database: psycopg.Connection) -> None:
+    before = relayed(database)
+    eventually(lambda: relayed(database) != before, "the next round of upkeep is done", seconds=NEXT)
+
+
+@pytest.mark.usefixtures("ahead")
+def test_upkeep_goes_on_whatever_the_clocks_of_scheduler_and_worker_show(
+    database: psycopg.Connection, folder: Path
+) -> None:
+    clock = SetClock(folder / "beat", "+20y")
+    database.execute("DELETE FROM upkeep_chore")
+    with Beat(**clock.environment):
+        eventually(lambda: records.complaint(records.read()) is None, "all chores are done after the start")
+        clock.set("-1d")
+        goes_on(database)
+
+
+@pytest.mark.exhaustive
+@pytest.mark.usefixtures("ahead")
+@pytest.mark.parametrize(("first", "then"), [("+0", "+20y"), ("+0", "-20y"), ("-1d", "+1d"), ("+20y", "+0")])
+def test_nor_does_it_stop_or_flood_when_the_clock_is_set(
+    database: psycopg.Connection, folder: Path, first: str, then: str
+) -> None:
+    clock = SetClock(folder / "beat", first)
+    with Beat(**clock.environment):
+        goes_on(database)
+        clock.set(then)
+        begun, rounds = time.monotonic(), 3
+        for _ in range(rounds):
+            goes_on(database)
+    assert time.monotonic() - begun > (rounds - 2) * settings.CHORES["relay-jobs"][1]
+
+
+@pytest.mark.usefixtures("ahead")
+def test_doctor_names_the_worker_whose_clock_is_wrong() -> None:
+    [finding] = clocks.clocks()
+    assert finding.found.startswith("worker celery@")
+    assert " is 60.0 s ahead of PostgreSQL" in finding.found
+    assert "NTP" in (finding.fix or "")
