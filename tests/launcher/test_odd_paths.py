@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import psycopg
@@ -103,7 +104,7 @@ esac
 
 
 @pytest.fixture
-def project(tmp_path: Path) -> Path:
+def project(tmp_path: Path) -> Iterator[Path]:
     """A fresh clone, as far as setting up concerns, in a folder with an odd name."""
     clone = tmp_path / f'{ODD} $HOME, "quoted" `id` \\'
     (clone / "supply").mkdir(parents=True)
@@ -111,7 +112,8 @@ def project(tmp_path: Path) -> Path:
         shutil.copy(PROJECT_DIR / name, clone / name)
     (clone / "python").write_text(FAKE_PYTHON)
     (clone / "python").chmod(0o755)
-    return clone
+    yield clone
+    (clone / "go").touch()  # ends what a failed test has left waiting
 
 
 def set_up(project: Path) -> subprocess.Popen[str]:
