@@ -101,6 +101,7 @@ LOGIN_REDIRECT_URL = "admin:index"
 # A login ends when it was not used for this long, on the server as in the browser.
 SESSION_COOKIE_AGE = ENV.console_idle
 SESSION_SAVE_EVERY_REQUEST = True
+SESSION_ENGINE = "katoproject.logins.console_sessions"
 PASSWORD_HASHERS = ["katoproject.logins.hashing.OneAtATime"]
 # For passwords that are set from now on.
 AUTH_PASSWORD_VALIDATORS = [

@@ -20,6 +20,10 @@ def _places() -> Iterator[Path]:
     yield Path(tempfile.gettempdir())
 
 
+def writable() -> dict[Path, bool]:
+    return {place: disk.problem_of(place) is None for place in _places()}
+
+
 def complaint() -> tuple[str, str] | None:
     """Which place cannot be written to, and what helps; None where all can."""
     for place in dict.fromkeys(_places()):

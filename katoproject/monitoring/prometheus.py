@@ -11,7 +11,7 @@ from foundation.metrics.board import board
 from foundation.metrics.folder import instance, started_at
 from foundation.metrics.registry import collected
 from katoproject.configuration import identity
-from katoproject.monitoring import latest
+from katoproject.monitoring import latest, places
 from katoproject.monitoring.series import OF_ALL_NODES
 from katoproject.monitoring.snapshot import Snapshot, take
 
@@ -38,6 +38,7 @@ class _Derived(Collector):
         )
         yield GaugeMetricFamily("kato_start_time_seconds", "When counting began", started_at())
         yield from _processes()
+        yield _disks()
         if sampled is not None:
             yield from _sampled(sampled.snapshot)
 
@@ -66,6 +67,14 @@ def _processes() -> Iterator[Metric]:
     yield from families.values()
     yield GaugeMetricFamily("kato_workers", "Running web processes", len(living))
     yield GaugeMetricFamily("kato_requests_in_flight_peak", "The highest number, of all processes", board.peak())
+
+
+def _disks() -> Metric:
+    """Now, not with the sample: that is a file, too."""
+    family = GaugeMetricFamily("kato_disk_writable", "Whether what is written there has a place", labels=["place"])
+    for place, is_writable in places.writable().items():
+        family.add_metric([str(place)], is_writable)
+    return family
 
 
 def _sampled(taken: Snapshot) -> Iterator[Metric]:

@@ -40,7 +40,8 @@ class Part:
 
 
 def _check_redis() -> None:
-    get_redis_connection("redis").ping()
+    # A write: Redis may answer and refuse those, for want of memory or because it cannot save.
+    get_redis_connection("redis").set("kato:ready", "", ex=60)
 
 
 @contextmanager

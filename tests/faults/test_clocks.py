@@ -1,18 +1,27 @@
 """Clocks that are wrong, or are set while the service runs: nothing stops, nothing floods, and operators see it."""
 
+import re
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import httpx
 import psycopg
 import pytest
 from django.conf import settings
+from django.contrib.sessions.models import Session
+from django.db.models.functions import Now
+from django.utils import timezone
 
-from benchmarks.stack import Beat, Worker, eventually
+from access_app.keyring import KeyHolder, Keyring
+from benchmarks.stack import Beat, WebServer, Worker, eventually
 from katoproject.celery import app
 from katoproject.diagnosis.doctor import clocks
+from katoproject.logins.console_sessions import SessionStore
 from katoproject.upkeep import records
 from tests.support.clocks import SetClock, needs_faketime
+from tests.support.keys import new_token
 
 pytestmark = [needs_faketime, pytest.mark.long, pytest.mark.usefixtures("same_database")]
 
@@ -71,3 +80,44 @@ def test_doctor_names_the_worker_whose_clock_is_wrong() -> None:
     assert finding.found.startswith("worker celery@")
     assert " is 60.0 s ahead of PostgreSQL" in finding.found
     assert "NTP" in (finding.fix or "")
+
+
+def test_keys_and_logins_end_by_the_clock_of_the_database(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where the clock of the host is set after the keys were read."""
+    token = new_token("--expires", "1h")
+    keys = Keyring()
+    login = SessionStore()
+    login["who"] = "an operator"
+    login.save()
+    assert isinstance(keys.holder_of(token, "127.0.0.1"), KeyHolder)
+    real, later = time.time, timedelta(days=365)
+    monkeypatch.setattr(time, "time", lambda: real() + later.total_seconds())
+    monkeypatch.setattr(timezone, "now", lambda: datetime.now(UTC) + later)
+    assert isinstance(keys.holder_of(token, "127.0.0.1"), KeyHolder)
+    assert SessionStore(login.session_key)["who"] == "an operator"
+    login.save()
+    Session.objects.filter(pk=login.session_key).update(expire_date=Now())
+    assert "who" not in SessionStore(login.session_key)
+
+
+@pytest.mark.exhaustive
+def test_a_clock_set_back_stops_no_samples(folder: Path) -> None:
+    """The history goes on, and what is shown as age or duration stays one."""
+    clock = SetClock(folder / "web", "+1d")
+    with (
+        WebServer(workers=1, METRICS_CACHE_TTL_SECONDS="0", **clock.environment) as web,
+        httpx.Client(base_url=web.url, timeout=10) as client,
+    ):
+
+        def ahead() -> float:
+            found = re.search(r"^kato_clock_ahead_seconds (\S+)", client.get("/metrics-prom").text, re.MULTILINE)
+            return float(found[1]) if found else 0.0
+
+        day = 86_400.0
+        eventually(lambda: abs(ahead() - day) < 1, "the difference is shown")
+        clock.set("-1d")
+        eventually(lambda: abs(ahead() + day) < 1, "the next sample is taken")
+        assert client.get("/metrics/kato_workers?minutes=1").json()["data_points"]
+        metrics = client.get("/metrics").json()
+        assert 0 < metrics["uptime_seconds"] < 120
+        assert 0 < client.get("/health").json()["uptime_seconds"] < 120

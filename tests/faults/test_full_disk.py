@@ -4,16 +4,21 @@ import json
 import os
 import signal
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import httpx
 import psycopg
 import pytest
+import redis as client_of_redis
 
 from benchmarks.stack import WebServer, eventually
+from foundation.disk import READ_ONLY_REMEDY, REMEDY, problem_of
 from katoproject.configuration.locations import postgres_url, redis_url
+from katoproject.launcher import processes, redis
 from tests.support.commands import process
 from tests.support.connections import fresh_connections, from_every_process
+from tests.support.jobs import train
 from tests.support.sessions import create_session, observe
 from tests.support.small_disk import SmallDisk, needs_mounts, small_disk
 from tests.support.up import Service
@@ -91,6 +96,16 @@ def test_counting_on_a_full_disk_ends_no_process_and_counts_on(counting: WebServ
         assert numbers == list(range(numbers[0], numbers[0] + 20)), "each process sees the counts of both again"
 
 
+def test_a_disk_is_named_with_what_helps(folder: Path) -> None:
+    with small_disk(folder / "named", megabytes=1) as disk:
+        assert problem_of(disk.place) is None
+        disk.fill()
+        assert problem_of(disk.place) == (f"the disk of {disk.place} is full (0 MB left)", REMEDY)
+        disk.remount("ro")
+        assert problem_of(disk.place) == (f"{disk.place} is on a file system that is read-only", READ_ONLY_REMEDY)
+
+
+@pytest.mark.exhaustive
 def test_a_read_only_disk_is_named_and_harmless(folder: Path) -> None:
     """Also for processes that start on it: without counters that others see, and without a log."""
     with small_disk(folder / "read-only", megabytes=60) as disk:
@@ -163,7 +178,7 @@ def test_reads_go_on_and_writes_say_why(whole: tuple[Service, SmallDisk]) -> Non
             [finding] = [one for one in json.loads(doctor.out)["findings"] if one["check"] == "data folder"]
             assert finding["verdict"] == "problem"
             assert "is full" in finding["found"]
-            eventually(lambda: "kato_database_accepts_writes 0.0" in client.get("/metrics-prom").text, "metrics")
+            assert f'kato_disk_writable{{place="{service.data}"}} 0.0' in client.get("/metrics-prom").text
         finally:
             disk.free()
         eventually(lambda: observe(client, session_id, "b").status_code == 200, "writes are accepted again")
@@ -202,3 +217,40 @@ def end_for_want_of_space(service: Service) -> None:
     url = postgres_url(service.data)
     with psycopg.connect(url, autocommit=True) as connection, pytest.raises(psycopg.OperationalError):
         connection.execute(sixty_times)
+
+
+@pytest.mark.exhaustive
+def test_a_redis_that_cannot_save_is_named_and_only_costs_time(folder: Path) -> None:
+    """It then refuses all writes (stop-writes-on-bgsave-error): of the cache, and messages about jobs."""
+    with small_disk(folder / "redis", megabytes=250) as disk:
+        data = disk.place / "data"
+        program = redis.program(data)
+        saving = replace(program, command=[*program.command, "--save", "1 1"])
+        stores = {"DATABASE_URL": postgres_url(Path(os.environ["KATO_DATA_DIR"])), "REDIS_URL": redis_url(data)}
+        running = processes.start(saving)
+        try:
+            with (
+                WebServer(workers=1, **stores) as web,
+                httpx.Client(base_url=web.url, timeout=10) as client,
+                client_of_redis.Redis.from_url(redis_url(data)) as store,
+            ):
+
+                def part() -> str | None:
+                    error: str | None = client.get("/health/ready").json()["parts"]["redis"]["error"]
+                    return error
+
+                session_id = create_session(client, "node")
+                assert part() is None
+                disk.fill()
+                eventually(lambda: "MISCONF" in (part() or ""), "its next snapshot fails", seconds=SHOWN)
+                assert observe(client, session_id, "a").status_code == 200
+                assert client.get(f"/sessions/{session_id}/predictions").status_code == 200
+                assert train(client, "node", [[["a"], ["b"]]])["state"] == "waiting"
+                doctor = process("doctor", "--json", **stores)
+                [finding] = [one for one in json.loads(doctor.out)["findings"] if one["check"] == "redis"]
+                assert "cannot save to its disk" in finding["found"]
+                disk.free()
+                store.bgsave()
+                eventually(lambda: part() is None, "it is well again by itself")
+        finally:
+            processes.stop(saving, running)

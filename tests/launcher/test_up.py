@@ -102,7 +102,7 @@ def test_the_doctor_finds_nothing_wrong(service: Service) -> None:
     # The scheduler has something to do after its first five seconds.
     eventually(lambda: examined().status == 0, f"all is well: {told}", seconds=START_LIMIT)
     findings = {one["check"]: one["found"] for one in told[-1].json["findings"] if one["verdict"] == "ok"}
-    assert {"database", "durability", "migrations", "redis", "worker", "beat", "port"} <= set(findings)
+    assert {"database", "durability", "migrations", "redis", "worker", "upkeep", "clock", "port"} <= set(findings)
     assert findings["port"].endswith(f" on 127.0.0.1:{service.port} and [::1]:{service.port}")
 
 

@@ -23,6 +23,8 @@ assert logging._srcfile is None
 assert os.environ["NUMBA_CACHE_DIR"].startswith(os.environ["KATO_DATA_DIR"])
 assert os.listdir(os.environ["PROMETHEUS_MULTIPROC_DIR"]) == []
 import sessions_app.counters
+from foundation.metrics import counts
+counts.publish()
 assert os.listdir(os.environ["PROMETHEUS_MULTIPROC_DIR"])
 """
 _LATE = """

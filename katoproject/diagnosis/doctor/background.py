@@ -94,7 +94,13 @@ def _server(info: dict[str, Any]) -> Iterator[Finding]:
     name = f"Valkey {valkey}" if valkey else f"Redis {info['redis_version']}"
     limit, policy = info.get("maxmemory", 0), info.get("maxmemory_policy", "")
     found = f"{name}, {info['used_memory_human']} used of {info['maxmemory_human'] if limit else 'no limit'}, {policy}"
-    if policy.startswith("allkeys"):
+    if info.get("rdb_last_bgsave_status") == "err":
+        yield problem(
+            "redis",
+            f"{found}: it cannot save to its disk, and refuses writes if stop-writes-on-bgsave-error is on",
+            'free some space on the disk of Redis; or switch saving off (CONFIG SET save ""): nothing here needs it',
+        )
+    elif policy.startswith("allkeys"):
         yield problem(
             "redis",
             f"{found}: when it is full, it evicts waiting background work, not only cached entries",
