@@ -24,6 +24,9 @@ _LONGEST_PATH, _LONGEST_METHOD = 1000, 20  # characters
 # Ids of all common tracing systems are of this kind. Others would only serve to fill the log, or to forge it.
 _TRACE_ID = re.compile(r"[\w.:/+=@~-]{1,128}", re.ASCII)
 
+# An access key's token, or what is left of one that was cut. Clients put them into paths and headers by mistake.
+_TOKEN = re.compile(r"(kato_[0-9A-Za-z]{12}_)[0-9A-Za-z]+")
+
 _context: ContextVar[Fields | None] = ContextVar("log_context", default=None)
 
 
@@ -53,8 +56,18 @@ def about(**fields: str | int | float | None) -> None:
 
 
 def trace_id_of(header: str | None) -> str:
-    """The trace id that the header X-Trace-ID gives, or a new one if that is missing, too long or of odd characters."""
-    return header if header and _TRACE_ID.fullmatch(header) else f"kato-{uuid.uuid4().hex}"
+    """The trace id that the header X-Trace-ID gives, or a new one: if that is missing, too long, or of odd characters.
+
+    Or if it shows a token: rows of jobs hold the trace id, and responses repeat it.
+    """
+    if header and _TRACE_ID.fullmatch(header) and without_tokens(header) == header:
+        return header
+    return f"kato-{uuid.uuid4().hex}"
+
+
+def without_tokens(text: str) -> str:
+    """The text with the ids of access keys, and without what is secret of their tokens."""
+    return _TOKEN.sub(r"\1…", text)
 
 
 def trace_id() -> str | None:
@@ -91,12 +104,15 @@ class JsonFormatter(logging.Formatter):
         }
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
-        return to_json(line, inf_nan_mode="null").decode()
+        return without_tokens(to_json(line, inf_nan_mode="null").decode())
 
 
 class HumanFormatter(logging.Formatter):
     def __init__(self) -> None:
         super().__init__("%(asctime)s %(levelname)-7s %(name)s: %(message)s")
+
+    def format(self, record: logging.LogRecord) -> str:
+        return without_tokens(super().format(record))
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802  the name that logging calls
         if not record.message.isprintable():

@@ -12,16 +12,34 @@ from foundation.metrics.folder import instance, started_at
 from foundation.metrics.registry import collected
 from katoproject.configuration import identity
 from katoproject.monitoring import latest, places
-from katoproject.monitoring.series import OF_ALL_NODES
 from katoproject.monitoring.snapshot import Snapshot, take
+
+# What sessions, jobs, patterns and operations of all nodes add up to: not for a caller that is bound to some.
+_OF_ALL_NODES = frozenset(
+    {
+        *("kato_session_operations", "kato_observations", "kato_patterns_learned", "kato_upkeep"),
+        *("kato_cache_writes", "kato_cache_comparisons", "kato_cache_disagreements"),
+        *("kato_index_nodes", "kato_index_memory_bytes"),
+        *("kato_sessions_active", "kato_sessions_expired_left", "kato_cleanup_lag_seconds"),
+        *("kato_jobs_waiting", "kato_jobs_running", "kato_job_lag_seconds", "kato_queue_length"),
+    }
+)
 
 
 def exposition() -> CollectorRegistry:
     """The metrics of one scrape. All are about this instance; Prometheus adds instances up itself."""
     registry = CollectorRegistry()
     for collector in (_Counters(), _Derived()):
-        registry.register(collector)
+        registry.register(collector if callers.current().nodes is None else _ForSomeNodes(collector))
     return registry
+
+
+class _ForSomeNodes(Collector):
+    def __init__(self, collector: Collector) -> None:
+        self._collector = collector
+
+    def collect(self) -> Iterable[Metric]:
+        return (metric for metric in self._collector.collect() if metric.name not in _OF_ALL_NODES)
 
 
 class _Counters(Collector):
@@ -98,9 +116,8 @@ def _sampled(taken: Snapshot) -> Iterator[Metric]:
         "kato_clock_ahead_seconds": ("Seconds by which this host's clock is ahead of PostgreSQL's", taken.clock_ahead),
         "kato_sampled_time_seconds": ("When these values were measured", taken.at),
     }
-    is_bound = callers.current().nodes is not None
     for name, (documentation, value) in measured.items():
-        if value is not None and not (is_bound and name.removeprefix("kato_") in OF_ALL_NODES):
+        if value is not None:
             yield GaugeMetricFamily(name, documentation, value)
     ages = GaugeMetricFamily("kato_chore_age_seconds", "Seconds since each chore was last done", labels=["chore"])
     for chore, age in shared.chore_ages.items():

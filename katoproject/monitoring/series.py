@@ -18,8 +18,15 @@ class DataPoint:
     labels: dict[str, str]
 
 
-# Numbers of sessions and jobs of all nodes together: not for a caller that is bound to some.
-OF_ALL_NODES = frozenset({"sessions_active", "jobs_waiting", "jobs_running"})
+# What sessions, jobs, patterns and operations of all nodes add up to: not for a caller that is bound to some.
+OF_ALL_NODES = frozenset(
+    {
+        *("sessions_active", "sessions_created", "sessions_deleted", "sessions_expired", "cleanup_lag_seconds"),
+        *("session_operations", "observations", "patterns_learned", "kato_index_memory_bytes"),
+        *("jobs_waiting", "jobs_running", "job_lag_seconds", "queue_length"),
+        *("cache_comparisons", "cache_disagreements"),
+    }
+)
 
 
 def points(name: str, steps: list[Step]) -> list[DataPoint]:

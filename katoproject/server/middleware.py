@@ -8,7 +8,6 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 
 from access_app import rates
-from access_app.keyring import KeyHolder, keyring
 from foundation import callers, logs
 from foundation.callers import Caller, Denied
 from foundation.errors import Overloaded, Refusal
@@ -23,8 +22,9 @@ from katoproject.configuration import identity
 from katoproject.console import share
 from katoproject.console.middleware import console, is_for_console
 from katoproject.monitoring import sampling
+from katoproject.server.callers import caller_of
 from katoproject.server.hosts_and_origins import check_change, check_host, cross_origin
-from katoproject.server.paths import ALWAYS_ANSWERED, without_slash
+from katoproject.server.paths import ALWAYS_ANSWERED, NEVER_LIMITED, without_slash
 from katoproject.server.requests import REFUSAL
 from sessions_app import operations
 from sessions_app.errors import SessionNotFound
@@ -99,11 +99,12 @@ class Envelope:
             return cross_origin.preflight_answer(request)
         check_change(request.method, request.META)
         request.path_info = without_slash(request.path_info)
-        is_prompt = request.path_info in ALWAYS_ANSWERED
-        rates.charge_address(request.META.get("REMOTE_ADDR", ""))
-        if not is_prompt:
+        is_free = request.path_info in NEVER_LIMITED
+        if not is_free:
+            rates.charge_address(request.META.get("REMOTE_ADDR", ""))
+        if request.path_info not in ALWAYS_ANSWERED:
             return self._answer_in_turn(request)
-        with callers.acting_as(_caller_of(request, is_prompt=True)):
+        with callers.acting_as(_caller_of(request, is_prompt=True, is_free=is_free)):
             return self._get_response(request)
 
     def _answer_in_turn(self, request: HttpRequest) -> HttpResponse:
@@ -130,16 +131,10 @@ def _check_body(request: HttpRequest) -> None:
         check_content_encoding(encodings)
 
 
-def _caller_of(request: HttpRequest, *, is_prompt: bool) -> Caller:
+def _caller_of(request: HttpRequest, *, is_prompt: bool, is_free: bool = False) -> Caller:
     """Raises TooOften."""
-    if not settings.ENV.needs_keys:
-        return callers.OPERATOR
-    address = request.META.get("REMOTE_ADDR", "")
-    caller = keyring.caller_of(request.META.get("HTTP_AUTHORIZATION"), address, prompt=is_prompt)
-    if isinstance(caller, KeyHolder):
-        logs.about(key=caller.name)
-        rates.charge_key(caller.key_id, caller.limits, size=announced_size(request))
-    return caller
+    header, address = request.META.get("HTTP_AUTHORIZATION"), request.META.get("REMOTE_ADDR", "")
+    return caller_of(header, address, is_prompt=is_prompt, size=announced_size(request), is_free=is_free)
 
 
 def _touch_session_of_header(request: HttpRequest, response: HttpResponse) -> None:

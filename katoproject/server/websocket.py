@@ -21,6 +21,7 @@ from foundation.http.answers import refusal_answer
 from foundation.postgresql.trouble import STORE_TROUBLE
 from katoproject.configuration import identity
 from katoproject.server.browser_headers import browser_headers
+from katoproject.server.callers import caller_of
 from katoproject.server.hosts_and_origins import check_handshake
 from katoproject.server.requests import Environ, add_headers
 from katoproject.server.websocket_client import (
@@ -51,18 +52,12 @@ def _caller_of(handshake: Environ, offers: list[str]) -> Caller:
     """Who opens the connection. Raises TooOften, Unauthorized and MissingScope."""
     address = handshake["REMOTE_ADDR"]
     rates.charge_address(address)
-    if not settings.ENV.needs_keys:
-        return callers.OPERATOR
     header = handshake.get("HTTP_AUTHORIZATION")
-    tokens = [offer for offer in offers if key_id_of(offer)]
+    if header is None:
+        header = next((f"Bearer {offer}" for offer in offers if key_id_of(offer)), None)
     # Prompt: all connections of this process wait for this thread.
-    if header is None and tokens:
-        caller = keyring.holder_of(tokens[0], address, prompt=True)
-    else:
-        caller = keyring.caller_of(header, address, prompt=True)
+    caller = caller_of(header, address, is_prompt=True)
     caller.require(callers.READ)
-    if isinstance(caller, KeyHolder):
-        rates.charge_key(caller.key_id, caller.limits, size=0)
     return caller
 
 

@@ -10,27 +10,32 @@ from typing import Any
 
 from django.db import transaction
 from django.db.models import Q, QuerySet
-from django.db.models.functions import Now
 
 from access_app import quotas
+from access_app.admission import CONFIRMED
 from access_app.limits import Limits
 from foundation import callers, logs
 from sessions_app.errors import JobFinished, JobNotFound
 from sessions_app.jobs.delivery import GRACE, deliver, deliver_on_commit
-from sessions_app.models.jobs import UNFINISHED, Job, JobPart, Kind, State
+from sessions_app.models.jobs import Job, JobPart, Kind, State
 from sessions_app.operations.sql import json_text
 from sessions_app.stores import SESSIONS
 
 _ACCEPT = f"""
     INSERT INTO sessions_app_job
         (id, kind, node_id, session_id, key_id, trace_id, parameters, total, created_at, waiting_since, due_at)
-    VALUES (%(id)s, %(kind)s, %(node_id)s, %(session_id)s, %(key_id)s, %(trace_id)s, %(parameters)s::json, %(total)s,
-            now(), now(), now() + {GRACE})
+    SELECT %(id)s, %(kind)s, %(node_id)s, %(session_id)s, %(key_id)s, %(trace_id)s, %(parameters)s::json, %(total)s,
+        now(), now(), now() + {GRACE}
+    WHERE {CONFIRMED} RETURNING id
+"""
+_CANCEL = f"""
+    UPDATE sessions_app_job SET state = 'cancelled', finished_at = now()
+    WHERE id = %(id)s AND state IN ('waiting', 'running') AND {CONFIRMED} RETURNING id
 """
 _RETRY = f"""
     UPDATE sessions_app_job SET state = 'waiting', attempts = 0, error = NULL, finished_at = NULL,
         waiting_since = now(), due_at = now() + {GRACE}
-    WHERE id = %(id)s AND state IN ('failed', 'cancelled') RETURNING id
+    WHERE id = %(id)s AND state IN ('failed', 'cancelled') AND {CONFIRMED} RETURNING id
 """
 _PURGE = """
     WITH old AS (
@@ -96,7 +101,7 @@ def accept(
 ) -> Job:
     """Store a job of `total` units in the transaction of its cause; a worker gets it when that commits.
 
-    Raises QuotaUsedUp.
+    Raises QuotaUsedUp, and Unauthorized where the caller's key is no longer valid.
     """
     job_id = f"job-{uuid.uuid4().hex}-{time_ns() // 1_000_000}"
     key_id, limits = callers.current().key_id, quotas.limits()
@@ -104,7 +109,7 @@ def accept(
         quotas.hold("jobs", key_id=key_id)
         _check_quota(job_id, key_id, limits)
     logs.about(job_id=job_id, node_id=node_id)
-    SESSIONS.execute(
+    SESSIONS.execute_one(
         _ACCEPT,
         {
             "id": job_id,
@@ -160,10 +165,9 @@ def cancel(*, job_id: str) -> Job:
     """End an unfinished job. The effects of its completed steps stay, and no step commits after this returned.
 
     A running step finds the job cancelled when it records its progress, and rolls back. Cancelling a cancelled job
-    changes nothing. Raises JobNotFound, and JobFinished where the job is done or failed.
+    changes nothing. Raises JobNotFound, JobFinished where the job is done or failed, and Unauthorized.
     """
-    unfinished = Job.objects.filter(id=find(job_id).id, state__in=UNFINISHED)
-    if unfinished.update(state=State.CANCELLED, finished_at=Now()):
+    if SESSIONS.execute_one(_CANCEL, {"id": find(job_id).id}):
         deliver_freed_on_commit(job_id)
     job = find(job_id)
     if job.state != State.CANCELLED:
@@ -177,7 +181,7 @@ def retry(*, job_id: str) -> Job:
 
     Counts among the jobs of the key that created it, whoever retries it.
 
-    Raises JobNotFound, JobFinished where the job is done, and QuotaUsedUp.
+    Raises JobNotFound, JobFinished where the job is done, QuotaUsedUp, and Unauthorized.
     """
     key_id = find(job_id).key_id
     limits = quotas.limits_of(key_id)
@@ -185,7 +189,7 @@ def retry(*, job_id: str) -> Job:
         # Before the job's row, as in `accept`: a transaction that held the row could wait for one that waits for it.
         quotas.hold("jobs", key_id=key_id)
     # Decides by the state as it is when the row is locked: the job may have ended since it was found.
-    if SESSIONS.execute(_RETRY, {"id": job_id}):
+    if SESSIONS.execute_one(_RETRY, {"id": job_id}):
         if limits.jobs is not None:
             _check_quota(job_id, key_id, limits)
         deliver_on_commit(job_id)

@@ -23,6 +23,7 @@ from tests.support.sessions import create_session, observations
 
 # A rate at which no token comes back while a test runs.
 NEVER = 0.001
+HEALTH = ("/health", "/health/ready", "/health/")
 
 
 def assert_refused(answer: httpx.Response, reason: str) -> None:
@@ -250,5 +251,16 @@ def test_the_rate_of_an_address_holds_without_keys_too(server: WebServer) -> Non
     environment = {"KATO_ACCESS": "open", "KATO_RATE_PER_ADDRESS": "0.02", "KATO_WORKERS": "1"}
     with WebServer(workers=1, **environment) as strict:
         # Its start has used up what this address may do.
-        for path in ("/sessions/count", "/status", "/health"):
+        for path in ("/sessions/count", "/status"):
             assert_refused(httpx.get(f"{strict.url}{path}"), "Too many requests from this address")
+        for path in HEALTH:
+            assert httpx.get(f"{strict.url}{path}").status_code == 200
+
+
+def test_health_is_open_whatever_a_key_has_used_up(new_key: NewKey) -> None:
+    """Otherwise a load balancer that asks with a key would take the service for dead."""
+    key = new_key(Scope.MONITOR, limits=Limits(rate=NEVER))
+    for path in HEALTH:
+        assert {key.client.get(path).status_code for _ in range(WORKERS * 4)} == {200}
+    # Nor do these requests use up anything.
+    assert key.client.get("/status").status_code == 200

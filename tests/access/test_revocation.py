@@ -15,7 +15,7 @@ from django.db import connection
 
 from access_app import operations
 from access_app.errors import KeyExpired
-from benchmarks.stack import WebServer, eventually
+from benchmarks.stack import WebServer, Worker, eventually, paused
 from foundation.callers import Scope
 from tests.access.conftest import WORKERS, NewKey
 from tests.access.keys import Key, bearer, client_with
@@ -24,6 +24,9 @@ from tests.support.sessions import create_session, observation
 
 THREADS = 6
 LATE = 5  # requests of each thread after the end of the key
+
+# Requests that wait for the table of jobs.
+BLOCKED = "SELECT count(*) FROM pg_locks WHERE relation = 'sessions_app_job'::regclass AND NOT granted"
 
 Send = Callable[[httpx.Client, str], httpx.Response]
 
@@ -111,6 +114,34 @@ def test_no_request_that_begins_after_the_end_of_a_key_succeeds(
     succeeded = [one for one in sent if one.status in (200, 202)]
     if send in STORES:
         assert database.execute(STORES[send], {"id": session_id}).fetchone() == (len(succeeded),)
+
+
+@pytest.mark.parametrize("change", ["create", "cancel", "retry"])
+def test_a_key_that_ends_after_it_was_confirmed_changes_no_job(
+    change: str, new_key: NewKey, database: psycopg.Connection, worker: Worker
+) -> None:
+    """The statement that writes confirms the key again: to read a body, and to wait for a lock, may take seconds."""
+    key = new_key(Scope.READ, Scope.WRITE)
+    body = {"kind": "train", "node_id": f"late-{key.id}", "sequences": [[["a"]]]}
+    states = f"SELECT array_agg(state) FROM sessions_app_job WHERE node_id = 'late-{key.id}'"
+    with paused(worker.pid), ThreadPoolExecutor(1) as pool:
+        job = f"/jobs/{key.client.post('/jobs', json=body).json()['job_id']}"
+        if change == "retry":
+            assert key.client.delete(job).status_code == 200
+        before = database.execute(states).fetchone()
+        request: dict[str, tuple[str, str, Any]] = {
+            "create": ("POST", "/jobs", body),
+            "cancel": ("DELETE", job, None),
+            "retry": ("POST", f"{job}/retry", None),
+        }
+        method, path, content = request[change]
+        with database.transaction():
+            database.execute("LOCK TABLE sessions_app_job IN ACCESS EXCLUSIVE MODE")
+            running = pool.submit(key.client.request, method, path, json=content)
+            eventually(lambda: database.execute(BLOCKED).fetchone() == (1,), "it waits, and its key was confirmed")
+            operations.revoke(key=key.id)
+        assert running.result().status_code == 401
+        assert database.execute(states).fetchone() == before
 
 
 def refused(client: httpx.Client) -> bool:

@@ -45,19 +45,22 @@ def _performance(instances: list[Snapshot], redis_memory: float | None) -> shape
     hits, misses = _total(instances, "hit"), _total(instances, "miss")
     fallbacks = _total(instances, "fallback")
     uptime = instances[0].uptime
+    of_all_nodes = {
+        "patterns_in_cache": sum(one.live.index_patterns for one in instances),
+        "symbols_in_cache": sum(one.live.index_symbols for one in instances),
+        "patterns_cached_total": _total(instances, "write", cache.PREDICTION_VIEWS),
+        "symbols_cached_total": _total(instances, "write", cache.SESSION_VIEWS),
+        "views": _by_view(instances),
+    }
     return shapes.CachePerformance(
         hit_rate_percent=round(100 * hits / (hits + misses), 2) if hits + misses else 0.0,
         cache_hits=hits,
         cache_misses=misses,
         cache_fallbacks=fallbacks,
-        patterns_in_cache=sum(one.live.index_patterns for one in instances),
-        symbols_in_cache=sum(one.live.index_symbols for one in instances),
-        patterns_cached_total=_total(instances, "write", cache.PREDICTION_VIEWS),
-        symbols_cached_total=_total(instances, "write", cache.SESSION_VIEWS),
         redis_memory_used_mb=redis_memory,
         uptime_seconds=round(uptime, 3),
         requests_per_second=(hits + misses + fallbacks) / uptime if uptime > 0 else 0.0,
-        views=_by_view(instances),
+        **figures.for_all_nodes_only(of_all_nodes),
     )
 
 

@@ -3,6 +3,7 @@
 import os
 import time
 from datetime import UTC, datetime
+from typing import Any
 
 from django.conf import settings
 from django.db import Error as DatabaseTrouble
@@ -28,6 +29,11 @@ def now() -> str:
 
 def _moment(seconds: float) -> str:
     return datetime.fromtimestamp(seconds, UTC).isoformat()
+
+
+def for_all_nodes_only(figures: dict[str, Any]) -> dict[str, Any]:
+    """These figures, which were counted for all nodes together; None instead of each for who may use only some."""
+    return figures if callers.current().nodes is None else dict.fromkeys(figures)
 
 
 def population() -> reads.Population | None:
@@ -105,16 +111,16 @@ def _sessions(instances: list[Snapshot], active: int | None) -> shapes.SessionTo
     for one in instances:
         for operation, number in one.session_operations.items():
             operations[operation] = operations.get(operation, 0) + number
-    return shapes.SessionTotals(
-        total_created=operations.get("create", 0),
-        total_deleted=operations.get("delete", 0),
-        total_expired=sum(one.sessions_expired for one in instances),
-        active=active,
-        operations_total=sum(operations.values()),
-        operations=operations,
-        observations=sum(one.observations for one in instances),
-        patterns_learned=sum(one.patterns_learned for one in instances),
-    )
+    of_all_nodes = {
+        "total_created": operations.get("create", 0),
+        "total_deleted": operations.get("delete", 0),
+        "total_expired": sum(one.sessions_expired for one in instances),
+        "operations_total": sum(operations.values()),
+        "operations": operations,
+        "observations": sum(one.observations for one in instances),
+        "patterns_learned": sum(one.patterns_learned for one in instances),
+    }
+    return shapes.SessionTotals.model_validate({"active": active, **for_all_nodes_only(of_all_nodes)})
 
 
 def _store(counts: list[StoreCount]) -> shapes.DatabaseFigures:

@@ -72,7 +72,8 @@ class ReadyAnswer(BaseModel):
         description="database, redis, broker, worker, upkeep, disk.",
     )
     background: BackgroundAnswer | None = Field(
-        examples=[{"jobs_waiting": 0, "lag_seconds": 0.0}], description="null where the database does not say."
+        examples=[{"jobs_waiting": 0, "lag_seconds": 0.0}],
+        description="null where the database does not say, and without an access key for all nodes.",
     )
     cache: dict[str, int] = Field(examples=[{"hit": 320, "miss": 12, "fallback": 0}])
     program: str
@@ -173,6 +174,6 @@ class Ready(LeanView):
 
 
 def _background(backlog: Backlog | None) -> BackgroundAnswer | None:
-    if backlog is None:
+    if backlog is None or callers.current().nodes is not None:
         return None
     return BackgroundAnswer(jobs_waiting=backlog.waiting, lag_seconds=backlog.lag_seconds)

@@ -8,6 +8,8 @@ from katoproject.monitoring.series import DataPoint
 
 _PROCESS = "Which process this is about: indexes belong to one process by their nature."
 
+_NULL = "Null for an access key that is bound to nodes."
+
 
 class Processor(BaseModel):
     processor_id: str = Field(description="The storage-style id of the node, for display.")
@@ -49,14 +51,16 @@ class StatusAnswer(BaseModel):
 
 
 class SessionTotals(BaseModel):
-    total_created: int
-    total_deleted: int
-    total_expired: int
+    """Null for an access key that is bound to nodes: all but `active` were counted for all nodes together."""
+
+    total_created: int | None
+    total_deleted: int | None
+    total_expired: int | None
     active: int | None
-    operations_total: int
-    operations: dict[str, int]
-    observations: int
-    patterns_learned: int
+    operations_total: int | None
+    operations: dict[str, int] | None
+    observations: int | None
+    patterns_learned: int | None
 
 
 class Performance(BaseModel):
@@ -185,14 +189,16 @@ class CachePerformance(BaseModel):
     cache_hits: int
     cache_misses: int
     cache_fallbacks: int = Field(description="Reads that PostgreSQL answered because Redis did not serve.")
-    patterns_in_cache: int = Field(description="Patterns in the indexes of all web processes.")
-    symbols_in_cache: int = Field(description="Symbols in the indexes of all web processes.")
-    patterns_cached_total: int = Field(description="Predictions put into the Redis cache since the start.")
-    symbols_cached_total: int = Field(description="STMs and percepts put into the Redis cache since the start.")
+    patterns_in_cache: int | None = Field(description=f"Patterns in the indexes of all web processes. {_NULL}")
+    symbols_in_cache: int | None = Field(description=f"Symbols in the indexes of all web processes. {_NULL}")
+    patterns_cached_total: int | None = Field(description=f"Predictions put into Redis since the start. {_NULL}")
+    symbols_cached_total: int | None = Field(description=f"STMs and percepts put into Redis since the start. {_NULL}")
     redis_memory_used_mb: float | None
     uptime_seconds: float
     requests_per_second: float = Field(description="Reads of the cache per second, since the start.")
-    views: dict[str, dict[str, int]] = Field(description="hit, miss, fallback and write, by what was cached.")
+    views: dict[str, dict[str, int]] | None = Field(
+        description=f"hit, miss, fallback and write, by what was cached. {_NULL}"
+    )
 
 
 class CacheHealth(BaseModel):
