@@ -10,6 +10,12 @@ class KeyUnknown(Refusal):
         super().__init__(f"There is no key {key!r}, by id or by name")
 
 
+class Unfit(Refusal):
+    """A name or a prefix that no key can have."""
+
+    status = 422
+
+
 class NameTaken(Refusal):
     status = 409
 

@@ -7,10 +7,6 @@ from django.utils import timezone
 from foundation.callers import Scope
 from foundation.postgresql.fields import TextFieldInC
 
-MAX_NAME_LENGTH = 100
-# Of a node id: a longer prefix would be of none.
-MAX_PREFIX_LENGTH = 512
-
 
 class AccessKey(models.Model):
     """A key to the API. Its token is shown once, when it is created or rotated; here is only the token's SHA-256.

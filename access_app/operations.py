@@ -2,7 +2,7 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import transaction
@@ -12,6 +12,7 @@ from django.db.models.functions import Now
 from access_app.errors import KeyExpired, KeyRevoked, KeyUnknown, NameTaken
 from access_app.limits import UNLIMITED, Limits
 from access_app.models import AccessKey
+from access_app.naming import fit_name, fit_prefix
 from access_app.stores import ACCESS
 from access_app.tokens import digest_of, new_id, new_token
 from foundation.callers import Scope
@@ -34,10 +35,14 @@ _NOTE_USE = """
 
 @dataclass(frozen=True, slots=True)
 class Issued:
-    """A key and its token, which cannot be shown again."""
+    """A key and its token, which cannot be shown again.
+
+    `ended_early`: until when an older token would have been valid that the rotation made invalid, if there was one.
+    """
 
     key: AccessKey
     token: str
+    ended_early: datetime | None = None
 
 
 def find(key: str) -> AccessKey:
@@ -60,7 +65,8 @@ def create(
     lifetime: timedelta | None = None,
     limits: Limits = UNLIMITED,
 ) -> Issued:
-    """Raises NameTaken. `nodes`: prefixes of node ids, or None for all nodes."""
+    """Raises Unfit and NameTaken. `nodes`: prefixes of node ids, or None for all nodes."""
+    name, nodes = fit_name(name), None if nodes is None else [fit_prefix(prefix) for prefix in nodes]
     ACCESS.execute(_MOVE_ON, {})
     if AccessKey.objects.filter(name=name, revoked_at=None).exists():
         raise NameTaken(name)
@@ -81,7 +87,7 @@ def create(
 
 @transaction.atomic
 def rotate(*, key: str, overlap: timedelta) -> Issued:
-    """Give the key another token. The former one stays valid for the time `overlap`.
+    """Give the key another token. The former one stays valid for the time `overlap`, one before that no longer.
 
     Raises KeyUnknown, KeyRevoked and KeyExpired.
     """
@@ -89,11 +95,13 @@ def rotate(*, key: str, overlap: timedelta) -> Issued:
     found = _not_revoked(key)
     if AccessKey.objects.filter(id=found.id, expires_at__lte=Now()).exists():
         raise KeyExpired(found.name)
+    overlapping = AccessKey.objects.filter(id=found.id, previous_until__gt=Now())
+    ended_early = overlapping.values_list("previous_until", flat=True).first()
     token = new_token(found.id)
     AccessKey.objects.filter(id=found.id).update(
         previous_digest=F("digest"), previous_until=_after(overlap), digest=digest_of(token)
     )
-    return Issued(find(found.id), token)
+    return Issued(find(found.id), token, ended_early)
 
 
 @transaction.atomic

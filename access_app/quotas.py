@@ -7,11 +7,8 @@ from access_app.keyring import KeyHolder
 from access_app.limits import UNLIMITED, Limits
 from access_app.models import AccessKey
 from access_app.stored import known_limits
-from access_app.stores import ACCESS
 from foundation import callers
-from foundation.postgresql.locks import lock_number
-
-_HOLD = f"SELECT pg_advisory_xact_lock({lock_number('%(name)s')})"
+from foundation.postgresql import locks
 
 
 def limits() -> Limits:
@@ -34,7 +31,7 @@ def hold(resource: str, *, key_id: str | None) -> None:
     Then count in a statement of its own, which sees what those before committed, and `check`. Otherwise two
     transactions could both find the last place free.
     """
-    ACCESS.execute(_HOLD, {"name": f"quota:{resource}:{key_id}"})
+    locks.hold(f"quota:{resource}:{key_id}")
 
 
 def check(resource: str, used: int, limits: Limits, *, key_id: str | None) -> None:

@@ -14,11 +14,17 @@ _SECRET_BYTES = 32
 _SECRET_LENGTH = 43  # digits that 32 bytes need
 TOKEN_LENGTH = len("kato_") + ID_LENGTH + len("_") + _SECRET_LENGTH
 _TOKEN = re.compile(f"kato_([0-9A-Za-z]{{{ID_LENGTH}}})_[0-9A-Za-z]{{{_SECRET_LENGTH}}}")
+_ID = re.compile(f"[0-9A-Za-z]{{{ID_LENGTH}}}")
 _CLAIM = re.compile(_TOKEN.pattern.encode())
 
 
 def new_id() -> str:
     return "".join(secrets.choice(_DIGITS) for _ in range(ID_LENGTH))
+
+
+def is_id(text: str) -> bool:
+    """Whether the text has the form of a key's id."""
+    return _ID.fullmatch(text) is not None
 
 
 def new_token(key_id: str) -> str:

@@ -1,6 +1,7 @@
 """What a new key may do, and how long a former token stays valid."""
 
-from collections.abc import Collection
+import re
+from collections.abc import Callable, Collection
 from datetime import timedelta
 from typing import Any
 
@@ -14,8 +15,9 @@ from unfold.widgets import (
     UnfoldAdminTextInputWidget,
 )
 
+from access_app.errors import Unfit
 from access_app.limits import LARGEST, LARGEST_RATE, NAMES, Limits
-from access_app.models import MAX_NAME_LENGTH, MAX_PREFIX_LENGTH
+from access_app.naming import MAX_NAME_LENGTH, fit_name, fit_prefix
 from access_app.operations import DEFAULT_SCOPES, LONGEST_LIFETIME
 from foundation.callers import Scope
 
@@ -25,6 +27,15 @@ _MEANINGS = {
     Scope.MONITOR: "monitor: metrics, statistics, status",
     Scope.ADMIN: "admin: all of that, clear-all, jobs of other keys, the cache",
 }
+
+
+def _fit(check: Callable[[str], str], text: str) -> str:
+    """Raises ValidationError."""
+    try:
+        return check(text)
+    except Unfit as reason:
+        sentence = str(reason)
+        raise forms.ValidationError(f"{sentence[0].upper()}{sentence[1:]}.") from None
 
 
 def _number(label: str) -> forms.IntegerField:
@@ -71,16 +82,11 @@ class CreateForm(forms.Form):
     jobs = _number("Unfinished jobs")
 
     def clean_name(self) -> str:
-        name: str = self.cleaned_data["name"]
-        if not name.isprintable():
-            raise forms.ValidationError("A name has printable characters only.")
-        return name
+        return _fit(fit_name, self.cleaned_data["name"])
 
     def clean_nodes(self) -> Collection[str] | None:
-        nodes = {line for line in self.cleaned_data["nodes"].splitlines() if line}
-        if any(len(prefix) > MAX_PREFIX_LENGTH for prefix in nodes):
-            raise forms.ValidationError(f"No node id has more than {MAX_PREFIX_LENGTH} characters.")
-        return nodes or None
+        lines = re.split("\r\n|\r|\n", self.cleaned_data["nodes"])
+        return {_fit(fit_prefix, line) for line in lines if line} or None
 
     def of_operation(self) -> dict[str, Any]:
         """The arguments of `operations.create`."""

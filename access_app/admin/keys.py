@@ -55,7 +55,8 @@ class AccessKeyAdmin(ConsoleAdmin):
             icon="sync",
             permission="access_app.change_accesskey",
             perform=_rotate,
-            warning="The key gets another token, which you see once. The former one is valid a while longer.",
+            warning="The key gets another token, which you see once. The former one is valid a while longer; "
+            "one that is older still, no longer.",
             done="Rotated",
             form=RotateForm,
             initial=_rotation,

@@ -14,7 +14,13 @@ def lock_number(name: str) -> str:
 
 
 _TRY_LOCK = f"SELECT pg_try_advisory_lock({lock_number('%(name)s')})"
+_HOLD = f"SELECT pg_advisory_xact_lock({lock_number('%(name)s')})"
 _UNLOCK = f"SELECT pg_advisory_unlock({lock_number('%(name)s')})"
+
+
+def hold(name: str) -> None:
+    """Let other transactions that hold this name wait for the end of this one."""
+    OTHER.execute(_HOLD, {"name": name})
 
 
 @contextmanager

@@ -79,13 +79,17 @@ class BaseUrl:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """`body` is parsed if it is JSON, else text. `identity`: KATO's header, or without it the `Server` header."""
+    """`body` is parsed if it is JSON, else text. `identity`: KATO's header, or without it the `Server` header.
+
+    `had_key`: whether the request had an access key.
+    """
 
     status: int
     body: Any
     address: str
     identity: str
     is_kato: bool
+    had_key: bool = False
 
     @property
     def program(self) -> str:
@@ -103,6 +107,9 @@ class Answer:
         """Why KATO does not let the caller in, if it does not."""
         if not self.is_kato or self.status not in _DENIALS:
             return None
+        if self.status == http.HTTPStatus.UNAUTHORIZED and not self.had_key:
+            # What the service says then is for the author of a client.
+            return "The service asks for an access key, and KATO_API_KEY is not set"
         return str(self.body["detail"] if isinstance(self.body, dict) and "detail" in self.body else self.body)
 
     def require_access(self, needed: str) -> None:
@@ -164,6 +171,7 @@ class Connection:
             self.address,
             own or response.headers.get("Server", "").strip(),
             own is not None,
+            bool(self._access),
         )
 
     def close(self) -> None:

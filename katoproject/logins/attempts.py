@@ -15,8 +15,7 @@ from django.db.models import DurationField, ExpressionWrapper, F, Q, QuerySet
 from django.db.models.functions import Now
 
 from foundation.addresses import owner_of
-from foundation.postgresql.locks import lock_number
-from foundation.postgresql.statements import OTHER
+from foundation.postgresql import locks
 from katoproject.logins.errors import HashingBusy, TooManyFailures
 from katoproject.logins.models import Attempt
 
@@ -25,7 +24,6 @@ WIDE = 4
 # How long an address stays one where the user has logged in.
 KNOWN_FOR = timedelta(days=30)
 
-_LOCK = f"SELECT pg_advisory_xact_lock({lock_number('%(name)s')})"
 _AGE = ExpressionWrapper(Now() - F("at"), output_field=DurationField())
 
 
@@ -45,7 +43,7 @@ def counted(*, username: str, address: str) -> Iterator[None]:
 def _begin(username: str, network: str) -> Attempt:
     """Count the attempt as a failure in advance: otherwise many at once are compared before the first one counts."""
     # Two attempts at once would not see each other's rows.
-    OTHER.execute(_LOCK, {"name": "logins"})
+    locks.hold("logins")
     most, failures = settings.ENV.login_failures, recent_failures()
     waits = [
         _wait(failures.filter(username=username, network=network), most),

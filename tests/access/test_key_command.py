@@ -6,7 +6,10 @@ from typing import Any
 
 import pytest
 
+from access_app import operations
+from access_app.errors import Unfit
 from access_app.management.commands.key import duration
+from foundation.callers import Scope
 from memory_app.node_ids import MAX_LENGTH
 from tests.support.commands import CommandResult, command, process
 
@@ -76,8 +79,32 @@ def test_show_and_list_by_id_and_by_name(name: str) -> None:
 def test_rotate_keeps_the_key_and_changes_its_token(name: str) -> None:
     first = made(name, "--scope", "admin", "--node", "x")
     result = key("rotate", name, "--overlap", "1h", "--json").json
-    assert {one for one in result if result[one] != first[one]} == {"token", "former_token_valid_until"}
+    assert {one for one in first if result[one] != first[one]} == {"token", "former_token_valid_until"}
     assert key("rotate", first["id"]).out.startswith(f"kato_{first['id']}_")
+
+
+def test_rotate_says_that_it_ends_an_overlap_early(name: str) -> None:
+    made(name)
+    first = key("rotate", name, "--overlap", "1h", "--json").json
+    assert first["older_token_would_be_valid_until"] is None
+    second = key("rotate", name, "--overlap", "2s", "--json").json
+    assert second["older_token_would_be_valid_until"] == first["former_token_valid_until"]
+    key("rotate", name, "--overlap", "0s")
+    third = key("rotate", name)
+    assert "Warning" not in third.err, "the overlap was over"
+    last = key("rotate", name)
+    assert last.out.count("\n") == 1
+    assert "Warning: a token from before the last rotation, valid until" in last.err
+
+
+def test_no_name_is_that_of_an_id(name: str) -> None:
+    """`revoke` would take the one for the other."""
+    other = made(name)
+    refused = key("create", other["id"])
+    assert (refused.status, refused.out) == (2, "")
+    assert "could be the id of a key" in refused.err
+    with pytest.raises(Unfit):
+        operations.create(name=other["id"], scopes={Scope.READ})
 
 
 def test_revoke_shows_the_end_and_frees_the_name(name: str) -> None:

@@ -94,12 +94,12 @@ def test_no_form_changes_or_deletes_a_key(log_in: LogIn, issued: Issued) -> None
 
 def test_a_new_key_has_what_the_form_says(log_in: LogIn) -> None:
     limits = {"rate": "2.5", "bytes_per_minute": 1000, "sessions": 3, "jobs": 4}
-    fields = form(scopes=["write", "monitor"], nodes="shop-\r\n two words \r\n\r\n", days=90, **limits)
+    fields = form(scopes=["write", "monitor"], nodes="shop-\r\n two words \r\n\r\none\u2028\x85line", days=90, **limits)
     answer = log_in("administrator").post(f"{KEYS}add/", fields)
     [token] = set(TOKEN.findall(answer.content.decode()))
     made = AccessKey.objects.get(name=fields["name"])
     assert bytes(made.digest) == hashlib.sha256(token.encode()).digest()
-    assert (made.scopes, made.nodes) == (["monitor", "write"], [" two words ", "shop-"])
+    assert (made.scopes, made.nodes) == (["monitor", "write"], [" two words ", "one\u2028\x85line", "shop-"])
     assert made.limits == {**limits, "rate": 2.5}
     assert made.expires_at is not None
     assert (made.expires_at - made.created_at).days == 90
@@ -119,6 +119,7 @@ def test_a_key_without_nodes_and_days_is_for_all_nodes_and_always(log_in: LogIn)
         ({"name": "n" * 101}, "at most 100 characters"),
         ({"name": "a\u202eb"}, "printable"),
         ({"name": "a\0b"}, "Null characters"),
+        ({"name": "Productions1"}, "could be the id of a key"),
         ({"nodes": "a\0b"}, "Null characters"),
         ({"nodes": "n" * 513}, "No node id has more than 512 characters"),
         ({"scopes": []}, "This field is required"),
@@ -170,7 +171,9 @@ def test_a_rotation_that_is_sent_twice_rotates_once(log_in: LogIn, issued: Issue
     again = act(browser, KEYS, "rotate", issued.key.id, **fields)
     assert "was rotated meanwhile" in browser.get(again["Location"]).content.decode()
     assert AccessKey.objects.get(id=issued.key.id).digest == once.digest
-    assert TOKEN.search(act(browser, KEYS, "rotate", issued.key.id, **rotation(browser, issued.key)).content.decode())
+    html = act(browser, KEYS, "rotate", issued.key.id, **rotation(browser, issued.key)).content.decode()
+    assert TOKEN.search(html)
+    assert "A token from before the last rotation" in html
 
 
 def test_a_revoked_key_offers_nothing_more(log_in: LogIn, issued: Issued) -> None:

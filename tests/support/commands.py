@@ -27,7 +27,7 @@ class CommandResult:
 
     @property
     def lines(self) -> list[Any]:
-        return [json.loads(line) for line in self.out.splitlines()]
+        return [json.loads(line) for line in self.out.split("\n") if line]
 
 
 def command(name: str, *arguments: str, stdin: bytes = b"") -> CommandResult:

@@ -2,14 +2,17 @@
 
 import argparse
 import re
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
 from django.core.management.base import CommandParser
 
 from access_app import operations
+from access_app.errors import Unfit
 from access_app.limits import LARGEST, LARGEST_RATE, NAMES, Limits
-from access_app.models import MAX_NAME_LENGTH, MAX_PREFIX_LENGTH, AccessKey
+from access_app.models import AccessKey
+from access_app.naming import fit_name, fit_prefix
 from access_app.operations import Issued
 from foundation.callers import Scope
 from foundation.terminal.arguments import add_json_argument, at_least, utf8
@@ -54,26 +57,22 @@ def limit(text: str) -> int:
     return found
 
 
-def key_name(text: str) -> str:
-    if not 1 <= len(utf8(text)) <= MAX_NAME_LENGTH or not text.isprintable() or text != text.strip():
-        raise argparse.ArgumentTypeError(
-            f"a name has 1 to {MAX_NAME_LENGTH} printable characters, and no space at its ends"
-        )
-    return text
+def fit(check: Callable[[str], str]) -> Callable[[str], str]:
+    """A type of arguments: a text that the check takes. Raises ArgumentTypeError."""
+
+    def checked(text: str) -> str:
+        try:
+            return check(utf8(text))
+        except Unfit as reason:
+            raise argparse.ArgumentTypeError(str(reason)) from None
+
+    return checked
 
 
 def scope_name(text: str) -> Scope:
     if text not in set(Scope):
         raise argparse.ArgumentTypeError(f"{text!r} is no scope: choose from {', '.join(Scope)}")
     return Scope(text)
-
-
-def node_prefix(text: str) -> str:
-    if not text:
-        raise argparse.ArgumentTypeError("it is empty: leave the option out, and the key is for all nodes")
-    if len(text) > MAX_PREFIX_LENGTH:
-        raise argparse.ArgumentTypeError(f"no node id has more than {MAX_PREFIX_LENGTH} characters")
-    return utf8(text)
 
 
 class Command(TerminalCommand):
@@ -110,7 +109,7 @@ database has only its SHA-256. Name a key by its id or its name. Changes take ef
   TOKEN=$(manage.py key create ci --expires 12h --json | jq -r .token)
 """,
         )
-        parser.add_argument("name", type=key_name, metavar="NAME", help="for you: tokens do not contain it")
+        parser.add_argument("name", type=fit(fit_name), metavar="NAME", help="for you: tokens do not contain it")
         parser.add_argument(
             "--scope",
             action="append",
@@ -121,7 +120,7 @@ database has only its SHA-256. Name a key by its id or its name. Changes take ef
         parser.add_argument(
             "--node",
             action="append",
-            type=node_prefix,
+            type=fit(fit_prefix),
             metavar="PREFIX",
             help="only nodes whose ids begin with this; several times for several",
         )
@@ -203,7 +202,8 @@ database has only its SHA-256. Name a key by its id or its name. Changes take ef
             "rotate",
             self._rotate,
             about="Give a key another token, and show it, once.\n"
-            "The former token stays valid for a while, so that you can replace it where it is used.",
+            "The former token stays valid for a while, so that you can replace it where it is used. One that is older\n"
+            "becomes invalid at once, even if its time is not over.",
             examples="""
   manage.py key rotate shop                 the former token is valid for a day
   manage.py key rotate shop --overlap 0s    it is invalid at once
@@ -220,7 +220,17 @@ database has only its SHA-256. Name a key by its id or its name. Changes take ef
         add_json_argument(parser)
 
     def _rotate(self, key: str, overlap: timedelta, json: bool, **options: Any) -> None:
-        self._show_issued(operations.rotate(key=key, overlap=overlap), json=json)
+        issued = operations.rotate(key=key, overlap=overlap)
+        if json:
+            facts = {"older_token_would_be_valid_until": issued.ended_early}
+            self.print_json({**_facts(issued.key), **facts, "token": issued.token})
+            return
+        self._show_issued(issued, json=False)
+        if issued.ended_early is not None:
+            self.tell(
+                f"Warning: a token from before the last rotation, valid until {issued.ended_early:%Y-%m-%d %H:%M:%S} "
+                "UTC until now, is invalid from now on: a key has two valid tokens at most."
+            )
 
     def _add_revoke(self, commands: Any) -> None:
         parser = self.add_subcommand(
