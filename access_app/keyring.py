@@ -79,7 +79,7 @@ class KeyHolder(Caller):
 
 @dataclass(frozen=True, slots=True)
 class Stranger(Caller):
-    """A caller without a valid key. May use what is open to everybody; `refusal`: the answer to everything else."""
+    """A caller without a valid key. May use what is open to everybody; `refusal`: the response to everything else."""
 
     scopes: frozenset[Scope] = frozenset()
     nodes: tuple[str, ...] | None = ()
@@ -151,7 +151,7 @@ class Keyring:
         """The holder of the token, or a stranger.
 
         `prompt`: for a route that must respond without the database: judged by the keys in memory where the database
-        does not answer at once.
+        does not respond at once.
         """
         key_id = key_id_of(token)
         if key_id is None:
@@ -206,11 +206,10 @@ class Keyring:
         return True
 
     def refresh(self, *, called: float | None = None) -> None:
-        """Read the keys if they have changed. Calls that wait meanwhile share the next look, so that unknown tokens
-        cost little, however many come.
+        """Read the keys if they have changed since `called`, which is now if nothing is given.
 
-        A call that came while a read was under way must not trust that one: a key that was created just before the call
-        may have been committed after the read's snapshot. `called`: when that was; now, if nothing is given.
+        Calls that come during a read share the next one, so that unknown tokens cost little, however many come. They do
+        not trust the read that is under way: a key may have been created after its snapshot, and before the call.
         """
         called = called or time.monotonic()
         with self._reading:

@@ -1,9 +1,10 @@
 """What the table says that a key may do, as far as this release knows it.
 
 While a service is upgraded, processes of the former release read keys that the new one has made. One key that they
-could not read would stop them all, because each process reads all keys. So a scope that is not known grants nothing.
-A limit that is not known is not kept: nothing else could be done with it but to refuse the key, and a limit says how
-much a key may do, while its scopes and nodes, which do hold, say what.
+could not read would stop them all, because each process reads all keys.
+
+A scope that is not known grants nothing. A limit that is not known is not kept: the only other way would be to refuse
+the key. Its scopes and nodes still hold, so the key may do too much of what it may do, and nothing else.
 """
 
 import logging

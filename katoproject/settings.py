@@ -23,7 +23,7 @@ BASE_DIR = PROJECT_DIR
 DEBUG = ENV.debug
 SECRET_KEY = ENV.secret_key or kept_secret(data_dir())
 DEFAULT_EXCEPTION_REPORTER_FILTER = "foundation.http.error_pages.NoPasswords"
-# Checked before Django looks at a request, and by a rule that Django does not know (`katoproject/server/callers.py`).
+# Checked before Django looks at a request, and by a rule that Django does not know (`foundation/http/hosts.py`).
 ALLOWED_HOSTS = ["*"]
 ROOT_URLCONF = "katoproject.urls"
 WSGI_APPLICATION = "katoproject.server.wsgi.application"

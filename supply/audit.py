@@ -24,8 +24,10 @@ def report(output: str, errors: str) -> tuple[list[str], str]:
     try:
         dependencies: list[dict[str, Any]] = json.loads(output)["dependencies"]
     except ValueError:
-        last = errors.strip().splitlines()[-1:] or ["pip-audit printed nothing"]
-        return [], f"no network, or no answer from the advisory database ({last[0]})"
+        *_, last = errors.strip().splitlines() or ["pip-audit printed nothing"]
+        if "No module named pip_audit" in last:
+            return [], f"pip-audit is not installed ({last}): `make audit` installs it"
+        return [], f"no network, or no response from the advisory database ({last})"
     vulnerable = [
         f"{one['name']} {one['version']}: {advisory['id']}, fixed in {' or '.join(advisory['fix_versions']) or 'none'}"
         for one in dependencies
@@ -33,8 +35,8 @@ def report(output: str, errors: str) -> tuple[list[str], str]:
     ]
     unknown = [one["name"] for one in dependencies if "skip_reason" in one]
     if len(unknown) == len(dependencies):
-        return vulnerable, "no network: the advisory database has no answer for any package"
-    return vulnerable, f"no answer for {', '.join(unknown)}" if unknown else ""
+        return vulnerable, "no network: the advisory database did not respond about any package"
+    return vulnerable, f"no response about {', '.join(unknown)}" if unknown else ""
 
 
 def main() -> None:

@@ -17,6 +17,7 @@ from katoproject.configuration.environment import PROJECT_DIR, Environment
 from katoproject.configuration.exposure import Exposed, check_exposure
 from katoproject.configuration.locations import data_dir
 from katoproject.launcher import accounts, orphans, postgres, redis
+from katoproject.launcher.addresses import addresses_for_others, own_address, url_of
 from katoproject.launcher.installation import check_programs, make_data_folder, packages_folder, server_uid
 from katoproject.launcher.loopback import relay
 from katoproject.launcher.preflight import check_port, sole_owner_of
@@ -159,7 +160,9 @@ class Service:
     def web_server(self) -> Program:
         environment = self.environment
         command = web_command(environment.host, environment.port, environment.workers)
-        return self.program("web", command, is_ready=partial(is_healthy, self.own_address, environment.port))
+        return self.program(
+            "web", command, is_ready=partial(is_healthy, own_address(environment.host), environment.port)
+        )
 
     def background_worker(self) -> Program:
         # Mingle and gossip let workers exchange state that ours do not use; mingle costs a second.
@@ -187,22 +190,18 @@ class Service:
     # What the operator reads ------------------------------------------------------------------------------------------
 
     @property
-    def own_address(self) -> str:
-        """The address at which this machine itself reaches the web server."""
-        return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.environment.host, self.environment.host)
-
-    @property
     def access(self) -> str:
         if self.environment.needs_keys:
             return "every request needs a key: manage.py key create NAME"
         return f"open: no key is needed, and whoever reaches {self.environment.host} may do everything"
 
     def print_summary(self) -> None:
-        address = f"[{self.own_address}]" if ":" in self.own_address else self.own_address
-        url = f"http://{address}:{self.environment.port}"
+        host, port = self.environment.host, self.environment.port
+        url = url_of(own_address(host), port)
         logs = [path for path in (self.data / "postgres.log", self.data / "redis.log") if path.exists()]
         lines = {
-            "API": url,
+            "API": ", ".join([url, *(url_of(one, port) for one in addresses_for_others(host))]),
+            **({"Listens on": f"{host}, port {port}"} if host != own_address(host) else {}),
             "Console": f"{url}/admin/",
             "Docs": f"{url}/docs" if self.environment.docs_enabled else "off (DOCS_ENABLED)",
             "Access": self.access,

@@ -94,9 +94,11 @@ class Bodies:
     """`pass_on` is given each body once, when it is complete or refused, in a thread that it must not block.
 
     `limit_of` returns the largest body that a path takes; it is not asked about a body of at most `always_taken` bytes.
-    A body may take `seconds`, and one more for every `rate` bytes of it that have arrived. All bodies together may hold
-    `memory` bytes until `release`, those of one access key `share` bytes: beyond that the largest unfinished one is
-    refused. So a few large ones do not keep out the many small, nor does a key whose requests wait keep out the others.
+    A body may take `seconds`, and one more for every `rate` bytes of it that have arrived.
+
+    Until `release`, all bodies together may hold `memory` bytes, and those of one access key `share` bytes. Beyond that
+    the largest unfinished one is refused: then a few large bodies do not keep out many small ones, and a key whose
+    requests wait does not keep out other keys.
     """
 
     def __init__(
@@ -148,7 +150,7 @@ class Bodies:
         body.wait_for_more(arrived)
 
     def release(self, body: Body) -> None:
-        """The request has been answered."""
+        """Free the memory: the response has been sent."""
         if body.held:
             self._hold(body, -body.held)
 

@@ -1,7 +1,7 @@
-"""Headers that tell browsers what not to do with an answer. They are on every answer, added as bytes when it is sent.
+"""Headers that tell browsers what not to do with a response. Every response has them, added as bytes when it is sent.
 
-So they cost nothing worth measuring, and even an answer to a failure has them. Granian serves `/static` itself and adds
-none: those are files of libraries, with their right types.
+So they cost nothing worth measuring, and even a response about a failure has them. Granian serves `/static` itself and
+adds none: those are files of libraries, with their right types.
 """
 
 from typing import Any
@@ -50,7 +50,7 @@ _HEADERS = {
 
 
 def browser_headers(environ: dict[str, Any]) -> Headers:
-    """The headers of the answer to this request."""
+    """The headers of the response to this request."""
     of_scheme = _HEADERS[environ["wsgi.url_scheme"]]
     path: str = environ["PATH_INFO"]
     if not path.startswith(_PREFIXES):

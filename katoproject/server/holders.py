@@ -11,8 +11,8 @@ from katoproject.server.paths import ALWAYS_ANSWERED, without_slash
 # The id of a key that this process knows to be valid; else the token that the client claims.
 Holder = str | bytes
 
+# All clients that show no valid key are one payer: tokens are invented at no cost.
 STRANGERS = "strangers"
-"""Whose memory the bodies of all clients take that show no valid key: tokens are invented at no cost."""
 
 
 def holder_of(scope: Any) -> Holder | None:

@@ -27,7 +27,7 @@ log = logging.getLogger(__name__)
 Environ = dict[str, Any]
 Application = Callable[[Environ, Any], Iterable[bytes]]
 
-# More threads than requests may run at once, so that /health still answers when all of those wait for the database.
+# More threads than requests may run at once, so that /health still responds when all of those wait for the database.
 SPARE_THREADS = 2
 # In the environ: the refusal of a request whose body did not arrive as announced. The middleware returns it.
 REFUSAL = "kato.refusal"
@@ -60,8 +60,7 @@ class Requests:
             memory=memory,
             share=max(memory // 2, settings.DATA_UPLOAD_MAX_MEMORY_SIZE),
         )
-        # The watchers of all requests that have not been answered yet.
-        self._running: set[Any] = set()
+        self._running: set[Any] = set()  # Granian's watchers
         for number in range(settings.ENV.limit_concurrency + SPARE_THREADS + console.THREADS):
             threading.Thread(target=self._work, name=f"request-{number}", daemon=True).start()
 
@@ -92,7 +91,7 @@ class Requests:
             client_has_gone = Departure(watcher.proto)
             departure.begin_request(client_has_gone)
             try:
-                self._answer(watcher.scope, watcher.proto, body, client_has_gone)
+                self._respond(watcher.scope, watcher.proto, body, client_has_gone)
             except BaseException as error:  # noqa: BLE001  Granian logs it, and the thread takes the next request
                 watcher.err(error)
             else:
@@ -103,7 +102,7 @@ class Requests:
             self._running.discard(watcher)
             del body, watcher, client_has_gone  # the next request may be long in coming
 
-    def _answer(self, scope: Any, proto: Any, body: Body, client_has_gone: "Departure") -> None:
+    def _respond(self, scope: Any, proto: Any, body: Body, client_has_gone: "Departure") -> None:
         environ = environ_of(scope, body)
         content = self._application(environ, Beginning(proto, browser_headers(environ)))
         if isinstance(content, list):

@@ -27,7 +27,7 @@ class _Utf8Request(WSGIRequest):
 
 
 def _load_application() -> WSGIHandler:
-    """Django, with everything imported and compiled that requests need: a worker takes requests when it can answer."""
+    """Django, with everything imported and compiled that requests need: a worker takes requests when it can respond."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "katoproject.settings")
     loaded = get_wsgi_application()
     loaded.request_class = _Utf8Request

@@ -108,7 +108,7 @@ def test_a_list_that_differs_from_the_index_is_found(
         (
             {"dependencies": [{"name": "a", "version": "1", "vulns": []}, {"name": "b", "skip_reason": "not found"}]},
             [],
-            "no answer for b",
+            "no response about b",
         ),
         ({"dependencies": []}, [], "no network"),
     ],
@@ -125,8 +125,14 @@ def test_a_package_that_could_not_be_looked_up_is_never_called_safe(
 def test_an_audit_that_ended_with_an_error_has_checked_nothing() -> None:
     assert audit.report("", "Traceback\nConnectionError: no route\n") == (
         [],
-        "no network, or no answer from the advisory database (ConnectionError: no route)",
+        "no network, or no response from the advisory database (ConnectionError: no route)",
     )
+
+
+def test_an_audit_without_pip_audit_says_so() -> None:
+    found, reason = audit.report("", "/usr/bin/python: No module named pip_audit\n")
+    assert (found, "network" in reason) == ([], False)
+    assert reason.startswith("pip-audit is not installed")
 
 
 # Images ---------------------------------------------------------------------------------------------------------------
