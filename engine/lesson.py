@@ -68,8 +68,7 @@ def merge_emotives(stored: EmotivesWindow, learned: EmotivesWindow, *, persisten
 
 def merge_metadata(stored: Mapping[str, list[str]], learned: Mapping[str, list[str]]) -> dict[str, list[str]]:
     """By key, the sorted union of texts; keys in order of first appearance, stored ones first."""
-    keys = dict.fromkeys(chain(stored, learned))
-    return {key: sorted({*stored.get(key, ()), *learned.get(key, ())}) for key in keys}
+    return {**stored, **{key: sorted({*stored.get(key, ()), *texts}) for key, texts in learned.items()}}
 
 
 def metadata_texts(accumulated: Iterable[Mapping[str, Any]]) -> dict[str, list[str]]:

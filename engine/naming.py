@@ -1,7 +1,7 @@
 """The name of a pattern: the SHA-1 of the canonical text of its events (engine.md 4.2)."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from hashlib import sha1
 from typing import Any
 
@@ -18,7 +18,8 @@ def pattern_name(events: Iterable[Iterable[str]]) -> str:
 
     The events are neither sorted nor trimmed: the name reflects them as they are.
     """
-    return sha1(canonical_text([list(event) for event in events]).encode()).hexdigest()
+    lists = ("[" + ", ".join(map(_quoted, event)) + "]" for event in events)
+    return sha1(("[" + ", ".join(lists) + "]").encode()).hexdigest()
 
 
 def bare_name(name: str) -> str:
@@ -36,7 +37,7 @@ def text_form(value: Any) -> str:
     style of the canonical text."""
     if isinstance(value, str):
         return value
-    if isinstance(value, Mapping):
+    if isinstance(value, dict):
         items = (f"{canonical_text(key)}: {canonical_text(item)}" for key, item in value.items())
         return "{" + ", ".join(items) + "}"
     if isinstance(value, list | tuple):

@@ -3,6 +3,7 @@
 from typing import Any
 
 from engine.named_vectors import NamedVector
+from engine.naming import PATTERN_PREFIX
 from foundation.errors import InvalidRequest, Refusal, Unavailable
 
 
@@ -30,6 +31,66 @@ class PredictionRefused(InvalidRequest):
     def __init__(self, setting: str, reason: str) -> None:
         message = f"The prediction would take too much memory: {reason}. Change {setting}"
         super().__init__([{"type": "prediction_too_large", "loc": ["config", setting], "msg": message, "input": None}])
+
+
+class TooManyAffinities(InvalidRequest):
+    """A learn that would add to more pairs of a symbol and an emotive than one request may."""
+
+    def __init__(self, *, limit: int, pairs: int) -> None:
+        problem = {
+            "type": "too_many_affinities",
+            "loc": ["body"],
+            "msg": f"A request should learn at most {limit} pairs of a symbol and an emotive (KATO_LIMIT_AFFINITIES), "
+            f"not {pairs}; nothing was changed. Learn fewer events or emotives at once, or clear the STM",
+            "input": None,
+            "ctx": {"max_pairs": limit, "actual_pairs": pairs},
+        }
+        super().__init__([problem])
+
+
+class PatternTooLarge(InvalidRequest):
+    """A learn that would make one pattern keep more emotives and metadata than it may."""
+
+    def __init__(self, name: str, *, limit: int, size: int) -> None:
+        problem = {
+            "type": "pattern_too_large",
+            "loc": ["body"],
+            "msg": f"The pattern {PATTERN_PREFIX}{name} should keep at most {limit} bytes of emotives and metadata "
+            f"(KATO_LIMIT_PATTERN), not {size}; nothing was changed. Clear the STM, or learn with less metadata",
+            "input": None,
+            "ctx": {"max_bytes": limit, "actual_bytes": size},
+        }
+        super().__init__([problem])
+
+
+class PatternNotShown(InvalidRequest):
+    """A pattern that keeps more emotives and metadata than a response may have."""
+
+    def __init__(self, name: str, *, limit: int, size: int) -> None:
+        problem = {
+            "type": "pattern_too_large",
+            "loc": ["path", "pattern_id"],
+            "msg": f"The pattern {PATTERN_PREFIX}{name} has {size} bytes of emotives and metadata, and a response has "
+            f"at most {limit} of them (KATO_LIMIT_PAGE); `manage.py node export` shows it",
+            "input": None,
+            "ctx": {"max_bytes": limit, "actual_bytes": size},
+        }
+        super().__init__([problem])
+
+
+class NeighboursTakeTooLong(InvalidRequest):
+    """The vectors of a request are so many, and those of the node, that their neighbours are not found in time."""
+
+    def __init__(self, seconds: float) -> None:
+        problem = {
+            "type": "neighbours_take_too_long",
+            "loc": ["body"],
+            "msg": f"Finding the neighbours of the vectors takes more than {seconds:g} s (KATO_LIMIT_NEIGHBOUR_SECONDS)"
+            "; nothing was changed. Send fewer vectors in one request, or mode=async",
+            "input": None,
+            "ctx": {"max_seconds": seconds},
+        }
+        super().__init__([problem])
 
 
 class ClientLeft(Refusal):

@@ -1,12 +1,15 @@
 """The vectors that nodes have learned, and the nearest of them: pgvector, Euclidean distance (engine.md 2.3)."""
 
+from collections import deque
 from collections.abc import Iterable
 from itertools import islice
+from time import perf_counter
 
+from django.conf import settings
 from pydantic_core import to_json
 
 from engine.named_vectors import NEIGHBOURS, VECTOR_PREFIX, NamedVector
-from memory_app.errors import VectorDimensionError, VectorsNotAvailable
+from memory_app.errors import NeighboursTakeTooLong, VectorDimensionError, VectorsNotAvailable
 from memory_app.stores import VECTORS
 from memory_app.vector_table import indexed_expression, space_of_memory, space_of_node
 
@@ -18,13 +21,17 @@ _CLAIM_DIMENSION = """
 _INSERT = """
     INSERT INTO memory_app_vector (memory, name, embedding)
     SELECT %(memory)s, decode(learned.name, 'hex'), learned.embedding::vector
-    FROM unnest(%(names)s::text[], %(embeddings)s::text[]) AS learned (name, embedding)
+    FROM unnest(%(names)b::text[], %(embeddings)b::text[]) AS learned (name, embedding)
     ORDER BY learned.name ON CONFLICT (memory, name) DO NOTHING
 """
 _NEW_STAGE = "SELECT nextval('memory_app_memory')"
 _DELETE_STAGE = "DELETE FROM memory_app_vector WHERE memory = %(memory)s"
 
 _BATCH = 500  # vectors that one statement inserts
+_SEARCHES = 128  # vectors whose neighbours one statement finds
+_LONG_SEARCH = 0.25  # seconds, after which it becomes fewer
+
+NEIGHBOUR_SECONDS: float = settings.ENV.limit_neighbour_seconds
 
 _Neighbours = set[tuple[float, str]]  # distance and hexadecimal name
 
@@ -39,6 +46,10 @@ class NodeVectors:
 
     def __init__(self, node_id: str) -> None:
         self.node_id = node_id
+        self._expected = deque[NamedVector]()
+        self._at_once = 1
+        self._seconds, self._spent = float("inf"), 0.0
+        self._found: dict[str, _Neighbours] = {}  # by name: the nearest of the node, for some of those expected
         self._dimension_of_node: int | None = None
         self._learned: dict[str, NamedVector] = {}
         self._stage: int | None = None
@@ -54,6 +65,14 @@ class NodeVectors:
         """Whether there is anything to store."""
         return bool(self._learned)
 
+    def expect(self, vectors: Iterable[NamedVector], *, seconds: float = float("inf")) -> None:
+        """The neighbours of these vectors will be asked for, in this order: so one statement can find those of many.
+
+        seconds: how long that may take in all.
+        """
+        self._expected.extend(vectors)
+        self._seconds = seconds
+
     def learn(self, vectors: Iterable[NamedVector]) -> None:
         """Raises VectorDimensionError."""
         for vector in vectors:
@@ -63,18 +82,46 @@ class NodeVectors:
     def nearest(self, vector: NamedVector) -> list[str]:
         """Names of the stored vectors nearest to this one: nearest first, equally near ones by name.
 
-        Raises VectorDimensionError, VectorsNotAvailable.
+        Raises VectorDimensionError, VectorsNotAvailable, NeighboursTakeTooLong.
         """
+        begun = perf_counter()
+        found = set(self._of_node(vector))
+        if self._learned:
+            [of_stage] = _search(self._put_on_stage(), [vector])
+            found |= of_stage
+        self._spent += perf_counter() - begun
+        if self._spent > self._seconds:
+            raise NeighboursTakeTooLong(self._seconds)
+        return [VECTOR_PREFIX + name for _, name in sorted(found)[:NEIGHBOURS]]
+
+    def _of_node(self, vector: NamedVector) -> _Neighbours:
+        """The nearest that the node has stored, found together with those of the vectors that are expected next."""
+        if vector.name in self._found:
+            self._check(vector)
+            return self._found[vector.name]
         space = space_of_node(self.node_id)
         self._dimension_of_node = space.dimension
         for one in (*islice(self._learned.values(), 1), vector):
             self._check(one)
-        found = _Neighbours()
-        if space.memory is not None:
-            found |= _search(space.memory, vector, indexed=bool(space.indexed), of_a_node=True)
-        if self._learned:
-            found |= _search(self._put_on_stage(), vector)
-        return [VECTOR_PREFIX + name for _, name in sorted(found)[:NEIGHBOURS]]
+        if space.memory is None:
+            return set()
+        batch = self._next_batch(vector)
+        begun = perf_counter()
+        found = _search(space.memory, batch, indexed=bool(space.indexed), of_a_node=True)
+        # A statement of many large vectors must not take longer than a statement may.
+        self._at_once = min(2 * self._at_once, _SEARCHES) if perf_counter() - begun < _LONG_SEARCH else 1
+        self._found = dict(zip((one.name for one in batch), found, strict=True))
+        return self._found[vector.name]
+
+    def _next_batch(self, vector: NamedVector) -> list[NamedVector]:
+        batch = {vector.name: vector}
+        if self._expected and self._expected[0].name == vector.name:
+            self._expected.popleft()
+        while self._expected and len(batch) < self._at_once:
+            one = self._expected.popleft()
+            if one.dimension == vector.dimension:
+                batch.setdefault(one.name, one)
+        return list(batch.values())
 
     def _put_on_stage(self) -> int:
         if self._stage is None:
@@ -101,21 +148,33 @@ class NodeVectors:
             raise VectorDimensionError(vector, expected=expected)
 
 
-def _search(memory: int, vector: NamedVector, *, indexed: bool = False, of_a_node: bool = False) -> _Neighbours:
-    """The nearest vectors of one memory.
+def _search(
+    memory: int, vectors: list[NamedVector], *, indexed: bool = False, of_a_node: bool = False
+) -> list[_Neighbours]:
+    """The nearest vectors of one memory, for each of these vectors of one dimension.
 
     The memory number is part of the statement's text. So PostgreSQL plans each search for the size of this memory (with
     one plan for all, a node of ten vectors would pay for another node's hundred thousand) and finds its partial index.
     """
     # If the memory was cleared after its number was read, half of its vectors may be deleted by now.
     still_there = f"EXISTS (SELECT FROM memory_app_node WHERE memory = {memory})" if of_a_node else "true"
+    distance = f"{indexed_expression(vectors[0].dimension) if indexed else 'embedding'} <-> given.vector"
     nearest = f"""
-        SELECT {indexed_expression(vector.dimension) if indexed else "embedding"} <-> %(vector)s::vector AS distance,
-            encode(name, 'hex')
-        FROM memory_app_vector WHERE memory = {memory} AND {still_there}
-        ORDER BY distance, memory_app_vector.name LIMIT {NEIGHBOURS}
+        SELECT given.number, distance, encode(name, 'hex')
+        FROM (
+            SELECT number, text::vector AS vector
+            FROM unnest(%(vectors)b::text[]) WITH ORDINALITY AS sent (text, number) OFFSET 0
+        ) AS given, LATERAL (
+            SELECT {distance} AS distance, name
+            FROM memory_app_vector WHERE memory = {memory} AND {still_there}
+            ORDER BY distance, memory_app_vector.name LIMIT {NEIGHBOURS}
+        ) AS stored
     """
-    return {(distance, name) for distance, name in VECTORS.execute(nearest, {"vector": _text(vector)}, prepare=False)}
+    found = [_Neighbours() for _ in vectors]
+    parameters = {"vectors": [_text(vector) for vector in vectors]}
+    for number, distance, name in VECTORS.execute(nearest, parameters, prepare=False):
+        found[number - 1].add((distance, name))
+    return found
 
 
 def _text(vector: NamedVector) -> str:

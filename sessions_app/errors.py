@@ -64,13 +64,14 @@ class IdempotencyKeyReused(Refusal):
 class TooMuchLearning(InvalidRequest):
     """An observe-sequence whose observations complete so many long patterns that it would take minutes."""
 
-    def __init__(self, most: int) -> None:
+    def __init__(self, *, symbols: int, characters: int) -> None:
         problem = {
             "type": "too_much_learning",
             "loc": ["body", "observations"],
-            "msg": f"The observations should not learn more than {most} symbols in one request; send them in parts",
+            "msg": f"The observations should not learn more than {symbols} symbols, of {characters} characters, in one "
+            "request; send them in parts",
             "input": None,
-            "ctx": {"max_symbols": most},
+            "ctx": {"max_symbols": symbols, "max_characters": characters},
         }
         super().__init__([problem])
 

@@ -21,6 +21,9 @@ MAX_TEXT: int = settings.ENV.limit_text
 MAX_VECTORS: int = settings.ENV.limit_vectors
 MAX_EVENTS: int = settings.ENV.limit_events
 MAX_LEARNED: int = settings.ENV.limit_values
+MOST_CHARACTERS_LEARNED = settings.ENV.limit_session + LARGEST_BATCH  # what a session and a body may hold, once
+MOST_TRAINED = 4 * MAX_LEARNED
+MOST_AFFINITIES: int = settings.ENV.limit_affinities
 MAX_TRAINING: int = settings.ENV.limit_training
 LARGEST_SESSION: int = settings.ENV.limit_session
 

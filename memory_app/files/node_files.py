@@ -6,7 +6,7 @@
 {"end": true, "patterns": 1, "affinities": 1}
 """
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -22,6 +22,7 @@ from engine.naming import bare_name, pattern_name
 from engine.ranges import LARGEST_FREQUENCY
 from foundation.json_lines import Line, WrongLine, of_a_kind, parsed
 from memory_app.node_ids import MAX_LENGTH
+from memory_app.operations.affinities import Felt
 from memory_app.operations.patterns import add_affinities, learn
 
 BATCH = 1000  # lines in one transaction
@@ -140,17 +141,16 @@ def add(*, node_id: str, lines: Iterable[bytes], window: int, from_line: int = 1
 def _add_batch(node_id: str, lines: list[Line], window: int) -> None:
     lessons = []
     frequencies = Counter[str]()
-    affinities = defaultdict[tuple[str, str], list[float]](list)
+    felt = []
     for line in lines:
         match line:
             case Pattern():
                 lessons.append(line.lesson)
                 frequencies[line.lesson.name] += line.frequency
             case Affinity():
-                for emotive, value in line.affinity.items():
-                    affinities[line.symbol, emotive].append(value)
-    learn(node_id=node_id, lessons=lessons, persistence=window, frequencies=frequencies)
-    add_affinities(node_id=node_id, affinities=affinities)
+                felt.append(Felt([line.symbol], line.affinity))
+    learn(node_id=node_id, lessons=lessons, persistence=window, frequencies=frequencies, largest=None)
+    add_affinities(node_id=node_id, felt=felt)
 
 
 def _line(text: bytes) -> Line:

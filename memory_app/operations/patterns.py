@@ -5,17 +5,17 @@ not wait for each other, only clear-all waits for them), vectors by name, patter
 counter exists that all learns of a node would have to update.
 """
 
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
-from decimal import Context, Decimal
-from functools import reduce
+from collections import Counter
 from typing import Any
 
+from django.conf import settings
 from pydantic_core import from_json, to_json
 
 from engine.lesson import EmotivesWindow, Lesson, merge_emotives, merge_metadata
 from engine.ranges import LARGEST_FREQUENCY
-from memory_app.models import affinity_key
+from memory_app.errors import PatternTooLarge
+from memory_app.operations import affinities
+from memory_app.operations.affinities import Felt
 from memory_app.stores import PATTERNS
 from memory_app.vectors import NodeVectors
 
@@ -30,7 +30,7 @@ _UPSERT_PATTERNS = f"""
             (memory, name, events, length, frequency, emotives, metadata, created, changed)
         SELECT node.memory, decode(name, 'hex'), events::json, length, least(frequency, {LARGEST_FREQUENCY}), '[]',
                '{{}}', pg_current_xact_id(), pg_current_xact_id()
-        FROM node, unnest(%(names)s::text[], %(events)b::text[], %(lengths)s::int[], %(frequencies)s::bigint[])
+        FROM node, unnest(%(names)b::text[], %(events)b::text[], %(lengths)s::int[], %(frequencies)s::bigint[])
             AS lesson (name, events, length, frequency)
         ORDER BY name
         ON CONFLICT (memory, name) DO UPDATE
@@ -40,26 +40,13 @@ _UPSERT_PATTERNS = f"""
 """
 _READ_EMOTIVES_AND_METADATA = """
     SELECT encode(name, 'hex'), emotives::text, metadata::text FROM memory_app_pattern
-    WHERE memory = %(memory)s AND name = ANY(ARRAY(SELECT decode(hex, 'hex') FROM unnest(%(names)s::text[]) AS hex))
+    WHERE memory = %(memory)s AND name = ANY(ARRAY(SELECT decode(hex, 'hex') FROM unnest(%(names)b::text[]) AS hex))
 """
 _SET_EMOTIVES_AND_METADATA = """
     UPDATE memory_app_pattern AS pattern SET emotives = given.emotives::json, metadata = given.metadata::json
-    FROM unnest(%(names)s::text[], %(emotives)s::text[], %(metadata)s::text[]) AS given (name, emotives, metadata)
+    FROM unnest(%(names)b::text[], %(emotives)b::text[], %(metadata)b::text[]) AS given (name, emotives, metadata)
     WHERE pattern.memory = %(memory)s AND pattern.name = decode(given.name, 'hex')
 """
-_UPSERT_AFFINITIES = """
-    INSERT INTO memory_app_symbolaffinity AS known
-        (memory, symbol_key, emotive_key, symbol, emotive, value, changed)
-    SELECT %(memory)s, symbol_key, emotive_key, symbol, emotive, value, pg_current_xact_id()
-    FROM unnest(%(symbol_keys)s::bytea[], %(emotive_keys)s::bytea[], %(symbols)s::text[], %(emotives)s::text[],
-                %(values)s::numeric[]) AS learned (symbol_key, emotive_key, symbol, emotive, value)
-    ORDER BY symbol_key, emotive_key
-    ON CONFLICT (memory, symbol_key, emotive_key) DO UPDATE
-    SET value = known.value + EXCLUDED.value, changed = EXCLUDED.changed
-"""
-
-# Wide enough for the sum of any two doubles, so that adding is exact and its order does not matter.
-_EXACT = Context(prec=2200)
 
 
 def learn(
@@ -69,26 +56,27 @@ def learn(
     persistence: int,
     frequencies: Counter[str] | None = None,
     vectors: NodeVectors | None = None,
+    largest: int | None = settings.ENV.limit_pattern,
 ) -> None:
     """Add lessons, in this order, to the node's memory; each pattern keeps its last `persistence` maps of emotives.
 
-    frequencies: how often each name counts; without them, as often as it occurs among the lessons. Must run in the
-    transaction of its cause, and last in it. Raises VectorDimensionError, VectorsNotAvailable.
+    frequencies: how often each name counts; without them, as often as it occurs among the lessons. largest: to how many
+    bytes of JSON the emotives and metadata of a pattern may grow. Must run in the transaction of its cause, and last in
+    it. Raises VectorDimensionError, VectorsNotAvailable, PatternTooLarge.
     """
     if vectors:
         vectors.store(_lock_node(node_id))
     if not lessons:
         return
     memory = _upsert_patterns(node_id, lessons, frequencies or Counter(lesson.name for lesson in lessons))
-    _merge_emotives_and_metadata(memory, [one for one in lessons if one.emotives or one.metadata], persistence)
-    _add_affinities(memory, lessons)
+    _merge_emotives_and_metadata(memory, [one for one in lessons if one.emotives or one.metadata], persistence, largest)
+    affinities.add(memory, (Felt(lesson.symbol_counts, lesson.affinities) for lesson in lessons))
 
 
-def add_affinities(*, node_id: str, affinities: Mapping[tuple[str, str], Iterable[float]]) -> None:
-    """Add to aff(x, e) of symbols x and emotives e. Must run in the transaction of its cause, and last in it."""
-    if affinities:
-        sums = {pair: reduce(_EXACT.add, map(Decimal, values)) for pair, values in affinities.items()}
-        _upsert_affinities(_lock_node(node_id), sums)
+def add_affinities(*, node_id: str, felt: list[Felt]) -> None:
+    """Add to the affinities of a node's symbols. Must run in the transaction of its cause, and last in it."""
+    if felt:
+        affinities.add(_lock_node(node_id), felt)
 
 
 def _json(value: Any) -> str:
@@ -122,7 +110,7 @@ def _upsert_patterns(node_id: str, lessons: list[Lesson], frequencies: Counter[s
     return int(row[0])
 
 
-def _merge_emotives_and_metadata(memory: int, lessons: list[Lesson], persistence: int) -> None:
+def _merge_emotives_and_metadata(memory: int, lessons: list[Lesson], persistence: int, largest: int | None) -> None:
     """For patterns whose rows this transaction has locked by learning them."""
     if not lessons:
         return
@@ -131,43 +119,28 @@ def _merge_emotives_and_metadata(memory: int, lessons: list[Lesson], persistence
     known: dict[str, tuple[EmotivesWindow, dict[str, list[str]]]] = {
         name: (from_json(emotives), from_json(metadata)) for name, emotives, metadata in rows
     }
+    # What is larger already, from a file or under another limit, can be learned as long as it does not grow.
+    most = {name: max(largest, _size(emotives, metadata)) for name, emotives, metadata in rows} if largest else {}
     for lesson in lessons:
         emotives, metadata = known[lesson.name]
         known[lesson.name] = (
             merge_emotives(emotives, lesson.emotives, persistence=persistence),
             merge_metadata(metadata, lesson.metadata),
         )
+    merged = {name: (_json(emotives), _json(metadata)) for name, (emotives, metadata) in known.items()}
+    for name, limit in most.items():
+        if (size := _size(*merged[name])) > limit:
+            raise PatternTooLarge(name, limit=limit, size=size)
     PATTERNS.execute(
         _SET_EMOTIVES_AND_METADATA,
         {
             "memory": memory,
-            "names": list(known),
-            "emotives": [_json(emotives) for emotives, _ in known.values()],
-            "metadata": [_json(metadata) for _, metadata in known.values()],
+            "names": list(merged),
+            "emotives": [emotives for emotives, _ in merged.values()],
+            "metadata": [metadata for _, metadata in merged.values()],
         },
     )
 
 
-def _add_affinities(memory: int, lessons: list[Lesson]) -> None:
-    sums: defaultdict[tuple[str, str], Decimal] = defaultdict(Decimal)
-    for lesson in lessons:
-        for emotive, mean in lesson.affinities.items():
-            exact = Decimal(mean)
-            for symbol in lesson.symbol_counts:
-                sums[symbol, emotive] = _EXACT.add(sums[symbol, emotive], exact)
-    if sums:
-        _upsert_affinities(memory, sums)
-
-
-def _upsert_affinities(memory: int, sums: Mapping[tuple[str, str], Decimal]) -> None:
-    PATTERNS.execute(
-        _UPSERT_AFFINITIES,
-        {
-            "memory": memory,
-            "symbol_keys": [affinity_key(symbol) for symbol, _ in sums],
-            "emotive_keys": [affinity_key(emotive) for _, emotive in sums],
-            "symbols": [symbol for symbol, _ in sums],
-            "emotives": [emotive for _, emotive in sums],
-            "values": [format(value, "f") for value in sums.values()],
-        },
-    )
+def _size(emotives: str, metadata: str) -> int:
+    return len(emotives.encode()) + len(metadata.encode())

@@ -11,7 +11,7 @@ from pydantic_core import from_json
 
 from engine.ranges import clamped
 from memory_app import vector_table
-from memory_app.errors import NodeUnknown
+from memory_app.errors import NodeUnknown, PatternNotShown
 from memory_app.models import affinity_key
 from memory_app.stores import PATTERNS
 
@@ -40,10 +40,15 @@ _COUNT_ROWS = """
     SELECT (SELECT count(*) FROM memory_app_pattern WHERE memory = ANY(%(memories)s))
         + (SELECT count(*) FROM memory_app_symbolaffinity WHERE memory = ANY(%(memories)s))
 """
+# The size first: what is too large for a response stays where it is.
 _PATTERN = """
-    SELECT encode(name, 'hex'), events::text, length, frequency, emotives::text, metadata::text
-    FROM memory_app_pattern JOIN memory_app_node USING (memory)
-    WHERE node_id = %(node_id)s AND name = decode(%(name)s, 'hex')
+    SELECT size, encode(name, 'hex'), events::text, length, frequency,
+        CASE WHEN size <= %(budget)s THEN emotives::text END, CASE WHEN size <= %(budget)s THEN metadata::text END
+    FROM (
+        SELECT *, octet_length(emotives::text) + octet_length(metadata::text) AS size
+        FROM memory_app_pattern JOIN memory_app_node USING (memory)
+        WHERE node_id = %(node_id)s AND name = decode(%(name)s, 'hex')
+    ) AS pattern
 """
 # The node by a subselect: so its memory is one value, and the index returns the rows in order, without a sort.
 _RECENT = """
@@ -135,9 +140,15 @@ def all_nodes(*, after: str = "") -> Iterator[NodeInfo]:
 
 
 def pattern(node_id: str, name: str) -> StoredPattern | None:
-    """The pattern with this name, 40 hexadecimal digits, or None."""
-    row = PATTERNS.execute_one(_PATTERN, {"node_id": node_id, "name": name})
-    return None if row is None else _stored_pattern(*row)
+    """The pattern with this name, 40 hexadecimal digits, or None. Raises PatternNotShown."""
+    budget: int = settings.ENV.limit_page
+    row = PATTERNS.execute_one(_PATTERN, {"node_id": node_id, "name": name, "budget": budget})
+    if row is None:
+        return None
+    size, *columns = row
+    if size > budget:
+        raise PatternNotShown(name, limit=budget, size=size)
+    return _stored_pattern(*columns)
 
 
 def recent_patterns(node_id: str, *, before: Cursor = NEWEST, limit: int) -> PatternPage:

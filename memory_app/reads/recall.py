@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 from django.db import transaction
 from pydantic_core import from_json
 
-from engine.limits import PredictionTooLarge
+from engine.limits import MEBI, PredictionTooLarge
 from engine.predict import Prediction, predict
 from engine.ranges import clamped
 from engine.stm import state
@@ -25,13 +25,19 @@ from memory_app.models import affinity_key
 from memory_app.patience import PREDICTION_SECONDS, Bounded
 from memory_app.stores import PATTERNS
 
+_MOST_EMOTIVES = 32 * MEBI
+"""Bytes of JSON that the emotives of all predicted patterns may have; ten times as much in memory."""
+
 # As in the index's change feed: ids that are still to be assigned are left over from another life of the database.
 _NEWER = """(changed < pg_snapshot_xmax(pg_current_snapshot())
     AND NOT pg_visible_in_snapshot(changed, %(snapshot)s::pg_snapshot))"""
 _EMOTIVES = f"""
-    SELECT encode(name, 'hex'), emotives::text, {_NEWER} FROM memory_app_pattern
-    WHERE memory = %(memory)s AND name = ANY(ARRAY(SELECT decode(hex, 'hex') FROM unnest(%(names)s::text[]) AS hex))
-      AND emotives::text <> '[]'
+    SELECT encode(name, 'hex'), CASE WHEN sum(size) OVER () <= {_MOST_EMOTIVES} THEN emotives::text END, newer
+    FROM (
+        SELECT name, emotives, octet_length(emotives::text) AS size, {_NEWER} AS newer FROM memory_app_pattern
+        WHERE memory = %(memory)s AND name = ANY(ARRAY(SELECT decode(hex, 'hex') FROM unnest(%(names)s::text[]) AS hex))
+          AND emotives::text <> '[]'
+    ) AS remembered
 """
 _AFFINITY = f"""
     SELECT symbol, value, {_NEWER} FROM memory_app_symbolaffinity
@@ -88,6 +94,8 @@ class Memory:
         windows = {}
         for name, emotives in self._read(_EMOTIVES, names=names).items():
             self.stop.check()
+            if emotives is None:
+                raise PredictionTooLarge("max_predictions", "the predicted patterns have too many emotives")
             windows[name] = from_json(emotives)
         return windows
 

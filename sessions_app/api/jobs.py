@@ -1,5 +1,7 @@
 """`/jobs` and `/jobs/{id}`: list, show, cancel and retry background jobs."""
 
+from collections.abc import Iterator
+
 from django.http import HttpRequest, HttpResponse
 from drf_spectacular.utils import extend_schema
 from pydantic_core import to_json
@@ -14,7 +16,7 @@ from sessions_app.api import query
 from sessions_app.api.answering import accepted, answer_once, scope_of_node
 from sessions_app.api.schema import IDEMPOTENCY_KEY, JOB_FILTERS, JOB_FINISHED, JOB_NOT_FOUND, JOB_REFUSED, errors
 from sessions_app.jobs import lifecycle
-from sessions_app.limits import LARGEST_BATCH
+from sessions_app.limits import LARGEST_BATCH, MOST_AFFINITIES
 from sessions_app.models.jobs import Kind
 from sessions_app.shapes import bodies
 from sessions_app.shapes.descriptions import describe_job, job_answer
@@ -64,11 +66,36 @@ class Jobs(LeanView):
                 node_id=given.node_id,
                 parameters={"config": config},
                 total=len(sequences),
-                parts=(to_json(sequences[start : start + _BATCH]) for start in range(0, len(sequences), _BATCH)),
+                parts=map(to_json, _parts(sequences)),
             )
             return job_answer(job)
 
         return accepted(answer_once(request, scope_of_node(given.node_id), accept, body=body))
+
+
+def _parts(sequences: list[bodies.TrainingSequence]) -> Iterator[list[bodies.TrainingSequence]]:
+    """The sequences, cut into parts that one transaction each can learn quickly."""
+    part: list[bodies.TrainingSequence] = []
+    pairs = 0
+    for sequence in sequences:
+        own = _affinities(sequence)
+        if len(part) == _BATCH or (part and pairs + own > MOST_AFFINITIES):
+            yield part
+            part, pairs = [], 0
+        part.append(sequence)
+        pairs += own
+    if part:
+        yield part
+
+
+def _affinities(sequence: bodies.TrainingSequence) -> int:
+    """To how many pairs of a symbol and an emotive learning the sequence can add."""
+    whole = [event for event in sequence if isinstance(event, bodies.ObservationInput)]
+    emotives = {name for event in whole for name in event.emotives}
+    if not emotives:
+        return 0
+    symbols = {symbol for event in sequence for symbol in (event if isinstance(event, list) else event.strings)}
+    return len(symbols) * len(emotives)
 
 
 def _check_vectors(sequences: list[list[list[str] | bodies.ObservationInput]]) -> None:

@@ -80,7 +80,7 @@ def train_batch(node_id: str, config: Mapping[str, Any], batch: list[Sequence]) 
     own_id: str | None = None
     try:
         with transaction.atomic():
-            patterns = operations.train(node_id=node_id, config=config, sequences=(one.observations for one in batch))
+            patterns = operations.train(node_id=node_id, config=config, sequences=[one.observations for one in batch])
             new = memory_app.reads.nodes.count_new_patterns(node_id)
             [(own_id,)] = SESSIONS.execute(_OWN_TRANSACTION, {})
     except (OperationalError, InterfaceError):

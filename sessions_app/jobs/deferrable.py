@@ -6,13 +6,16 @@ from pydantic_core import to_json
 
 import memory_app.operations.finalizing
 from memory_app.patience import PREDICTION_SECONDS
+from memory_app.vectors import NEIGHBOUR_SECONDS
 from sessions_app import operations, reads
 from sessions_app.counters import count_on_commit
 from sessions_app.shapes import bodies
 from sessions_app.shapes.observation_input import make_observations
 
 
-def observe_sequence(session_id: str, given: bodies.ObserveSequence) -> bytes:
+def observe_sequence(
+    session_id: str, given: bodies.ObserveSequence, *, neighbour_seconds: float = NEIGHBOUR_SECONDS
+) -> bytes:
     """Observe a sequence; returns the response body. Raises what the operation raises."""
     observed = operations.observe_sequence(
         session_id=session_id,
@@ -20,6 +23,7 @@ def observe_sequence(session_id: str, given: bodies.ObserveSequence) -> bytes:
         clear_stm_between=given.clear_stm_between,
         learn_after_each=given.learn_after_each,
         learn_at_end=given.learn_at_end,
+        neighbour_seconds=neighbour_seconds,
     )
     patterns = sum(map(bool, observed.auto_learned_patterns))
     count_on_commit(observations=len(observed.results), patterns=patterns)

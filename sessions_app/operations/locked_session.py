@@ -46,7 +46,7 @@ _LAST_WAITING = f"""
 _APPEND = """
     INSERT INTO sessions_app_entry (session_id, stream, position, value)
     SELECT %(id)s, entry.stream, entry.position, entry.value::json
-    FROM unnest(%(streams)s::smallint[], %(positions)s::bigint[], %(values)s::text[]) AS entry (stream, position, value)
+    FROM unnest(%(streams)s::smallint[], %(positions)s::bigint[], %(values)b::text[]) AS entry (stream, position, value)
 """
 # No check of the expiry here: the session was admitted when it was locked (R09).
 _SAVE = f"""

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from django.db import transaction
 
 from memory_app.errors import VectorDimensionError
+from memory_app.vectors import NEIGHBOUR_SECONDS
 from sessions_app.errors import TooMuchLearning
-from sessions_app.limits import MAX_LEARNED
+from sessions_app.limits import MAX_LEARNED, MOST_CHARACTERS_LEARNED
 from sessions_app.observations import Observation, Observed
 from sessions_app.operations.changes import touch
 from sessions_app.operations.locked_session import LockedSession
@@ -34,16 +35,19 @@ def observe_sequence(
     clear_stm_between: bool = False,
     learn_after_each: bool = False,
     learn_at_end: bool = False,
+    neighbour_seconds: float = NEIGHBOUR_SECONDS,
 ) -> SequenceObserved:
     """Append observations in order (engine.md 2.7).
 
     `clear_stm_between` empties the STM before each but the first; `learn_after_each` and `learn_at_end` learn it where
-    it is not empty. An empty list is an access that changes nothing else. Raises SessionNotFound; VectorDimensionError,
-    with the position of the observation whose vector it is, VectorsNotAvailable, TooMuchLearning and
-    SessionTooLarge.
+    it is not empty. An empty list is an access that changes nothing else. neighbour_seconds: how long finding the
+    neighbours of vectors may take. Raises SessionNotFound; VectorDimensionError, with the position of the observation
+    whose vector it is, VectorsNotAvailable, NeighboursTakeTooLong, TooMuchLearning, TooManyAffinities, PatternTooLarge
+    and SessionTooLarge.
     """
     with _observation_index_in_errors(observations):
         session = LockedSession(session_id)
+        session.vectors.expect((one.vector for one in observations if one.vector), seconds=neighbour_seconds)
         initial_length = len(session.stm)
         results: list[Observed] = []
         learned: list[str] = []
@@ -53,8 +57,8 @@ def observe_sequence(
                 session.stm.clear()
             auto_learned = session.observe(observation)
             # Each of 20,000 observations may make a session in ROLLING mode learn a thousand events again.
-            if session.learned_symbols > MAX_LEARNED:
-                raise TooMuchLearning(MAX_LEARNED)
+            if session.learned_symbols > MAX_LEARNED or session.learned_characters > MOST_CHARACTERS_LEARNED:
+                raise TooMuchLearning(symbols=MAX_LEARNED, characters=MOST_CHARACTERS_LEARNED)
             if learn_after_each and len(session.stm):
                 learned.append(session.learn())
             if auto_learned:

@@ -1,6 +1,7 @@
 """How observing and learning change a session, in memory."""
 
 from collections.abc import Iterator
+from itertools import chain
 from typing import Any
 
 from engine.lesson import Lesson, prepare_lesson
@@ -8,8 +9,9 @@ from engine.named_vectors import NamedVector, vector_symbols
 from engine.naming import PATTERN_PREFIX
 from engine.observation import make_event
 from engine.stm import STM_LIMIT, auto_learn
-from memory_app.errors import VectorDimensionError
+from memory_app.errors import TooManyAffinities, VectorDimensionError
 from memory_app.vectors import NodeVectors
+from sessions_app.limits import MOST_AFFINITIES
 from sessions_app.observations import Observation, percept_text
 
 
@@ -67,7 +69,7 @@ class SessionState:
         # The windows that the last observation saw, before any learning.
         self.seen_start = self.seen_end = self.seen_emotives_start = self.seen_emotives_end = 0
         self.lessons: list[Lesson] = []
-        self.learned_symbols = 0
+        self.learned_symbols = self.learned_affinities = self.learned_characters = 0
         self.vectors = vectors
 
     def observe(self, observation: Observation) -> str | None:
@@ -112,7 +114,7 @@ class SessionState:
         """Learn the STM; returns `PTRN|` + name, or "" where there are fewer than two symbols (4.1).
 
         Empties the STM except for the last `keep` events, and the accumulators (D09, D10). Learns the waiting vectors
-        in either case (2.3). Raises VectorDimensionError.
+        in either case (2.3). Raises VectorDimensionError, TooManyAffinities.
         """
         self.load()
         self.vectors.learn(self.waiting.values())
@@ -124,8 +126,15 @@ class SessionState:
         if lesson is None:
             return ""
         self.lessons.append(lesson)
-        self.learned_symbols += lesson.length
+        self._count(lesson)
         return PATTERN_PREFIX + lesson.name
+
+    def _count(self, lesson: Lesson) -> None:
+        self.learned_symbols += lesson.length
+        self.learned_characters += sum(map(len, chain.from_iterable(lesson.events)))
+        self.learned_affinities += len(lesson.symbol_counts) * len(lesson.affinities)
+        if self.learned_affinities > MOST_AFFINITIES:
+            raise TooManyAffinities(limit=MOST_AFFINITIES, pairs=self.learned_affinities)
 
     def last_waiting(self) -> NamedVector | None:
         """The last observed vector, if it waits to be learned."""

@@ -52,14 +52,14 @@ class ObservationInput(Input):
         },
     )
 
-    strings: Symbols = Field([], description="The symbols of the event.")
+    strings: Symbols = Field(default_factory=list, description="The symbols of the event.")
     vectors: Vectors = Field(
-        [],
+        default_factory=list,
         description="Added into one vector, which its name and those of the nearest learned vectors stand for in the "
         "event. All vectors of a node have the same dimension.",
     )
-    emotives: Emotives = Field({}, description="Named numbers.")
-    metadata: Metadata = Field({}, description="Named values of any kind.")
+    emotives: Emotives = Field(default_factory=dict, description="Named numbers.")
+    metadata: Metadata = Field(default_factory=dict, description="Named values of any kind.")
     unique_id: Text | None = Field(None, description="Returned as it is; made by the service when absent.")
 
 
