@@ -63,17 +63,16 @@ class PatternTooLarge(InvalidRequest):
         super().__init__([problem])
 
 
-class PatternNotShown(InvalidRequest):
-    """A pattern that keeps more emotives and metadata than a response may have."""
+class TooLargeToShow(InvalidRequest):
+    """One thing, which cannot be divided into pages, is larger than a page may be."""
 
-    def __init__(self, name: str, *, limit: int, size: int) -> None:
+    def __init__(self, what: str, *, parameter: str, limit: int) -> None:
         problem = {
-            "type": "pattern_too_large",
-            "loc": ["path", "pattern_id"],
-            "msg": f"The pattern {PATTERN_PREFIX}{name} has {size} bytes of emotives and metadata, and a response has "
-            f"at most {limit} of them (KATO_LIMIT_PAGE); `manage.py node export` shows it",
+            "type": "too_large_to_show",
+            "loc": ["path", parameter],
+            "msg": f"{what} take more than {limit} bytes (KATO_LIMIT_PAGE); `manage.py node export` shows them",
             "input": None,
-            "ctx": {"max_bytes": limit, "actual_bytes": size},
+            "ctx": {"max_bytes": limit},
         }
         super().__init__([problem])
 

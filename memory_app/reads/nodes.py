@@ -9,9 +9,10 @@ from typing import NamedTuple
 from django.conf import settings
 from pydantic_core import from_json
 
+from engine.naming import PATTERN_PREFIX
 from engine.ranges import clamped
 from memory_app import vector_table
-from memory_app.errors import NodeUnknown, PatternNotShown
+from memory_app.errors import NodeUnknown, TooLargeToShow
 from memory_app.models import affinity_key
 from memory_app.stores import PATTERNS
 
@@ -140,14 +141,15 @@ def all_nodes(*, after: str = "") -> Iterator[NodeInfo]:
 
 
 def pattern(node_id: str, name: str) -> StoredPattern | None:
-    """The pattern with this name, 40 hexadecimal digits, or None. Raises PatternNotShown."""
+    """The pattern with this name, 40 hexadecimal digits, or None. Raises TooLargeToShow."""
     budget: int = settings.ENV.limit_page
     row = PATTERNS.execute_one(_PATTERN, {"node_id": node_id, "name": name, "budget": budget})
     if row is None:
         return None
     size, *columns = row
     if size > budget:
-        raise PatternNotShown(name, limit=budget, size=size)
+        what = f"The emotives and metadata of pattern {PATTERN_PREFIX}{name}"
+        raise TooLargeToShow(what, parameter="pattern_id", limit=budget)
     return _stored_pattern(*columns)
 
 
@@ -197,19 +199,42 @@ def rows_to_delete() -> int:
 
 
 def affinities(node_id: str, *, after: str | None = None) -> AffinityPage:
-    """aff(x, e) of the symbols after one, or from the first on, sorted by symbol and emotive."""
+    """aff(x, e) of the symbols after one, or from the first on, sorted by symbol and emotive. Raises TooLargeToShow."""
     found: dict[str, dict[str, float]] = {}
     room: int = settings.ENV.limit_page
     with closing(PATTERNS.fetch_in_batches(_AFFINITIES, {"node_id": node_id, "after": after})) as batches:
         for symbol, emotive, value in chain.from_iterable(batches):
             if room < 0 and symbol not in found:
                 return AffinityPage(found, next(reversed(found)))
+            if room < 0:
+                return _without_last(found)
             found.setdefault(symbol, {})[emotive] = clamped(float(value))
             room -= len(symbol.encode()) + len(emotive.encode()) + _REST_OF_AFFINITY
     return AffinityPage(found, None)
 
 
+def _without_last(found: dict[str, dict[str, float]]) -> AffinityPage:
+    """The page before a symbol that does not fit onto it. Raises TooLargeToShow where it fits onto none."""
+    symbol, _ = found.popitem()
+    if not found:
+        raise _too_many_emotives(symbol)
+    return AffinityPage(found, next(reversed(found)))
+
+
 def affinity(node_id: str, symbol: str) -> dict[str, float]:
-    """aff(x, e) of one symbol; empty for an unknown one."""
-    rows = PATTERNS.execute(_AFFINITY, {"node_id": node_id, "symbol_key": affinity_key(symbol)})
-    return {emotive: clamped(float(value)) for emotive, value in rows}
+    """aff(x, e) of one symbol; empty for an unknown one. Raises TooLargeToShow."""
+    found: dict[str, float] = {}
+    room: int = settings.ENV.limit_page
+    parameters = {"node_id": node_id, "symbol_key": affinity_key(symbol)}
+    with closing(PATTERNS.fetch_in_batches(_AFFINITY, parameters)) as batches:
+        for emotive, value in chain.from_iterable(batches):
+            found[emotive] = clamped(float(value))
+            room -= len(emotive.encode()) + _REST_OF_AFFINITY
+            if room < 0:
+                raise _too_many_emotives(symbol)
+    return found
+
+
+def _too_many_emotives(symbol: str) -> TooLargeToShow:
+    what = f"The affinities of symbol {symbol!r}"
+    return TooLargeToShow(what, parameter="symbol", limit=settings.ENV.limit_page)

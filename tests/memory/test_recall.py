@@ -14,8 +14,10 @@ from pytest_django import DjangoDbBlocker
 from benchmarks.stack import eventually
 from engine.lesson import prepare_lesson
 from engine.stopping import Stop
+from memory_app.errors import PredictionRefused
 from memory_app.index import NodeView, indexes
 from memory_app.operations.patterns import learn
+from memory_app.reads import recall as recall_module
 from memory_app.reads.recall import TRIES, recall
 
 EVENTS = [["kettle"], ["tea"]]
@@ -115,3 +117,16 @@ def test_a_node_that_learns_continuously_finally_waits_for_the_prediction(
     assert len(teachers) == TRIES + 1
     assert prediction["frequency"] == 1 + TRIES
     assert prediction["emotives"] == {"joy": (1 + sum(range(2, 2 + TRIES))) / (1 + TRIES)}
+
+
+def test_predictions_of_patterns_with_too_many_emotives_are_refused(node: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    size = len('[{"joy":1.0}]')
+    for most in (size, size - 1):
+        enough = recall_module._EMOTIVES.replace(str(recall_module._MOST_EMOTIVES), str(most))
+        with monkeypatch.context() as patch:
+            patch.setattr(recall_module, "_EMOTIVES", enough)
+            if most == size:
+                assert predicted(node)["emotives"] == {"joy": 1.0}
+            else:
+                with pytest.raises(PredictionRefused, match=r"too many emotives\. Change max_predictions"):
+                    predicted(node)
