@@ -13,7 +13,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.attack import access, bodies, connections, predictions  # noqa: F401  each registers its attacks
+from benchmarks.attack import access, bodies, connections, learning, predictions  # noqa: F401  each registers its attacks
 from benchmarks.attack.attack import ATTACKS, KEYS, MEBIBYTE, OPEN, Attack, Measured
 from benchmarks.attack.attacker import NotPossible, Seen
 from benchmarks.attack.honest import Figures

@@ -62,7 +62,11 @@ def _response(node_id: str, **content: Any) -> HttpResponse:
 class Pattern(LeanView):
     needs = {"GET": READ}
 
-    @extend_schema(summary="One pattern, by its name", parameters=_NODE, responses={200: shapes.PatternAnswer})
+    @extend_schema(
+        summary="One pattern, by its name",
+        parameters=_NODE,
+        responses={200: shapes.PatternAnswer, 422: INVALID_REQUEST},
+    )
     def get(self, request: HttpRequest, pattern_id: str) -> HttpResponse:
         node_id = node_of(request)
         name = bare_name(pattern_id)
@@ -134,7 +138,9 @@ class Affinities(LeanView):
 class Affinity(LeanView):
     needs = {"GET": READ}
 
-    @extend_schema(summary="Affinity of one symbol", parameters=_NODE, responses={200: shapes.AffinityAnswer})
+    @extend_schema(
+        summary="Affinity of one symbol", parameters=_NODE, responses={200: shapes.AffinityAnswer, 422: INVALID_REQUEST}
+    )
     def get(self, request: HttpRequest, symbol: str) -> HttpResponse:
         node_id = node_of(request)
         affinity = nodes.affinity(node_id, symbol)

@@ -120,7 +120,7 @@ def test_a_node_that_learns_continuously_finally_waits_for_the_prediction(
 
 
 def test_predictions_of_patterns_with_too_many_emotives_are_refused(node: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    size = len('[{"joy":1.0}]')
+    size = len('[{"joy":1}]')
     for most in (size, size - 1):
         enough = recall_module._EMOTIVES.replace(str(recall_module._MOST_EMOTIVES), str(most))
         with monkeypatch.context() as patch:

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from benchmarks.attack import access, bodies, connections, predictions  # noqa: F401  each registers its attacks
+from benchmarks.attack import access, bodies, connections, learning, predictions  # noqa: F401  each registers its attacks
 from benchmarks.attack.attack import ATTACKS, MEBIBYTE, NO_DELAY_MS, Attack, Measured
 from benchmarks.attack.attacker import CLOSED, Answer, Seen, parse
 from benchmarks.attack.honest import Figures, figures

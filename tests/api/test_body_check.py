@@ -23,7 +23,7 @@ def test_it_finds_what_a_slow_search_finds(text: bytes) -> None:
     assert is_suspicious(text) == bool(SLOW.search(text))
 
 
-@pytest.mark.parametrize("number", [b"1e999", b"1" * 400, b"9" * 200 + b"e250", b"NaN", b'"\\u0000"'])
+@pytest.mark.parametrize("number", [b"1e999", b"1" * 400 + b".5", b"9" * 200 + b"e250", b"NaN", b'"\\u0000"'])
 def test_a_body_with_such_a_value_is_refused(number: bytes) -> None:
     with pytest.raises(InvalidRequest):
         bodies.check_storable(b'{"k":[' + b"1" * 199 + b",12," + number + b"]}")
