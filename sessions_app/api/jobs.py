@@ -1,6 +1,7 @@
 """`/jobs` and `/jobs/{id}`: list, show, cancel and retry background jobs."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 from drf_spectacular.utils import extend_schema
@@ -16,7 +17,7 @@ from sessions_app.api import query
 from sessions_app.api.answering import accepted, answer_once, scope_of_node
 from sessions_app.api.schema import IDEMPOTENCY_KEY, JOB_FILTERS, JOB_FINISHED, JOB_NOT_FOUND, JOB_REFUSED, errors
 from sessions_app.jobs import lifecycle
-from sessions_app.limits import LARGEST_BATCH, MOST_AFFINITIES
+from sessions_app.limits import LARGEST_BATCH, MAX_LEARNED, MOST_AFFINITIES
 from sessions_app.models.jobs import Kind
 from sessions_app.shapes import bodies
 from sessions_app.shapes.descriptions import describe_job, job_answer
@@ -66,26 +67,34 @@ class Jobs(LeanView):
                 node_id=given.node_id,
                 parameters={"config": config},
                 total=len(sequences),
-                parts=map(to_json, _parts(sequences)),
+                parts=map(to_json, _parts(sequences, config)),
             )
             return job_answer(job)
 
         return accepted(answer_once(request, scope_of_node(given.node_id), accept, body=body))
 
 
-def _parts(sequences: list[bodies.TrainingSequence]) -> Iterator[list[bodies.TrainingSequence]]:
+def _parts(
+    sequences: list[bodies.TrainingSequence], config: Mapping[str, Any]
+) -> Iterator[list[bodies.TrainingSequence]]:
     """The sequences, cut into parts that one transaction each can learn quickly."""
+    in_force = session_config.effective({key: value for key, value in config.items() if value is not None})
+    rolling = max(1, in_force["max_pattern_length"]) if in_force["stm_mode"] == "ROLLING" else 1
     part: list[bodies.TrainingSequence] = []
-    pairs = 0
+    pairs = symbols = 0
     for sequence in sequences:
-        own = _affinities(sequence)
-        if len(part) == _BATCH or (part and pairs + own > MOST_AFFINITIES):
+        own_pairs, own_symbols = _affinities(sequence), sum(map(len, map(_strings, sequence))) * rolling
+        if part and (len(part) == _BATCH or pairs + own_pairs > MOST_AFFINITIES or symbols + own_symbols > MAX_LEARNED):
             yield part
-            part, pairs = [], 0
+            part, pairs, symbols = [], 0, 0
         part.append(sequence)
-        pairs += own
+        pairs, symbols = pairs + own_pairs, symbols + own_symbols
     if part:
         yield part
+
+
+def _strings(event: bodies.TrainingEvent) -> list[str]:
+    return event if isinstance(event, list) else event.strings
 
 
 def _affinities(sequence: bodies.TrainingSequence) -> int:
@@ -94,7 +103,7 @@ def _affinities(sequence: bodies.TrainingSequence) -> int:
     emotives = {name for event in whole for name in event.emotives}
     if not emotives:
         return 0
-    symbols = {symbol for event in sequence for symbol in (event if isinstance(event, list) else event.strings)}
+    symbols = {symbol for event in sequence for symbol in _strings(event)}
     return len(symbols) * len(emotives)
 
 

@@ -25,19 +25,17 @@ def train(*, node_id: str, config: Mapping[str, Any], sequences: Sequence[list[O
     """
     in_force = effective({key: value for key, value in config.items() if value is not None})
     lessons: list[Lesson] = []
-    symbols = 0
     vectors = NodeVectors(node_id)
     vectors.expect(one.vector for observations in sequences for one in observations if one.vector)
     for observations in sequences:
         session = SessionState(node_id, in_force, vectors)
         for observation in observations:
             session.observe(observation)
-            if symbols + session.learned_symbols > MOST_TRAINED or session.learned_characters > MOST_CHARACTERS_LEARNED:
+            if session.learned_symbols > MOST_TRAINED or session.learned_characters > MOST_CHARACTERS_LEARNED:
                 raise TooMuchLearning(symbols=MOST_TRAINED, characters=MOST_CHARACTERS_LEARNED)
         if len(session.stm):
             session.learn()
         lessons += session.lessons
-        symbols += session.learned_symbols
     memory_app.operations.patterns.learn(
         node_id=node_id, lessons=lessons, persistence=in_force["persistence"], vectors=vectors
     )

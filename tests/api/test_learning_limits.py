@@ -163,6 +163,15 @@ def test_a_training_job_learns_in_parts_of_few_pairs(open_small: Open, database:
     session.client.delete(f"/jobs/{job['job_id']}")
 
 
+def test_a_rolling_training_job_learns_in_parts_of_few_symbols(open_small: Open, database: psycopg.Connection) -> None:
+    session = open_small()
+    config = {"max_pattern_length": 200, "stm_mode": "ROLLING"}
+    job = train(session.client, session.node, [[["a"]] * 600] * 5, config=config)
+    [(parts,)] = database.execute("SELECT count(*) FROM sessions_app_jobpart WHERE job_id = %s", [job["job_id"]])
+    assert parts == 3, "600 events of at most 200 symbols each learn 120,000 symbols"
+    session.client.delete(f"/jobs/{job['job_id']}")
+
+
 # What a pattern keeps -----------------------------------------------------------------------------------------------
 
 
