@@ -14,7 +14,7 @@ from django.contrib.sessions.models import Session
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from access_app.keyring import KeyHolder, Keyring
+from access_app.keyring import KeyHolder
 from benchmarks.stack import Beat, WebServer, Worker, eventually
 from katoproject.celery import app
 from katoproject.diagnosis.doctor import clocks
@@ -85,15 +85,14 @@ def test_doctor_names_the_worker_whose_clock_is_wrong() -> None:
 def test_keys_and_logins_end_by_the_clock_of_the_database(monkeypatch: pytest.MonkeyPatch) -> None:
     """Also where the clock of the host is set after the keys were read."""
     token = new_token("--expires", "1h")
-    keys = Keyring()
     login = SessionStore()
     login["who"] = "an operator"
     login.save()
-    assert isinstance(keys.holder_of(token, "127.0.0.1"), KeyHolder)
+    assert isinstance(keyring.holder_of(token, "127.0.0.1"), KeyHolder)
     real, later = time.time, timedelta(days=365)
     monkeypatch.setattr(time, "time", lambda: real() + later.total_seconds())
     monkeypatch.setattr(timezone, "now", lambda: datetime.now(UTC) + later)
-    assert isinstance(keys.holder_of(token, "127.0.0.1"), KeyHolder)
+    assert isinstance(keyring.holder_of(token, "127.0.0.1"), KeyHolder)
     assert SessionStore(login.session_key)["who"] == "an operator"
     login.save()
     Session.objects.filter(pk=login.session_key).update(expire_date=Now())
