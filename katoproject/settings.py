@@ -8,6 +8,7 @@ from psycopg.conninfo import conninfo_to_dict
 from foundation.background import QUEUE
 from katoproject.configuration.console_theme import unfold
 from katoproject.configuration.environment import PROJECT_DIR, read_environment
+from katoproject.configuration.keepalive import OF_LIBPQ, OF_REDIS
 from katoproject.configuration.locations import data_dir, postgres_url, redis_url
 from katoproject.configuration.redis_url import RedisServer
 from katoproject.configuration.secret import kept_secret
@@ -135,6 +136,7 @@ def _database(url: str) -> dict[str, Any]:
             "application_name": "kato",
             # Not `read-write`: a primary that is read-only for a while, such as one with a full disk, serves reads.
             "target_session_attrs": "primary",
+            **OF_LIBPQ,
             **parts,
             "server_side_binding": True,
             "prepare_threshold": 1,
@@ -156,6 +158,8 @@ DATABASE_SESSION = {
     "plan_cache_mode": "force_generic_plan",
     # How thoroughly a vector index is searched (docs/benchmarks.md has the measurements).
     "hnsw.ef_search": "400",
+    # Roles and databases may have another; psycopg reads dates in this one alone.
+    "DateStyle": "ISO, MDY",
 }
 
 # Redis ---------------------------------------------------------------------------------------------------------------
@@ -171,7 +175,7 @@ CACHES = {
         "OPTIONS": {
             "SOCKET_CONNECT_TIMEOUT": 0.2,
             "SOCKET_TIMEOUT": 0.2,
-            "CONNECTION_POOL_KWARGS": {"max_connections": 64, "retry": None},
+            "CONNECTION_POOL_KWARGS": {"max_connections": 64, "retry": None, **({} if _redis.path else OF_REDIS)},
         },
     },
 }
@@ -189,7 +193,13 @@ CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_CONNECTION_MAX_RETRIES = None
 # A broker that hangs must not hang the process that sends it a job.
-CELERY_BROKER_TRANSPORT_OPTIONS = {"socket_timeout": 2.0, "socket_connect_timeout": 1.0}
+CELERY_BROKER_TRANSPORT_OPTIONS = {
+    "socket_timeout": 2.0,
+    "socket_connect_timeout": 1.0,
+    # Seconds. A worker notices after about twice as long that Redis no longer answers, though nothing was closed.
+    "health_check_interval": 5,
+    **OF_REDIS,
+}
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BEAT_SCHEDULER = "katoproject.upkeep.scheduler:MonotonicScheduler"
 # What the scheduler does, and every how many seconds (`katoproject/upkeep/chores.py`).

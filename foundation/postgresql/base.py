@@ -8,6 +8,7 @@ to the primary (`foundation/postgresql/opening.py`).
 import select
 import threading
 import time
+from contextlib import suppress
 from typing import Any, ClassVar
 from weakref import WeakSet
 
@@ -17,13 +18,19 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db import DEFAULT_DB_ALIAS
 from django.db.backends.postgresql import base
 from psycopg.abc import RV, PQGen
-from psycopg.errors import ReadOnlySqlTransaction, _WaitTimeout
+from psycopg.errors import FeatureNotSupported, InvalidSqlStatementName, ReadOnlySqlTransaction, _WaitTimeout
 
 from foundation.postgresql import identity, opening
 from foundation.postgresql.trouble import first_line, is_standby
 
 # Seconds: as long as PostgreSQL is read-only, reads should not connect each time that a write has failed.
 PAUSE_BETWEEN_RENEWALS = 5.0
+# Seconds that PostgreSQL has to take back a statement that it does not answer.
+CANCEL_LIMIT = 0.5
+
+
+class OutdatedStatement(psycopg.OperationalError):
+    """PostgreSQL refused to run a prepared statement, before it did anything: a column has another type by now."""
 
 
 class BoundedConnection(psycopg.Connection[Any]):
@@ -33,7 +40,7 @@ class BoundedConnection(psycopg.Connection[Any]):
     last_answer: ClassVar[float] = 0.0
     # The server that the newest connection of this process leads to.
     newest_server: ClassVar[str] = ""
-    # Connections that began before this are obsolete: they lead to another server, or are read-only.
+    # Connections that began before this are obsolete: they lead to another server, are read-only, or may be dead.
     obsolete_before: ClassVar[float] = 0.0
     began = 0.0
     place = opening.Place("", 0)
@@ -45,15 +52,31 @@ class BoundedConnection(psycopg.Connection[Any]):
             BoundedConnection.last_answer = time.monotonic()
             return answer
         except _WaitTimeout:
+            if self.began:
+                # A firewall that forgot this connection has forgotten the others, too.
+                renew_all()
+                self._take_back()
             # The answer may still arrive, and the next statement on this connection would read it as its own.
             self.close()
             raise psycopg.OperationalError("PostgreSQL gave no answer in time") from None
+        except (FeatureNotSupported, InvalidSqlStatementName) as error:
+            if isinstance(error, FeatureNotSupported) and error.diag.source_function != "RevalidateCachedQuery":
+                raise
+            # All others of this process have prepared it, too.
+            renew_all()
+            self.close()
+            raise OutdatedStatement(f"{error}: the schema has changed since it was prepared") from error
         except ReadOnlySqlTransaction:
             # The address may lead to another server by now, or this one's default may have changed since.
             opening.counter.labels("read_only").inc()
             self.close()
             renew_all(pause=PAUSE_BETWEEN_RENEWALS)
             raise
+
+    def _take_back(self) -> None:
+        """A commit that waits for a standby waits without end, with its locks and its place in max_connections."""
+        with suppress(psycopg.Error):
+            self.cancel_safe(timeout=CANCEL_LIMIT)
 
     def prepare_for_use(self) -> None:
         """Raises OperationalError, and is closed then, if it may not be used."""

@@ -9,7 +9,12 @@ from foundation.postgresql.base import PAUSE_BETWEEN_RENEWALS, guard, renew_all
 from foundation.postgresql.statements import OTHER
 
 _LOOK = """
-    SELECT current_setting('transaction_read_only')::bool, pg_backend_pid(), ARRAY(
+    SELECT current_setting('transaction_read_only')::bool,
+        current_setting('synchronous_standby_names') <> ''
+            AND current_setting('synchronous_commit') NOT IN ('off', 'local')
+            -- NULL where this role may not know it
+            AND NOT EXISTS (SELECT FROM pg_stat_replication WHERE COALESCE(sync_state, 'sync') IN ('sync', 'quorum')),
+        pg_backend_pid(), ARRAY(
         SELECT asked.name || ' is ' || COALESCE(NULLIF(current_setting(asked.name, true), ''), 'not set')
             || ', not ' || asked.value
         FROM unnest(%(names)s::text[], %(values)s::text[]) AS asked (name, value)
@@ -43,12 +48,26 @@ class SettingsLost(Unfit):
         )
 
 
-class ReadOnly(Unfit):
+class OnlyReads(Unfit):
+    """What changes something is a 503; that is no reason to take the service away from those who read."""
+
+
+class ReadOnly(OnlyReads):
     def __init__(self) -> None:
         super().__init__(
             "PostgreSQL is read-only: what changes something is a 503, reads go on",
             "free its disk if that is full, then ALTER SYSTEM RESET default_transaction_read_only and "
             "SELECT pg_reload_conf() (roles and databases may override it)",
+        )
+
+
+class NoStandby(OnlyReads):
+    def __init__(self) -> None:
+        super().__init__(
+            "no standby confirms commits, which wait for one: what changes something is a 503 after six seconds and "
+            "may be stored all the same",
+            "start a standby that synchronous_standby_names names, or ALTER SYSTEM RESET synchronous_standby_names "
+            "and SELECT pg_reload_conf()",
         )
 
 
@@ -59,7 +78,7 @@ class _Last:
 
 
 def check(*, thoroughly: bool = False) -> None:
-    """Raises an OperationalError; ReadOnly only if that is all that is wrong.
+    """Raises an OperationalError; OnlyReads only if that is all that is wrong.
 
     What it found is gone only with the connections that it may be true of: this process connects anew, at most every
     few seconds while it lasts, and once more when it is over. `thoroughly`: also try a second connection.
@@ -80,7 +99,7 @@ def _look(*, try_a_second: bool) -> None:
     wanted = settings.DATABASE_SESSION
     parameters = {"names": list(wanted), "values": list(wanted.values())}
     # Not prepared: a pooler that gives it to another backend would make it fail for that reason, before it is read.
-    [(is_read_only, backend, differing)] = OTHER.execute(_LOOK, parameters, prepare=False)
+    [(is_read_only, waits_for_standby, backend, differing)] = OTHER.execute(_LOOK, parameters, prepare=False)
     has_moved = backend != connections[DEFAULT_DB_ALIAS].connection.place.backend
     if has_moved or _share_backends() or (try_a_second and _a_second_one_has(backend)):
         raise Pooled
@@ -88,6 +107,8 @@ def _look(*, try_a_second: bool) -> None:
         raise SettingsLost(differing)
     if is_read_only:
         raise ReadOnly
+    if waits_for_standby:
+        raise NoStandby
 
 
 def _share_backends() -> bool:

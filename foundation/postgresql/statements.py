@@ -5,12 +5,13 @@ from functools import cached_property
 from time import perf_counter
 from typing import Any, cast
 
-from django.db import DEFAULT_DB_ALIAS, Error, connections, transaction
+from django.db import DEFAULT_DB_ALIAS, Error, OperationalError, connections, transaction
 from prometheus_client import Counter, Summary
 from psycopg import Connection
 from psycopg.pq import ExecStatus
 
 from foundation.metrics.registry import registry
+from foundation.postgresql.base import DatabaseWrapper, OutdatedStatement
 
 Parameters = dict[str, Any]
 Row = tuple[Any, ...]
@@ -49,7 +50,17 @@ class Store:
         alone: its transactions, its reconnecting and its exceptions (`django.db.OperationalError`, …).
         """
         # Not the proxy `django.db.connection`, which looks up the connection of the thread for each attribute.
-        connection = connections[DEFAULT_DB_ALIAS]
+        connection = cast(DatabaseWrapper, connections[DEFAULT_DB_ALIAS])
+        try:
+            return self._execute(connection, sql, parameters, prepare=prepare)
+        except OperationalError as error:
+            # In a transaction, what went before is lost.
+            if connection.in_atomic_block or not isinstance(error.__cause__, OutdatedStatement):
+                raise
+        connection.close()
+        return self._execute(connection, sql, parameters, prepare=prepare)
+
+    def _execute(self, connection: DatabaseWrapper, sql: str, parameters: Parameters, *, prepare: bool) -> list[Row]:
         durations = self._durations
         begun = perf_counter()
         try:

@@ -125,7 +125,7 @@ def _part(name: str) -> Part:
         _, seconds = _askers[name].ask(check, patience=PATIENCE)
     except NoAnswer:
         return Part(ok=False, required=required, latency_ms=None, error="no answer in time")
-    except fitness.ReadOnly as error:
+    except fitness.OnlyReads as error:
         # Not a reason to take the service away from those who read.
         return Part(ok=False, required=False, latency_ms=None, error=str(error))
     except NotWell as reason:
