@@ -4,9 +4,11 @@ Within `context` every line carries its fields and those that `about` has added.
 finds the lines of one request, and of the jobs that the request created, on all machines.
 """
 
+import io
 import logging
 import logging.config
 import re
+import sys
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -35,7 +37,15 @@ def configure(config: dict[str, Any]) -> None:
     # No formatter shows the line of code, the thread or the process, and finding them takes half of a line's time.
     logging._srcfile = None
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
+    for stream in (sys.stdin, sys.stdout, sys.stderr):
+        _use_utf8(stream)
     logging.config.dictConfig(config)
+
+
+def _use_utf8(stream: object) -> None:
+    """Whatever the locale: a line with a symbol of a client must not fail, and scripts read JSON."""
+    if isinstance(stream, io.TextIOWrapper) and stream.encoding.lower().replace("_", "-") != "utf-8":
+        stream.reconfigure(encoding="utf-8")
 
 
 @contextmanager

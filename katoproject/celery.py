@@ -8,11 +8,18 @@ from typing import Any
 from celery import Celery, signals
 from kombu import Connection
 from kombu.exceptions import OperationalError as BrokerError
+from kombu.transport.redis import Transport
+from redis.exceptions import ResponseError
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "katoproject.settings")
 
 # The question to all workers what their clock shows.
 CLOCK = "kato_clock"
+
+
+# Redis is a replica by now (READONLY, UNBLOCKED), cannot save (MISCONF), has no memory left, or lost its replicas
+# (NOREPLICAS). To Celery that is a fault of one message, on which a worker ends; so it tries again.
+Transport.connection_errors += (ResponseError,)
 
 
 class Application(Celery):

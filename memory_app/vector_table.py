@@ -6,9 +6,10 @@ All vectors of a memory have one dimension, that of the first. It is a row of it
 import logging
 from typing import NamedTuple
 
-from django.db import ProgrammingError, transaction
+from django.db import transaction
 from psycopg.errors import InsufficientPrivilege
 
+from foundation.postgresql.trouble import WrongSchema
 from memory_app.errors import VectorsNotAvailable
 from memory_app.stores import VECTORS
 
@@ -63,7 +64,7 @@ def prepare() -> None:
         with transaction.atomic():
             for statement in _PREPARE:
                 VECTORS.execute(statement, {})
-    except ProgrammingError as error:
+    except WrongSchema as error:
         if not isinstance(error.__cause__, InsufficientPrivilege):
             raise
         log.warning(

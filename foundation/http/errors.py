@@ -11,7 +11,7 @@ from rest_framework.exceptions import APIException, MethodNotAllowed
 
 from foundation.errors import Refusal, StoreUnavailable
 from foundation.http.answers import error_answer, refusal_answer
-from foundation.postgresql.trouble import STORE_TROUBLE, reason_for_clients
+from foundation.postgresql.trouble import STORE_TROUBLE, means_wrong_schema, reason_for_clients
 
 log = logging.getLogger(__name__)
 
@@ -51,7 +51,7 @@ def server_error(request: HttpRequest) -> HttpResponse:
 
 
 def _failure(error: BaseException | None, request: HttpRequest) -> HttpResponse:
-    if isinstance(error, STORE_TROUBLE):
+    if isinstance(error, STORE_TROUBLE) or (error is not None and means_wrong_schema(error)):
         log.error("PostgreSQL is unavailable: %s", error)
         return refusal_answer(StoreUnavailable(reason_for_clients(error)))
     log.error("Unexpected failure of %s %s", request.method, request.path, exc_info=error)

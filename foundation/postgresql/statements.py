@@ -5,13 +5,14 @@ from functools import cached_property
 from time import perf_counter
 from typing import Any, cast
 
-from django.db import DEFAULT_DB_ALIAS, Error, OperationalError, connections, transaction
+from django.db import DEFAULT_DB_ALIAS, Error, OperationalError, ProgrammingError, connections, transaction
 from prometheus_client import Counter, Summary
 from psycopg import Connection
 from psycopg.pq import ExecStatus
 
 from foundation.metrics.registry import registry
 from foundation.postgresql.base import DatabaseWrapper, OutdatedStatement
+from foundation.postgresql.trouble import WrongSchema, first_line, means_wrong_schema
 
 Parameters = dict[str, Any]
 Row = tuple[Any, ...]
@@ -70,8 +71,10 @@ class Store:
                 cursor = raw.execute(sql, parameters, prepare=prepare)
                 result = cursor.pgresult
                 return cursor.fetchall() if result and result.status == ExecStatus.TUPLES_OK else []
-        except Error:
+        except Error as error:
             self._errors.inc()
+            if isinstance(error, ProgrammingError) and means_wrong_schema(error):
+                raise WrongSchema(first_line(error)) from error.__cause__
             raise
         finally:
             durations.observe(perf_counter() - begun)

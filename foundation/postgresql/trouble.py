@@ -1,9 +1,21 @@
 """The exceptions that mean that PostgreSQL is unavailable."""
 
 from django.db import InterfaceError, InternalError, OperationalError
+from psycopg.errors import InsufficientPrivilege, InvalidSchemaName, UndefinedColumn, UndefinedTable
 
 # It is gone, refuses, is too slow, or is read-only.
 STORE_TROUBLE = (OperationalError, InterfaceError, InternalError)
+
+
+_NOT_THERE = (UndefinedTable, UndefinedColumn, InvalidSchemaName, InsufficientPrivilege)
+
+
+class WrongSchema(OperationalError):
+    """The tables are not those of this program: not migrated yet, being restored, in another schema, not permitted."""
+
+
+def means_wrong_schema(error: BaseException) -> bool:
+    return isinstance(error.__cause__, _NOT_THERE)
 
 
 def is_reply(error: Exception) -> bool:

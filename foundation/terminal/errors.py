@@ -7,7 +7,7 @@ from psycopg.errors import UndefinedColumn, UndefinedTable
 from pydantic import ValidationError
 
 from foundation.errors import Refusal
-from foundation.postgresql.trouble import STORE_TROUBLE, first_line, is_reply
+from foundation.postgresql.trouble import STORE_TROUBLE, WrongSchema, first_line, is_reply
 from foundation.problems import explain_problems
 
 WRONG_ARGUMENTS = 2
@@ -43,10 +43,11 @@ def explained(error: Exception) -> CommandError:
             return kind(error.explanation)
         case ValidationError():
             return WrongArguments(explain_problems(error.errors()))
-        case ProgrammingError():
+        case ProgrammingError() | WrongSchema():
             if isinstance(error.__cause__, UndefinedTable | UndefinedColumn):
                 return Error(f"The database is not up to date ({first_line(error)}): run `manage.py migrate`")
-            raise error
+            if isinstance(error, ProgrammingError):
+                raise error
     if is_reply(error):
         return Error(f"PostgreSQL refuses: {first_line(error)}")
     return Error(f"PostgreSQL is unavailable ({first_line(error)}). {how_to_reach_the_database()}")

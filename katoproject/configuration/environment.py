@@ -4,6 +4,7 @@
 """
 
 import json
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import quote
@@ -189,6 +190,22 @@ class Environment(BaseSettings):
         if value is not None:
             check_redis_host(value)
         return value
+
+    @field_validator("host")
+    @classmethod
+    def _address(cls, value: str) -> str:
+        """The web server takes nothing else, and would say so after everything else has started."""
+        if value.lower() == "localhost":
+            return "127.0.0.1"
+        try:
+            if "%" not in value:
+                return str(ip_address(value.removeprefix("[").removesuffix("]")))
+        except ValueError:
+            pass  # the same message for all
+        raise ValueError(
+            "it must be an IP address of this machine without a zone, or localhost: 0.0.0.0 or :: for all networks, "
+            "127.0.0.1 for this machine alone"
+        )
 
     @field_validator("log_level", mode="before")
     @classmethod

@@ -6,16 +6,18 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any, cast
 
 from django.db import Error as DatabaseTrouble
 from django_redis import get_redis_connection
 from kombu import Connection
 from kombu.exceptions import OperationalError as BrokerError
+from redis import Redis
 from redis.exceptions import RedisError
 
 from foundation.asking import Asker, NoAnswer
 from foundation.background import celery_app
-from foundation.postgresql import fitness
+from foundation.postgresql import fitness, migrations
 from katoproject.configuration.redis_url import HOW_TO_VERIFY, is_unverified
 from katoproject.monitoring import latest, places
 from katoproject.upkeep import records
@@ -23,6 +25,9 @@ from sessions_app.jobs import lifecycle
 from sessions_app.jobs.lifecycle import Backlog
 
 PATIENCE = 2.0  # seconds that a check of one part may take
+
+# Of any deployment, because its own names are known from the database alone.
+_WRITTEN = "kato:written"
 
 
 class NotWell(Exception):
@@ -39,9 +44,18 @@ class Part:
     error: str | None
 
 
+def _check_database() -> None:
+    fitness.check()
+    migrations.check()
+
+
 def _check_redis() -> None:
-    # A write: Redis may answer and refuse those, for want of memory or because it cannot save.
-    get_redis_connection("redis").set("kato:ready", "", ex=60)
+    _check_that_it_stores(get_redis_connection("redis"))
+
+
+def _check_that_it_stores(redis: Redis) -> None:
+    """Only a write shows that it is no replica, has memory left and may save what it is given."""
+    redis.set(_WRITTEN, "", ex=60)
 
 
 @contextmanager
@@ -53,8 +67,8 @@ def _broker() -> Iterator[Connection]:
 
 
 def _check_broker() -> None:
-    with _broker():
-        pass
+    with _broker() as broker:
+        _check_that_it_stores(cast(Any, broker.default_channel).client)
 
 
 def _check_worker() -> None:
@@ -79,7 +93,7 @@ def _check_disk() -> None:
 # Name → its check, and whether requests need it. Without Redis they are slower; without broker, worker and upkeep
 # only background work waits. With a full disk reads go on, and PostgreSQL says itself what it can write.
 PARTS: dict[str, tuple[Callable[[], None], bool]] = {
-    "database": (fitness.check, True),
+    "database": (_check_database, True),
     "redis": (_check_redis, False),
     "broker": (_check_broker, False),
     "worker": (_check_worker, False),

@@ -94,10 +94,16 @@ class Guard:
     def _work(self) -> None:
         pause = threading.Event()
         ports: set[int] = set()
+        says_why = True
         while not pause.wait(INTERVAL):
             try:
                 ports = ports or _prepare_listeners()
                 self._look(ports)
+                says_why = True
+            except OSError as error:  # no file is left to open
+                if says_why:
+                    log.error("The connections cannot be examined: %s", error)
+                says_why = False
             except Exception:
                 log.exception("The connections cannot be examined")
 

@@ -37,6 +37,20 @@ def test_invalid_values_stop_the_start_and_all_are_named() -> None:
     assert "Traceback" not in result.stderr
 
 
+@pytest.mark.parametrize(
+    ("given", "host"), [("localhost", "127.0.0.1"), ("[::1]", "::1"), ("::", "::"), ("0.0.0.0", "0.0.0.0")]
+)
+def test_the_address_of_the_web_server_may_be_spelt_so(given: str, host: str) -> None:
+    assert Environment(HOST=given).host == host
+
+
+@pytest.mark.parametrize("given", ["example.com", "fe80::1%eth0", "127.0.0.1:8000", "http://127.0.0.1"])
+def test_another_address_is_refused_before_anything_starts(monkeypatch: pytest.MonkeyPatch, given: str) -> None:
+    monkeypatch.setenv("HOST", given)
+    with pytest.raises(SystemExit, match=r"HOST: .*it must be an IP address of this machine"):
+        read_environment()
+
+
 def test_settings_of_kato_without_a_meaning_here_are_ignored() -> None:
     result = run_check(
         CLICKHOUSE_HOST="x", QDRANT_PORT="y", KATO_USE_BLOOM_FILTER="z", SESSION="{", REDIS_ENABLED="true"

@@ -5,7 +5,7 @@ import socket
 import pytest
 
 
-def _has_ipv6_loopback() -> bool:
+def has_ipv6() -> bool:
     try:
         with socket.socket(socket.AF_INET6) as probe:
             probe.bind(("::1", 0))
@@ -14,4 +14,4 @@ def _has_ipv6_loopback() -> bool:
     return True
 
 
-needs_ipv6 = pytest.mark.skipif(not _has_ipv6_loopback(), reason="this machine has no ::1")
+needs_ipv6 = pytest.mark.skipif(not has_ipv6(), reason="this machine has no ::1")

@@ -43,6 +43,18 @@ def test_a_list_can_be_limited_to_active_or_expired_sessions(new_session: NewSes
     assert living in listed[()]
 
 
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
+def test_whatever_the_locale_the_output_is_utf_8(new_session: NewSession, encoding: str) -> None:
+    node = f"nödé → {uuid4().hex}"
+    session_id = new_session(node_id=node)
+    shown = process("session", "list", PYTHONIOENCODING=encoding)
+    assert (shown.status, shown.err) == (0, "")
+    assert session_id in shown.out
+    assert node in shown.out
+    [one] = process("session", "list", "--node", node, "--json", PYTHONIOENCODING=encoding).lines
+    assert one["node_id"] == node
+
+
 def test_a_list_for_people_says_the_same(new_session: NewSession, node: str) -> None:
     session_id = new_session(node_id=node, ttl_seconds=7200)
     header, _, row = command("session", "list", "--node", node).out.splitlines()
