@@ -14,7 +14,7 @@ from django.contrib.sessions.models import Session
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from access_app.keyring import KeyHolder
+from access_app.keyring import KeyHolder, keyring
 from benchmarks.stack import Beat, WebServer, Worker, eventually
 from katoproject.celery import app
 from katoproject.diagnosis.doctor import clocks
