@@ -25,7 +25,7 @@ from django.conf import settings
 from django.db import transaction
 
 from foundation.breaker import Breaker
-from foundation.redis_names import prefix
+from foundation.redis_names import prefix, search_prefix
 from sessions_app import counters
 
 if TYPE_CHECKING:
@@ -211,11 +211,13 @@ def drop(session_id: str | None) -> Dropped:
     """Delete the entries of one session or of all; the next reads go to PostgreSQL. Raises RedisError.
 
     Deletes in batches, so that Redis serves other clients in between. Foreign keys in the same Redis stay.
+    Those of other deployments go, too, if this process has not reached PostgreSQL yet: that costs time, never data.
     """
     whose = "" if session_id is None else re.sub(r"([*?\[\]\\^])", r"\\\1", session_id) + ":"
+    pattern = f"{search_prefix()}session:{whose}*"
     dropped, cursor = {True: 0, False: 0}, 0
     while True:
-        found = _redis().scan(cursor, match=f"{_prefix()}{whose}*", count=_SCANNED_AT_ONCE)
+        found = _redis().scan(cursor, match=pattern, count=_SCANNED_AT_ONCE)
         cursor, names = cast(tuple[int, list[bytes]], found)
         for is_prediction in (True, False):
             batch = [name for name in names if _is_prediction(name) == is_prediction]
