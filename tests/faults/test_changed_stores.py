@@ -103,6 +103,15 @@ def from_all_threads(stack: Stack, ask: Callable[[httpx.Client], httpx.Response]
         return at_once([lambda: ask(connected).status_code] * 2 * THREADS)
 
 
+def wait_for_all_threads(stack: Stack) -> None:
+    """Return when every thread has found out by itself that it must connect anew."""
+
+    def is_well() -> bool:
+        return set(from_all_threads(stack, lambda one: one.get("/sessions/count"))) == {200}
+
+    eventually(is_well, "all requests are answered again")
+
+
 # The schema ----------------------------------------------------------------------------------------------------------
 
 
@@ -185,22 +194,25 @@ def dialogue(client: httpx.Client, node_id: str) -> list[Any]:
     return [[answer.status_code for answer in answers], texts, about["metadata"]]
 
 
-def test_answers_do_not_depend_on_the_settings_of_the_role(client: httpx.Client, database: psycopg.Connection) -> None:
+def test_answers_do_not_depend_on_the_settings_of_the_role(
+    stack: Stack, client: httpx.Client, database: psycopg.Connection
+) -> None:
     expected = dialogue(client, "as ever")
     assert expected[0] == [200] * 5
     try:
         for name, value in SETTINGS.items():
             database.execute(f"ALTER ROLE kato SET {name} = {value}")
-        end_connections(database)
+        connect_anew(stack, database)
         assert dialogue(client, "otherwise") == expected
     finally:
         database.execute("ALTER ROLE kato RESET ALL")
-        end_connections(database)
+        connect_anew(stack, database)
 
 
-def end_connections(database: psycopg.Connection) -> None:
+def connect_anew(stack: Stack, database: psycopg.Connection) -> None:
     of_the_service = "application_name = 'kato' AND pid <> pg_backend_pid()"
     database.execute(f"SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE {of_the_service}")
+    wait_for_all_threads(stack)
 
 
 # The network ---------------------------------------------------------------------------------------------------------
@@ -219,7 +231,7 @@ def test_a_firewall_that_forgets_all_connections_costs_a_process_one_wait(
 
 
 def test_idle_connections_are_kept_known_to_firewalls(stack: Stack, client: httpx.Client) -> None:
-    assert part(client, "redis")["ok"]
+    eventually(lambda: bool(part(client, "redis")["ok"]), "what the test before has broken is replaced")
     [pid] = stack.web.worker_pids
     for port in (stack.postgres.port, stack.redis.port):
         eventually(lambda port=port: bool(kept_alive(pid, port)), "the connection is idle")  # type: ignore[misc]
@@ -321,7 +333,7 @@ def test_a_process_without_files_to_open_says_so_once_and_goes_on(
             assert client.get(f"/sessions/{session_id}/stm").status_code in (200, 503)
     finally:
         resource.prlimit(pid, resource.RLIMIT_NOFILE, allowed)
-    assert set(from_all_threads(stack, lambda one: one.get(f"/sessions/{session_id}/stm"))) == {200}
+    wait_for_all_threads(stack)
     _, *told = stack.log.read_text().split(complaint)
     assert len(told) == 1
     assert "Traceback" not in told[0]
