@@ -8,6 +8,7 @@ from foundation.errors import Refusal
 from foundation.http.answers import JSON_TYPE
 
 _LONGEST_QUOTED = 50
+_GZIP = b"\x1f\x8b"
 # Every text in ASCII is one in UTF-8.
 _CHARSETS = frozenset({"utf-8", "utf8", "us-ascii", "ascii"})
 
@@ -30,10 +31,7 @@ class UnsupportedEncoding(Refusal):
 def check_content_encoding(encodings: str) -> None:
     """`encodings`: the header of a request that has a body. Raises UnsupportedEncoding."""
     if any(one.strip().lower() not in ("", "identity") for one in encodings.split(",")):
-        raise UnsupportedEncoding(
-            f"Content-Encoding {encodings[:_LONGEST_QUOTED]!r} is not taken here: send the body as it is",
-            accepted=("Accept-Encoding", "identity"),
-        )
+        raise _compressed(f"Content-Encoding {encodings[:_LONGEST_QUOTED]!r}")
 
 
 def in_utf8(request: HttpRequest, body: bytes) -> bytes:
@@ -44,10 +42,18 @@ def in_utf8(request: HttpRequest, body: bytes) -> bytes:
     if body.startswith(BOM_UTF8):
         return body[len(BOM_UTF8) :]
     # JSON begins with ASCII, of which UTF-16 and UTF-32 have zeros among the first four bytes.
+    if body.startswith(_GZIP):
+        raise _compressed("gzip, which Content-Encoding does not say,")
     if b"\0" in body[:4] or body.startswith((BOM_UTF16_LE, BOM_UTF16_BE)):
-        raise _not_in_utf8("this one seems to be in UTF-16 or UTF-32")
+        raise _not_in_utf8("and this body seems to be in UTF-16 or UTF-32")
     return body
 
 
+def _compressed(found: str) -> UnsupportedEncoding:
+    return UnsupportedEncoding(
+        f"{found} is not accepted here: send the body as it is", accepted=("Accept-Encoding", "identity")
+    )
+
+
 def _not_in_utf8(found: str) -> UnsupportedEncoding:
-    return UnsupportedEncoding(f"JSON is taken in UTF-8 only, {found}", accepted=("Accept", JSON_TYPE))
+    return UnsupportedEncoding(f"JSON is accepted in UTF-8 only, {found}", accepted=("Accept", JSON_TYPE))

@@ -21,7 +21,7 @@ BODY_TOO_LARGE = response(
 UNSUPPORTED_ENCODING = response(
     Error,
     "The body is not JSON in UTF-8, or it is compressed; `Accept` or `Accept-Encoding` says what is taken.",
-    {"detail": "Content-Encoding 'gzip' is not taken here: send the body as it is"},
+    {"detail": "Content-Encoding 'gzip' is not accepted here: send the body as it is"},
 )
 INVALID_REQUEST = response(
     Problems,

@@ -18,7 +18,7 @@ from foundation import callers, logs
 from foundation.callers import Caller
 from foundation.errors import Refusal, Unavailable
 from foundation.http.answers import refusal_answer
-from foundation.postgresql.trouble import STORE_TROUBLE
+from foundation.postgresql.trouble import STORE_TROUBLE, WrongSchema
 from katoproject.configuration import identity
 from katoproject.server.browser_headers import browser_headers
 from katoproject.server.callers import caller_of
@@ -190,6 +190,8 @@ class Hub:
             try:
                 bindings = {client.caller.nodes for client in newcomers}
                 look, news = await self._loop.run_in_executor(self._thread, self._look, position, bindings)
+            except WrongSchema:
+                raise  # may last; a listener that hears nothing should know
             except STORE_TROUBLE as error:
                 if not in_trouble:
                     log.warning("Events wait for PostgreSQL: %s", error)

@@ -23,7 +23,11 @@ class _Utf8Request(WSGIRequest):
     """
 
     def _set_content_type_params(self, meta: dict[str, Any]) -> None:
-        self.content_type, self.content_params = parse_header_parameters(meta.get("CONTENT_TYPE", ""))
+        given = meta.get("CONTENT_TYPE", "")
+        try:
+            self.content_type, self.content_params = parse_header_parameters(given)
+        except (LookupError, ValueError):  # a parameter in a charset that Python lacks, or cannot decode
+            self.content_type, self.content_params = given.partition(";")[0].strip().lower(), {}
 
 
 def _load_application() -> WSGIHandler:

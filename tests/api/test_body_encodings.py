@@ -73,7 +73,7 @@ def test_another_encoding_is_a_415_that_says_what_is_taken(
 ) -> None:
     path, text = route
     for content in (text, f"\ufeff{text}"):
-        detail = "JSON is taken in UTF-8 only, this one seems to be in UTF-16 or UTF-32"
+        detail = "JSON is accepted in UTF-8 only, and this body seems to be in UTF-16 or UTF-32"
         assert_refused(post(client, path, content.encode(encoding)), ("Accept", "application/json"), detail)
     if path.endswith("observe"):
         assert client.get(path.replace("observe", "stm")).json()["stm"] == []
@@ -84,7 +84,7 @@ def test_a_charset_other_than_utf_8_is_a_415(client: httpx.Client, route: tuple[
     for charset in ("iso-8859-1", "utf-16", "rot13", "x" * 200):
         response = post(client, path, text.encode(), Content_Type=f"application/json; charset={charset}")
         assert_refused(
-            response, ("Accept", "application/json"), f"JSON is taken in UTF-8 only, not in {charset[:50]!r}"
+            response, ("Accept", "application/json"), f"JSON is accepted in UTF-8 only, not in {charset[:50]!r}"
         )
     for charset in ("utf-8", "UTF-8", '"utf-8"', "utf8", "us-ascii"):
         response = post(client, path, text.encode(), Content_Type=f"application/json; charset={charset}")
@@ -94,7 +94,7 @@ def test_a_charset_other_than_utf_8_is_a_415(client: httpx.Client, route: tuple[
 def test_a_compressed_body_is_a_415_that_says_what_is_taken(client: httpx.Client, route: tuple[str, str]) -> None:
     path, text = route
     for encoding in ("gzip", "br", "deflate", "zstd", "identity, gzip"):
-        detail = f"Content-Encoding {encoding!r} is not taken here: send the body as it is"
+        detail = f"Content-Encoding {encoding!r} is not accepted here: send the body as it is"
         response = post(client, path, gzip.compress(text.encode()), Content_Encoding=encoding)
         assert_refused(response, ("Accept-Encoding", "identity"), detail)
     assert post(client, path, text.encode(), Content_Encoding="identity").status_code in (200, 202)
@@ -173,3 +173,19 @@ def test_a_transfer_coding_is_chunked_or_not_implemented(
     if expected == 501:
         assert b"is not implemented here: only chunked is" in received
         assert b"connection: close" in received.lower()
+
+
+def test_a_compressed_body_that_does_not_say_so_is_told_apart_from_utf_16(
+    client: httpx.Client, route: tuple[str, str]
+) -> None:
+    path, text = route
+    refused = post(client, path, gzip.compress(text.encode()))
+    detail = "gzip, which Content-Encoding does not say, is not accepted here: send the body as it is"
+    assert_refused(refused, ("Accept-Encoding", "identity"), detail)
+
+
+@pytest.mark.parametrize("parameter", ["charset*=nope''x", "charset*=utf-8''%FF%FE", "charset*=''", "x*=utf-16''%00"])
+def test_a_parameter_of_the_content_type_that_cannot_be_read_does_no_harm(client: httpx.Client, parameter: str) -> None:
+    response = post(client, "/sessions", b'{"node_id":"n"}', Content_Type=f"application/json; {parameter}")
+    assert response.status_code in (200, 415), response.text
+    assert "X-Trace-ID" in response.headers

@@ -227,7 +227,7 @@ def test_a_full_disk_and_a_low_limit_of_open_files_are_found(monkeypatch: pytest
 
 
 def test_a_healthy_redis_is_fine() -> None:
-    [finding] = background.redis()
+    finding = by_check(background.redis())["redis"]
     assert finding.verdict == Verdict.OK
     assert "volatile-lru" in finding.found
 
@@ -242,7 +242,7 @@ def test_a_redis_that_drops_or_refuses_background_work_is_found(policy: str, lim
         client.config_set("maxmemory-policy", policy)
         client.config_set("maxmemory", limit)
         try:
-            [finding] = background.redis()
+            finding = by_check(background.redis())["redis"]
         finally:
             for name in ("maxmemory-policy", "maxmemory"):
                 client.config_set(name, before[name])
