@@ -88,6 +88,7 @@ def test_health_needs_neither_a_key_nor_the_database(stopped: Fragile, token: st
     assert ask(stopped, "/health/ready", UNKNOWN).status_code == 503
 
 
+@pytest.mark.exhaustive
 def test_a_process_that_has_never_read_the_keys_decides_nothing(fragile: Fragile, token: str) -> None:
     fragile.web.stop()
     fragile.stores.stop_one("postgres")
@@ -102,6 +103,7 @@ def test_a_process_that_has_never_read_the_keys_decides_nothing(fragile: Fragile
     eventually(lambda: ask(fragile, "/status", token).status_code == 200, "the keys are read")
 
 
+@pytest.mark.exhaustive
 def test_tokens_that_are_looked_up_do_not_keep_health_waiting(fragile: Fragile, token: str) -> None:
     """A frozen PostgreSQL keeps those who ask it waiting; they wait with a slot, and two threads stay free."""
     waiting = threading.Semaphore(0)

@@ -247,6 +247,7 @@ def test_a_token_is_ignored(server: WebServer) -> None:
         assert json.loads(connection.recv(timeout=DEADLINE))["event_type"] == "state.snapshot"
 
 
+@pytest.mark.exhaustive
 def test_a_client_that_does_not_read_is_disconnected_and_delays_no_other(
     server: WebServer, new_session: NewSession, database: psycopg.Connection
 ) -> None:

@@ -85,6 +85,7 @@ def test_swagger_ui_sends_the_key_that_is_pasted_and_forgets_it(page: Page, toke
     assert execute(page) == 401
 
 
+@pytest.mark.exhaustive
 @needs_chromium
 def test_without_keys_the_page_says_so(chromium: Browser, server: WebServer) -> None:
     with chromium.new_context(base_url=server.url) as context:

@@ -138,6 +138,7 @@ def test_concurrent_observations_do_not_exceed_it_together(
         assert len(session.stm()) == 4
 
 
+@pytest.mark.exhaustive
 def test_a_job_fails_with_the_reason(open_small: Open, database: psycopg.Connection) -> None:
     session = open_small()
     fill(session)

@@ -148,6 +148,7 @@ def test_what_the_key_may_not_do_is_forbidden(connect: Connect, keyed: WebServer
         reader.attach(session.id).stm()
 
 
+@pytest.mark.exhaustive
 def test_a_request_that_came_too_early_is_repeated_when_the_service_says(
     connect: Connect, keyed: WebServer, node: str
 ) -> None:

@@ -37,6 +37,7 @@ def test_of_several_at_once_one_migrates_and_the_others_wait(empty: str) -> None
     assert process("migrate", "--check", DATABASE_URL=empty).status == 0
 
 
+@pytest.mark.exhaustive
 def test_one_that_is_killed_is_repeated(empty: str) -> None:
     """Its lock ends with it, and each migration is there as a whole or not at all."""
     first = start_process("migrate", "--verbosity=0", DATABASE_URL=empty)

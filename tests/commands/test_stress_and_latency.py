@@ -76,6 +76,7 @@ def test_stress_prints_a_report_for_people(server: WebServer) -> None:
     assert (done.status, done.err) == (0, "")
 
 
+@pytest.mark.exhaustive
 @needs_ipv6
 def test_stress_finds_the_second_server_behind_localhost(server: WebServer) -> None:
     """The incident: half of the connections reach an unrelated program."""
@@ -124,6 +125,7 @@ def test_latency_measures_what_one_process_writes_and_another_reads(server: WebS
     assert (done.status, done.err) == (0, "")
 
 
+@pytest.mark.exhaustive
 def test_latency_detects_a_service_that_acknowledges_before_it_stores() -> None:
     late = BaselineProcess(settings.REDIS_URL, app="benchmarks.baseline.faults:late")
     with running(late):

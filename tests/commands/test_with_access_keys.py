@@ -216,6 +216,7 @@ def asked(same_database: None, database: psycopg.Connection, monkeypatch: pytest
     return ask
 
 
+@pytest.mark.exhaustive
 def test_doctor_says_when_nobody_can_come_in_and_when_keys_expire(asked: Callable[[], Finding]) -> None:
     nothing = asked()
     assert (nothing.verdict, nothing.fix) == ("problem", "create one: `manage.py key create NAME`")

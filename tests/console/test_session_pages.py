@@ -45,6 +45,7 @@ def test_sessions_are_searched_by_the_beginning_of_their_id_or_by_node(log_in: L
     assert listed(page(browser, SESSIONS, q="session-g")) == []
 
 
+@pytest.mark.exhaustive
 def test_pages_show_each_session_once_forth_and_back(
     log_in: LogIn, new_session: NewSession, database: psycopg.Connection
 ) -> None:

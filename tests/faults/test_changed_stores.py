@@ -253,6 +253,7 @@ def kept_alive(pid: int, port: int) -> list[float]:
 # A standby that is missing -------------------------------------------------------------------------------------------
 
 
+@pytest.mark.exhaustive
 def test_a_commit_that_no_standby_confirms_is_a_503_and_holds_up_no_reads(
     client: httpx.Client, session_id: str, database: psycopg.Connection
 ) -> None:
@@ -278,6 +279,7 @@ def test_a_commit_that_no_standby_confirms_is_a_503_and_holds_up_no_reads(
 # Redis ---------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.exhaustive
 def test_a_worker_outlives_a_redis_that_is_a_replica_for_a_while(
     stack: Stack, client: httpx.Client, store: Redis
 ) -> None:

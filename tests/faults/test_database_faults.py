@@ -210,6 +210,7 @@ def _all_connections_taken(fragile: Fragile) -> Iterator[None]:
         yield
 
 
+@pytest.mark.exhaustive
 def test_exhausted_connections_are_a_503_never_a_404(fragile: Fragile, client: httpx.Client, session_id: str) -> None:
     """R17."""
     with _all_connections_taken(fragile):

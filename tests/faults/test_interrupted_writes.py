@@ -172,6 +172,7 @@ def _name(*values: float) -> str:
     return named(np.array(values, dtype=np.float64)).name
 
 
+@pytest.mark.exhaustive
 def test_vectors_and_patterns_survive_kill_9_together_or_not_at_all(fragile: Fragile, client: httpx.Client) -> None:
     """G9: acknowledged vectors are learned or waiting (D31); of any other learn, both parts exist or neither."""
     waiting = create_session(client, "killed")

@@ -81,6 +81,7 @@ def test_everything_works_through_it(stores: Stores, web: WebServer, client: htt
     assert doctor(web)["connection"]["verdict"] == "ok"
 
 
+@pytest.mark.exhaustive
 def test_transaction_mode_is_named(web: WebServer, client: httpx.Client, pooler: PgBouncer) -> None:
     pooler.pool_by("transaction")
     try:

@@ -238,6 +238,7 @@ def test_sessions_survive_kill_9_of_every_process_at_once(fragile: Fragile, clie
         conversation.check()
 
 
+@pytest.mark.exhaustive
 def test_a_job_accepted_while_the_broker_is_down_is_done_afterwards(
     client: httpx.Client, conversation: Conversation, fragile: Fragile
 ) -> None:
@@ -260,6 +261,7 @@ def test_a_job_accepted_while_the_broker_is_down_is_done_afterwards(
     conversation.check()
 
 
+@pytest.mark.exhaustive
 def test_an_entry_that_disagrees_with_its_row_is_counted_and_deleted(
     conversation: Conversation, client: httpx.Client, fragile: Fragile, store: redis.Redis
 ) -> None:

@@ -243,6 +243,7 @@ def test_of_all_connections_those_of_the_largest_crowd_are_closed_first(
         assert client.get("/health").status_code == 200
 
 
+@pytest.mark.exhaustive
 def test_a_client_that_does_not_read_its_responses_is_disconnected(
     server: WebServer, client: httpx.Client, log: Path
 ) -> None:

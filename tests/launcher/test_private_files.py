@@ -57,6 +57,7 @@ def usual_umask() -> Iterator[None]:
     os.umask(former)
 
 
+@pytest.mark.exhaustive
 def test_nobody_else_can_read_what_its_processes_write(folder: Path) -> None:
     data = folder / "data"
     environment = writing_into(data)

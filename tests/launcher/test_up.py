@@ -151,6 +151,7 @@ def test_a_stopped_relay_connection_does_not_leak(service: Service) -> None:
     eventually(lambda: all(c.status == "LISTEN" for c in supervisor.net_connections("tcp")), "the relay lets go")
 
 
+@pytest.mark.exhaustive
 def test_sigterm_stops_everything_and_the_next_start_finds_the_data(service: Service) -> None:
     session_id = service.create_session()
     with listening(service.url()) as listener:

@@ -118,6 +118,7 @@ def test_a_rolled_back_request_is_not_counted(watched: Fragile, client: httpx.Cl
     assert not any(added(before, totals(watched)).values())
 
 
+@pytest.mark.exhaustive
 def test_the_work_of_background_workers_is_counted(watched: Fragile, client: httpx.Client) -> None:
     before = totals(watched)
     with Worker(**store_urls(watched.stores.data), **{VARIABLE: watched.web.counted_in}):
@@ -264,6 +265,7 @@ def test_a_frozen_database_delays_monitoring_within_bounds(client: httpx.Client,
     recovers(client, watched)
 
 
+@pytest.mark.exhaustive
 def test_without_redis(client: httpx.Client, watched: Fragile) -> None:
     watched.stores.kill("redis")
     try:

@@ -39,6 +39,7 @@ def test_every_response_is_as_the_document_says(server: WebServer, options: tupl
     assert f"{len(DESCRIBED)} selected / {len(DESCRIBED)} total" in done.stdout
 
 
+@pytest.mark.exhaustive
 def test_it_sends_the_key_of_the_environment_and_shows_it_nowhere(same_database: None) -> None:
     """A read without a body, and a path that needs a session which it makes itself."""
     with WebServer(workers=1, KATO_ACCESS="keys", KATO_WORKERS="1") as server:

@@ -47,7 +47,7 @@ def test_a_list_can_be_limited_to_active_or_expired_sessions(new_session: NewSes
 def test_whatever_the_locale_the_output_is_utf_8(new_session: NewSession, encoding: str) -> None:
     node = f"nödé → {uuid4().hex}"
     session_id = new_session(node_id=node)
-    shown = process("session", "list", PYTHONIOENCODING=encoding)
+    shown = process("session", "list", "--node", node, PYTHONIOENCODING=encoding)
     assert (shown.status, shown.err) == (0, "")
     assert session_id in shown.out
     assert node in shown.out
