@@ -154,6 +154,10 @@ DATABASE_SESSION = {
     "statement_timeout": "5s",
     "lock_timeout": "4s",
     "idle_in_transaction_session_timeout": "15s",
+    # Roles and databases may have another; above this level, concurrent changes of one session would fail.
+    "default_transaction_isolation": "read committed",
+    # Such a transaction may have to wait before it begins.
+    "default_transaction_deferrable": "off",
     # Every statement of the hot paths finds its rows by key, so to plan it again gains nothing.
     "plan_cache_mode": "force_generic_plan",
     # How thoroughly a vector index is searched (docs/benchmarks.md has the measurements).

@@ -18,8 +18,10 @@ SCHEMES = ("postgresql", "postgres")
 # What the service sets itself on every connection (`katoproject/settings.py`).
 OWN_SETTINGS = (
     *("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout"),
-    *("plan_cache_mode", "hnsw.ef_search"),
+    *("default_transaction_isolation", "default_transaction_deferrable"),
+    *("plan_cache_mode", "hnsw.ef_search", "DateStyle"),
 )
+_OWN_SETTINGS = {name.lower() for name in OWN_SETTINGS}
 # Seconds. A request waits for its connection.
 LONGEST_CONNECT_TIMEOUT = 30
 
@@ -77,7 +79,7 @@ def _check_by_service(parts: dict[str, Any]) -> None:
         if (path := parts.get(name)) and path != "system" and not os.access(path, os.R_OK):
             raise ValueError(f"the file that {name} names cannot be read by this account")
     for name in _SETTING.findall(parts.get("options") or ""):
-        if name.lower().replace("-", "_") in OWN_SETTINGS:
+        if name.lower().replace("-", "_") in _OWN_SETTINGS:
             raise ValueError(f"options sets {name.lower()}, which the service sets itself: leave it out")
 
 

@@ -42,6 +42,15 @@ def test_options_of_the_url_hold_beside_them() -> None:
         second.close()
 
 
+def test_the_isolation_level_is_that_of_the_service_whatever_role_database_or_url_say() -> None:
+    second = connection.copy()
+    second.settings_dict |= _database(postgres_url() + "&options=-cdefault_transaction_isolation%3Dserializable")
+    try:
+        assert setting("transaction_isolation", second) == "read committed"
+    finally:
+        second.close()
+
+
 def test_a_setting_that_was_lost_is_named_and_then_applied_again() -> None:
     with connection.cursor() as cursor:
         cursor.execute("SET lock_timeout = 0")

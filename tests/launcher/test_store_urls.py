@@ -73,6 +73,11 @@ def test_what_the_client_of_postgresql_understands_is_accepted(url: str) -> None
         ("postgresql://db/kato?sslrootcert=/nonexistent", "the file that sslrootcert names cannot be read"),
         ("postgresql://db/kato?options=-c%20statement_timeout%3D0", "options sets statement_timeout"),
         ("postgresql://db/kato?options=--lock-timeout%3D0", "options sets lock-timeout"),
+        ("postgresql://db/kato?options=-cDateStyle%3DGerman", "options sets datestyle"),
+        (
+            "host=db options='-c default_transaction_isolation=serializable'",
+            "options sets default_transaction_isolation",
+        ),
     ],
 )
 def test_what_it_does_not_understand_stops_the_start(monkeypatch: pytest.MonkeyPatch, url: str, reason: str) -> None:
