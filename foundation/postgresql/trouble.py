@@ -29,7 +29,8 @@ def first_line(error: Exception) -> str:
 
 def is_standby(error: Exception) -> bool:
     """Whether a connection was refused because it led to a standby, by libpq or by this program."""
-    return "in hot standby mode" in str(error)
+    # Not "server is not in hot standby mode", of a URL that asks for a standby.
+    return "server is in hot standby mode" in str(error)
 
 
 _DISK_FULL = "53100"

@@ -5,10 +5,12 @@ from typing import Any
 
 import pytest
 from django.conf import settings
-from django.db import connection
+from django.db import OperationalError, connection
 from pytest_django import DjangoDbBlocker
 
 from foundation.postgresql import fitness
+from foundation.postgresql.opening import OnStandby
+from foundation.postgresql.trouble import is_standby
 from katoproject.configuration.locations import postgres_url
 from katoproject.settings import _database
 
@@ -49,6 +51,18 @@ def test_the_isolation_level_is_that_of_the_service_whatever_role_database_or_ur
         assert setting("transaction_isolation", second) == "read committed"
     finally:
         second.close()
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (OnStandby(), True),
+        (OperationalError('connection to server at "db" failed: server is in hot standby mode'), True),
+        (OperationalError('connection to server at "db" failed: server is not in hot standby mode'), False),
+    ],
+)
+def test_only_a_standby_counts_as_one(error: Exception, expected: bool) -> None:
+    assert is_standby(error) == expected
 
 
 def test_a_setting_that_was_lost_is_named_and_then_applied_again() -> None:
