@@ -28,7 +28,10 @@ LONGEST_CONNECT_TIMEOUT = 30
 _FILES = ("sslrootcert", "sslcert", "sslkey", "sslcrl")
 # A folder without a socket: the client examines all options, and reaches no server.
 _NOWHERE = "/nonexistent/kato"
-_SETTING = re.compile(r"(?:-c\s*|--)([\w.-]+)\s*=")
+_SETTING = re.compile(r"(?:-c\s*|--)([\w.-]+)\s*=\s*(\S*)")
+# Servers to which no write gets.
+_ONLY_READ = ("standby", "prefer-standby", "read-only")
+_OFF = re.compile(r"(of|off|f|fa|fal|fals|false|n|no|0)", re.IGNORECASE)
 
 
 def check_database_url(url: str) -> None:
@@ -78,9 +81,20 @@ def _check_by_service(parts: dict[str, Any]) -> None:
     for name in _FILES:
         if (path := parts.get(name)) and path != "system" and not os.access(path, os.R_OK):
             raise ValueError(f"the file that {name} names cannot be read by this account")
-    for name in _SETTING.findall(parts.get("options") or ""):
-        if name.lower().replace("-", "_") in _OWN_SETTINGS:
+    if parts.get("target_session_attrs") in _ONLY_READ:
+        raise ValueError("target_session_attrs asks for a server that only reads, and the service writes: leave it out")
+    if "replication" in parts:
+        raise ValueError("replication is for connections of standbys, which the service does not make: leave it out")
+    _check_settings(parts.get("options") or "")
+
+
+def _check_settings(options: str) -> None:
+    for name, value in _SETTING.findall(options):
+        setting = name.lower().replace("-", "_")
+        if setting in _OWN_SETTINGS:
             raise ValueError(f"options sets {name.lower()}, which the service sets itself: leave it out")
+        if setting == "default_transaction_read_only" and not _OFF.fullmatch(value):
+            raise ValueError(f"options sets {name.lower()}, and the service writes: leave it out")
 
 
 def _whole_number(text: Any) -> int:

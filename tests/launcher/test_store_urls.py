@@ -44,6 +44,7 @@ def refusal(monkeypatch: pytest.MonkeyPatch, **variables: str) -> str:
         "postgresql:///kato?host=/run/with%20space",
         "host=db user=kato dbname=kato connect_timeout=5",
         "postgresql://db/kato?options=-csearch_path%3Dmine",
+        "postgresql://db/kato?options=-cdefault_transaction_read_only%3Doff",
     ],
 )
 def test_what_the_client_of_postgresql_understands_is_accepted(url: str) -> None:
@@ -82,6 +83,25 @@ def test_what_the_client_of_postgresql_understands_is_accepted(url: str) -> None
 )
 def test_what_it_does_not_understand_stops_the_start(monkeypatch: pytest.MonkeyPatch, url: str, reason: str) -> None:
     message = refusal(monkeypatch, DATABASE_URL=url)
+    assert message.startswith("Invalid environment variables:\n  DATABASE_URL: ")
+    assert reason in message
+
+
+@pytest.mark.parametrize(
+    ("option", "reason"),
+    [
+        ("target_session_attrs=standby", "target_session_attrs asks for a server that only reads"),
+        ("target_session_attrs=prefer-standby", "target_session_attrs asks for a server that only reads"),
+        ("target_session_attrs=read-only", "target_session_attrs asks for a server that only reads"),
+        ("replication=database", "replication is for connections of standbys"),
+        ("options=-cdefault_transaction_read_only%3Don", "options sets default_transaction_read_only, and the service"),
+        ("options=--default-transaction-read-only%3D1", "options sets default-transaction-read-only, and the service"),
+    ],
+)
+def test_a_url_with_which_nothing_could_be_written_stops_the_start(
+    monkeypatch: pytest.MonkeyPatch, option: str, reason: str
+) -> None:
+    message = refusal(monkeypatch, DATABASE_URL=f"postgresql://kato:{SECRET}@db/kato?{option}")
     assert message.startswith("Invalid environment variables:\n  DATABASE_URL: ")
     assert reason in message
 
