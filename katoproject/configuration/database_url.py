@@ -4,7 +4,6 @@ No message quotes the URL or a part of it: any part may be a piece of the passwo
 have been percent-encoded.
 """
 
-import os
 import re
 from typing import Any
 
@@ -12,7 +11,7 @@ import psycopg
 from psycopg import pq
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from katoproject.configuration.urls import PERCENT_ENCODING, check_characters, scheme_of
+from katoproject.configuration.urls import PERCENT_ENCODING, check_characters, check_file, scheme_of
 
 SCHEMES = ("postgresql", "postgres")
 # What the service sets itself on every connection (`katoproject/settings.py`).
@@ -79,8 +78,11 @@ def _check_by_service(parts: dict[str, Any]) -> None:
     if str(parts.get("client_encoding", "UTF8")).upper().replace("-", "") not in ("UTF8", "AUTO"):
         raise ValueError("client_encoding must be UTF8")
     for name in _FILES:
-        if (path := parts.get(name)) and path != "system" and not os.access(path, os.R_OK):
-            raise ValueError(f"the file that {name} names cannot be read by this account")
+        if (path := parts.get(name)) and path != "system":
+            try:
+                check_file(path)
+            except ValueError as error:
+                raise ValueError(f"the file that {name} names {error}") from None
     if parts.get("target_session_attrs") in _ONLY_READ:
         raise ValueError("target_session_attrs asks for a server that only reads, and the service writes: leave it out")
     if "replication" in parts:

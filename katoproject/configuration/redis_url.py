@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, Self
 from urllib.parse import SplitResult, parse_qsl, quote, unquote, urlencode, urlsplit
 
-from katoproject.configuration.urls import PERCENT_ENCODING, check_characters, scheme_of
+from katoproject.configuration.urls import PERCENT_ENCODING, check_characters, check_file, scheme_of
 
 HOW_TO_VERIFY = (
     "name the authority that signed the certificate of Redis in REDIS_URL (?ssl_ca_certs=/path/to/ca.pem), and Redis "
@@ -164,6 +164,13 @@ def _database(text: str) -> int:
 def _tls_files(query: dict[str, str], *, with_tls: bool) -> tuple[tuple[str, str], ...]:
     if query and not with_tls:
         raise ValueError("its options of TLS need rediss://, or REDIS_TLS=true")
+    for name, path in query.items():
+        try:
+            check_file(path)
+        except ValueError as error:
+            raise ValueError(f"the file that {name} names {error}") from None
+    if "ssl_keyfile" in query and "ssl_certfile" not in query:
+        raise ValueError("ssl_keyfile needs ssl_certfile, the certificate that it is the key of")
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     try:
         if authority := query.get("ssl_ca_certs"):

@@ -1,6 +1,8 @@
 """What the variables that hold URLs have in common. Their messages never quote a value, which may hold a password."""
 
+import os
 import re
+from pathlib import Path
 
 PERCENT_ENCODING = (
     "In user names and passwords write special characters percent-encoded: @ as %40, : as %3A, / as %2F, ? as %3F, "
@@ -22,6 +24,14 @@ def check_characters(url: str) -> None:
         raise ValueError("it begins or ends with white space")
     if not url.isprintable():
         raise ValueError("it contains a line break or another control character")
+
+
+def check_file(path: str) -> None:
+    """Raises ValueError, whose message continues "the file that … names"."""
+    if Path(path).is_dir():
+        raise ValueError("is a folder")
+    if not os.access(path, os.R_OK):
+        raise ValueError("cannot be read by this account")
 
 
 def check_origin(origin: str) -> None:
