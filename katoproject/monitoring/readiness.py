@@ -1,5 +1,6 @@
 """The parts that the service stands on, and whether each of them works now."""
 
+import logging
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -23,6 +24,8 @@ from katoproject.monitoring import latest, places
 from katoproject.upkeep import records
 from sessions_app.jobs import lifecycle
 from sessions_app.jobs.lifecycle import Backlog
+
+logger = logging.getLogger(__name__)
 
 PATIENCE = 2.0  # seconds that a check of one part may take
 
@@ -133,6 +136,17 @@ def parts() -> dict[str, Part]:
     return _look.parts()
 
 
+# What was asked and the type of an error that no code expects: logged once, not at every look.
+_logged: set[tuple[str, type[Exception]]] = set()
+
+
+def _is_new(asked: str, error: Exception) -> bool:
+    seen = (asked, type(error))
+    known = seen in _logged
+    _logged.add(seen)
+    return not known
+
+
 def _part(name: str) -> Part:
     check, required = PARTS[name]
     try:
@@ -147,6 +161,11 @@ def _part(name: str) -> Part:
     except (DatabaseTrouble, RedisError, BrokerError, OSError) as error:
         remedy = f"; {HOW_TO_VERIFY}" if is_unverified(error) else ""
         return Part(ok=False, required=required, latency_ms=None, error=f"{type(error).__name__}: {error}{remedy}")
+    except Exception as error:
+        # The other parts are worth knowing all the same. Its text is for the log alone: nobody knows what it may show.
+        if _is_new(name, error):
+            logger.exception("readiness cannot check the part %s", name)
+        return Part(ok=False, required=required, latency_ms=None, error=f"{type(error).__name__}; see the log")
     return Part(ok=True, required=required, latency_ms=round(seconds * 1000, 3), error=None)
 
 
@@ -159,4 +178,8 @@ def _backlog() -> Backlog | None:
     try:
         return _backlog_asker.ask(lifecycle.backlog, patience=PATIENCE)[0]
     except (DatabaseTrouble, NoAnswer):
+        return None
+    except Exception as error:
+        if _is_new("backlog", error):
+            logger.exception("readiness cannot read the backlog")
         return None

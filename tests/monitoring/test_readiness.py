@@ -1,0 +1,41 @@
+"""Readiness says what it knows of each part, whatever the check of one of them raises."""
+
+import logging
+
+import pytest
+
+from katoproject.monitoring import readiness
+from sessions_app.jobs import lifecycle
+
+
+def broken() -> None:
+    raise ValueError("hunter2x")
+
+
+@pytest.fixture(autouse=True)
+def nothing_logged(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(readiness, "_logged", set())
+
+
+def test_an_error_that_nobody_expects_makes_its_part_not_ok_and_is_logged_once(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setitem(readiness.PARTS, "redis", (broken, False))
+    monkeypatch.setitem(readiness.PARTS, "disk", (lambda: None, False))
+    with caplog.at_level(logging.ERROR):
+        for _ in range(2):
+            part = readiness._part("redis")
+            assert (part.ok, part.required, part.error) == (False, False, "ValueError; see the log")
+            assert readiness._part("disk").ok
+    [record] = caplog.records
+    assert record.getMessage() == "readiness cannot check the part redis"
+    assert record.exc_info is not None
+
+
+def test_nor_does_a_backlog_that_cannot_be_read_end_it(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(lifecycle, "backlog", broken)
+    with caplog.at_level(logging.ERROR):
+        assert readiness.backlog().result() is None
+    assert [record.getMessage() for record in caplog.records] == ["readiness cannot read the backlog"]
