@@ -12,8 +12,10 @@ from typing import Any
 import psycopg
 import pytest
 import redis
+from celery import Celery
 from django.conf import settings
 from django.db import connection
+from kombu.exceptions import OperationalError as BrokerError
 
 from benchmarks.stack import free_port
 from katoproject.diagnosis.doctor import address, background, clocks, machine
@@ -210,6 +212,16 @@ def test_clocks_that_differ_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
     assert found.verdict == Verdict.WARNING
     assert found.found.startswith("this machine is 60.0 s ahead of PostgreSQL")
     assert "NTP" in (found.fix or "")
+
+
+def test_workers_are_asked_for_their_clocks_as_workers_of_this_database(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not known while PostgreSQL does not say which it is: then nobody is asked."""
+
+    def unknown() -> Celery:
+        raise BrokerError("which queue is ours depends on PostgreSQL")
+
+    monkeypatch.setattr(clocks, "celery_app", unknown)
+    assert clocks._workers(0.0) == []
 
 
 def test_a_full_disk_and_a_low_limit_of_open_files_are_found(monkeypatch: pytest.MonkeyPatch) -> None:

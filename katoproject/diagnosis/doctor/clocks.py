@@ -8,9 +8,10 @@ from django.db import DatabaseError, InterfaceError
 from kombu.exceptions import OperationalError as BrokerError
 from redis.exceptions import RedisError
 
+from foundation.background import celery_app
 from foundation.postgresql.trouble import STORE_TROUBLE
 from foundation.terminal.text import counted
-from katoproject.celery import CLOCK, app
+from katoproject.celery import CLOCK
 from katoproject.diagnosis.doctor.findings import Finding, ok, warning
 from katoproject.monitoring import clocks as service_clocks
 from katoproject.monitoring import latest
@@ -66,7 +67,6 @@ def _hosts() -> Iterator[_Reading]:
 def _workers(own_ahead: float) -> list[_Reading]:
     """They tell the time when they are asked, and this host's clock says when that was."""
     found: list[_Reading] = []
-    asked = time.time()
 
     def take(reply: dict[str, Any]) -> None:
         took = time.time() - asked
@@ -75,7 +75,11 @@ def _workers(own_ahead: float) -> list[_Reading]:
                 found.append(_Reading(f"worker {name}", there - (asked + took / 2) + own_ahead, took / 2))
 
     try:
-        app.control.broadcast(CLOCK, reply=True, timeout=PATIENCE, callback=take)
+        app = celery_app()
+        with app.connection_for_write(connect_timeout=PATIENCE) as broker:
+            broker.ensure_connection(max_retries=1, timeout=2)
+            asked = time.time()
+            app.control.broadcast(CLOCK, reply=True, timeout=PATIENCE, callback=take, connection=broker)
     except (BrokerError, RedisError, OSError):
         return []  # the check of the workers reports it
     return found
