@@ -36,6 +36,10 @@ def is_standby(error: Exception) -> bool:
 _DISK_FULL = "53100"
 
 
+def is_disk_full(error: BaseException) -> bool:
+    return getattr(error.__cause__, "sqlstate", None) == _DISK_FULL
+
+
 def reason_for_clients(error: BaseException) -> str:
     """What a client may know of the reason, and can use; empty where there is nothing."""
-    return "its disk is full" if getattr(error.__cause__, "sqlstate", None) == _DISK_FULL else ""
+    return "its disk is full" if is_disk_full(error) else ""

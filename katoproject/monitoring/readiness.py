@@ -21,6 +21,7 @@ from foundation.background import celery_app
 from foundation.postgresql import fitness, migrations
 from katoproject.configuration.redis_url import HOW_TO_VERIFY, is_unverified
 from katoproject.monitoring import latest, places
+from katoproject.monitoring.snapshot import Shared
 from katoproject.upkeep import records
 from sessions_app.jobs import lifecycle
 from sessions_app.jobs.lifecycle import Backlog
@@ -81,16 +82,25 @@ def _check_worker() -> None:
 
 
 def _check_upkeep() -> None:
-    if complaint := records.complaint(records.read()):
+    shared = _last_shared()
+    refusal = shared.write_refusal and (
+        f"PostgreSQL refuses writes ({shared.write_refusal}): see {'disk' if shared.database_disk_full else 'database'}"
+    )
+    if complaint := records.complaint(records.read(), refusal):
         raise NotWell("; ".join(complaint))
 
 
 def _check_disk() -> None:
-    complaint = places.complaint()
-    if complaint is None and (last := latest.read()) is not None and (refusal := last.snapshot.shared.write_refusal):
-        complaint = f"PostgreSQL refuses writes: {refusal}", "free space on the disk of PostgreSQL, or see its log"
+    complaint, shared = places.complaint(), _last_shared()
+    if complaint is None and shared.database_disk_full:
+        complaint = f"PostgreSQL refuses writes: {shared.write_refusal}", "free space on the disk of PostgreSQL"
     if complaint is not None:
         raise NotWell("; ".join(complaint))
+
+
+def _last_shared() -> Shared:
+    last = latest.read()
+    return Shared() if last is None else last.snapshot.shared
 
 
 # Name → its check, and whether requests need it. Without Redis they are slower; without broker, worker and upkeep

@@ -23,7 +23,7 @@ from foundation.background import QUEUE
 from foundation.metrics import counts
 from foundation.metrics.board import board
 from foundation.metrics.folder import folder
-from foundation.postgresql.trouble import first_line, is_reply
+from foundation.postgresql.trouble import first_line, is_disk_full, is_reply
 from foundation.redis_names import prefix
 from katoproject.monitoring import clocks, history, latest, resources, snapshot
 from katoproject.monitoring.latest import Latest, Point
@@ -108,6 +108,7 @@ class Sampler:
         except DatabaseTrouble as error:
             if is_reply(error):
                 taken.shared.write_refusal = first_line(error)
+                taken.shared.database_disk_full = is_disk_full(error)
             if self._database_is_available:
                 log.warning("PostgreSQL stores no samples until it is well again: %s", error)
             self._database_is_available = False

@@ -76,6 +76,8 @@ class Shared(BaseModel):
     queue_length: int | None = None
     # Why PostgreSQL did not store this very sample, although it answers.
     write_refusal: str | None = None
+    # Whether that was for want of space on its disk.
+    database_disk_full: bool = False
     # Chore → seconds since it was last done.
     chore_ages: dict[str, float] = {}
 

@@ -95,12 +95,14 @@ def read() -> list[Record]:
     return [found.get(name, Record(name)) for name in settings.CHORES]
 
 
-def complaint(records: list[Record]) -> tuple[str, str] | None:
-    """What is overdue, and what helps; None where nothing is."""
+def complaint(records: list[Record], refusal: str | None = None) -> tuple[str, str] | None:
+    """What is overdue, and what helps; None where nothing is. `refusal`: why no chore can be done, whoever runs."""
     overdue = [record for record in records if record.is_overdue]
     if not overdue:
         return None
     shown = ", ".join(map(str, overdue[:_SHOWN])) + (f" and {len(overdue) - _SHOWN} more" if overdue[_SHOWN:] else "")
+    if refusal is not None:
+        return f"overdue: {shown}", refusal
     if failing := [record.name for record in overdue if record.fails]:
         return f"overdue: {shown}", f"a worker begins {failing[0]} and fails: see the log of the workers"
     return f"overdue: {shown}", (

@@ -12,6 +12,7 @@ from kombu.exceptions import OperationalError as BrokerError
 from redis.exceptions import RedisError
 
 from foundation.background import QUEUE, celery_app
+from foundation.postgresql.statements import OTHER
 from foundation.postgresql.trouble import first_line
 from foundation.redis_names import prefix
 from foundation.terminal.text import counted
@@ -25,6 +26,9 @@ LONG_QUEUE = 1000
 LONGEST_LAG = 60.0  # seconds
 LONGEST_LOOK = 1.0  # seconds
 
+_IS_READ_ONLY = "SELECT current_setting('transaction_read_only')::bool"
+# The check of the database says why.
+_REFUSAL = "PostgreSQL refuses writes: see connection"
 _OWNER = re.compile(r"^kato:[0-9a-f]{10}:")
 
 
@@ -146,10 +150,10 @@ def workers() -> Iterator[Finding]:
 def upkeep() -> Iterator[Finding]:
     """Whether the chores are done, by the clock of the database."""
     try:
-        found = records.read()
+        found, [(is_read_only,)] = records.read(), OTHER.execute(_IS_READ_ONLY, {})
     except (DatabaseError, InterfaceError):
         return  # the check of the database reports it
-    if complaint := records.complaint(found):
+    if complaint := records.complaint(found, _REFUSAL if is_read_only else None):
         yield problem("upkeep", f"{complaint[0]} (this needs some seconds after a start)", complaint[1])
     else:
         newest = min(one.done for one in found if one.done is not None)
