@@ -22,3 +22,8 @@ def check_data_folder(folder: Path, *, embedded: bool) -> None:
     for part in (folder, *folder.absolute().parents):
         if os.path.lexists(part) and not part.is_dir():
             raise ValueError(f"{str(part)!r} is not a folder, or a link to one that does not exist")
+
+
+def cannot_be_written(folder: Path, error: OSError) -> str:
+    """What to tell the operator. Only the attempt shows it: root may write to /proc by its permissions, but cannot."""
+    return f"KATO_DATA_DIR: {str(folder)!r} cannot be written: {error.strerror}. Name a folder that keeps files"

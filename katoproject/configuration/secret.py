@@ -4,11 +4,14 @@ import os
 import secrets
 from pathlib import Path
 
+from katoproject.configuration.folders import cannot_be_written
+
 
 def kept_secret(data: Path, name: str = "secret-key") -> str:
     """The secret of this name in the data folder. All processes need the same one; the first of them creates it.
 
     A process that may not use that folder has a secret of its own, which is enough for commands that sign nothing.
+    Raises SystemExit where nobody can create one, as on a file system that is read-only.
     """
     path = data / name
     try:
@@ -34,4 +37,6 @@ def kept_secret(data: Path, name: str = "secret-key") -> str:
             fresh.unlink()
     except PermissionError:
         return secrets.token_urlsafe(48)
+    except OSError as error:
+        raise SystemExit(cannot_be_written(data, error)) from error
     return path.read_text()

@@ -8,7 +8,7 @@ from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 
-from katoproject.configuration.folders import OF_SHELLS
+from katoproject.configuration.folders import OF_SHELLS, cannot_be_written
 from katoproject.launcher import accounts
 from katoproject.launcher.processes import CannotStart
 
@@ -79,7 +79,13 @@ def write_private(path: Path, text: str, data: Path, uid: int | None) -> None:
 
 
 def make_data_folder(data: Path) -> None:
-    data.mkdir(parents=True, exist_ok=True)
+    """Raises CannotStart where no folder can be made, and PermissionError."""
+    try:
+        data.mkdir(parents=True, exist_ok=True)
+    except PermissionError:
+        raise
+    except OSError as error:
+        raise CannotStart(cannot_be_written(data, error)) from error
     for name in WRITTEN_FOR_ALL:
         if (path := data / name).exists():
             path.chmod(path.stat().st_mode & 0o700)

@@ -1,6 +1,7 @@
 """`manage.py up`: start everything in the order of its dependencies, run it, stop it."""
 
 import asyncio
+import errno
 import os
 import secrets
 import signal
@@ -49,7 +50,8 @@ def up(environment: Environment, *, only_stores: bool = False) -> None:
     except OSError as error:
         if error.errno not in disk.FULL:
             raise
-        raise CannotStart(f"The data folder {data} cannot be written: {error}. {disk.REMEDY}") from error
+        remedy = disk.READ_ONLY_REMEDY if error.errno == errno.EROFS else disk.REMEDY
+        raise CannotStart(f"KATO_DATA_DIR: {str(data)!r} cannot be written: {error}; {remedy}") from error
 
 
 class Service:

@@ -10,9 +10,9 @@ import pytest
 from katoproject.configuration.environment import PROJECT_DIR, Environment, read_environment, variable_names
 
 
-def run_check(**environment: str) -> subprocess.CompletedProcess[str]:
+def run_check(*, command: str = "check", **environment: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "manage.py", "check"],
+        [sys.executable, "manage.py", command],
         cwd=PROJECT_DIR,
         env={**os.environ, **environment},
         capture_output=True,

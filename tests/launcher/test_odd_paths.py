@@ -14,10 +14,12 @@ from benchmarks.stack import Stores, eventually
 from katoproject.configuration.environment import PROJECT_DIR, read_environment
 from katoproject.configuration.locations import postgres_url, redis_url
 from katoproject.configuration.redis_url import RedisServer
+from katoproject.configuration.secret import kept_secret
 from katoproject.launcher import redis
-from katoproject.launcher.installation import check_programs
+from katoproject.launcher.installation import check_programs, make_data_folder
 from katoproject.launcher.processes import CannotStart
 from tests.launcher.test_configuration import run_check
+from tests.support.small_disk import needs_mounts, small_disk
 
 ODD = "it's 100% ünï #1?&=@;:()[]{}*|<>!"
 
@@ -74,6 +76,33 @@ def test_a_refused_folder_is_not_made(tmp_path: Path) -> None:
     assert refused.returncode != 0
     assert "Traceback" not in refused.stderr
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("command", ["check", "doctor", "up"])
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="needs /proc, where even root can create nothing")
+def test_a_folder_that_nobody_can_make_is_refused_by_name(command: str) -> None:
+    refused = run_check(command=command, KATO_DATA_DIR="/proc/kato/data", DATABASE_URL="", REDIS_URL="")
+    assert refused.returncode != 0
+    assert "KATO_DATA_DIR: '/proc/kato/data' cannot be written: No such file or directory" in refused.stderr
+    assert "Traceback" not in refused.stderr
+
+
+def test_nor_does_up_make_it_where_all_secrets_are_given() -> None:
+    with pytest.raises(CannotStart, match="KATO_DATA_DIR: '/proc/kato/data' cannot be written"):
+        make_data_folder(Path("/proc/kato/data"))
+
+
+@needs_mounts
+def test_a_folder_that_is_read_only_holds_no_new_secret_but_is_read(folder: Path) -> None:
+    with small_disk(folder / "read-only", megabytes=1) as disk:
+        kept = kept_secret(disk.place)
+        disk.remount("ro")
+        assert kept_secret(disk.place) == kept
+        with pytest.raises(SystemExit, match=r"KATO_DATA_DIR: .* cannot be written: Read-only file system"):
+            kept_secret(disk.place, "another")
+        with pytest.raises(SystemExit, match=r"KATO_DATA_DIR: .* cannot be written: Read-only file system"):
+            kept_secret(disk.place / "below")
+        assert [path.name for path in disk.place.iterdir()] == ["secret-key"]
 
 
 def test_with_a_database_elsewhere_only_what_no_program_takes_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
