@@ -2,10 +2,24 @@
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
-from django.utils import timezone
+from django.db.models.functions import Now
 
 from foundation.callers import Scope
 from foundation.postgresql.fields import TextFieldInC
+
+# The clock of the database decides it, as it does for requests.
+_STATE = {
+    "state": models.Case(
+        models.When(revoked_at__isnull=False, then=models.Value("revoked")),
+        models.When(expires_at__lte=Now(), then=models.Value("expired")),
+        default=models.Value("valid"),
+    )
+}
+
+
+class _AccessKeys(models.Manager["AccessKey"]):
+    def get_queryset(self) -> models.QuerySet["AccessKey"]:
+        return super().get_queryset().annotate(**_STATE)
 
 
 class AccessKey(models.Model):
@@ -32,6 +46,11 @@ class AccessKey(models.Model):
     # To the minute.
     last_used_at = models.DateTimeField(null=True)
 
+    # `valid`, `expired` or `revoked`, of keys that a query found.
+    state: str
+
+    objects = _AccessKeys()
+
     class Meta:
         ordering = ["name", "created_at"]
         constraints = [
@@ -42,13 +61,6 @@ class AccessKey(models.Model):
 
     def __str__(self) -> str:
         return str(self.name)
-
-    @property
-    def state(self) -> str:
-        """`valid`, `expired` or `revoked`."""
-        if self.revoked_at is not None:
-            return "revoked"
-        return "expired" if self.expires_at is not None and self.expires_at <= timezone.now() else "valid"
 
     @property
     def shown_scopes(self) -> str:

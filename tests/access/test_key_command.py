@@ -1,14 +1,17 @@
 """`manage.py key …`: one line of the token for people, JSON for programs, and one line for each mistake."""
 
 import re
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from django.db.models.functions import Now
+from django.utils import timezone
 
 from access_app import operations
 from access_app.errors import Unfit
 from access_app.management.commands.key import duration
+from access_app.models import AccessKey
 from foundation.callers import Scope
 from memory_app.node_ids import MAX_LENGTH
 from tests.support.commands import CommandResult, command, process
@@ -246,3 +249,17 @@ def test_it_runs_as_a_program(name: str) -> None:
     result = process("key", "create", name, "--json")
     assert (result.status, result.err) == (0, "")
     assert result.json["name"] == name
+
+
+@pytest.mark.parametrize(("day", "lifetime"), [(1, "1h"), (-1, "1s")])
+def test_list_and_show_tell_by_the_clock_of_the_database_whether_a_key_has_expired(
+    name: str, day: int, lifetime: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As requests are told, however wrong the clock of this machine is."""
+    key_id = made(name, "--expires", lifetime)["id"]
+    if lifetime == "1s":
+        AccessKey.objects.filter(id=key_id).update(expires_at=Now())
+    monkeypatch.setattr(timezone, "now", lambda: datetime.now(UTC) + timedelta(days=day))
+    [listed] = [one["state"] for one in key("list", "--json").lines if one["id"] == key_id]
+    shown = key("show", name, "--json").json["state"]
+    assert listed == shown == {"1h": "valid", "1s": "expired"}[lifetime]
