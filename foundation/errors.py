@@ -76,6 +76,13 @@ class InvalidRequest(Refusal):
             return {"detail": self.detail, "note": "There may be more problems: only the first ones were looked for"}
         return {"detail": self.detail, **({"note": f"And {more} more problems"} if more > 0 else {})}
 
+
+class BeyondLimit(InvalidRequest):
+    """One problem: something is more than it may be. `numbers`: what the message says, for programs."""
+
+    def __init__(self, kind: str, location: list[str], message: str, **numbers: float) -> None:
+        super().__init__([{"type": kind, "loc": location, "msg": message, "input": None, "ctx": numbers}])
+
     @property
     def explanation(self) -> str:
         return explain_problems(self.problems)

@@ -4,7 +4,7 @@ from typing import Any
 
 from engine.named_vectors import NamedVector
 from engine.naming import PATTERN_PREFIX
-from foundation.errors import InvalidRequest, Refusal, Unavailable
+from foundation.errors import BeyondLimit, InvalidRequest, Refusal, Unavailable
 
 
 class NodeUnknown(Refusal):
@@ -33,63 +33,57 @@ class PredictionRefused(InvalidRequest):
         super().__init__([{"type": "prediction_too_large", "loc": ["config", setting], "msg": message, "input": None}])
 
 
-class TooManyAffinities(InvalidRequest):
+class TooManyAffinities(BeyondLimit):
     """A learn that would add to more pairs of a symbol and an emotive than one request may."""
 
     def __init__(self, *, limit: int, pairs: int) -> None:
-        problem = {
-            "type": "too_many_affinities",
-            "loc": ["body"],
-            "msg": f"A request should learn at most {limit} pairs of a symbol and an emotive (KATO_LIMIT_AFFINITIES), "
+        super().__init__(
+            "too_many_affinities",
+            ["body"],
+            f"A request should learn at most {limit} pairs of a symbol and an emotive (KATO_LIMIT_AFFINITIES), "
             f"not {pairs}; nothing was changed. Learn fewer events or emotives at once, or clear the STM",
-            "input": None,
-            "ctx": {"max_pairs": limit, "actual_pairs": pairs},
-        }
-        super().__init__([problem])
+            max_pairs=limit,
+            actual_pairs=pairs,
+        )
 
 
-class PatternTooLarge(InvalidRequest):
+class PatternTooLarge(BeyondLimit):
     """A learn that would make one pattern keep more emotives and metadata than it may."""
 
     def __init__(self, name: str, *, limit: int, size: int) -> None:
-        problem = {
-            "type": "pattern_too_large",
-            "loc": ["body"],
-            "msg": f"The pattern {PATTERN_PREFIX}{name} should keep at most {limit} bytes of emotives and metadata "
+        super().__init__(
+            "pattern_too_large",
+            ["body"],
+            f"The pattern {PATTERN_PREFIX}{name} should keep at most {limit} bytes of emotives and metadata "
             f"(KATO_LIMIT_PATTERN), not {size}; nothing was changed. Clear the STM, or learn with less metadata",
-            "input": None,
-            "ctx": {"max_bytes": limit, "actual_bytes": size},
-        }
-        super().__init__([problem])
+            max_bytes=limit,
+            actual_bytes=size,
+        )
 
 
-class TooLargeToShow(InvalidRequest):
+class TooLargeToShow(BeyondLimit):
     """One thing, which cannot be divided into pages, is larger than a page may be."""
 
     def __init__(self, what: str, *, parameter: str, limit: int) -> None:
-        problem = {
-            "type": "too_large_to_show",
-            "loc": ["path", parameter],
-            "msg": f"{what} take more than {limit} bytes (KATO_LIMIT_PAGE); `manage.py node export` shows them",
-            "input": None,
-            "ctx": {"max_bytes": limit},
-        }
-        super().__init__([problem])
+        super().__init__(
+            "too_large_to_show",
+            ["path", parameter],
+            f"{what} take more than {limit} bytes (KATO_LIMIT_PAGE); `manage.py node export` shows them",
+            max_bytes=limit,
+        )
 
 
-class NeighboursTakeTooLong(InvalidRequest):
+class NeighboursTakeTooLong(BeyondLimit):
     """The vectors of a request are so many, and those of the node, that their neighbours are not found in time."""
 
     def __init__(self, seconds: float) -> None:
-        problem = {
-            "type": "neighbours_take_too_long",
-            "loc": ["body"],
-            "msg": f"Finding the neighbours of the vectors takes more than {seconds:g} s (KATO_LIMIT_NEIGHBOUR_SECONDS)"
+        super().__init__(
+            "neighbours_take_too_long",
+            ["body"],
+            f"Finding the neighbours of the vectors takes more than {seconds:g} s (KATO_LIMIT_NEIGHBOUR_SECONDS)"
             "; nothing was changed. Send fewer vectors in one request, or mode=async",
-            "input": None,
-            "ctx": {"max_seconds": seconds},
-        }
-        super().__init__([problem])
+            max_seconds=seconds,
+        )
 
 
 class ClientLeft(Refusal):

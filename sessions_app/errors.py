@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from foundation.errors import InvalidRequest, Refusal
+from foundation.errors import BeyondLimit, Refusal
 
 
 class SessionNotFound(Refusal):
@@ -61,33 +61,31 @@ class IdempotencyKeyReused(Refusal):
         return [{"type": "idempotency_key_reused", "loc": location, "msg": str(self), "input": self.key}]
 
 
-class TooMuchLearning(InvalidRequest):
+class TooMuchLearning(BeyondLimit):
     """An observe-sequence whose observations complete so many long patterns that it would take minutes."""
 
     def __init__(self, *, symbols: int, characters: int) -> None:
-        problem = {
-            "type": "too_much_learning",
-            "loc": ["body", "observations"],
-            "msg": f"The observations should not learn more than {symbols} symbols, of {characters} characters, in one "
+        super().__init__(
+            "too_much_learning",
+            ["body", "observations"],
+            f"The observations should not learn more than {symbols} symbols, of {characters} characters, in one "
             "request; send them in parts",
-            "input": None,
-            "ctx": {"max_symbols": symbols, "max_characters": characters},
-        }
-        super().__init__([problem])
+            max_symbols=symbols,
+            max_characters=characters,
+        )
 
 
-class SessionTooLarge(InvalidRequest):
+class SessionTooLarge(BeyondLimit):
     """An observation that would make a session hold more than it may."""
 
     def __init__(self, *, limit: int, size: int) -> None:
-        problem = {
-            "type": "session_too_large",
-            "loc": ["body"],
-            "msg": f"The session should hold at most {limit} bytes of JSON, not {size}; learn or clear its STM first",
-            "input": None,
-            "ctx": {"max_bytes": limit, "actual_bytes": size},
-        }
-        super().__init__([problem])
+        super().__init__(
+            "session_too_large",
+            ["body"],
+            f"The session should hold at most {limit} bytes of JSON, not {size}; learn or clear its STM first",
+            max_bytes=limit,
+            actual_bytes=size,
+        )
 
 
 class JobNotFound(Refusal):
