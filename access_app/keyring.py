@@ -6,7 +6,6 @@ the events. It then reads all keys again, in one statement.
 """
 
 import logging
-import threading
 import time
 from collections.abc import Collection
 from concurrent.futures import ThreadPoolExecutor
@@ -21,7 +20,7 @@ from access_app.stores import ACCESS
 from access_app.tokens import TOKEN_LENGTH, digest_of, key_id_of
 from access_app.valid_keys import ValidKey
 from foundation import callers
-from foundation.asking import Asker, NoAnswer
+from foundation.asking import Asker, NoAnswer, SharedLook
 from foundation.callers import Caller, Denied, Scope, Unauthorized
 from foundation.errors import StoreUnavailable
 from foundation.postgresql.trouble import STORE_TROUBLE
@@ -93,8 +92,7 @@ class Stranger(Caller):
 class Keyring:
     def __init__(self) -> None:
         self._snapshot: _Snapshot | None = None
-        self._reading = threading.Lock()
-        self._read_begun = 0.0
+        self._reads = SharedLook(self._read_if_changed)
         self._asker = Asker()
         self._used: dict[str, float] = {}
         self._notes = ThreadPoolExecutor(1, thread_name_prefix="key-use")
@@ -105,6 +103,7 @@ class Keyring:
             return Stranger()
         met = None if prompt else self._met(header)
         if met is not None:
+            self._note_use(met.key_id)
             return met
         scheme, _, token = header.partition(" ")
         if scheme.lower() != "bearer":
@@ -119,16 +118,14 @@ class Keyring:
 
         It waits for nothing, so it may be asked before the request has a thread.
         """
-        snapshot = self._snapshot
-        if snapshot is None:
-            return None
-        met = snapshot.met.get(header)
-        if met is not None and snapshot.now() < met[1]:
-            return met[0].key_id
+        met, snapshot = self._met(header), self._snapshot
+        if met is not None:
+            return met.key_id
         token = header.partition(" ")[2].strip()
         key_id = key_id_of(token)
-        known = key_id in snapshot.keys and self._holder(key_id, digest_of(token)) is not None
-        return key_id if known else None
+        if snapshot is None or key_id is None or key_id not in snapshot.keys:
+            return None
+        return key_id if self._holder(key_id, digest_of(token)) is not None else None
 
     def _met(self, header: str) -> "KeyHolder | None":
         snapshot = self._snapshot
@@ -136,10 +133,7 @@ class Keyring:
         if snapshot is None or met is None:
             return None
         holder, until = met
-        if snapshot.now() >= until:
-            return None
-        self._note_use(holder.key_id)
-        return holder
+        return holder if snapshot.now() < until else None
 
     def _meet(self, header: str, holder: "KeyHolder") -> None:
         snapshot = self._snapshot
@@ -208,17 +202,14 @@ class Keyring:
     def refresh(self, *, called: float | None = None) -> None:
         """Read the keys if they have changed since `called`, which is now if nothing is given.
 
-        Calls that come during a read share the next one, so that unknown tokens cost little, however many come. They do
-        not trust the read that is under way: a key may have been created after its snapshot, and before the call.
+        Calls share reads, so that unknown tokens cost little, however many come.
         """
-        called = called or time.monotonic()
-        with self._reading:
-            if self._read_begun <= called:
-                begun = time.monotonic()
-                [(version,)] = ACCESS.execute(PRESENT_VERSION, {})
-                if self._snapshot is None or self._snapshot.version != version:
-                    self._snapshot = _Snapshot(*valid_keys.read())
-                self._read_begun = begun
+        self._reads.since(called or time.monotonic())
+
+    def _read_if_changed(self) -> None:
+        [(version,)] = ACCESS.execute(PRESENT_VERSION, {})
+        if self._snapshot is None or self._snapshot.version != version:
+            self._snapshot = _Snapshot(*valid_keys.read())
 
     def _holder(self, key_id: str, digest: bytes | None) -> KeyHolder | None:
         snapshot = self._snapshot

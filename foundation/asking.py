@@ -1,11 +1,12 @@
-"""Calling something that may hang, from a request that must not."""
+"""Asking what may take long or hang, from requests that must not, and that may be many."""
 
 import contextvars
+import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as NoAnswerInTime
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 from django.db import close_old_connections
 
@@ -45,3 +46,26 @@ class Asker:
             return question(), time.perf_counter() - begun
         finally:
             self._answering_since = None
+
+
+class SharedLook(Generic[Answer]):
+    """Looks, one at a time, however many ask: calls that come during a look share the next one.
+
+    They do not trust the look that is under way: what they ask about may have come after it had begun, and before the
+    call.
+    """
+
+    def __init__(self, look: Callable[[], Answer]) -> None:
+        self._look = look
+        self._looking = threading.Lock()
+        self._begun = 0.0
+        self._seen: Answer
+
+    def since(self, called: float) -> Answer:
+        """What a look shows that began after `called`, on the monotonic clock. Raises what the look raises."""
+        with self._looking:
+            if self._begun <= called:
+                begun = time.monotonic()
+                self._seen = self._look()
+                self._begun = begun
+            return self._seen

@@ -1,7 +1,6 @@
 """The parts that the service stands on, and whether each of them works now."""
 
 import logging
-import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -16,7 +15,7 @@ from kombu.exceptions import OperationalError as BrokerError
 from redis import Redis
 from redis.exceptions import RedisError
 
-from foundation.asking import Asker, NoAnswer
+from foundation.asking import Asker, NoAnswer, SharedLook
 from foundation.background import celery_app
 from foundation.postgresql import fitness, migrations
 from katoproject.configuration.redis_url import HOW_TO_VERIFY, is_unverified
@@ -119,31 +118,17 @@ _backlog_asker = Asker()
 _threads = ThreadPoolExecutor(len(PARTS) + 1, thread_name_prefix="ready")
 
 
-class _Look:
-    """The state of all parts. Calls that wait meanwhile share the next look: a broker without workers lets each take a
-    second, and anybody may ask, in any number of threads."""
-
-    def __init__(self) -> None:
-        self._looking = threading.Lock()
-        self._begun = 0.0
-        self._seen: dict[str, Part] = {}
-
-    def parts(self) -> dict[str, Part]:
-        called = time.monotonic()
-        with self._looking:
-            if self._begun <= called:
-                begun = time.monotonic()
-                self._seen = dict(zip(PARTS, _threads.map(_part, PARTS), strict=True))
-                self._begun = begun
-            return self._seen
+def _check_parts() -> dict[str, Part]:
+    return dict(zip(PARTS, _threads.map(_part, PARTS), strict=True))
 
 
-_look = _Look()
+# A broker without workers lets each look take a second, and anybody may ask, in any number of threads.
+_look = SharedLook(_check_parts)
 
 
 def parts() -> dict[str, Part]:
     """The state of each part, all checked at the same time, after this call began."""
-    return _look.parts()
+    return _look.since(time.monotonic())
 
 
 # What was asked and the type of an error that no code expects: logged once, not at every look.
