@@ -1,7 +1,6 @@
 """How much one request may learn, and how much one pattern may keep (KATO_LIMIT_AFFINITIES, … PATTERN; http.md 0.6)."""
 
 from collections.abc import Callable, Iterator
-from functools import partial
 from typing import Any
 
 import httpx
@@ -9,9 +8,8 @@ import psycopg
 import pytest
 
 from benchmarks.stack import WebServer, Worker
-from tests.support.connections import fresh_connections
 from tests.support.jobs import end_of, start, train
-from tests.support.sessions import LiveSession, observation
+from tests.support.sessions import LiveSession, OpenSession, observation
 
 PAIRS, BYTES, PAGE = 1000, 16_384, 32_768
 SMALLER = {
@@ -24,7 +22,6 @@ SMALLER = {
     "KATO_LIMIT_NEIGHBOUR_SECONDS": "1e-9",
 }
 
-Open = Callable[..., LiveSession]
 Send = Callable[[LiveSession], httpx.Response]
 
 
@@ -32,12 +29,6 @@ Send = Callable[[LiveSession], httpx.Response]
 def small() -> Iterator[WebServer]:
     with WebServer(workers=2, **SMALLER) as running:
         yield running
-
-
-@pytest.fixture
-def open_small(small: WebServer, request: pytest.FixtureRequest) -> Iterator[Open]:
-    with fresh_connections(small.url) as client:
-        yield partial(LiveSession.create, client, request.node.name)
 
 
 def feeling(symbols: int, emotives: int) -> dict[str, Any]:
@@ -97,7 +88,7 @@ def send_one(session: LiveSession) -> httpx.Response:
     ],
 )
 def test_a_learn_of_too_many_pairs_is_refused_and_changes_nothing(
-    open_small: Open, database: psycopg.Connection, config: dict[str, Any], send: Send
+    open_small: OpenSession, database: psycopg.Connection, config: dict[str, Any], send: Send
 ) -> None:
     session = open_small(config=config)
     session.observe_sequence(feeling(101, 10))
@@ -109,7 +100,7 @@ def test_a_learn_of_too_many_pairs_is_refused_and_changes_nothing(
     assert known(database, session) == before
 
 
-def test_as_many_pairs_as_the_limit_are_learned(open_small: Open) -> None:
+def test_as_many_pairs_as_the_limit_are_learned(open_small: OpenSession) -> None:
     session = open_small()
     for times in (1, 2):
         assert session.observe_sequence(feeling(100, 10), learn_at_end=True)["final_learned_pattern"]
@@ -118,7 +109,7 @@ def test_as_many_pairs_as_the_limit_are_learned(open_small: Open) -> None:
             assert affinity == {f"emotive {one}": times * 0.1 for one in range(10)}
 
 
-def test_the_patterns_of_a_sequence_count_together(open_small: Open, database: psycopg.Connection) -> None:
+def test_the_patterns_of_a_sequence_count_together(open_small: OpenSession, database: psycopg.Connection) -> None:
     session = open_small()
     before = known(database, session)
     found = problem(send_sequence(session, *[feeling(50, 10)] * 3, learn_after_each=True))
@@ -127,7 +118,7 @@ def test_the_patterns_of_a_sequence_count_together(open_small: Open, database: p
     assert send_sequence(session, *[feeling(50, 10)] * 2, learn_after_each=True).status_code == 200
 
 
-def test_many_emotives_of_few_symbols_count_as_well(open_small: Open) -> None:
+def test_many_emotives_of_few_symbols_count_as_well(open_small: OpenSession) -> None:
     session = open_small()
     for number in range(5):
         session.observe(f"symbol {number}", emotives={f"emotive {number} {one}": 1.0 for one in range(100)})
@@ -136,7 +127,7 @@ def test_many_emotives_of_few_symbols_count_as_well(open_small: Open) -> None:
     assert session.teach("a", "b")
 
 
-def test_jobs_fail_at_once_with_the_reason(open_small: Open, database: psycopg.Connection) -> None:
+def test_jobs_fail_at_once_with_the_reason(open_small: OpenSession, database: psycopg.Connection) -> None:
     session = open_small()
     session.observe_sequence(feeling(101, 10))
     before = known(database, session)
@@ -154,7 +145,7 @@ def test_jobs_fail_at_once_with_the_reason(open_small: Open, database: psycopg.C
         assert (job["state"], job["done"]) == ("done", 5), "each sequence is within the limit"
 
 
-def test_a_training_job_learns_in_parts_of_few_pairs(open_small: Open, database: psycopg.Connection) -> None:
+def test_a_training_job_learns_in_parts_of_few_pairs(open_small: OpenSession, database: psycopg.Connection) -> None:
     session = open_small()
     job = train(session.client, session.node, [[feeling(60, 10)], [["a", "b"]], [feeling(40, 10)], [feeling(1, 1)]])
     statement = "SELECT content FROM sessions_app_jobpart WHERE job_id = %s ORDER BY number"
@@ -163,7 +154,9 @@ def test_a_training_job_learns_in_parts_of_few_pairs(open_small: Open, database:
     session.client.delete(f"/jobs/{job['job_id']}")
 
 
-def test_a_rolling_training_job_learns_in_parts_of_few_symbols(open_small: Open, database: psycopg.Connection) -> None:
+def test_a_rolling_training_job_learns_in_parts_of_few_symbols(
+    open_small: OpenSession, database: psycopg.Connection
+) -> None:
     session = open_small()
     config = {"max_pattern_length": 200, "stm_mode": "ROLLING"}
     job = train(session.client, session.node, [[["a"]] * 600] * 5, config=config)
@@ -181,7 +174,7 @@ def remember(session: LiveSession, *texts: str) -> httpx.Response:
     return send_sequence(session, first, *others, observation("b"), learn_at_end=True, clear_stm_between=False)
 
 
-def test_a_pattern_grows_to_the_limit_and_no_further(open_small: Open, database: psycopg.Connection) -> None:
+def test_a_pattern_grows_to_the_limit_and_no_further(open_small: OpenSession, database: psycopg.Connection) -> None:
     session = open_small()
     for letter in "xyz":
         assert remember(session, letter * 5000).status_code == 200
@@ -194,7 +187,7 @@ def test_a_pattern_grows_to_the_limit_and_no_further(open_small: Open, database:
     assert remember(session, "x" * 5000).status_code == 200, "what the pattern has already takes no more room"
 
 
-def test_emotives_of_a_pattern_count_and_leave_with_the_window(open_small: Open) -> None:
+def test_emotives_of_a_pattern_count_and_leave_with_the_window(open_small: OpenSession) -> None:
     session = open_small(config={"persistence": 2})
     for letter in "xyzw":
         learned = send_sequence(session, observation("a", "b", emotives={letter * 4000: 1.0}), learn_at_end=True)
@@ -217,7 +210,7 @@ def grown(database: psycopg.Connection, session: LiveSession, size: int) -> None
 
 
 def test_what_is_larger_already_can_be_learned_but_does_not_grow(
-    open_small: Open, database: psycopg.Connection
+    open_small: OpenSession, database: psycopg.Connection
 ) -> None:
     session = open_small()
     assert remember(session, "x").status_code == 200
@@ -226,7 +219,7 @@ def test_what_is_larger_already_can_be_learned_but_does_not_grow(
     assert problem(remember(session, "y"))["type"] == "pattern_too_large"
 
 
-def test_a_pattern_larger_than_a_page_is_not_shown(open_small: Open, database: psycopg.Connection) -> None:
+def test_a_pattern_larger_than_a_page_is_not_shown(open_small: OpenSession, database: psycopg.Connection) -> None:
     session = open_small()
     name = send_sequence(session, observation("a"), observation("b"), learn_at_end=True).json()["final_learned_pattern"]
     grown(database, session, PAGE - 100)
@@ -237,7 +230,7 @@ def test_a_pattern_larger_than_a_page_is_not_shown(open_small: Open, database: p
     assert name in found["msg"]
 
 
-def test_a_symbol_with_more_affinities_than_a_page_is_not_shown(open_small: Open) -> None:
+def test_a_symbol_with_more_affinities_than_a_page_is_not_shown(open_small: OpenSession) -> None:
     session = open_small(config={"persistence": 1})
     for letter in "abcdefghijkl":
         session.observe("x", "y", emotives={letter * 3500: 1.0})
@@ -255,7 +248,7 @@ def test_a_symbol_with_more_affinities_than_a_page_is_not_shown(open_small: Open
 
 
 def test_a_rolling_sequence_of_long_symbols_learns_a_bounded_number_of_characters(
-    open_small: Open, database: psycopg.Connection
+    open_small: OpenSession, database: psycopg.Connection
 ) -> None:
     session = open_small(config={"max_pattern_length": 5, "stm_mode": "ROLLING"})
     before = known(database, session)
@@ -266,7 +259,7 @@ def test_a_rolling_sequence_of_long_symbols_learns_a_bounded_number_of_character
 
 
 def test_neighbours_that_are_not_found_in_time_refuse_the_sequence(
-    open_small: Open, database: psycopg.Connection
+    open_small: OpenSession, database: psycopg.Connection
 ) -> None:
     session = open_small()
     assert session.observe(vectors=[[1.0, 2.0]]), "one vector has the time that a statement has"

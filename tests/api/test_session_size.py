@@ -12,27 +12,18 @@ from benchmarks.stack import WebServer, Worker
 from engine.stm import STM_LIMIT
 from sessions_app import operations
 from sessions_app.operations import SavedSession
-from tests.support.connections import fresh_connections
 from tests.support.jobs import end_of, start
 from tests.support.races import at_once
-from tests.support.sessions import LiveSession, observation, observe
+from tests.support.sessions import LiveSession, OpenSession, observation, observe
 
 LIMIT = 16_384
 SMALLER = {"KATO_LIMIT_SESSION": str(LIMIT)}
-
-Open = Callable[..., LiveSession]
 
 
 @pytest.fixture(scope="module")
 def small() -> Iterator[WebServer]:
     with WebServer(workers=4, **SMALLER) as running:
         yield running
-
-
-@pytest.fixture
-def open_small(small: WebServer, request: pytest.FixtureRequest) -> Iterator[Open]:
-    with fresh_connections(small.url) as client:
-        yield partial(LiveSession.create, client, request.node.name)
 
 
 def symbol(size: int, letter: str = "x") -> str:
@@ -84,7 +75,7 @@ def send_sequence(session: LiveSession, *sent: dict[str, Any]) -> httpx.Response
 
 @pytest.mark.parametrize("send", [send_observe, send_sequence])
 def test_an_observation_beyond_the_limit_is_refused_and_changes_nothing(
-    open_small: Open, database: psycopg.Connection, send: Callable[..., httpx.Response]
+    open_small: OpenSession, database: psycopg.Connection, send: Callable[..., httpx.Response]
 ) -> None:
     session = open_small()
     for _ in range(4):
@@ -95,7 +86,7 @@ def test_an_observation_beyond_the_limit_is_refused_and_changes_nothing(
     assert len(session.stm()) == 4
 
 
-def test_bytes_count_not_characters(open_small: Open) -> None:
+def test_bytes_count_not_characters(open_small: OpenSession) -> None:
     session = open_small()
     size = len('[""]') + 2 * 4000
     session.observe("é" * 4000)
@@ -103,7 +94,7 @@ def test_bytes_count_not_characters(open_small: Open) -> None:
     assert_refused(observe(session.client, session.id, "é" * 4000), size=3 * size)
 
 
-def test_emotives_metadata_and_waiting_vectors_count(open_small: Open) -> None:
+def test_emotives_metadata_and_waiting_vectors_count(open_small: OpenSession) -> None:
     parts: list[dict[str, Any]] = [
         {"emotives": {"j" * 4000: 1.0}},
         {"metadata": {"k": "x" * 4000}},
@@ -118,7 +109,7 @@ def test_emotives_metadata_and_waiting_vectors_count(open_small: Open) -> None:
         assert observe(session.client, session.id, **part).status_code == 200
 
 
-def test_a_sequence_is_taken_as_a_whole_or_not_at_all(open_small: Open, database: psycopg.Connection) -> None:
+def test_a_sequence_is_taken_as_a_whole_or_not_at_all(open_small: OpenSession, database: psycopg.Connection) -> None:
     session = open_small()
     session.observe("a")
     before = stored(database, session)
@@ -129,7 +120,7 @@ def test_a_sequence_is_taken_as_a_whole_or_not_at_all(open_small: Open, database
 
 @pytest.mark.parametrize("send", [send_observe, send_sequence])
 def test_concurrent_observations_do_not_exceed_it_together(
-    open_small: Open, send: Callable[..., httpx.Response]
+    open_small: OpenSession, send: Callable[..., httpx.Response]
 ) -> None:
     for _ in range(5):
         session = open_small()
@@ -139,7 +130,7 @@ def test_concurrent_observations_do_not_exceed_it_together(
 
 
 @pytest.mark.exhaustive
-def test_a_job_fails_with_the_reason(open_small: Open, database: psycopg.Connection) -> None:
+def test_a_job_fails_with_the_reason(open_small: OpenSession, database: psycopg.Connection) -> None:
     session = open_small()
     fill(session)
     before = stored(database, session)
@@ -156,7 +147,7 @@ def test_a_job_fails_with_the_reason(open_small: Open, database: psycopg.Connect
 # What makes room ----------------------------------------------------------------------------------------------------
 
 
-def test_learning_and_clearing_make_room(open_small: Open) -> None:
+def test_learning_and_clearing_make_room(open_small: OpenSession) -> None:
     for path in ("learn", "clear-stm", "clear-all"):
         session = open_small()
         fill(session)
@@ -166,7 +157,7 @@ def test_learning_and_clearing_make_room(open_small: Open) -> None:
         assert len(session.stm()) == 4
 
 
-def test_the_window_of_a_thousand_events_makes_room(open_small: Open) -> None:
+def test_the_window_of_a_thousand_events_makes_room(open_small: OpenSession) -> None:
     """Each event pushes an equally long one out: the session stays as large as it is."""
     at_once, one_by_one = open_small(), open_small()
     at_once.observe_sequence(*sizes(*[16] * 3 * STM_LIMIT))
@@ -178,7 +169,7 @@ def test_the_window_of_a_thousand_events_makes_room(open_small: Open) -> None:
         assert_refused(send_observe(session, *sizes(800)), size=16 * (STM_LIMIT - 1) + 800)
 
 
-def test_an_observation_that_learns_makes_its_own_room(open_small: Open) -> None:
+def test_an_observation_that_learns_makes_its_own_room(open_small: OpenSession) -> None:
     session = open_small(config={"max_pattern_length": 5})
     for _ in range(3):
         for _ in range(4):
@@ -189,7 +180,7 @@ def test_an_observation_that_learns_makes_its_own_room(open_small: Open) -> None
     assert len(session.stm()) == 2
 
 
-def test_a_rolling_session_goes_on(open_small: Open) -> None:
+def test_a_rolling_session_goes_on(open_small: OpenSession) -> None:
     session = open_small(config={"max_pattern_length": 4, "stm_mode": "ROLLING"})
     for _ in range(12):
         session.observe(symbol(4000))
@@ -199,14 +190,14 @@ def test_a_rolling_session_goes_on(open_small: Open) -> None:
     assert len(session.stm()) == 3
 
 
-def test_an_event_that_only_the_last_observation_saw_does_not_count(open_small: Open) -> None:
+def test_an_event_that_only_the_last_observation_saw_does_not_count(open_small: OpenSession) -> None:
     """The last of these sees five events and learns them; four of them, which just fit, stay in the STM."""
     session = open_small(config={"max_pattern_length": 5, "stm_mode": "ROLLING"})
     session.observe_sequence(*sizes(*[4096] * 12))
     assert len(session.stm()) == 4
 
 
-def test_a_sequence_that_clears_or_learns_in_between_may_be_longer(open_small: Open) -> None:
+def test_a_sequence_that_clears_or_learns_in_between_may_be_longer(open_small: OpenSession) -> None:
     for option in ("clear_stm_between", "learn_after_each", "learn_at_end"):
         session = open_small()
         session.observe_sequence(*sizes(*[4096] * 6), **{option: True})
@@ -216,7 +207,9 @@ def test_a_sequence_that_clears_or_learns_in_between_may_be_longer(open_small: O
 # Sessions whose size is unknown, or above the limit -----------------------------------------------------------------
 
 
-def test_a_session_of_unknown_size_is_counted_when_it_grows(open_small: Open, database: psycopg.Connection) -> None:
+def test_a_session_of_unknown_size_is_counted_when_it_grows(
+    open_small: OpenSession, database: psycopg.Connection
+) -> None:
     session = open_small()
     session.observe_sequence(*sizes(*[4096] * 3))
     database.execute("UPDATE sessions_app_session SET content_bytes = NULL WHERE id = %s", [session.id])
@@ -226,7 +219,7 @@ def test_a_session_of_unknown_size_is_counted_when_it_grows(open_small: Open, da
 
 
 @pytest.mark.usefixtures("same_database")
-def test_a_restored_session_may_be_larger_and_is_readable_but_does_not_grow(open_small: Open) -> None:
+def test_a_restored_session_may_be_larger_and_is_readable_but_does_not_grow(open_small: OpenSession) -> None:
     session = open_small()
     restored = LiveSession(session.client, f"restored-{session.id}", session.node)
     events = [[symbol(4096)] for _ in range(5)]

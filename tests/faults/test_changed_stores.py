@@ -66,13 +66,6 @@ def client(stack: Stack) -> Iterator[httpx.Client]:
 
 
 @pytest.fixture
-def session_id(client: httpx.Client) -> str:
-    created = create_session(client)
-    observe(client, created, "before")
-    return created
-
-
-@pytest.fixture
 def database(stack: Stack) -> Iterator[psycopg.Connection]:
     with psycopg.connect(postgres_url(stack.stores.data), autocommit=True) as connection:
         yield connection

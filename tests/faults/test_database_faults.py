@@ -29,13 +29,6 @@ def client(fragile: Fragile) -> Iterator[httpx.Client]:
         yield connected
 
 
-@pytest.fixture
-def session_id(client: httpx.Client) -> str:
-    created = create_session(client)
-    observe(client, created, "before")
-    return created
-
-
 def every_route(session_id: str) -> list[tuple[str, str, dict[str, object] | None]]:
     session = f"/sessions/{session_id}"
     return [

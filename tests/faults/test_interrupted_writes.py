@@ -28,13 +28,6 @@ def client(fragile: Fragile) -> Iterator[httpx.Client]:
         yield connected
 
 
-@pytest.fixture
-def session_id(client: httpx.Client) -> str:
-    created = create_session(client)
-    observe(client, created, "before")
-    return created
-
-
 SESSION, ENTRY, PATTERN = "sessions_app_session", "sessions_app_entry", "memory_app_pattern"
 
 
