@@ -41,9 +41,9 @@ def in_utf8(request: HttpRequest, body: bytes) -> bytes:
         raise _not_in_utf8(f"not in {charset[:_LONGEST_QUOTED]!r}")
     if body.startswith(BOM_UTF8):
         return body[len(BOM_UTF8) :]
-    # JSON begins with ASCII, of which UTF-16 and UTF-32 have zeros among the first four bytes.
     if body.startswith(_GZIP):
         raise _compressed("gzip, which Content-Encoding does not say,")
+    # JSON begins with ASCII, of which UTF-16 and UTF-32 have zeros among the first four bytes.
     if b"\0" in body[:4] or body.startswith((BOM_UTF16_LE, BOM_UTF16_BE)):
         raise _not_in_utf8("and this body seems to be in UTF-16 or UTF-32")
     return body

@@ -37,8 +37,9 @@ def redis() -> Iterator[Finding]:
     try:
         with connection:
             info = connection.info()
-            neighbours = list(_neighbours(connection))
-            waiting = _waiting(connection)
+            ours = _own_names()
+            neighbours = list(_neighbours(connection, ours)) if ours else []
+            waiting = connection.llen(ours + QUEUE) if ours else 0
     except RedisError as error:
         found = f"unavailable ({first_line(error)}): requests are slower, background work waits"
         yield problem("redis", found, _how_to_reach_redis(error))
@@ -49,20 +50,16 @@ def redis() -> Iterator[Finding]:
     yield from neighbours
 
 
-def _waiting(connection: client.Redis) -> int:
-    """Messages for workers of this deployment; none while the database, which names the queue, is unknown."""
+def _own_names() -> str | None:
+    """With what names of this deployment begin; None while the database, which decides it, is unknown."""
     try:
-        return connection.llen(prefix() + QUEUE)
+        return prefix()
     except (DatabaseError, InterfaceError):
-        return 0  # another check reports it
+        return None  # another check reports it
 
 
-def _neighbours(connection: client.Redis) -> Iterator[Finding]:
+def _neighbours(connection: client.Redis, ours: str) -> Iterator[Finding]:
     """Other deployments on this Redis, found by their keys; a look at a large Redis ends before it has seen all."""
-    try:
-        ours = prefix()
-    except (DatabaseError, InterfaceError):
-        return
     found: set[str] = set()
     until = time.monotonic() + LONGEST_LOOK
     for name in connection.scan_iter(count=1000):
