@@ -16,6 +16,7 @@ from django.db import connection
 from pytest_django import DjangoDbBlocker
 
 from benchmarks.stack import Stores, WebServer, Worker, eventually
+from foundation.postgresql import identity
 from katoproject.celery import app
 from katoproject.configuration.locations import postgres_url, redis_url
 from tests.support.connections import fresh_connections
@@ -29,6 +30,14 @@ hypothesis.settings.register_profile("exhaustive", max_examples=400)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Run the long files first: when files are divided among processes, no process then ends much later."""
     items.sort(key=lambda item: item.get_closest_marker("long") is None)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def database_of_the_run() -> Iterator[None]:
+    """A file whose tests use another database in this process leaves the names in Redis as they were."""
+    before = identity._newest
+    yield
+    identity._newest = before
 
 
 @pytest.fixture(scope="session")

@@ -6,6 +6,7 @@ The addresses of both stores are IPv6 where this machine has it.
 import resource
 from collections import Counter
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -96,13 +97,22 @@ def from_all_threads(stack: Stack, ask: Callable[[httpx.Client], httpx.Response]
         return at_once([lambda: ask(connected).status_code] * 2 * THREADS)
 
 
-def wait_for_all_threads(stack: Stack) -> None:
-    """Return when every thread has found out by itself that it must connect anew."""
+def wait_for_all_threads(stack: Stack, database: psycopg.Connection) -> None:
+    """Return when every thread has found out by itself that it must connect anew: all of them wait for one lock."""
 
-    def is_well() -> bool:
-        return set(from_all_threads(stack, lambda one: one.get("/sessions/count"))) == {200}
+    def until_answered(one: httpx.Client) -> httpx.Response:
+        response = one.get("/sessions")
+        while response.status_code == 503:
+            response = one.get("/sessions")
+        return response
 
-    eventually(is_well, "all requests are answered again")
+    waiting = "SELECT count(*) FROM pg_locks WHERE relation = 'sessions_app_session'::regclass AND NOT granted"
+    with ThreadPoolExecutor(1) as beside:
+        with database.transaction():
+            database.execute("LOCK TABLE sessions_app_session")
+            answered = beside.submit(from_all_threads, stack, until_answered)
+            eventually(lambda: database.execute(waiting).fetchone() == (THREADS,), "all threads wait for the lock")
+        assert set(answered.result()) == {200}
 
 
 # The schema ----------------------------------------------------------------------------------------------------------
@@ -205,7 +215,7 @@ def test_answers_do_not_depend_on_the_settings_of_the_role(
 def connect_anew(stack: Stack, database: psycopg.Connection) -> None:
     of_the_service = "application_name = 'kato' AND pid <> pg_backend_pid()"
     database.execute(f"SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE {of_the_service}")
-    wait_for_all_threads(stack)
+    wait_for_all_threads(stack, database)
 
 
 # The network ---------------------------------------------------------------------------------------------------------
@@ -315,7 +325,7 @@ def test_a_worker_notices_soon_that_redis_has_forgotten_it(stack: Stack, client:
 
 
 def test_a_process_without_files_to_open_says_so_once_and_goes_on(
-    stack: Stack, client: httpx.Client, session_id: str
+    stack: Stack, client: httpx.Client, session_id: str, database: psycopg.Connection
 ) -> None:
     [pid] = stack.web.worker_pids
     allowed = resource.prlimit(pid, resource.RLIMIT_NOFILE)
@@ -328,7 +338,7 @@ def test_a_process_without_files_to_open_says_so_once_and_goes_on(
             assert client.get(f"/sessions/{session_id}/stm").status_code in (200, 503)
     finally:
         resource.prlimit(pid, resource.RLIMIT_NOFILE, allowed)
-    wait_for_all_threads(stack)
+    wait_for_all_threads(stack, database)
     _, *told = stack.log.read_text().split(complaint)
     assert len(told) == 1
     assert "Traceback" not in told[0]
