@@ -1,6 +1,9 @@
 """`python -m katoproject.server HOST PORT WORKERS`."""
 
 import argparse
+import multiprocessing
+from functools import partial
+from importlib import import_module
 from typing import cast
 
 from granian import Granian
@@ -29,11 +32,20 @@ def main() -> None:
         check_exposure(read_environment(), options.host)
     except Exposed as reason:
         raise SystemExit(str(reason)) from None
-    serve("katoproject.server.wsgi:application", host=options.host, port=options.port, workers=options.workers)
+    serve(
+        "katoproject.server.wsgi:application",
+        preload="katoproject.server.preload",
+        host=options.host,
+        port=options.port,
+        workers=options.workers,
+    )
 
 
-def serve(application: str, *, host: str, port: int, workers: int) -> None:
-    """Serve a WSGI application, `module:name`, until SIGINT or SIGTERM. Loading it must set up Django."""
+def serve(application: str, *, preload: str | None = None, host: str, port: int, workers: int) -> None:
+    """Serve a WSGI application, `module:name`, until SIGINT or SIGTERM. Loading it must set up Django.
+
+    preload: a module that the workers get from their parent process, if the system forks processes.
+    """
     environment = read_environment()
     server = Granian(
         application,
@@ -56,6 +68,9 @@ def serve(application: str, *, host: str, port: int, workers: int) -> None:
         static_path_mount=[data_dir() / "static"],
         log_level=LogLevels(environment.log_level.lower()),
     )
+    if preload is not None and multiprocessing.get_start_method() == "fork":
+        # By then the server handles signals, and clients can connect.
+        server.on_startup(partial(import_module, preload))
     server.serve(spawn_target=run_worker)
 
 

@@ -44,7 +44,7 @@ def run_worker(
     metrics: Any,
 ) -> None:
     """Replaces `_spawn_asgi_worker` of Granian: dispatches requests by protocol, and closes WebSockets at the end."""
-    # Imported in the worker, because the parent process must not load Django.
+    # Imported here, because these need Django, set up by the application.
     from katoproject.server.connections import guard
     from katoproject.server.requests import Requests
     from katoproject.server.websocket import Hub

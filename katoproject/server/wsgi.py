@@ -1,20 +1,17 @@
-"""The WSGI application that the workers of the web server load. It is a program: importing it sets up Django."""
+"""The WSGI application of one worker of the web server. It is a program: importing it makes this a web process."""
 
-import gc
-import os
 from collections.abc import Iterable
 from typing import Any
 
 from django.core.cache import close_caches
 from django.core.handlers.wsgi import WSGIHandler, WSGIRequest
 from django.core.signals import request_finished, request_started
-from django.core.wsgi import get_wsgi_application
 from django.db import close_old_connections, reset_queries
 from django.http import HttpResponse
-from django.urls import get_resolver
 from django.utils.http import parse_header_parameters
 
-from foundation import background
+from katoproject.server import preload  # noqa: F401  first: it sets up Django, unless the parent process has done that
+from katoproject.server.body_limits import body_limit
 
 
 class _Utf8Request(WSGIRequest):
@@ -30,31 +27,18 @@ class _Utf8Request(WSGIRequest):
             self.content_type, self.content_params = given.partition(";")[0].strip().lower(), {}
 
 
-def _load_application() -> WSGIHandler:
-    """Django, with everything imported and compiled that requests need: a worker takes requests when it can respond."""
-    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "katoproject.settings")
-    loaded = get_wsgi_application()
-    loaded.request_class = _Utf8Request
+def _make_handler() -> WSGIHandler:
+    handler = WSGIHandler()
+    handler.request_class = _Utf8Request
     # Django does these around every request for users of its cache and its query log, and we use neither. A thread's
     # connection is examined once, before its next request, and not also after each.
     request_started.disconnect(reset_queries)
     request_finished.disconnect(close_old_connections)
     request_finished.disconnect(close_caches)
-    background.load()
-    get_resolver().url_patterns  # noqa: B018  imports all views
-    # Loads the kernels of predictions, which takes 0.7 s. Imported here because Django's set-up says where they are.
-    from engine.warm import warm
-
-    warm()
-    # What exists now stays, so the collector need not examine it again, nor run as often as a script needs it to. With
-    # an index in memory its pauses were the slowest predictions.
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(50_000, 20, 50)
-    return loaded
+    return handler
 
 
-_django = _load_application()
+_django = _make_handler()
 
 
 def application(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
@@ -67,7 +51,5 @@ def application(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]
     return content
 
 
-# The server asks before it receives a body. Imported here because it needs Django, set up.
-from katoproject.server.body_limits import body_limit  # noqa: E402
-
+# The server asks before it receives a body.
 application.body_limit = body_limit  # type: ignore[attr-defined]
