@@ -1,6 +1,7 @@
 #!/usr/bin/env python
 """Entry point of every management command; `python manage.py up` starts the whole service."""
 
+import gc
 import os
 import sys
 
@@ -9,6 +10,10 @@ from django.core.management import execute_from_command_line
 # 128 and the number of the signal, as in shells.
 INTERRUPTED = 130
 OUTPUT_CLOSED = 141
+
+
+# Importing makes little garbage, and to look for it as often as Python does takes a seventh of a short command's time.
+gc.set_threshold(50_000, 20, 50)
 
 
 def main() -> None:

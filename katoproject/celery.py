@@ -69,7 +69,12 @@ def _app_of(names: str) -> Celery:
 # Of workers and the scheduler.
 app = Application("kato")
 app.config_from_object("django.conf:settings", namespace="CELERY")
-app.autodiscover_tasks(["katoproject.upkeep", "sessions_app.jobs"])
+
+
+@signals.celeryd_init.connect
+def _find_tasks(**_: Any) -> None:
+    """Of workers only: the scheduler sends tasks by name, and does not need the engine and its compiler for that."""
+    app.autodiscover_tasks(["katoproject.upkeep", "sessions_app.jobs"], force=True)
 
 
 @signals.celeryd_init.connect

@@ -14,7 +14,7 @@ class Background(ProcessGroup):
     def __init__(self, *program: str, **environment: str) -> None:
         super().__init__()
         self._program = program
-        self._environment = {**os.environ, **environment}
+        self._environment = {**os.environ, "CELERY_SKIP_CHECKS": "yes", **environment}
 
     def start(self) -> None:
         command = [sys.executable, "-m", "celery", "-A", "katoproject", "--quiet", *self._program]

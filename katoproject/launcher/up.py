@@ -67,6 +67,8 @@ class Service:
             **os.environ,
             "KATO_INSTANCE_ID": environment.instance_id or secrets.token_hex(6),
             orphans.MARK: str(data),
+            # Of the code, which do not depend on this machine; for them Celery would import all views.
+            "CELERY_SKIP_CHECKS": "yes",
         }
 
     def say(self, text: str) -> None:
@@ -116,7 +118,7 @@ class Service:
         check_port(self.environment.host, self.environment.port)
         await self.start_stores()
         self.say("Migrating the database")
-        await self.supervisor.run_to_end(self.command("migrate", "--verbosity=1"))
+        await self.supervisor.run_to_end(self.command("migrate", "--verbosity=1", "--skip-checks"))
         self.say("Collecting the static files of the documentation and the console")
         await self.supervisor.run_to_end(self.command("collectstatic", "--noinput", "--verbosity=0"))
         self.say("Compiling the kernels of predictions (about a minute the first time)")

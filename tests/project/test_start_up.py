@@ -1,8 +1,10 @@
 """What the start of a process imports: commands are many and short, and each pays for it."""
 
+import os
 import re
 import subprocess
 import sys
+from tempfile import TemporaryDirectory
 
 import pytest
 from django.conf import settings
@@ -19,9 +21,14 @@ django.setup()
 """
 
 
-def run(program: str) -> str:
+def run(program: str, **environment: str) -> str:
     done = subprocess.run(
-        [sys.executable, "-c", _SET_UP + program], cwd=PROJECT_DIR, capture_output=True, text=True, check=True
+        [sys.executable, "-c", _SET_UP + program],
+        cwd=PROJECT_DIR,
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        check=True,
     )
     return done.stdout.strip()
 
@@ -31,8 +38,24 @@ def test_a_command_imports_no_library_that_it_may_not_need(command: str) -> None
     assert set(run(f"import {command}; print(*sys.modules)").split()) & EXPENSIVE == set()
 
 
-def test_a_web_process_has_imported_everything_before_its_first_request() -> None:
-    assert set(run("import katoproject.server.wsgi; print(*sys.modules)").split()) >= EXPENSIVE - {"requests", "rich"}
+def test_what_web_processes_share_has_imported_everything_and_is_of_no_process() -> None:
+    """They are forked from it: they would have no thread of it, and all of them its connections."""
+    program = """
+import katoproject.server.preload
+loaded, folder = set(sys.modules), os.environ["PROMETHEUS_MULTIPROC_DIR"]
+import threading
+from django.db import connections
+from foundation.metrics.board import board
+assert threading.enumerate() == [threading.main_thread()]
+assert [one.connection for one in connections.all()] == [None]
+assert os.listdir(folder) == []
+import katoproject.server.wsgi
+assert len(threading.enumerate()) > 1 and [slot.pid for slot in board.living()] == [os.getpid()]
+print(*loaded)
+"""
+    with TemporaryDirectory() as folder:
+        loaded = run(program, PROMETHEUS_MULTIPROC_DIR=folder)
+    assert set(loaded.split()) >= EXPENSIVE - {"requests", "rich"}
 
 
 @pytest.mark.parametrize(
