@@ -21,7 +21,8 @@ from katoproject.launcher.web_program import web_command
 START_LIMIT = 60.0  # seconds; each worker process loads a compiler's runtime, on a machine that may be busy
 
 _PREPARE = """
-import os, django
+import gc, os, django
+gc.disable()
 os.environ["DJANGO_SETTINGS_MODULE"] = "katoproject.settings"
 django.setup()
 from django.core.management import call_command

@@ -8,17 +8,20 @@
 * `granian._granian.ASGIWorker`, whose arguments `worker.py` passes by position;
 * `granian._granian.CallbackScheduler`, whose `_schedule_fn` it sets, and `WorkerSignal` with `add_cb` and `set`;
 * `granian.loops.register`, for the event loop of `loop.py`;
+* that workers are forked from a process that has run what `on_startup` was given;
 * what it passes to the schedule function, and how it reports a body, a disconnected client and the end of a response.
 
 The first tests compare names and signatures, the others serve a small WSGI application and look at the behaviour.
 """
 
 import inspect
+import multiprocessing
 import re
 import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import granian._granian as rust
@@ -37,6 +40,10 @@ SIZES = [0, 1, SMALL - 1, SMALL, SMALL + 1, 5_000_000]
 SERVE = (
     "from katoproject.server.__main__ import serve; "
     "serve('tests.support.mirror:application', host='127.0.0.1', port={port}, workers=1)"
+)
+
+SERVE_PRELOADED = SERVE.replace("mirror", "preloaded").replace(
+    "workers=1", "workers=2, preload='tests.support.preloaded'"
 )
 
 
@@ -77,21 +84,28 @@ def test_the_scheduler_and_the_signal_have_the_parts_that_ours_uses() -> None:
     assert next(iter(parameters(loops.register))) == "key"
 
 
-@pytest.fixture(scope="module")
-def address() -> Iterator[tuple[str, int]]:
+@contextmanager
+def served(program: str) -> Iterator[tuple[int, int]]:
+    """The pid of the server, and its port."""
     port = free_port()
-    process = subprocess.Popen([sys.executable, "-c", SERVE.format(port=port)], cwd=PROJECT_DIR)
+    process = subprocess.Popen([sys.executable, "-c", program.format(port=port)], cwd=PROJECT_DIR)
 
     def answers() -> bool:
         try:
-            return httpx.get(f"http://127.0.0.1:{port}/").status_code == 201
+            return httpx.get(f"http://127.0.0.1:{port}/").is_success
         except httpx.TransportError:
             return False
 
     eventually(answers, "the server comes up")
-    yield "127.0.0.1", port
+    yield process.pid, port
     process.terminate()
     assert process.wait(15) == 0
+
+
+@pytest.fixture(scope="module")
+def address() -> Iterator[tuple[str, int]]:
+    with served(SERVE) as (_, port):
+        yield "127.0.0.1", port
 
 
 @pytest.fixture
@@ -191,3 +205,11 @@ def test_requests_on_one_connection_are_answered_in_order(address: tuple[str, in
         while received.count(b'"PATH_INFO"') < 20:
             received += connection.recv(100_000)
         assert re.findall(rb'"PATH_INFO": "/(\d+)"', received) == [b"%d" % number for number in range(20)]
+
+
+@pytest.mark.skipif(multiprocessing.get_start_method() != "fork", reason="This system does not fork processes")
+def test_what_is_preloaded_is_loaded_once_by_the_parent_of_the_workers() -> None:
+    with served(SERVE_PRELOADED) as (pid, port):
+        answers = {tuple(map(int, httpx.get(f"http://127.0.0.1:{port}/").text.split())) for _ in range(20)}
+    assert {loaded_by for loaded_by, _ in answers} == {pid}
+    assert pid not in {answered_by for _, answered_by in answers}
