@@ -4,6 +4,7 @@ No message quotes the URL or a part of it: any part may be a piece of the passwo
 have been percent-encoded.
 """
 
+import os
 import re
 from typing import Any
 
@@ -11,7 +12,7 @@ import psycopg
 from psycopg import pq
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from katoproject.configuration.urls import PERCENT_ENCODING, check_characters, check_file, scheme_of
+from katoproject.configuration.urls import NOT_UTF8, PERCENT_ENCODING, check_characters, check_file, scheme_of
 
 SCHEMES = ("postgresql", "postgres")
 # What the service sets itself on every connection (`katoproject/settings.py`).
@@ -28,6 +29,8 @@ _FILES = ("sslrootcert", "sslcert", "sslkey", "sslcrl")
 # A folder without a socket: the client examines all options, and reaches no server.
 _NOWHERE = "/nonexistent/kato"
 _SETTING = re.compile(r"(?:-c\s*|--)([\w.-]+)\s*=\s*(\S*)")
+# Variable of the client → the option of DATABASE_URL that does the same.
+_LEADING_ELSEWHERE = {"PGSERVICE": "service=…", "PGHOSTADDR": "hostaddr=…"}
 # Servers to which no write gets.
 _ONLY_READ = ("standby", "prefer-standby", "read-only")
 _OFF = re.compile(r"(of|off|f|fa|fal|fals|false|n|no|0)", re.IGNORECASE)
@@ -44,12 +47,32 @@ def check_database_url(url: str) -> None:
         )
     try:
         parts: dict[str, Any] = dict(conninfo_to_dict(url))
+    except UnicodeDecodeError:
+        raise ValueError(NOT_UTF8) from None
     except psycopg.Error as error:
         raise ValueError(f"PostgreSQL's client cannot read it: {_reason(str(error))}. {PERCENT_ENCODING}") from None
     if scheme is not None and _is_cut_wrongly(url, parts):
         raise ValueError(f"there is an @ behind the host. {PERCENT_ENCODING}")
-    _check_by_client(parts)
+    used = _check_by_client(parts)
     _check_by_service(parts)
+    # With what a service of pg_service.conf adds.
+    _check_settings(used.get("options", ""), source="options")
+    if "replication" in used:
+        raise ValueError("replication is for connections of standbys, which the service does not make: leave it out")
+
+
+def check_client_variables() -> None:
+    """Raises ValueError. What DATABASE_URL leaves out, the client takes from variables of its own.
+
+    Most are welcome, such as PGPASSWORD and PGSSLROOTCERT.
+    """
+    for name, option in _LEADING_ELSEWHERE.items():
+        if os.environ.get(name):
+            raise ValueError(
+                f"{name} would lead the connections to PostgreSQL elsewhere than the other settings say: unset it, or "
+                f"write {option} into DATABASE_URL"
+            )
+    _check_settings(os.environ.get("PGOPTIONS", ""), source="PGOPTIONS")
 
 
 def _is_cut_wrongly(url: str, parts: dict[str, Any]) -> bool:
@@ -58,17 +81,19 @@ def _is_cut_wrongly(url: str, parts: dict[str, Any]) -> bool:
     return "@" in path or "@" in str(parts.get("host", ""))
 
 
-def _check_by_client(parts: dict[str, Any]) -> None:
-    """Let libpq examine the values, as it does when a connection begins."""
+def _check_by_client(parts: dict[str, Any]) -> dict[str, str]:
+    """Let libpq examine the values, as it does when a connection begins. Returns all that it would use."""
     hosts = max(str(parts.get(name, "")).count(",") for name in ("host", "hostaddr")) + 1
-    nowhere = {**parts, "host": ",".join([_NOWHERE] * hosts), "hostaddr": None}
+    nowhere = {**parts, "host": ",".join([_NOWHERE] * hosts), "hostaddr": ""}
     try:
         conninfo = make_conninfo(**nowhere).encode()
-        message = pq.PGconn.connect_start(conninfo).error_message.decode(errors="replace")
+        connection = pq.PGconn.connect_start(conninfo)
     except (psycopg.Error, UnicodeEncodeError) as error:
-        message = str(error)
+        raise ValueError(f"PostgreSQL's client refuses it: {_reason(str(error))}") from None
+    message = connection.error_message.decode(errors="replace")
     if _NOWHERE not in message:
         raise ValueError(f"PostgreSQL's client refuses it: {_reason(message)}")
+    return {option.keyword.decode(): option.val.decode(errors="replace") for option in connection.info if option.val}
 
 
 def _check_by_service(parts: dict[str, Any]) -> None:
@@ -85,18 +110,15 @@ def _check_by_service(parts: dict[str, Any]) -> None:
                 raise ValueError(f"the file that {name} names {error}") from None
     if parts.get("target_session_attrs") in _ONLY_READ:
         raise ValueError("target_session_attrs asks for a server that only reads, and the service writes: leave it out")
-    if "replication" in parts:
-        raise ValueError("replication is for connections of standbys, which the service does not make: leave it out")
-    _check_settings(parts.get("options") or "")
 
 
-def _check_settings(options: str) -> None:
+def _check_settings(options: str, *, source: str) -> None:
     for name, value in _SETTING.findall(options):
         setting = name.lower().replace("-", "_")
         if setting in _OWN_SETTINGS:
-            raise ValueError(f"options sets {name.lower()}, which the service sets itself: leave it out")
+            raise ValueError(f"{source} sets {name.lower()}, which the service sets itself: leave it out")
         if setting == "default_transaction_read_only" and not _OFF.fullmatch(value):
-            raise ValueError(f"options sets {name.lower()}, and the service writes: leave it out")
+            raise ValueError(f"{source} sets {name.lower()}, and the service writes: leave it out")
 
 
 def _whole_number(text: Any) -> int:

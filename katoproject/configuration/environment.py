@@ -23,10 +23,10 @@ from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from engine.options import RANK_FIELDS
-from katoproject.configuration.database_url import check_database_url
+from katoproject.configuration.database_url import check_client_variables, check_database_url
 from katoproject.configuration.folders import check_data_folder
 from katoproject.configuration.redis_url import RedisServer, check_redis_host
-from katoproject.configuration.urls import check_host_name, check_origin
+from katoproject.configuration.urls import check_host_name, check_origin, with_small_scheme
 from katoproject.configuration.weak_secrets import MAKE_A_SECRET, weakness
 
 PROJECT_DIR = Path(__file__).resolve().parents[2]
@@ -170,10 +170,17 @@ class Environment(BaseSettings):
             check_host_name(name)
         return value
 
+    @model_validator(mode="before")
+    @classmethod
+    def _nothing_else_leads_to_a_database(cls, values: Any) -> Any:
+        check_client_variables()
+        return values
+
     @field_validator("database_url")
     @classmethod
     def _names_a_database(cls, value: str | None) -> str | None:
         if value is not None:
+            value = with_small_scheme(value)
             check_database_url(value)
         return value
 
@@ -181,6 +188,7 @@ class Environment(BaseSettings):
     @classmethod
     def _names_a_redis(cls, value: str | None) -> str | None:
         if value is not None:
+            value = with_small_scheme(value)
             RedisServer.parse(_over_tls(value))  # whether it shall use TLS is not known yet
         return value
 

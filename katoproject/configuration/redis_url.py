@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, Self
 from urllib.parse import SplitResult, parse_qsl, quote, unquote, urlencode, urlsplit
 
-from katoproject.configuration.urls import PERCENT_ENCODING, check_characters, check_file, scheme_of
+from katoproject.configuration.urls import NOT_UTF8, PERCENT_ENCODING, check_characters, check_file, scheme_of
 
 HOW_TO_VERIFY = (
     "name the authority that signed the certificate of Redis in REDIS_URL (?ssl_ca_certs=/path/to/ca.pem), and Redis "
@@ -18,6 +18,7 @@ HOW_TO_VERIFY = (
 )
 SCHEMES = ("redis", "rediss", "unix")
 PORT = 6379
+ONE_HOST = "it names several hosts, and the service uses one Redis: Sentinel and cluster are not supported"
 _TLS_FILES = ("ssl_ca_certs", "ssl_certfile", "ssl_keyfile")
 # What they may say is what holds anyway.
 _VERIFYING = {"ssl_cert_reqs": ("required", "CERT_REQUIRED"), "ssl_check_hostname": ("true", "True", "1")}
@@ -52,7 +53,7 @@ class RedisServer:
             raise ValueError(f"{_named(scheme)} is not supported: use redis://, rediss:// (TLS) or unix:///path")
         parts, port = _split(url)
         query = _query(parts)
-        path = unquote(parts.path)
+        path = _decoded(parts.path)
         if scheme == "unix":
             if parts.hostname or not path.strip("/"):
                 raise ValueError("a Unix socket is unix:///path, with three slashes")
@@ -60,15 +61,17 @@ class RedisServer:
         else:
             if not parts.hostname:
                 raise ValueError(f"it names no host. {PERCENT_ENCODING}")
+            if "," in parts.hostname:
+                raise ValueError(ONE_HOST)
             numbers = {text for text in (path.strip("/"), query.pop("db", "")) if text}
             if len(numbers) > 1:
                 raise ValueError("its path and its query name different databases")
-            host = unquote(parts.hostname)
+            host = _decoded(parts.hostname)
             where = {"host": host, "port": port, "db": _database("".join(numbers))}
         return cls(
             **where,
-            username=unquote(parts.username or ""),
-            password=unquote(parts.password or ""),
+            username=_decoded(parts.username or ""),
+            password=_decoded(parts.password or ""),
             tls=scheme == "rediss",
             tls_files=_tls_files(query, with_tls=scheme == "rediss"),
         )
@@ -113,10 +116,19 @@ def is_unverified(error: Exception) -> bool:
 def check_redis_host(host: str) -> None:
     """Raises ValueError."""
     check_characters(host)
+    if "," in host:
+        raise ValueError(ONE_HOST)
     if any(character in host for character in "/@?#[] ") or host.count(":") == 1:
         raise ValueError(
             "it must be a host name or an address alone: a port goes into REDIS_PORT, a URL into REDIS_URL"
         )
+
+
+def _decoded(text: str) -> str:
+    try:
+        return unquote(text, errors="strict")
+    except UnicodeDecodeError:
+        raise ValueError(NOT_UTF8) from None
 
 
 def _named(scheme: str | None) -> str:
@@ -136,7 +148,7 @@ def _split(url: str) -> tuple[SplitResult, int]:
 
 def _query(parts: SplitResult) -> dict[str, str]:
     try:
-        pairs = parse_qsl(parts.query, keep_blank_values=True, strict_parsing=bool(parts.query))
+        pairs = parse_qsl(parts.query, keep_blank_values=True, strict_parsing=bool(parts.query), errors="strict")
     except ValueError:
         raise ValueError(f"what follows the ? is malformed. {PERCENT_ENCODING}") from None
     query = dict(pairs)

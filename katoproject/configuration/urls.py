@@ -8,9 +8,15 @@ PERCENT_ENCODING = (
     "In user names and passwords write special characters percent-encoded: @ as %40, : as %3A, / as %2F, ? as %3F, "
     "# as %23, % as %25"
 )
+NOT_UTF8 = f"what it has percent-encoded is not UTF-8. {PERCENT_ENCODING}"
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]{0,30})://")
 _HOST_NAME = re.compile(r"\.?[\w-]+(\.[\w-]+)*\.?|\[[0-9a-fA-F:.]+\]")
 _ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://(\[[0-9a-f:.]+\]|[^\s/@?#:\[\]]+)(:[0-9]{1,5})?")
+
+
+def with_small_scheme(url: str) -> str:
+    """Schemes may be written in capitals, which not every client knows."""
+    return _SCHEME.sub(lambda found: found[0].lower(), url, count=1) if _SCHEME.match(url) else url
 
 
 def scheme_of(url: str) -> str | None:

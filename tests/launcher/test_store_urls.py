@@ -1,6 +1,7 @@
 """DATABASE_URL and REDIS_URL are read as the clients read them, before anything starts (docs/configuration.md)."""
 
 import ssl
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -61,6 +62,7 @@ def test_what_the_client_of_postgresql_understands_is_accepted(url: str) -> None
         (f"postgresql://kato:1/{SECRET}@db/kato", "there is an @ behind the host"),
         (f"postgresql://kato:x@{SECRET}@db/kato", "there is an @ behind the host"),
         (f"postgresql://kato:%zz{SECRET}@db/kato", "invalid percent-encoded token"),
+        (f"postgresql://kato:%FF{SECRET}@db/kato", "what it has percent-encoded is not UTF-8"),
         (f"postgresql://kato:{SECRET}@db:99999/kato", "invalid port number"),
         (f"postgresql://kato:{SECRET}@db:port/kato", "invalid integer value for port"),
         (f"postgresql://kato:{SECRET}@db/kato?pool={SECRET}", "invalid URI query parameter"),
@@ -107,6 +109,52 @@ def test_a_url_with_which_nothing_could_be_written_stops_the_start(
     assert reason in message
 
 
+@pytest.mark.parametrize("embedded", [True, False])
+@pytest.mark.parametrize(
+    ("variable", "text", "reason"),
+    [
+        ("PGSERVICE", SECRET, "PGSERVICE would lead the connections to PostgreSQL elsewhere"),
+        ("PGHOSTADDR", "10.0.0.1", "PGHOSTADDR would lead the connections to PostgreSQL elsewhere"),
+        ("PGOPTIONS", "-c statement_timeout=0", "PGOPTIONS sets statement_timeout, which the service sets itself"),
+        ("PGOPTIONS", "-cdefault_transaction_read_only=on", "PGOPTIONS sets default_transaction_read_only, and the"),
+    ],
+)
+def test_a_variable_of_the_client_that_does_the_same_stops_the_start(
+    monkeypatch: pytest.MonkeyPatch, variable: str, text: str, reason: str, embedded: bool
+) -> None:
+    variables = {variable: text} if embedded else {variable: text, "DATABASE_URL": "postgresql://db/kato"}
+    message = refusal(monkeypatch, **variables)
+    assert message.startswith(f"Invalid environment variables:\n  {reason}")
+
+
+@pytest.mark.parametrize(
+    ("option", "reason"),
+    [
+        ("options=-cdefault_transaction_read_only=on", "options sets default_transaction_read_only"),
+        ("replication=database", "replication is for connections of standbys"),
+    ],
+)
+def test_a_service_of_the_client_is_examined_like_the_url_that_names_it(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, option: str, reason: str
+) -> None:
+    services = tmp_path / "pg_service.conf"
+    services.write_text(f"[mine]\nhost=db\n{option}\n")
+    monkeypatch.setenv("PGSERVICEFILE", str(services))
+    assert reason in refusal(monkeypatch, DATABASE_URL="service=mine")
+
+
+@pytest.mark.parametrize(
+    ("url", "scheme"), [("POSTGRESQL://db/kato", "postgresql"), ("Postgres://db/kato", "postgres")]
+)
+def test_the_scheme_may_be_in_capitals(monkeypatch: pytest.MonkeyPatch, url: str, scheme: str) -> None:
+    monkeypatch.setenv("DATABASE_URL", url)
+    monkeypatch.setenv("REDIS_URL", "REDIS://:SeCrEt@h/1")
+    monkeypatch.setenv("REDIS_TLS", "true")
+    read = read_environment()
+    assert read.database_url == f"{scheme}://db/kato"
+    assert read.effective_redis_url == "rediss://:SeCrEt@h:6379/1"
+
+
 def test_options_of_the_url_are_added_to_those_of_the_service() -> None:
     options = _database("postgresql://db/kato?options=-csearch_path%3Dmine&application_name=mine&connect_timeout=7")[
         "OPTIONS"
@@ -138,6 +186,11 @@ def test_the_settings_that_a_url_may_not_set_are_those_of_the_service() -> None:
         (f"redis://:1?{SECRET}@h/0", "what follows the ? is malformed"),
         (f"redis://h?{SECRET}=1", "it has an option that is not supported; db, ssl_ca_certs"),
         ("redis://h?socket_timeout=9", "it has the option socket_timeout that is not supported"),
+        (f"redis://:%FF{SECRET}@h/0", "what it has percent-encoded is not UTF-8. In user names and passwords"),
+        (f"redis://%FF:{SECRET}@h/0", "what it has percent-encoded is not UTF-8"),
+        ("unix:///run/%FF", "what it has percent-encoded is not UTF-8"),
+        ("rediss://h?ssl_ca_certs=%FF", "what follows the ? is malformed"),
+        (f"redis://:{SECRET}@h1,h2/0", "it names several hosts, and the service uses one Redis: Sentinel and cluster"),
         ("redis:///0", "it names no host"),
         (f"redis://h/{SECRET}", "the number of the database is no number"),
         ("redis://h/1?db=2", "its path and its query name different databases"),
@@ -166,6 +219,7 @@ def test_a_redis_url_that_is_not_supported_stops_the_start(
     [
         ({"REDIS_HOST": "redis:6379"}, "REDIS_HOST: it must be a host name or an address alone"),
         ({"REDIS_HOST": f"redis://:{SECRET}@h"}, "REDIS_HOST: it must be a host name or an address alone"),
+        ({"REDIS_HOST": "h1,h2"}, "REDIS_HOST: it names several hosts"),
         ({"REDIS_TLS": "true"}, "REDIS_TLS needs REDIS_URL or REDIS_HOST"),
         ({"REDIS_TLS": "true", "REDIS_URL": "unix:///run/redis.sock"}, "REDIS_TLS needs a host"),
     ],
