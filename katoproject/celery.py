@@ -63,6 +63,8 @@ def app_of_this_database() -> Celery:
 def _app_of(names: str) -> Celery:
     found = Application("kato", set_as_current=False)
     found.config_from_object("django.conf:settings", namespace="CELERY")
+    # A request waits for its message to be sent: one attempt, the relay makes the next. Kombu would pause for seconds.
+    found.conf.broker_transport_options = {**found.conf.broker_transport_options, "max_retries": 0}
     return found
 
 

@@ -71,6 +71,9 @@ class NoStandby(OnlyReads):
         )
 
 
+REASONS = (Pooled, SettingsLost, ReadOnly, NoStandby)
+
+
 class _Last:
     """What the last look of this process found."""
 

@@ -6,6 +6,8 @@ from typing import NamedTuple
 
 from foundation.postgresql.statements import OTHER
 
+MOST = 1.0  # seconds
+
 
 class Clock(NamedTuple):
     """`ahead`: seconds by which this host's clock is ahead; `took`: seconds that asking took."""
@@ -21,3 +23,14 @@ def measure() -> Clock:
     took = time.monotonic() - begun
     assert isinstance(there, datetime)
     return Clock(began_at + took / 2 - there.timestamp(), took)
+
+
+def complaint(whose: str, ahead: float, *, error: float = 0.0) -> tuple[str, str] | None:
+    """That a clock is wrong, which is known to `error` seconds, and what helps; None where it is right."""
+    if abs(ahead) - error <= MOST:
+        return None
+    return (
+        f"{whose} is {abs(ahead):,.1f} s {'ahead of' if ahead > 0 else 'behind'} PostgreSQL: sessions, keys, jobs and "
+        "chores keep their times (only the database's clock counts), but times in logs and ids are off",
+        "synchronise the clocks of all hosts with NTP (chrony, systemd-timesyncd)",
+    )

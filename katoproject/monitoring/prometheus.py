@@ -1,6 +1,6 @@
 """The exposition for Prometheus: the counters of all processes, and values derived or measured now."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from prometheus_client import CollectorRegistry, Metric
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoMetricFamily
@@ -10,6 +10,7 @@ from foundation import callers
 from foundation.metrics.board import board
 from foundation.metrics.folder import instance, started_at
 from foundation.metrics.registry import collected
+from foundation.postgresql import fitness
 from katoproject.configuration import identity
 from katoproject.monitoring import latest, places
 from katoproject.monitoring.snapshot import Snapshot, take
@@ -89,15 +90,13 @@ def _processes() -> Iterator[Metric]:
 
 def _disks() -> Metric:
     """Now, not with the sample: that is a file, too."""
-    family = GaugeMetricFamily("kato_disk_writable", "Whether what is written there has a place", labels=["place"])
-    for place, is_writable in places.writable().items():
-        family.add_metric([str(place)], is_writable)
-    return family
+    writable = {str(place): is_writable for place, is_writable in places.writable().items()}
+    return _by_label("kato_disk_writable", "Whether what is written there has a place", "place", writable)
 
 
 def _sampled(taken: Snapshot) -> Iterator[Metric]:
     """What is measured every ten seconds; a value that could not be measured is left out."""
-    shared, resources = taken.shared, taken.resources
+    shared, resources, neighbours = taken.shared, taken.resources, taken.shared.neighbours
     measured = {
         "kato_sessions_active": ("Active sessions", shared.sessions_active),
         "kato_sessions_expired_left": ("Expired sessions that are not deleted yet", shared.sessions_expired),
@@ -106,6 +105,14 @@ def _sampled(taken: Snapshot) -> Iterator[Metric]:
         "kato_jobs_running": ("Running background jobs", shared.jobs_running),
         "kato_job_lag_seconds": ("Seconds that the oldest waiting job has waited", shared.job_lag_seconds),
         "kato_queue_length": ("Background tasks waiting for a worker", shared.queue_length),
+        "kato_redis_neighbours": (
+            "Other deployments that use the same Redis",
+            len(neighbours.waiting) if neighbours else None,
+        ),
+        "kato_redis_unclaimed_messages": (
+            "Messages in a queue of no deployment, from which no worker takes",
+            neighbours.unclaimed if neighbours else None,
+        ),
         "kato_cpu_usage_percent": ("CPU usage of the machine", resources.cpu_percent if resources else None),
         "kato_memory_usage_percent": ("Memory usage of the machine", resources.memory_percent if resources else None),
         "kato_disk_usage_percent": ("Usage of the data folder's disk", resources.disk_percent if resources else None),
@@ -119,7 +126,18 @@ def _sampled(taken: Snapshot) -> Iterator[Metric]:
     for name, (documentation, value) in measured.items():
         if value is not None:
             yield GaugeMetricFamily(name, documentation, value)
-    ages = GaugeMetricFamily("kato_chore_age_seconds", "Seconds since each chore was last done", labels=["chore"])
-    for chore, age in shared.chore_ages.items():
-        ages.add_metric([chore], age)
-    yield ages
+    if taken.database_fitness is not None:
+        yield _by_label(
+            "kato_postgresql_unfit",
+            "Why PostgreSQL does not serve this instance as it must",
+            "reason",
+            {one.__name__: one.__name__ == taken.database_fitness for one in fitness.REASONS},
+        )
+    yield _by_label("kato_chore_age_seconds", "Seconds since each chore was last done", "chore", shared.chore_ages)
+
+
+def _by_label(name: str, documentation: str, label: str, values: Mapping[str, float]) -> Metric:
+    family = GaugeMetricFamily(name, documentation, labels=[label])
+    for key, value in values.items():
+        family.add_metric([key], value)
+    return family

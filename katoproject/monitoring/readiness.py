@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,8 +18,7 @@ from redis.exceptions import RedisError
 from foundation.asking import Asker, NoAnswer, SharedLook
 from foundation.background import celery_app
 from foundation.postgresql import fitness, migrations
-from katoproject.configuration.redis_url import HOW_TO_VERIFY, is_unverified
-from katoproject.monitoring import latest, places
+from katoproject.monitoring import clocks, latest, neighbours, places, redis_trouble
 from katoproject.monitoring.snapshot import Shared
 from katoproject.upkeep import records
 from sessions_app.jobs import lifecycle
@@ -28,6 +27,7 @@ from sessions_app.jobs.lifecycle import Backlog
 logger = logging.getLogger(__name__)
 
 PATIENCE = 2.0  # seconds that a check of one part may take
+_SHOWN = 3  # complaints
 
 # Of any deployment, because its own names are known from the database alone.
 _WRITTEN = "kato:written"
@@ -63,7 +63,9 @@ def _check_that_it_stores(redis: Redis) -> None:
 
 @contextmanager
 def _broker() -> Iterator[Connection]:
-    with celery_app().connection_for_write(connect_timeout=PATIENCE) as broker:
+    # In half of the time: a part that says nothing at all leaves no time to say what helps.
+    options = {"socket_timeout": PATIENCE / 2, "socket_connect_timeout": PATIENCE / 2}
+    with celery_app().connection_for_write(connect_timeout=PATIENCE / 2, transport_options=options) as broker:
         # The second attempt comes at once: after a pause there would be no time left to say why the first one failed.
         broker.ensure_connection(max_retries=1, interval_start=0, timeout=int(PATIENCE / 2))
         yield broker
@@ -89,6 +91,28 @@ def _check_upkeep() -> None:
         raise NotWell("; ".join(complaint))
 
 
+def _check_clock() -> None:
+    """Of this host, and of those that share its database: theirs may have no web process that says so."""
+    if (last := latest.read()) is None:
+        return
+    clocks_ahead = {"this machine": last.snapshot.clock_ahead}
+    clocks_ahead |= {f"the host of instance {other.instance}": other.clock_ahead for other in last.others}
+    found = (clocks.complaint(whose, ahead) for whose, ahead in clocks_ahead.items() if ahead is not None)
+    _raise_for(complaint for complaint in found if complaint is not None)
+
+
+def _check_neighbours() -> None:
+    if (seen := _last_shared().neighbours) is not None:
+        _raise_for(neighbours.complaints(seen))
+
+
+def _raise_for(complaints: Iterable[tuple[str, str]]) -> None:
+    texts = ["; ".join(complaint) for complaint in complaints]
+    if texts:
+        more = [f"and {len(texts) - _SHOWN} more"] if texts[_SHOWN:] else []
+        raise NotWell(". ".join(texts[:_SHOWN] + more))
+
+
 def _check_disk() -> None:
     complaint, shared = places.complaint(), _last_shared()
     if complaint is None and shared.database_disk_full:
@@ -103,7 +127,8 @@ def _last_shared() -> Shared:
 
 
 # Name → its check, and whether requests need it. Without Redis they are slower; without broker, worker and upkeep
-# only background work waits. With a full disk reads go on, and PostgreSQL says itself what it can write.
+# only background work waits. With a full disk reads go on, and PostgreSQL says itself what it can write. The last two
+# change no response: they tell operators what to tidy up.
 PARTS: dict[str, tuple[Callable[[], None], bool]] = {
     "database": (_check_database, True),
     "redis": (_check_redis, False),
@@ -111,6 +136,8 @@ PARTS: dict[str, tuple[Callable[[], None], bool]] = {
     "worker": (_check_worker, False),
     "upkeep": (_check_upkeep, False),
     "disk": (_check_disk, False),
+    "clock": (_check_clock, False),
+    "neighbours": (_check_neighbours, False),
 }
 _askers = {name: Asker() for name in PARTS}
 _backlog_asker = Asker()
@@ -153,9 +180,12 @@ def _part(name: str) -> Part:
         return Part(ok=False, required=False, latency_ms=None, error=str(error))
     except NotWell as reason:
         return Part(ok=False, required=required, latency_ms=None, error=str(reason))
-    except (DatabaseTrouble, RedisError, BrokerError, OSError) as error:
-        remedy = f"; {HOW_TO_VERIFY}" if is_unverified(error) else ""
-        return Part(ok=False, required=required, latency_ms=None, error=f"{type(error).__name__}: {error}{remedy}")
+    except DatabaseTrouble as error:
+        return Part(ok=False, required=required, latency_ms=None, error=f"{type(error).__name__}: {error}")
+    except (RedisError, BrokerError, OSError) as error:
+        remedy = redis_trouble.remedy(error)
+        text = f"{type(error).__name__}: {error}" + (f"; {remedy}" if remedy else "")
+        return Part(ok=False, required=required, latency_ms=None, error=text)
     except Exception as error:
         # The other parts are worth knowing all the same. Its text is for the log alone: nobody knows what it may show.
         if _is_new(name, error):

@@ -23,9 +23,10 @@ from foundation.background import QUEUE
 from foundation.metrics import counts
 from foundation.metrics.board import board
 from foundation.metrics.folder import folder
+from foundation.postgresql import fitness
 from foundation.postgresql.trouble import first_line, is_disk_full, is_reply
 from foundation.redis_names import prefix
-from katoproject.monitoring import clocks, history, latest, resources, snapshot
+from katoproject.monitoring import clocks, history, latest, neighbours, resources, snapshot
 from katoproject.monitoring.latest import Latest, Point
 from katoproject.monitoring.snapshot import Shared, Snapshot
 from katoproject.monitoring.stores import MONITORING
@@ -37,6 +38,8 @@ from sessions_app.jobs import lifecycle
 EVERY = history.EVERY
 _BEAT = 2.0  # seconds
 _FIRST = 0.5
+# Seconds of each sample for the search for neighbours: Redis finds some twenty thousand names in that time.
+_SEARCH = 0.05
 
 _INSERT = """
     INSERT INTO monitoring_sample (at, instance, snapshot)
@@ -57,6 +60,7 @@ class Sampler:
         self._lock_file: IO[str] | None = None
         self._points: list[Point] = []
         self._sampled_at = -EVERY  # on the monotonic clock
+        self._neighbours = neighbours.Search()
         self._database_is_available = True
 
     def run(self) -> None:
@@ -98,10 +102,14 @@ class Sampler:
         self._points = [one for one in self._points if 0 <= taken.uptime - one.uptime <= latest.MINUTE][-10:]
         taken.minute = latest.minute_of(taken, self._points)
         self._points.append(latest.point_of(taken))
-        taken.shared, others = Shared(queue_length=_queue_length()), []
+        taken.shared, others = Shared(), []
+        self._measure_redis(taken.shared)
         try:
             close_old_connections()  # Django does this before each request; this thread has no requests
-            taken.clock_ahead = clocks.measure().ahead
+            clock = clocks.measure()
+            if clock.took < clocks.MOST:  # else it is not known well enough
+                taken.clock_ahead = clock.ahead
+            taken.database_fitness = _fitness()
             _measure_database(taken.shared)
             others = self._store(taken)
             self._database_is_available = True
@@ -115,11 +123,29 @@ class Sampler:
         with suppress(OSError):  # the disk of the counters is full, which `counts` says
             latest.write(Latest(snapshot=taken, points=self._points, others=others))
 
+    def _measure_redis(self, shared: Shared) -> None:
+        try:
+            redis: Any = get_redis_connection("redis")
+            shared.queue_length = int(redis.llen(prefix() + QUEUE))
+            neighbours.announce(redis)
+            shared.neighbours = self._neighbours.look(redis, seconds=_SEARCH)
+        except (RedisError, DatabaseTrouble):
+            return  # shown as unknown; the requests that need Redis report the error
+
     def _store(self, taken: Snapshot) -> list[Snapshot]:
         """Store the sample. Returns the last samples of the other instances."""
         MONITORING.execute(_INSERT, {"instance": taken.instance, "snapshot": taken.model_dump_json()})
         rows = MONITORING.execute(_OTHERS, {"seconds": latest.FRESH, "instance": taken.instance})
         return [history.dated(text, taken.at - age) for age, text in rows]
+
+
+def _fitness() -> str:
+    """Raises DatabaseTrouble."""
+    try:
+        fitness.check()
+    except fitness.REASONS as reason:
+        return type(reason).__name__
+    return "Fit"
 
 
 def _measure_database(shared: Shared) -> None:
@@ -130,14 +156,6 @@ def _measure_database(shared: Shared) -> None:
     shared.jobs_waiting, shared.jobs_running = backlog.waiting, backlog.running
     shared.job_lag_seconds = backlog.lag_seconds
     shared.chore_ages = {one.name: one.done for one in records.read() if one.done is not None}
-
-
-def _queue_length() -> int | None:
-    try:
-        length: Any = get_redis_connection("redis").llen(prefix() + QUEUE)
-        return int(length)
-    except (RedisError, DatabaseTrouble):
-        return None  # shown as unknown; the requests that need Redis report the error
 
 
 def publish_indexes() -> None:

@@ -9,6 +9,7 @@ from pydantic import BaseModel
 from foundation.metrics.board import board
 from foundation.metrics.folder import instance, started_at, uptime
 from foundation.metrics.registry import collected
+from katoproject.monitoring.neighbours import Neighbours
 from katoproject.monitoring.resources import Resources
 
 # Route → the operation that a response of 2xx stands for.
@@ -74,6 +75,7 @@ class Shared(BaseModel):
     jobs_running: int | None = None
     job_lag_seconds: float | None = None
     queue_length: int | None = None
+    neighbours: Neighbours | None = None
     # Why PostgreSQL did not store this very sample, although it answers.
     write_refusal: str | None = None
     # Whether that was for want of space on its disk.
@@ -120,6 +122,8 @@ class Snapshot(BaseModel):
     uptime: float = 0.0
     # Seconds by which this host's clock is ahead of that of PostgreSQL.
     clock_ahead: float | None = None
+    # `Fit`, or which of `fitness.REASONS` PostgreSQL gave for not being so; None where it did not answer.
+    database_fitness: str | None = None
 
     @property
     def request_count(self) -> int:

@@ -5,6 +5,7 @@ import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import httpx
 import psycopg
@@ -25,6 +26,7 @@ from tests.support.keys import new_token
 
 pytestmark = [needs_faketime, pytest.mark.long, pytest.mark.usefixtures("same_database")]
 
+SHOWN = 15.0  # seconds in which readiness shows what is wrong
 NEXT = 12.0  # seconds in which the most frequent chore, one of every five seconds, is done again
 
 
@@ -80,6 +82,31 @@ def test_doctor_names_the_worker_whose_clock_is_wrong() -> None:
     assert finding.found.startswith("worker celery@")
     assert " is 60.0 s ahead of PostgreSQL" in finding.found
     assert "NTP" in (finding.fix or "")
+
+
+def clock_part(server: WebServer) -> dict[str, Any]:
+    answer = httpx.get(f"{server.url}/health/ready", timeout=10)
+    assert answer.status_code == 200
+    part: dict[str, Any] = answer.json()["parts"]["clock"]
+    return part
+
+
+def test_readiness_names_the_host_whose_clock_is_wrong_and_so_does_doctor_elsewhere(
+    server: WebServer, folder: Path
+) -> None:
+    clock = SetClock(folder / "host", "+60s")
+    with WebServer(workers=1, **clock.environment) as there:
+        eventually(lambda: not clock_part(there)["ok"], "its own readiness says so", seconds=SHOWN)
+        part = clock_part(there)
+        assert part["error"].startswith("this machine is 60.0 s ahead of PostgreSQL")
+        assert part["error"].endswith("; synchronise the clocks of all hosts with NTP (chrony, systemd-timesyncd)")
+        assert not part["required"]
+        name = httpx.get(f"{there.url}/metrics-prom").text.partition('instance_id="')[2].partition('"')[0]
+        shown = f"the host of instance {name} is 60.0 s ahead of PostgreSQL"
+        assert [one.fix for one in clocks.clocks() if one.found.startswith(shown)] == [part["error"].split("; ")[-1]]
+        eventually(lambda: shown in str(clock_part(server)["error"]), "so does readiness here", seconds=SHOWN)
+        clock.set("+0")
+        eventually(lambda: clock_part(there)["ok"], "its readiness says that it is over", seconds=SHOWN)
 
 
 def test_keys_and_logins_end_by_the_clock_of_the_database(monkeypatch: pytest.MonkeyPatch) -> None:

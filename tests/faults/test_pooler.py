@@ -81,6 +81,14 @@ def test_everything_works_through_it(stores: Stores, web: WebServer, client: htt
     assert doctor(web)["connection"]["verdict"] == "ok"
 
 
+def used_and_shown(web: WebServer) -> str:
+    """Use connections of all processes: one alone cannot know that others have its backend. Then read the metric."""
+    for _ in range(8 * web.workers):
+        httpx.get(f"{web.url}/sessions/count")
+    exposed = httpx.get(f"{web.url}/metrics-prom").text
+    return exposed.partition('kato_postgresql_unfit{reason="Pooled"} ')[2].partition("\n")[0]
+
+
 @pytest.mark.exhaustive
 def test_transaction_mode_is_named(web: WebServer, client: httpx.Client, pooler: PgBouncer) -> None:
     pooler.pool_by("transaction")
@@ -90,6 +98,8 @@ def test_transaction_mode_is_named(web: WebServer, client: httpx.Client, pooler:
         assert "pool_mode = session" in finding["fix"]
         eventually(lambda: client.get("/health/ready").status_code == 503, "readiness notices")
         assert "pool_mode = session" in client.get("/health/ready").json()["parts"]["database"]["error"]
+        eventually(lambda: used_and_shown(web) == "1.0", "the metric shows it", seconds=15)
     finally:
         pooler.pool_by("session")
     eventually(lambda: client.get("/health/ready").status_code == 200, "readiness notices that it is over")
+    eventually(lambda: used_and_shown(web) == "0.0", "the metric, too", seconds=15)

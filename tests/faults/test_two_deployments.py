@@ -1,27 +1,31 @@
 """Two deployments on one Redis: neither takes the other's messages, or returns what the other has cached."""
 
 import os
+import re
 import signal
 from collections.abc import Iterator
 from typing import Any
 
+import httpx
 import psycopg
 import pytest
 import redis
 from django.conf import settings
 from pytest_django import DjangoDbBlocker
 
-from benchmarks.stack import Worker, eventually
+from benchmarks.stack import WebServer, Worker, eventually
 from foundation.background import QUEUE, celery_app, send
 from foundation.postgresql import identity
 from foundation.redis_names import prefix
 from katoproject.diagnosis.doctor import background
-from katoproject.monitoring import readiness
+from katoproject.monitoring import neighbours, readiness
 from katoproject.upkeep import same_database
 from sessions_app import cache
 from sessions_app.jobs.delivery import TASK
 
 pytestmark = pytest.mark.long
+
+SHOWN = 15.0  # seconds in which readiness shows what is wrong
 
 
 @pytest.fixture
@@ -71,7 +75,7 @@ def test_no_key_of_the_service_is_without_the_identity(ours: str, store: redis.R
     send(TASK, "a job")
     cache.put("session", 7, "stm", b"[]")
     assert workers() == []
-    names = [name.decode() for name in store.scan_iter()]
+    names = [name.decode() for name in store.scan_iter() if name != b"kato:here"]  # the list of all deployments
     assert names
     assert [name for name in names if not name.startswith(f"kato:{ours}:")] == []
     store.flushdb()
@@ -96,6 +100,77 @@ def test_a_worker_takes_the_messages_of_its_own_database_only(theirs: str, ours:
     store.unlink(*store.scan_iter(f"kato:{theirs}:*"))
 
 
+def neighbours_part(server: WebServer) -> dict[str, Any]:
+    answer = httpx.get(f"{server.url}/health/ready", timeout=10)
+    assert answer.status_code == 200
+    part: dict[str, Any] = answer.json()["parts"]["neighbours"]
+    return part
+
+
+def test_readiness_and_metrics_show_a_neighbour_until_it_is_gone(
+    server: WebServer, theirs: str, ours: str, store: redis.Redis
+) -> None:
+    def number() -> float:
+        found = re.search(r"^kato_redis_neighbours (\S+)", httpx.get(f"{server.url}/metrics-prom").text, re.MULTILINE)
+        return float(found[1]) if found else 0.0
+
+    send(TASK, "a job of theirs")
+    use(ours)
+    eventually(lambda: f"keys kato:{theirs}:* belong" in str(neighbours_part(server)["error"]), "shown", seconds=SHOWN)
+    [(found, fix)] = [(one.found, one.fix) for one in background.redis() if theirs in one.found]
+    part = neighbours_part(server)
+    assert f"{found}; {fix}" in part["error"]
+    assert not part["required"]
+    assert number() >= 1
+    store.unlink(*store.scan_iter(f"kato:{theirs}:*"))
+    eventually(lambda: theirs not in str(neighbours_part(server)["error"]), "not shown any more", seconds=SHOWN)
+
+
+def test_readiness_shows_messages_that_no_worker_takes(server: WebServer, store: redis.Redis) -> None:
+    store.lpush(QUEUE, "{}")
+    try:
+        eventually(lambda: "then redis-cli unlink celery" in str(neighbours_part(server)["error"]), "shown")
+        assert "kato_redis_unclaimed_messages 1.0" in httpx.get(f"{server.url}/metrics-prom").text
+    finally:
+        store.delete(QUEUE)
+
+
+@pytest.mark.usefixtures("server")
+def test_a_neighbour_that_runs_is_seen_in_however_large_a_redis(
+    theirs: str, ours: str, store: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without a search through all names. This process is one of the other deployment."""
+    use(theirs)
+    monkeypatch.setattr(neighbours.Search, "_go_on", lambda *_: None)
+
+    def seen() -> dict[str, int]:
+        return neighbours.Search().look(store, seconds=0).waiting
+
+    eventually(lambda: f"kato:{ours}:" in seen(), "it announces itself", seconds=SHOWN)
+    neighbours.announce(store)
+    try:
+        assert f"kato:{theirs}:" not in seen()
+    finally:
+        store.zrem("kato:here", f"kato:{theirs}:")
+
+
+def test_a_large_redis_is_searched_in_parts(ours: str, store: redis.Redis) -> None:
+    gone = "kato:0123456789:"
+    store.mset({f"{gone}{QUEUE}": "no queue", **{f"kato:{ours}:filling:{number}": "" for number in range(5000)}})
+    search = neighbours.Search()
+
+    def is_seen_after_a_round() -> bool:
+        return [gone in search.look(store, seconds=0).waiting for _ in range(20)][-1]
+
+    try:
+        search.look(store, seconds=0)
+        assert search._cursor != 0
+        assert is_seen_after_a_round()
+    finally:
+        store.unlink(f"{gone}{QUEUE}", *store.scan_iter(f"kato:{ours}:filling:*"))
+    assert not is_seen_after_a_round()
+
+
 def test_a_database_that_was_restored_beside_the_first_gets_none_of_its_cached_entries(theirs: str, ours: str) -> None:
     """Both have the same sessions, versions and secret, so the digest of an entry is the same, too."""
     use(ours)
@@ -111,7 +186,7 @@ def test_a_database_that_was_restored_beside_the_first_gets_none_of_its_cached_e
 def test_messages_of_an_earlier_release_are_named(store: redis.Redis) -> None:
     store.lpush(QUEUE, "{}")
     try:
-        [neighbour] = [one for one in background.redis() if one.check == "neighbours"]
+        [neighbour] = [one for one in background.redis() if "in the queue" in one.found]
     finally:
         store.delete(QUEUE)
     assert "1 message of an earlier release or of another program in the queue celery" in neighbour.found

@@ -15,6 +15,7 @@ import redis
 from benchmarks.stack import Worker, eventually, free_port
 from katoproject.configuration.environment import PROJECT_DIR
 from katoproject.configuration.redis_url import HOW_TO_VERIFY
+from katoproject.monitoring.redis_trouble import HAS_NO_TLS, HAS_TLS
 from tests.support import commands
 
 pytestmark = [
@@ -29,6 +30,20 @@ LOOK = """
 import django, json; django.setup()
 from katoproject.monitoring import readiness
 print(json.dumps({name: part.error for name, part in readiness.parts().items()}))
+"""
+
+
+# How many attempts to connect one job makes that the broker does not take.
+SEND = """
+import django; django.setup()
+from foundation.background import BrokerUnavailable, send
+from redis.connection import SSLConnection
+attempts, connect = [], SSLConnection._connect
+SSLConnection._connect = lambda self: attempts.append(self.socket_timeout) or connect(self)
+try:
+    send("task", "job")
+except BrokerUnavailable:
+    print(attempts)
 """
 
 
@@ -58,12 +73,25 @@ def make_certificate(folder: Path, authority: Path, host: str) -> tuple[Path, Pa
 def tls_redis(folder: Path, certificate: Path, key: Path) -> Iterator[int]:
     port = free_port()
     options = {"port": "0", "tls-port": str(port), "tls-cert-file": str(certificate), "tls-key-file": str(key)}
-    options |= {"tls-auth-clients": "no", "save": "", "dir": str(folder), "bind": "127.0.0.1"}
+    with redis_at(port, folder, {**options, "tls-auth-clients": "no"}, ssl=True):
+        yield port
+
+
+@contextmanager
+def plain_redis(folder: Path) -> Iterator[int]:
+    port = free_port()
+    with redis_at(port, folder, {"port": str(port)}, ssl=False):
+        yield port
+
+
+@contextmanager
+def redis_at(port: int, folder: Path, options: dict[str, str], *, ssl: bool) -> Iterator[None]:
+    options = {**options, "save": "", "dir": str(folder), "bind": "127.0.0.1"}
     command = ["redis-server", *(part for name, value in options.items() for part in (f"--{name}", value))]
     with (folder / "redis.log").open("wb") as log:
         process = subprocess.Popen(command, stdout=log)
     try:
-        with redis.Redis(port=port, ssl=True, ssl_cert_reqs="none", ssl_check_hostname=False) as client:
+        with redis.Redis(port=port, ssl=ssl, ssl_cert_reqs="none", ssl_check_hostname=False) as client:
 
             def is_up() -> bool:
                 try:
@@ -72,7 +100,7 @@ def tls_redis(folder: Path, certificate: Path, key: Path) -> Iterator[int]:
                     return False
 
             eventually(is_up, "Redis listens")
-        yield port
+        yield
     finally:
         process.terminate()
         process.wait()
@@ -93,12 +121,40 @@ def port(authorities: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactor
 
 
 def look(redis_url: str) -> dict[str, str | None]:
+    seen: dict[str, str | None] = json.loads(printed(LOOK, redis_url))
+    return seen
+
+
+def printed(code: str, redis_url: str) -> str:
     environment = {**os.environ, "REDIS_URL": redis_url, "DJANGO_SETTINGS_MODULE": "katoproject.settings"}
-    command = [sys.executable, "-c", LOOK]
+    command = [sys.executable, "-c", code]
     shown = subprocess.run(command, cwd=PROJECT_DIR, env=environment, capture_output=True, text=True, check=True)
     assert "insecure" not in shown.stderr  # as kombu says if it does not verify
-    seen: dict[str, str | None] = json.loads(shown.stdout)
-    return seen
+    return shown.stdout
+
+
+@pytest.fixture(scope="module")
+def plain_port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
+    """A Redis without TLS."""
+    with plain_redis(tmp_path_factory.mktemp("plain")) as listening:
+        yield listening
+
+
+@pytest.mark.parametrize("has_tls", [True, False])
+def test_a_url_with_the_wrong_kind_of_redis_is_named_by_readiness_and_doctor(
+    port: int, plain_port: int, has_tls: bool
+) -> None:
+    url = f"redis://localhost:{port}/0" if has_tls else f"rediss://localhost:{plain_port}/0"
+    remedy = HAS_TLS if has_tls else HAS_NO_TLS
+    seen = look(url)
+    assert all(str(seen[part]).endswith(f"; {remedy}") for part in ("redis", "broker", "worker"))
+    told = commands.process("doctor", "--json", REDIS_URL=url)
+    findings = {one["check"]: one for one in told.json["findings"]}
+    assert findings["redis"]["fix"] == remedy
+
+
+def test_a_redis_that_does_not_answer_to_tls_costs_a_job_one_time_limit(plain_port: int) -> None:
+    assert printed(SEND, f"rediss://localhost:{plain_port}/0") == "[2.0]\n"
 
 
 def test_with_its_authority_cache_and_worker_use_it(port: int, authorities: tuple[Path, Path]) -> None:

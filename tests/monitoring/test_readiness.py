@@ -5,6 +5,8 @@ import logging
 import pytest
 
 from katoproject.monitoring import readiness
+from katoproject.monitoring.neighbours import Neighbours
+from katoproject.monitoring.snapshot import Shared
 from sessions_app.jobs import lifecycle
 
 
@@ -30,6 +32,15 @@ def test_an_error_that_nobody_expects_makes_its_part_not_ok_and_is_logged_once(
     [record] = caplog.records
     assert record.getMessage() == "readiness cannot check the part redis"
     assert record.exc_info is not None
+
+
+def test_of_many_complaints_it_shows_the_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    many = Neighbours(waiting={f"kato:{number:010}:": 0 for number in range(9)})
+    monkeypatch.setattr(readiness, "_last_shared", lambda: Shared(neighbours=many))
+    part = readiness._part("neighbours")
+    assert part.error is not None
+    assert part.error.count("another deployment uses this Redis") == 3
+    assert part.error.endswith(". and 6 more")
 
 
 def test_nor_does_a_backlog_that_cannot_be_read_end_it(

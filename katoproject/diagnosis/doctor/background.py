@@ -1,7 +1,5 @@
 """Redis, and the background work that it carries. Without them requests are slower, never incorrect."""
 
-import re
-import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -16,8 +14,8 @@ from foundation.postgresql.statements import OTHER
 from foundation.postgresql.trouble import first_line
 from foundation.redis_names import prefix
 from foundation.terminal.text import counted
-from katoproject.configuration.redis_url import HOW_TO_VERIFY, is_unverified
 from katoproject.diagnosis.doctor.findings import Finding, ok, problem, warning
+from katoproject.monitoring import neighbours, redis_trouble
 from katoproject.upkeep import records
 from sessions_app.jobs import lifecycle
 
@@ -29,7 +27,6 @@ LONGEST_LOOK = 1.0  # seconds
 _IS_READ_ONLY = "SELECT current_setting('transaction_read_only')::bool"
 # The check of the database says why.
 _REFUSAL = "PostgreSQL refuses writes: see connection"
-_OWNER = re.compile(r"^kato:[0-9a-f]{10}:")
 
 
 def redis() -> Iterator[Finding]:
@@ -38,7 +35,7 @@ def redis() -> Iterator[Finding]:
         with connection:
             info = connection.info()
             ours = _own_names()
-            neighbours = list(_neighbours(connection, ours)) if ours else []
+            seen = neighbours.Search().look(connection, seconds=LONGEST_LOOK) if ours else neighbours.Neighbours()
             waiting = connection.llen(ours + QUEUE) if ours else 0
     except RedisError as error:
         found = f"unavailable ({first_line(error)}): requests are slower, background work waits"
@@ -47,7 +44,8 @@ def redis() -> Iterator[Finding]:
     yield from _server(info)
     if waiting > LONG_QUEUE:
         yield warning("queue", f"{waiting:,} messages are waiting in Redis", "start more workers")
-    yield from neighbours
+    for found, fix in neighbours.complaints(seen):
+        yield warning("neighbours", found, fix)
 
 
 def _own_names() -> str | None:
@@ -58,35 +56,9 @@ def _own_names() -> str | None:
         return None  # another check reports it
 
 
-def _neighbours(connection: client.Redis, ours: str) -> Iterator[Finding]:
-    """Other deployments on this Redis, found by their keys; a look at a large Redis ends before it has seen all."""
-    found: set[str] = set()
-    until = time.monotonic() + LONGEST_LOOK
-    for name in connection.scan_iter(count=1000):
-        found.update(_OWNER.findall(name.decode(errors="replace")))
-        if time.monotonic() > until:
-            break
-    for theirs in sorted(found - {ours}):
-        waiting = connection.llen(theirs + QUEUE)
-        yield warning(
-            "neighbours",
-            f"another deployment uses this Redis: keys {theirs}* belong to another database "
-            f"({counted(waiting, 'message')} waiting there). Each keeps to its own, but they share its memory",
-            f"give each a Redis of its own. If that one is gone: redis-cli --scan --pattern '{theirs}*' | "
-            "xargs redis-cli unlink",
-        )
-    if waiting := connection.llen(QUEUE) if connection.type(QUEUE) == b"list" else 0:
-        yield warning(
-            "neighbours",
-            f"{counted(waiting, 'message')} of an earlier release or of another program in the queue {QUEUE}: no "
-            "worker of this release takes them, and no job is lost",
-            f"stop what sends them; then redis-cli unlink {QUEUE}",
-        )
-
-
 def _how_to_reach_redis(error: RedisError) -> str:
-    if is_unverified(error):
-        return HOW_TO_VERIFY
+    if (remedy := redis_trouble.remedy(error)) is not None:
+        return remedy
     return "set REDIS_URL" if settings.ENV.redis_server else "start the service (`make run`), or set REDIS_URL"
 
 

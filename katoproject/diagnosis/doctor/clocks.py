@@ -17,7 +17,6 @@ from katoproject.monitoring import clocks as service_clocks
 from katoproject.monitoring import latest
 from katoproject.monitoring.stores import MONITORING
 
-MOST = 1.0  # seconds
 PATIENCE = 1.0  # seconds that workers have to answer
 
 _SAMPLED = """
@@ -34,10 +33,6 @@ class _Reading(NamedTuple):
     ahead: float
     error: float = 0.0
 
-    @property
-    def is_off(self) -> bool:
-        return abs(self.ahead) - self.error > MOST
-
 
 def clocks() -> Iterator[Finding]:
     try:
@@ -45,15 +40,10 @@ def clocks() -> Iterator[Finding]:
         readings = [_Reading("this machine", own.ahead, own.took / 2), *_hosts(), *_workers(own.ahead)]
     except (*STORE_TROUBLE, DatabaseError, InterfaceError):
         return  # the check of the database reports it
-    wrong = [one for one in readings if one.is_off]
-    for one in wrong:
-        yield warning(
-            "clock",
-            f"{one.whose} is {abs(one.ahead):,.1f} s {'ahead of' if one.ahead > 0 else 'behind'} PostgreSQL: sessions, "
-            "keys, jobs and chores keep their times (only the database's clock counts), but times in logs and ids are "
-            "off",
-            "synchronise the clocks of all hosts with NTP (chrony, systemd-timesyncd)",
-        )
+    complaints = [service_clocks.complaint(one.whose, one.ahead, error=one.error) for one in readings]
+    wrong = [one for one in complaints if one is not None]
+    for found, fix in wrong:
+        yield warning("clock", found, fix)
     if not wrong:
         furthest = max(abs(one.ahead) for one in readings)
         yield ok("clock", f"{counted(len(readings), 'clock')} within {furthest * 1000:.0f} ms of PostgreSQL's")

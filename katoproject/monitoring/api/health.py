@@ -69,7 +69,7 @@ class ReadyAnswer(BaseModel):
     ready: bool = Field(examples=[True])
     parts: dict[str, PartAnswer] = Field(
         examples=[{"database": {"ok": True, "required": True, "latency_ms": 0.4, "error": None}}],
-        description="database, redis, broker, worker, upkeep, disk.",
+        description="database, redis, broker, worker, upkeep, disk, clock, neighbours (what else uses Redis).",
     )
     background: BackgroundAnswer | None = Field(
         examples=[{"jobs_waiting": 0, "lag_seconds": 0.0}],

@@ -1,0 +1,44 @@
+"""What helps where Redis does not answer."""
+
+import socket
+import ssl
+
+from django.conf import settings
+
+from katoproject.configuration.redis_url import HOW_TO_VERIFY, RedisServer, is_unverified
+
+PATIENCE = 0.3  # seconds
+
+HAS_NO_TLS = "Redis has no TLS there: write redis:// in REDIS_URL (or REDIS_TLS=false), or name the port that has TLS"
+HAS_TLS = "Redis has TLS there: write rediss:// in REDIS_URL, or REDIS_TLS=true"
+
+
+def remedy(error: Exception) -> str | None:
+    """None where nothing is known but the error. Asks Redis, but sends it nothing that is worth hiding."""
+    if is_unverified(error):
+        return HOW_TO_VERIFY
+    server = RedisServer.parse(settings.REDIS_URL)
+    if server.path:
+        return None
+    try:
+        # Whoever waits for the other's first words in the wrong language waits in silence, or is cut off.
+        with socket.create_connection((server.host, server.port), timeout=PATIENCE) as connection:
+            if server.tls:
+                return HAS_NO_TLS if _answers_plainly(connection) else None
+            return HAS_TLS if _shakes_hands(connection) else None
+    except OSError:
+        return None
+
+
+def _answers_plainly(connection: socket.socket) -> bool:
+    """Raises OSError."""
+    connection.sendall(b"PING\r\n")
+    return connection.recv(1) in (b"+", b"-")
+
+
+def _shakes_hands(connection: socket.socket) -> bool:
+    """Raises OSError."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    with context.wrap_socket(connection):
+        return True
