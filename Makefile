@@ -74,7 +74,8 @@ images: .venv/installed-dev  ## Write the digests of the images into Dockerfile 
 # is repeated. One make at a time: another that starts meanwhile waits, and then finds the stamps that the first has made.
 ifndef SETTING_UP
 
-SET_UP = @$(PYTHON) supply/alone.py .venv.lock $(MAKE) --no-print-directory SETTING_UP=yes
+# The + and an open pipe let the make within share the jobs of `make -j`.
+SET_UP = +@$(PYTHON) supply/alone.py .venv.lock $(MAKE) --no-print-directory SETTING_UP=yes
 
 .venv/installed: requirements.txt
 	$(SET_UP) $@

@@ -17,7 +17,7 @@ def main() -> int:
         except BlockingIOError:
             print("Another make is setting up .venv. Waiting until it is done", file=sys.stderr)
             fcntl.flock(lock, fcntl.LOCK_EX)
-        return subprocess.call(command)
+        return subprocess.call(command, close_fds=False)
 
 
 if __name__ == "__main__":

@@ -11,11 +11,13 @@ import psycopg
 import pytest
 
 from benchmarks.stack import Stores, eventually
-from katoproject.configuration.environment import PROJECT_DIR, read_environment
+from foundation.disk import READ_ONLY_REMEDY, REMEDY
+from katoproject.configuration.environment import PROJECT_DIR, Environment, read_environment
 from katoproject.configuration.locations import postgres_url, redis_url
 from katoproject.configuration.redis_url import RedisServer
 from katoproject.configuration.secret import kept_secret
 from katoproject.launcher import redis
+from katoproject.launcher import up as launcher
 from katoproject.launcher.installation import check_programs, make_data_folder
 from katoproject.launcher.processes import CannotStart
 from tests.launcher.test_configuration import run_check
@@ -105,6 +107,23 @@ def test_a_folder_that_is_read_only_holds_no_new_secret_but_is_read(folder: Path
         assert [path.name for path in disk.place.iterdir()] == ["secret-key"]
 
 
+@needs_mounts
+@pytest.mark.parametrize(("is_full", "remedy"), [(True, REMEDY), (False, READ_ONLY_REMEDY)])
+def test_up_says_what_helps_where_its_folder_takes_nothing(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, is_full: bool, remedy: str
+) -> None:
+    with small_disk(folder / f"full-{is_full}", megabytes=1) as disk:
+        if is_full:
+            disk.fill()
+        else:
+            disk.remount("ro")
+        monkeypatch.setattr(launcher, "data_dir", lambda: disk.place)
+        with pytest.raises(CannotStart) as refused:
+            launcher.up(Environment(DATABASE_URL="postgresql://db/kato"), only_stores=True)
+    assert str(refused.value).startswith(f"KATO_DATA_DIR: '{disk.place}' cannot be written: ")
+    assert str(refused.value).endswith(f"; {remedy}")
+
+
 def test_with_a_database_elsewhere_only_what_no_program_takes_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DATABASE_URL", "postgresql://db/kato")
     monkeypatch.setenv("KATO_DATA_DIR", "/srv/a$b,c")
@@ -149,7 +168,7 @@ def set_up(project: Path) -> subprocess.Popen[str]:
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))}
     with (project / "said").open("a") as said:
         return subprocess.Popen(
-            ["make", ".venv/installed", "PYTHON=./python"],
+            ["make", "-j4", ".venv/installed", "PYTHON=./python"],
             cwd=project,
             env=environment,
             stdout=said,
@@ -169,3 +188,4 @@ def test_the_second_of_two_set_ups_waits_says_so_and_repeats_nothing(project: Pa
     assert (project / "log").read_text().split() == ["venv", "pip"]
     assert set_up(project).wait(20) == 0
     assert (project / "log").read_text().split() == ["venv", "pip"], "nothing is left to do"
+    assert "warning" not in (project / "said").read_text()

@@ -203,6 +203,7 @@ def test_the_settings_that_a_url_may_not_set_are_those_of_the_service() -> None:
         ("rediss://h?ssl_keyfile=/nonexistent", "the file that ssl_keyfile names cannot be read by this account"),
         ("rediss://h?ssl_keyfile=/tmp", "the file that ssl_keyfile names is a folder"),
         (f"rediss://h?ssl_keyfile={__file__}", "ssl_keyfile needs ssl_certfile"),
+        (f"rediss://h?ssl_certfile={__file__}", "ssl_certfile and ssl_keyfile hold no certificate with its key"),
         ("redis://h?ssl_ca_certs=/nonexistent", "ssl_ca_certs"),
     ],
 )
