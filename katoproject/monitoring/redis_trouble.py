@@ -4,6 +4,10 @@ import socket
 import ssl
 
 from django.conf import settings
+from kombu.exceptions import OperationalError as BrokerError
+from redis.exceptions import AuthenticationError
+from redis.exceptions import ConnectionError as Unconnected
+from redis.exceptions import TimeoutError as NoAnswerInTime
 
 from katoproject.configuration.redis_url import HOW_TO_VERIFY, RedisServer, is_unverified
 
@@ -18,7 +22,7 @@ def remedy(error: Exception) -> str | None:
     if is_unverified(error):
         return HOW_TO_VERIFY
     server = RedisServer.parse(settings.REDIS_URL)
-    if server.path:
+    if server.path or not _came_to_nothing(error):
         return None
     try:
         # Whoever waits for the other's first words in the wrong language waits in silence, or is cut off.
@@ -28,6 +32,12 @@ def remedy(error: Exception) -> str | None:
             return HAS_TLS if _shakes_hands(connection) else None
     except OSError:
         return None
+
+
+def _came_to_nothing(error: Exception) -> bool:
+    """Whether the connection failed: an error that Redis itself reports has come in the right language."""
+    of_redis = error.__cause__ if isinstance(error, BrokerError) else error
+    return isinstance(of_redis, (Unconnected, NoAnswerInTime)) and not isinstance(of_redis, AuthenticationError)
 
 
 def _answers_plainly(connection: socket.socket) -> bool:

@@ -145,7 +145,7 @@ def test_readiness_names_each_part(client: httpx.Client) -> None:
     response = client.get("/health/ready")
     assert response.status_code == 200
     ready = response.json()
-    assert set(ready["parts"]) == {"database", "redis", "broker", "worker", "upkeep", "disk"}
+    assert set(ready["parts"]) == {"database", "redis", "broker", "worker", "upkeep", "disk", "clock", "neighbours"}
     assert ready["parts"]["database"]["ok"]
     assert ready["parts"]["redis"]["ok"]
     assert ready["parts"]["broker"]["ok"]

@@ -1,10 +1,14 @@
 """Readiness says what it knows of each part, whatever the check of one of them raises."""
 
 import logging
+import socket
 
 import pytest
+from django.conf import settings
+from kombu.exceptions import OperationalError as BrokerError
+from redis.exceptions import AuthenticationError, ReadOnlyError
 
-from katoproject.monitoring import readiness
+from katoproject.monitoring import readiness, redis_trouble
 from katoproject.monitoring.neighbours import Neighbours
 from katoproject.monitoring.snapshot import Shared
 from sessions_app.jobs import lifecycle
@@ -32,6 +36,18 @@ def test_an_error_that_nobody_expects_makes_its_part_not_ok_and_is_logged_once(
     [record] = caplog.records
     assert record.getMessage() == "readiness cannot check the part redis"
     assert record.exc_info is not None
+
+
+@pytest.mark.parametrize("error", [BrokerError("no worker answered"), ReadOnlyError("READONLY"), AuthenticationError()])
+def test_a_redis_that_has_answered_is_not_asked_whether_it_has_tls(
+    monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.settimeout(0)
+        monkeypatch.setattr(settings, "REDIS_URL", f"redis://127.0.0.1:{listener.getsockname()[1]}/0")
+        assert redis_trouble.remedy(error) is None
+        with pytest.raises(BlockingIOError):
+            listener.accept()
 
 
 def test_of_many_complaints_it_shows_the_first(monkeypatch: pytest.MonkeyPatch) -> None:
