@@ -139,6 +139,7 @@ PARTS: dict[str, tuple[Callable[[], None], bool]] = {
     "clock": (_check_clock, False),
     "neighbours": (_check_neighbours, False),
 }
+_OF_REDIS = ("redis", "broker", "worker")
 _askers = {name: Asker() for name in PARTS}
 _backlog_asker = Asker()
 # One thread more than there are parts: the backlog is read at the same time.
@@ -174,7 +175,8 @@ def _part(name: str) -> Part:
     try:
         _, seconds = _askers[name].ask(check, patience=PATIENCE)
     except NoAnswer:
-        return Part(ok=False, required=required, latency_ms=None, error="no answer in time")
+        text = _with_remedy("no answer in time", None) if name in _OF_REDIS else "no answer in time"
+        return Part(ok=False, required=required, latency_ms=None, error=text)
     except fitness.OnlyReads as error:
         # Not a reason to take the service away from those who read.
         return Part(ok=False, required=False, latency_ms=None, error=str(error))
@@ -183,8 +185,7 @@ def _part(name: str) -> Part:
     except DatabaseTrouble as error:
         return Part(ok=False, required=required, latency_ms=None, error=f"{type(error).__name__}: {error}")
     except (RedisError, BrokerError, OSError) as error:
-        remedy = redis_trouble.remedy(error)
-        text = f"{type(error).__name__}: {error}" + (f"; {remedy}" if remedy else "")
+        text = _with_remedy(f"{type(error).__name__}: {error}", error)
         return Part(ok=False, required=required, latency_ms=None, error=text)
     except Exception as error:
         # The other parts are worth knowing all the same. Its text is for the log alone: nobody knows what it may show.
@@ -192,6 +193,11 @@ def _part(name: str) -> Part:
             logger.exception("readiness cannot check the part %s", name)
         return Part(ok=False, required=required, latency_ms=None, error=f"{type(error).__name__}; see the log")
     return Part(ok=True, required=required, latency_ms=round(seconds * 1000, 3), error=None)
+
+
+def _with_remedy(text: str, error: Exception | None) -> str:
+    remedy = redis_trouble.remedy(error)
+    return f"{text}; {remedy}" if remedy else text
 
 
 def backlog() -> Future[Backlog | None]:

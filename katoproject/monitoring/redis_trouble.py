@@ -17,12 +17,15 @@ HAS_NO_TLS = "Redis has no TLS there: write redis:// in REDIS_URL (or REDIS_TLS=
 HAS_TLS = "Redis has TLS there: write rediss:// in REDIS_URL, or REDIS_TLS=true"
 
 
-def remedy(error: Exception) -> str | None:
-    """None where nothing is known but the error. Asks Redis, but sends it nothing that is worth hiding."""
-    if is_unverified(error):
+def remedy(error: Exception | None) -> str | None:
+    """What to do about an error, or about no answer at all; None where that is all there is to know.
+
+    Asks Redis, but sends it nothing that is worth hiding.
+    """
+    if error is not None and is_unverified(error):
         return HOW_TO_VERIFY
     server = RedisServer.parse(settings.REDIS_URL)
-    if server.path or not _came_to_nothing(error):
+    if server.path or (error is not None and not _came_to_nothing(error)):
         return None
     try:
         # Whoever waits for the other's first words in the wrong language waits in silence, or is cut off.
