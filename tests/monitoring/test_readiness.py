@@ -2,12 +2,14 @@
 
 import logging
 import socket
+import threading
 
 import pytest
 from django.conf import settings
 from kombu.exceptions import OperationalError as BrokerError
 from redis.exceptions import AuthenticationError, ReadOnlyError
 
+from foundation.asking import NoAnswer
 from katoproject.monitoring import readiness, redis_trouble
 from katoproject.monitoring.neighbours import Neighbours
 from katoproject.monitoring.snapshot import Shared
@@ -48,6 +50,27 @@ def test_a_redis_that_has_answered_is_not_asked_whether_it_has_tls(
         assert redis_trouble.remedy(error) is None
         with pytest.raises(BlockingIOError):
             listener.accept()
+
+
+def test_a_redis_that_leaves_a_check_no_time_is_asked_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    def silent() -> None:
+        raise NoAnswer
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.settimeout(5)
+
+        def answer_plainly() -> None:
+            with listener.accept()[0] as caller:
+                caller.sendall(b"+PONG\r\n")
+
+        monkeypatch.setattr(settings, "REDIS_URL", f"rediss://127.0.0.1:{listener.getsockname()[1]}/0")
+        monkeypatch.setattr(redis_trouble, "PATIENCE", 10)
+        monkeypatch.setitem(readiness.PARTS, "redis", (silent, False))
+        thread = threading.Thread(target=answer_plainly)
+        thread.start()
+        part = readiness._part("redis")
+        thread.join()
+    assert part.error == f"no answer in time; {redis_trouble.HAS_NO_TLS}"
 
 
 def test_of_many_complaints_it_shows_the_first(monkeypatch: pytest.MonkeyPatch) -> None:
