@@ -2,6 +2,7 @@
 
 import http.server
 import json
+import re
 import socket
 import threading
 import time
@@ -210,7 +211,8 @@ def test_clocks_that_differ_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(time, "time", lambda: real() + 60)
     found = by_check(clocks.clocks())["clock"]
     assert found.verdict == Verdict.WARNING
-    assert found.found.startswith("this machine is 60.0 s ahead of PostgreSQL")
+    # Known to half of the time that PostgreSQL takes to answer.
+    assert re.match(r"this machine is (59|60)\.\d s ahead of PostgreSQL", found.found)
     assert "NTP" in (found.fix or "")
 
 

@@ -31,7 +31,7 @@ from granian import loops
 from granian.server.common import WORKERS_METHODS
 from granian.server.mp import MPServer, WorkerProcess
 
-from benchmarks.stack import eventually, free_port
+from benchmarks.stack import START_LIMIT, eventually, free_port
 from katoproject.configuration.environment import PROJECT_DIR
 from katoproject.server.bodies import SMALL
 from katoproject.server.worker import run_worker
@@ -96,10 +96,13 @@ def served(program: str) -> Iterator[tuple[int, int]]:
         except httpx.TransportError:
             return False
 
-    eventually(answers, "the server comes up")
-    yield process.pid, port
-    process.terminate()
-    assert process.wait(15) == 0
+    try:
+        eventually(answers, "the server comes up", seconds=START_LIMIT)
+        yield process.pid, port
+    finally:
+        process.terminate()
+        status = process.wait(15)
+    assert status == 0
 
 
 @pytest.fixture(scope="module")

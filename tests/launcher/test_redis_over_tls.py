@@ -25,9 +25,11 @@ pytestmark = [
     ),
 ]
 
-# What one look at readiness says of each part.
+# What one look at readiness says of each part. It has two seconds, in which a busy machine may not import the clients.
 LOOK = """
 import django, json; django.setup()
+import django_redis.client, kombu.transport.redis
+from foundation import background; background.load()
 from katoproject.monitoring import readiness
 print(json.dumps({name: part.error for name, part in readiness.parts().items()}))
 """
