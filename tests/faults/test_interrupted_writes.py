@@ -124,11 +124,12 @@ def test_acknowledged_observes_survive_kill_9_of_the_workers(
     """G9: workers are killed while four clients write. A write with a 200 is stored; any other, once or not at all."""
     acknowledged: list[str] = []
     attempted: list[str] = []
-    stop = threading.Event()
+    stop, go = threading.Event(), threading.Event()
 
     def write(writer: int) -> None:
         number = 0
         while not stop.is_set():
+            go.wait()
             number += 1
             symbol = f"w{writer}-{number}"
             attempted.append(symbol)
@@ -146,13 +147,16 @@ def test_acknowledged_observes_survive_kill_9_of_the_workers(
         writer.start()
     try:
         for _ in range(3):
-            eventually(partial(_has_grown, acknowledged, len(acknowledged) + 20), "writers get on")
             victim = fragile.web.worker_pids[0]
             eventually(partial(_are_grown_up, [victim]), "Granian does not take another death for a crash loop")
+            go.set()
+            eventually(partial(_has_grown, acknowledged, len(acknowledged) + 20), "writers get on")
             os.kill(victim, signal.SIGKILL)
             eventually(partial(_is_replaced, fragile, victim), "the dead worker is replaced")
+            go.clear()  # the STM keeps the last thousand
     finally:
         stop.set()
+        go.set()
         for writer in writers:
             writer.join()
     eventually(fragile.web.all_workers_answer, "all workers are back")
