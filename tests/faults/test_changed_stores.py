@@ -178,7 +178,7 @@ SETTINGS = {
     "search_path": "nowhere, public",
     "transform_null_equals": "on",
     "array_nulls": "off",
-    "statement_timeout": "1",
+    "statement_timeout": "500",  # milliseconds; it holds until the first statement has replaced it
     "plan_cache_mode": "'force_custom_plan'",
 }
 
