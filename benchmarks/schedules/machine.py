@@ -1,0 +1,166 @@
+"""One run: two or three actors on one world, one step at a time."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from time import monotonic
+from typing import Any
+
+import psycopg
+
+from benchmarks.schedules.actors import Actor, NoAnswer, Turn
+from benchmarks.schedules.steps import Step
+
+_WAITS = "SELECT count(*) FROM pg_locks WHERE pid = %s AND NOT granted"
+_LIVES = "SELECT count(*) FROM pg_stat_activity WHERE pid = %s"
+# Seconds in which most steps are done, so that nobody asks whether they wait for a lock; and the most that any takes.
+_USUAL, _MOST = 0.002, 20.0
+
+_CRASHES = (Turn.LOST_BEFORE, Turn.LOST_AFTER, Turn.DEAD_AFTER)
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """That an actor does its next step, or fails at it."""
+
+    actor: int
+    turn: Turn = Turn.WHOLE
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """`waited`: the step had to wait for a lock of another actor."""
+
+    action: Action
+    step: Step
+    waited: bool = False
+
+    def __str__(self) -> str:
+        then = ", and waits for a lock" if self.waited else ""
+        return f"{'ABC'[self.action.actor]} {self.action.turn.value} {self.step}{then}"
+
+
+class Monitor:
+    """Asks PostgreSQL who waits for whom, on a connection of its own."""
+
+    def __init__(self, connection: psycopg.Connection[Any]) -> None:
+        self._connection = connection
+
+    def waits(self, backend: int) -> bool:
+        return self._count(_WAITS, backend)
+
+    def lives(self, backend: int) -> bool:
+        return self._count(_LIVES, backend)
+
+    def wait_for_end(self, backend: int) -> None:
+        deadline = monotonic() + _MOST
+        while self.lives(backend):
+            if monotonic() > deadline:
+                raise NoAnswer(f"backend {backend} has not ended")
+
+    def _count(self, sql: str, backend: int) -> bool:
+        row = self._connection.execute(sql, (backend,)).fetchone()
+        return row is not None and row[0] > 0
+
+
+class Machine:
+    """A run, as the search sees it. `crashes`: also offer that an actor fails at its next step, once in a run."""
+
+    def __init__(
+        self, actors: Sequence[Actor], operations: Sequence[Callable[[], Any]], monitor: Monitor, *, crashes: bool
+    ) -> None:
+        self._actors = actors
+        self._monitor = monitor
+        self._crashes = crashes
+        self.history: list[Done] = []
+        self.waits = 0
+        self.crashed: int | None = None
+        self._orphans: list[int] = []
+        # When each actor did its first step, and when it had its result, counted in steps.
+        self.began: dict[int, int] = {}
+        self.ended: dict[int, int] = {}
+        for actor, operation in zip(actors, operations, strict=True):
+            actor.begin(operation)
+        self._settle()
+
+    @property
+    def results(self) -> list[Any]:
+        return [actor.result for actor in self._actors]
+
+    def offered(self) -> Mapping[Action, Step]:
+        deadline = monotonic() + _MOST
+        while True:
+            offered = self._offered()
+            if any(action.turn is Turn.WHOLE for action in offered):
+                return offered
+            if not self._orphans and all(actor.is_done for actor in self._actors):
+                return {}
+            # All wait for each other, or for one that is gone; PostgreSQL ends a deadlock after a second.
+            if monotonic() > deadline:
+                raise NoAnswer(f"stuck after {', '.join(map(str, self.history))}")
+            self._settle()
+
+    def _offered(self) -> dict[Action, Step]:
+        offered = {}
+        for actor in self._actors:
+            step = actor.pending
+            if actor.in_step and step and self._crashes and self.crashed is None:
+                offered[Action(actor.number, Turn.LOST_WAITING)] = self._as_crash(actor, step)
+            if actor.in_step or step is None or not step.ready():
+                continue
+            offered[Action(actor.number)] = step
+            if self._crashes and self.crashed is None and step.can_fail:
+                for turn in _CRASHES:
+                    offered[Action(actor.number, turn)] = self._as_crash(actor, step)
+        return offered
+
+    def _as_crash(self, actor: Actor, step: Step) -> Step:
+        """It also ends the transaction."""
+        return Step(
+            step.name,
+            sees=step.sees,
+            takes=step.takes,
+            publishes=step.publishes | step.takes | actor.touched,
+            can_fail=False,
+        )
+
+    def do(self, action: Action) -> None:
+        actor = self._actors[action.actor]
+        step = actor.pending
+        assert step is not None
+        self.began.setdefault(action.actor, len(self.history))
+        if action.turn is not Turn.WHOLE:
+            self.crashed = action.actor
+        if action.turn is Turn.LOST_WAITING:
+            self._orphans.append(actor.backend)
+            actor.cut_off()
+        else:
+            actor.take_turn(action.turn)
+        self._settle()
+        waited = actor.in_step
+        self.waits += waited
+        self.history.append(Done(action, step, waited))
+        for one in self._actors:
+            if one.is_done:
+                self.ended.setdefault(one.number, len(self.history))
+
+    def _settle(self) -> None:
+        """Wait until every actor stands before its next step, is done, or waits for a lock."""
+        for actor in self._actors:
+            deadline = monotonic() + _MOST
+            while not actor.has_arrived(_USUAL):
+                if self._monitor.waits(actor.backend):
+                    if not actor.has_arrived(0):
+                        break
+                elif monotonic() > deadline:
+                    raise NoAnswer(f"{actor.name} in {actor.pending} after {', '.join(map(str, self.history))}")
+        for orphan in list(self._orphans):
+            while self._monitor.lives(orphan) and not self._monitor.waits(orphan):
+                pass
+            if not self._monitor.lives(orphan):
+                self._orphans.remove(orphan)
+
+    def abandon(self) -> None:
+        """Let all actors come to their end."""
+        self._crashes = False
+        while offered := self.offered():
+            self.do(next(iter(offered)))

@@ -1,0 +1,104 @@
+"""Trying every order of steps: depth first, each run from a new beginning (stateless exploration).
+
+The search knows nothing of databases. A run offers actions, does the one that it is told to, and offers the next ones,
+until it is over. The search repeats the first choices of an earlier run and then takes the next alternative.
+
+With `reduced`, sleep sets leave out a run that differs from an earlier one only in the order of actions that commute
+(Godefroid, 1996): of all runs that are equal in this sense, at least one is made.
+"""
+
+import random
+from collections.abc import Callable, Hashable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Generic, Protocol, TypeVar
+
+Action = TypeVar("Action", bound=Hashable)
+
+
+class Commuting(Protocol):
+    def commutes_with(self, other: "Commuting", /) -> bool: ...
+
+
+class Run(Protocol[Action]):
+    """One run. `offered`: what can be done next, and what each action touches; empty when it is over."""
+
+    def offered(self) -> Mapping[Action, Commuting]: ...
+
+    def do(self, action: Action, /) -> None: ...
+
+    def abandon(self) -> None:
+        """Nobody is interested in how this run ends."""
+
+
+class NotRepeatable(Exception):
+    """The same choices led to other alternatives: what runs here is not deterministic."""
+
+
+@dataclass(slots=True)
+class _Branch(Generic[Action]):
+    """A place where a choice is made. `asleep`: actions whose runs from here are equal to earlier ones."""
+
+    touched: dict[Action, Commuting]
+    asleep: dict[Action, Commuting]
+    left: list[Action]
+    tried: dict[Action, Commuting] = field(default_factory=dict)
+
+    @property
+    def chosen(self) -> Action:
+        return self.left[0]
+
+    def asleep_after_choice(self) -> dict[Action, Commuting]:
+        chosen = self.touched[self.chosen]
+        earlier = {**self.asleep, **self.tried}
+        return {action: touched for action, touched in earlier.items() if touched.commutes_with(chosen)}
+
+    def turn(self) -> bool:
+        """Go on to the next alternative; returns whether there is one."""
+        done = self.left.pop(0)
+        self.tried[done] = self.touched[done]
+        return bool(self.left)
+
+
+AnyRun = TypeVar("AnyRun", bound=Run)  # type: ignore[type-arg]
+
+
+def every_run(begin: Callable[[], AnyRun], *, reduced: bool = False) -> Iterator[AnyRun]:
+    """All runs, each when it is over; those that `reduced` leaves out are abandoned, not returned."""
+    path: list[_Branch[Hashable]] = []
+    while True:
+        run = begin()
+        if _follow(run, path, reduced=reduced):
+            yield run
+        else:
+            run.abandon()
+        while path and not path[-1].turn():
+            path.pop()
+        if not path:
+            return
+
+
+def _follow(run: Run[Hashable], path: list[_Branch[Hashable]], *, reduced: bool) -> bool:
+    """Repeat the choices of `path`, then take the first alternative each time; returns whether the run is of use."""
+    asleep: dict[Hashable, Commuting] = {}
+    depth = 0
+    while offered := run.offered():
+        if depth == len(path):
+            left = [action for action in offered if action not in asleep]
+            if not left:
+                return False
+            path.append(_Branch(dict(offered), asleep, left))
+        branch = path[depth]
+        if list(branch.touched) != list(offered):
+            raise NotRepeatable(f"step {depth}: {list(branch.touched)} the first time, now {list(offered)}")
+        asleep = branch.asleep_after_choice() if reduced else {}
+        run.do(branch.chosen)
+        depth += 1
+    return True
+
+
+def random_runs(begin: Callable[[], AnyRun], choice: random.Random, number: int) -> Iterator[AnyRun]:
+    for _ in range(number):
+        run = begin()
+        while offered := run.offered():
+            run.do(choice.choice(list(offered)))
+        yield run

@@ -1,0 +1,145 @@
+"""The verdict on a run: is what it led to what the operations lead to one after the other?"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import permutations
+from typing import Any
+
+from benchmarks.schedules.actors import Died
+from benchmarks.schedules.laboratory import Laboratory
+from benchmarks.schedules.machine import Action, Machine
+from benchmarks.schedules.operations import Operation
+from benchmarks.schedules.state import differences, stale_reads, stored
+from benchmarks.schedules.world import World
+
+Order = tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What the clients were told, by actor, and what is stored afterwards."""
+
+    results: dict[int, Any]
+    state: str
+
+
+@dataclass(frozen=True, slots=True)
+class Serial:
+    """What operations lead to, one after the other, in each order of all or some of them."""
+
+    outcomes: dict[Order, Outcome]
+    steps: dict[int, int]
+
+
+class Experiment:
+    """Some operations at once, on the world that they need."""
+
+    def __init__(self, laboratory: Laboratory, operations: Sequence[Operation], *, one_process: bool = False) -> None:
+        self.laboratory = laboratory
+        self.operations = operations
+        self.one_process = one_process
+        self.features = frozenset[str]().union(*(one.features for one in operations))
+        # Each run, by the name of its world.
+        self.histories: dict[str, list[str]] = {}
+        self.world = World("")
+        self.serial = self._one_after_the_other()
+
+    def begin(self, *, crashes: bool = False) -> Machine:
+        self.world = self.laboratory.worlds.new(self.features)
+        return self.laboratory.machine(self.world, self.operations, crashes=crashes, one_process=self.one_process)
+
+    def outcome(self, machine: Machine) -> Outcome:
+        results = {}
+        for number, (operation, result) in enumerate(zip(self.operations, machine.results, strict=True)):
+            if is_answer(result):
+                results[number] = operation.conclude(self.world, result) if operation.conclude else result
+            if number == machine.crashed and operation.recover:
+                results[number] = operation.recover(self.world)
+        return Outcome(results, stored(self.laboratory.admin, self.world))
+
+    def _one_after_the_other(self) -> Serial:
+        outcomes: dict[Order, Outcome] = {}
+        steps: dict[int, int] = {}
+        numbers = range(len(self.operations))
+        for order in (order for length in range(len(numbers) + 1) for order in permutations(numbers, length)):
+            machine = self.begin()
+            for number in order:
+                while (action := Action(number)) in machine.offered():
+                    machine.do(action)
+            if len(order) == len(numbers):
+                steps |= {n: sum(done.action.actor == n for done in machine.history) for n in numbers}
+                outcomes[order] = self.outcome(machine)
+            else:
+                outcomes[order] = Outcome(
+                    {n: result for n, result in self.outcome(machine).results.items() if n in order},
+                    stored(self.laboratory.admin, self.world),
+                )
+                machine.abandon()
+        return Serial(outcomes, steps)
+
+    def problem(self, machine: Machine) -> str | None:
+        """What is wrong with this run, which is over."""
+        outcome = self.outcome(machine)
+        self.histories[self.world.name] = [str(done) for done in machine.history]
+        allowed = [
+            serial
+            for order, serial in self.serial.outcomes.items()
+            if self._is_possible(order, machine, outcome) and self._is_such(serial, outcome)
+        ]
+        if not allowed:
+            return self._describe(outcome, machine)
+        if any(done.step.name.startswith("Redis") for done in machine.history):
+            for stale in stale_reads(self.world):
+                return f"{stale.path} reads {stale.cached} through the cache, but {stale.read} without it"
+        return None
+
+    def _is_possible(self, order: Order, machine: Machine, outcome: Outcome) -> bool:
+        """An order of all operations whose clients have an answer, in which none is before one that it came after.
+
+        An hour that passes while an operation works may let it be in time and renew the life of the session after it:
+        as if that hour had passed before all.
+        """
+        time = [number for number, one in enumerate(self.operations) if one.passes_time]
+        if any(number in outcome.results and number not in order and number not in time for number in self._numbers):
+            return False
+        if any(number not in order for number in time) and not self._overlap(machine, time):
+            return False
+        return not any(
+            machine.ended[later] <= machine.began[earlier]
+            for place, earlier in enumerate(order)
+            for later in order[place + 1 :]
+            if later in machine.ended and earlier in machine.began and later != machine.crashed
+        )
+
+    @property
+    def _numbers(self) -> range:
+        return range(len(self.operations))
+
+    def _overlap(self, machine: Machine, time: list[int]) -> bool:
+        return any(
+            machine.began[one] < machine.ended[other] and machine.began[other] < machine.ended[one]
+            for one in time
+            for other in self._numbers
+            if other != one
+        )
+
+    def _is_such(self, serial: Outcome, outcome: Outcome) -> bool:
+        return serial.state == outcome.state and all(
+            outcome.results[number] == result for number, result in serial.results.items() if number in outcome.results
+        )
+
+    def _describe(self, outcome: Outcome, machine: Machine) -> str:
+        lines = [f"{'ABC'[number]} was told {result}" for number, result in outcome.results.items()]
+        for order, serial in self.serial.outcomes.items():
+            if self._is_possible(order, machine, outcome):
+                name = ", then ".join("ABC"[number] for number in order) or "none"
+                told = {n: r for n, r in serial.results.items() if n in outcome.results and r != outcome.results[n]}
+                lines.append(f"unlike {name}: {told or ''} {differences(outcome.state, serial.state)}")
+        return "\n      ".join(lines)
+
+
+def is_answer(result: Any) -> bool:
+    """Not an end without an answer, and not a 503, after which the client knows nothing."""
+    if result is Died or isinstance(result, Exception):
+        return False
+    return not (isinstance(result, tuple) and isinstance(result[0], int) and result[0] >= 500)
