@@ -8,7 +8,6 @@ the hour had really passed. The moment is in a sequence, which no transaction ca
 from typing import Any
 
 import psycopg
-from django.conf import settings
 
 PASSED = 3600  # seconds
 
@@ -26,7 +25,8 @@ _CREATE = f"""
         AS 'SELECT clock.shifted(pg_catalog.clock_timestamp())'
 """
 _PUT_FORWARD = "SELECT setval('clock.moment', (extract(epoch FROM pg_catalog.clock_timestamp()) * 1000000)::bigint)"
-_PUT_BACK = f"SELECT setval('clock.moment', {_NEVER})"
+# For PL/pgSQL.
+PUT_BACK = f"PERFORM setval('clock.moment', {_NEVER})"
 
 SEARCH_PATH = "clock, pg_catalog, public"
 
@@ -35,15 +35,5 @@ def install(connection: psycopg.Connection[Any]) -> None:
     connection.execute(_CREATE, prepare=False)
 
 
-def in_force() -> dict[str, str]:
-    """What every connection of the service has in force."""
-    # Durability is not examined here, and a commit that waits for a disk makes every run ten times as long.
-    return {**settings.DATABASE_SESSION, "search_path": SEARCH_PATH, "synchronous_commit": "off"}
-
-
 def let_an_hour_pass(connection: psycopg.Connection[Any]) -> None:
     connection.execute(_PUT_FORWARD)
-
-
-def put_back(connection: psycopg.Connection[Any]) -> None:
-    connection.execute(_PUT_BACK)

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
+from unittest.mock import patch
 
 import psycopg
 from django.conf import settings
@@ -24,6 +25,7 @@ from foundation.verification import verify
 from memory_app.index import Indexes, NodeIndex
 from sessions_app import cache
 
+_PATIENCE = 60  # seconds
 CHECKS = [*memory_app.verification.CHECKS, *sessions_app.verification.CHECKS]
 
 
@@ -61,9 +63,22 @@ class Laboratory:
 
     def clear(self) -> None:
         """Forget all worlds, and what was cached of them."""
-        clock.put_back(self.admin)
         cache.drop(None)
         self.worlds.clear()
+
+
+def _session() -> dict[str, str]:
+    """What the connections of the actors have in force."""
+    return {
+        **settings.DATABASE_SESSION,
+        "search_path": clock.SEARCH_PATH,
+        # Durability is not examined here, and a commit that waits for a disk makes a run ten times as long.
+        "synchronous_commit": "off",
+        # On a machine that has other things to do, too, nothing else may end a step.
+        "statement_timeout": f"{_PATIENCE}s",
+        "lock_timeout": f"{_PATIENCE}s",
+        "idle_in_transaction_session_timeout": "0",
+    }
 
 
 def _bound(operation: Operation, world: World) -> Callable[[], Any]:
@@ -87,18 +102,29 @@ def laboratory(database: str, *, begin_apart: bool = False) -> Iterator[Laborato
             undo.enter_context(psycopg.connect(**parameters, dbname=database, autocommit=True, prepare_threshold=0))
             for _ in range(2)
         )
+        admin.execute("SET synchronous_commit = off")
         clock.install(admin)
         Time.connection = admin
-        undo.enter_context(override_settings(DATABASE_SESSION=clock.in_force()))
+        undo.enter_context(override_settings(DATABASE_ANSWER_LIMIT=_PATIENCE, DATABASE_SESSION=_session()))
         level = logging.root.manager.disable
         logging.disable(logging.CRITICAL)
         undo.callback(logging.disable, level)
+        undo.enter_context(_patient_redis())
         monitor = Monitor(watching)
         undo.enter_context(gate(is_gone=monitor.wait_for_end, begin_apart=begin_apart))
         actors = [Actor(number) for number in range(3)]
         for actor in actors:
             undo.callback(actor.end)
         yield Laboratory(admin, monitor, Worlds(admin), actors)
+
+
+@contextmanager
+def _patient_redis() -> Iterator[None]:
+    pool = cache._redis().connection_pool
+    with patch.dict(pool.connection_kwargs, socket_timeout=_PATIENCE):
+        pool.disconnect()
+        yield
+    pool.disconnect()
 
 
 @contextmanager

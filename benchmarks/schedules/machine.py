@@ -10,7 +10,8 @@ import psycopg
 from benchmarks.schedules.actors import Actor, NoAnswer, Turn
 from benchmarks.schedules.steps import Step
 
-_WAITS = "SELECT count(*) FROM pg_locks WHERE pid = %s AND NOT granted"
+# For one of these. It may wait for others for a moment, which is none of our business.
+_WAITS = "SELECT (pg_blocking_pids(%s) && %s::int[])::int"
 _LIVES = "SELECT count(*) FROM pg_stat_activity WHERE pid = %s"
 # Seconds in which most steps are done, so that nobody asks whether they wait for a lock; and the most that any takes.
 _USUAL, _MOST = 0.002, 20.0
@@ -45,8 +46,9 @@ class Monitor:
     def __init__(self, connection: psycopg.Connection[Any]) -> None:
         self._connection = connection
 
-    def waits(self, backend: int) -> bool:
-        return self._count(_WAITS, backend)
+    def waits(self, backend: int, others: Sequence[int]) -> bool:
+        """Whether it waits for a lock that one of the others has, or waits for."""
+        return self._count(_WAITS, backend, list(others))
 
     def lives(self, backend: int) -> bool:
         return self._count(_LIVES, backend)
@@ -57,8 +59,8 @@ class Monitor:
             if monotonic() > deadline:
                 raise NoAnswer(f"backend {backend} has not ended")
 
-    def _count(self, sql: str, backend: int) -> bool:
-        row = self._connection.execute(sql, (backend,)).fetchone()
+    def _count(self, sql: str, *parameters: Any) -> bool:
+        row = self._connection.execute(sql, parameters).fetchone()
         return row is not None and row[0] > 0
 
 
@@ -144,20 +146,35 @@ class Machine:
                 self.ended.setdefault(one.number, len(self.history))
 
     def _settle(self) -> None:
-        """Wait until every actor stands before its next step, is done, or waits for a lock."""
-        for actor in self._actors:
-            deadline = monotonic() + _MOST
-            while not actor.has_arrived(_USUAL):
-                if self._monitor.waits(actor.backend):
-                    if not actor.has_arrived(0):
-                        break
-                elif monotonic() > deadline:
-                    raise NoAnswer(f"{actor.name} in {actor.pending} after {', '.join(map(str, self.history))}")
-        for orphan in list(self._orphans):
-            while self._monitor.lives(orphan) and not self._monitor.waits(orphan):
+        """Wait until every actor stands before its next step, is done, or waits for a lock.
+
+        What one has done may free others, and them others.
+        """
+        while any([self._arrives(actor) for actor in self._actors if actor.in_step] + [self._let_orphans_end()]):
+            pass
+
+    def _arrives(self, actor: Actor) -> bool:
+        """Whether it has done its step. Otherwise it waits for a lock."""
+        deadline = monotonic() + _MOST
+        while not actor.has_arrived(_USUAL):
+            if self._waits(actor.backend):
+                return actor.has_arrived(0)
+            if monotonic() > deadline:
+                raise NoAnswer(f"{actor.name} in {actor.pending} after {', '.join(map(str, self.history))}")
+        return True
+
+    def _let_orphans_end(self) -> bool:
+        """Whether one has ended. The others wait for a lock."""
+        before = list(self._orphans)
+        for orphan in before:
+            while self._monitor.lives(orphan) and not self._waits(orphan):
                 pass
-            if not self._monitor.lives(orphan):
-                self._orphans.remove(orphan)
+        self._orphans = [orphan for orphan in before if self._monitor.lives(orphan)]
+        return self._orphans != before
+
+    def _waits(self, backend: int) -> bool:
+        backends = [*(actor.backend for actor in self._actors), *self._orphans]
+        return self._monitor.waits(backend, [one for one in backends if one != backend])
 
     def abandon(self) -> None:
         """Let all actors come to their end."""

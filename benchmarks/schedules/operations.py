@@ -155,7 +155,12 @@ def _delete_expired(world: World) -> Result:
     operations.delete_expired()
 
 
-_add("delete expired ones", _delete_expired, "expired")
+def _again_later(world: World, result: Result) -> Result:
+    """The chore leaves out a session that somebody works on. It comes back."""
+    operations.delete_expired()
+
+
+_add("delete expired ones", _delete_expired, "expired", conclude=_again_later)
 
 
 class Time:
@@ -177,7 +182,7 @@ class Time:
 
 
 _add("time passes", Time.passes, passes_time=True)
-_add("time passes, and the chore runs", Time.passes_and_chore_runs, passes_time=True)
+_add("time passes, and the chore runs", Time.passes_and_chore_runs, passes_time=True, conclude=_again_later)
 
 
 def _listen(world: World) -> Result:

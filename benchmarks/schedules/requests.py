@@ -22,6 +22,7 @@ def send(method: str, path: str, body: Any = None, *, key: str | None = None, pa
 
 _VARIABLE = (
     (re.compile(r"\b(session|job)-[0-9a-f]{32}-\d+"), r"\1-new"),
+    (re.compile(r"\bobs-[0-9a-f]{32}"), "obs-new"),
     (re.compile(r"\d{4}-\d\d-\d\dT[\d:.]+(Z|\+00:00)"), "T"),
     (re.compile(r'"time_ms":[\d.]+'), '"time_ms":0'),
 )
@@ -34,4 +35,4 @@ def comparable(answer: tuple[int, str], world: str) -> tuple[int, str]:
     for pattern, replacement in _VARIABLE:
         body = pattern.sub(replacement, body)
     body = _SECONDS_LEFT.sub(lambda found: f'"ttl_seconds":{round(int(found[1]), -2)}', body)
-    return status, re.sub(rf'(?<![\w.]){world}(?=-[STJ]\b|")', "the", body)
+    return status, re.sub(rf'(?<![\w.]){world}(?=-[STJ]\b|\\?")', "the", body)

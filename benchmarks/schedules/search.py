@@ -89,11 +89,15 @@ def _follow(run: Run[Hashable], path: list[_Branch[Hashable]], *, reduced: bool)
             path.append(_Branch(dict(offered), asleep, left))
         branch = path[depth]
         if list(branch.touched) != list(offered):
-            raise NotRepeatable(f"step {depth}: {list(branch.touched)} the first time, now {list(offered)}")
+            raise NotRepeatable(f"step {depth}: {_told(branch.touched)} the first time, now {_told(offered)}")
         asleep = branch.asleep_after_choice() if reduced else {}
         run.do(branch.chosen)
         depth += 1
     return True
+
+
+def _told(offered: Mapping[Hashable, Commuting]) -> str:
+    return ", ".join(f"{action}: {touched}" for action, touched in offered.items())
 
 
 def random_runs(begin: Callable[[], AnyRun], choice: random.Random, number: int) -> Iterator[AnyRun]:

@@ -1,6 +1,7 @@
 """What a world holds, in a form that two runs can be compared in, and what clients would read of it now."""
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 from unittest.mock import patch
@@ -58,7 +59,8 @@ _STATE = f"""
             FROM sessions_app_job WHERE node_id = %(node)s)
     )::text
 """
-_READS = ("stm", "percept-data", "predictions", "cognition-data")
+# What reads the views of the cache.
+_READS = {"stm": "stm", "percept": "percept-data", "predictions": "predictions", "cognition": "cognition-data"}
 
 
 def stored(connection: psycopg.Connection[Any], world: World) -> str:
@@ -78,11 +80,11 @@ class Stale:
     read: tuple[int, str]
 
 
-def stale_reads(world: World) -> list[Stale]:
+def stale_reads(world: World, views: Iterable[str]) -> list[Stale]:
     """What a client reads through the cache now, where that is not what is read without it."""
     stale = []
-    for read in _READS:
-        path = f"/sessions/{world.session}/{read}"
+    for view in views:
+        path = f"/sessions/{world.session}/{_READS[view]}"
         cached = send("GET", path)
         with patch.object(cache, "get", _miss):
             anew = send("GET", path)

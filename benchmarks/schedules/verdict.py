@@ -11,6 +11,9 @@ from benchmarks.schedules.machine import Action, Machine
 from benchmarks.schedules.operations import Operation
 from benchmarks.schedules.state import differences, stale_reads, stored
 from benchmarks.schedules.world import World
+from sessions_app.cache import PREDICTION_VIEWS, SESSION_VIEWS
+
+_CACHES = {f"Redis SET {view}" for view in (*SESSION_VIEWS, *PREDICTION_VIEWS)}
 
 Order = tuple[int, ...]
 
@@ -50,7 +53,8 @@ class Experiment:
 
     def outcome(self, machine: Machine) -> Outcome:
         results = {}
-        for number, (operation, result) in enumerate(zip(self.operations, machine.results, strict=True)):
+        for number in machine.ended:
+            operation, result = self.operations[number], machine.results[number]
             if is_answer(result):
                 results[number] = operation.conclude(self.world, result) if operation.conclude else result
             if number == machine.crashed and operation.recover:
@@ -66,15 +70,9 @@ class Experiment:
             for number in order:
                 while (action := Action(number)) in machine.offered():
                     machine.do(action)
-            if len(order) == len(numbers):
-                steps |= {n: sum(done.action.actor == n for done in machine.history) for n in numbers}
-                outcomes[order] = self.outcome(machine)
-            else:
-                outcomes[order] = Outcome(
-                    {n: result for n, result in self.outcome(machine).results.items() if n in order},
-                    stored(self.laboratory.admin, self.world),
-                )
-                machine.abandon()
+            steps |= {n: sum(done.action.actor == n for done in machine.history) for n in order}
+            outcomes[order] = self.outcome(machine)
+            machine.abandon()
         return Serial(outcomes, steps)
 
     def problem(self, machine: Machine) -> str | None:
@@ -88,9 +86,9 @@ class Experiment:
         ]
         if not allowed:
             return self._describe(outcome, machine)
-        if any(done.step.name.startswith("Redis") for done in machine.history):
-            for stale in stale_reads(self.world):
-                return f"{stale.path} reads {stale.cached} through the cache, but {stale.read} without it"
+        cached = {done.step.name.rpartition(" ")[2] for done in machine.history if done.step.name in _CACHES}
+        for stale in stale_reads(self.world, cached):
+            return f"{stale.path} reads {stale.cached} through the cache, but {stale.read} without it"
         return None
 
     def _is_possible(self, order: Order, machine: Machine, outcome: Outcome) -> bool:

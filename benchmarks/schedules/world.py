@@ -17,6 +17,7 @@ from sessions_app.observations import Observation
 
 # A session lives for TTL after its last access, and was not used for a while: an access renews its life.
 TTL, LEFT = 1000, 500  # seconds
+_VACUUM_EVERY = 10  # times that the worlds are deleted
 LONG = 520  # events, enough for the cache
 
 _MOVED = "pg_catalog.now() + (one.expires_at - one.created_at)"
@@ -24,9 +25,12 @@ _COPY = f"""
     CREATE SCHEMA world;
     CREATE FUNCTION world.renamed(id text, name text) RETURNS text LANGUAGE sql IMMUTABLE AS
         $$ SELECT name || '-' || split_part(id, '-', 2) $$;
-    CREATE FUNCTION world.copy(template text, name text) RETURNS void LANGUAGE plpgsql AS $$
+    CREATE FUNCTION world.copy(template text, name text, last text) RETURNS void LANGUAGE plpgsql AS $$
     DECLARE former bigint; fresh bigint;
     BEGIN
+        {clock.PUT_BACK};
+        -- An hour may pass in this world, and nothing is to happen to the last one meanwhile.
+        UPDATE sessions_app_session SET expires_at = pg_catalog.now() + interval '1 year' WHERE node_id = last;
         INSERT INTO sessions_app_session SELECT (jsonb_populate_record(one, jsonb_build_object(
             'id', world.renamed(one.id, name), 'node_id', name,
             'created_at', pg_catalog.now(), 'expires_at', {_MOVED}))).*
@@ -60,10 +64,6 @@ _COPY = f"""
         SELECT fresh, symbol_key, emotive_key, symbol, emotive, value, pg_current_xact_id()
         FROM memory_app_symbolaffinity WHERE memory = former;
     END $$;
-"""
-# An hour may pass in the next world, and nothing is to happen to this one meanwhile.
-_RETIRE = """
-    UPDATE sessions_app_session SET expires_at = pg_catalog.now() + interval '1 year' WHERE node_id = %s
 """
 _TABLES = (
     ("sessions_app_session", "node_id"),
@@ -110,8 +110,7 @@ class Worlds:
     def __init__(self, connection: psycopg.Connection[Any]) -> None:
         self._connection = connection
         self._templates: dict[frozenset[str], str] = {}
-        self._number = 0
-        self._last: str | None = None
+        self._number = self._cleared = 0
         connection.execute(_COPY, prepare=False)
 
     def new(self, features: frozenset[str]) -> World:
@@ -120,12 +119,9 @@ class Worlds:
             template = self._templates[features] = f"template.{len(self._templates)}"
             self._build(template, features)
         self._number += 1
-        clock.put_back(self._connection)
-        if self._last is not None:
-            self._connection.execute(_RETIRE, (self._last,))
-        self._last = str(self._number)
-        self._connection.execute("SELECT world.copy(%s, %s)", (template, self._last))
-        return World(self._last)
+        name = str(self._number)
+        self._connection.execute("SELECT world.copy(%s, %s, %s)", (template, name, str(self._number - 1)))
+        return World(name)
 
     def clear(self) -> None:
         """Delete all worlds, but no template."""
@@ -137,7 +133,9 @@ class Worlds:
         for table in ("memory_app_pattern", "memory_app_symbolaffinity"):
             self._connection.execute(f"DELETE FROM {table} WHERE memory NOT IN (SELECT memory FROM memory_app_node)")
         self._connection.execute("DELETE FROM memory_app_clearedmemory")
-        self._connection.execute("VACUUM sessions_app_session, sessions_app_entry, memory_app_pattern")
+        self._cleared += 1
+        if self._cleared % _VACUUM_EVERY == 0:
+            self._connection.execute("VACUUM")
 
     def _build(self, node: str, features: frozenset[str]) -> None:
         for letter in "ST":

@@ -1,0 +1,58 @@
+"""`python -m benchmarks.schedules [--pair A B [C]] [--crashes] [--seed N]`. Exit status 1 if a schedule is violated."""
+
+import argparse
+import os
+import sys
+import time
+
+import django
+
+from benchmarks.schedules.processes import PROCESSES, Task, perform
+from benchmarks.stack import Stores, temporary_folder
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--pair", nargs="+", metavar="OPERATION", help="only these operations, two or three, at once")
+    parser.add_argument("--crashes", action="store_true", help="also with a crash of either at each of its steps")
+    parser.add_argument("--seed", type=int, metavar="N", help="a sample of random schedules")
+    parser.add_argument("--at-most", type=int, default=None, metavar="N", help="schedules of each pair")
+    parser.add_argument("--list", action="store_true", help="name the operations, and end")
+    options = parser.parse_args()
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "katoproject.settings")
+    with temporary_folder() as folder:
+        os.environ["KATO_DATA_DIR"] = str(folder / "data")
+        from katoproject.configuration.kernels import compile_all
+
+        compile_all()
+        django.setup()
+        return _examine(parser, options, Stores(folder / "data", private=True))
+
+
+def _examine(parser: argparse.ArgumentParser, options: argparse.Namespace, stores: Stores) -> int:
+    from benchmarks.schedules import report
+    from benchmarks.schedules.plan import UnknownOperation, plan
+
+    try:
+        chosen = plan(options.pair)
+    except UnknownOperation as error:
+        parser.error(str(error))
+    if options.list:
+        print("\n".join(sorted({name for names, _ in chosen for name in names})))
+        return 0
+    at_most = options.at_most or (100 if options.seed is not None else None)
+    tasks = [Task(names, options.crashes, one, at_most, options.seed) for names, one in chosen]
+    began, reports = time.monotonic(), []
+    with stores:
+        for found in perform(tasks, processes=min(PROCESSES, len(tasks))):
+            reports.append(found)
+            print(report.line(found), flush=True)
+    for found in reports:
+        if not found.holds:
+            print(report.story(found))
+    print(report.summary(reports, time.monotonic() - began))
+    return 0 if all(found.holds for found in reports) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
