@@ -46,10 +46,7 @@ def _examine(parser: argparse.ArgumentParser, options: argparse.Namespace, store
     with stores:
         for found in perform(tasks, processes=min(PROCESSES, len(tasks))):
             reports.append(found)
-            print(report.line(found), flush=True)
-    for found in reports:
-        if not found.holds:
-            print(report.story(found))
+            print(report.line(found) if found.holds else f"{report.line(found)}\n{report.story(found)}", flush=True)
     print(report.summary(reports, time.monotonic() - began))
     return 0 if all(found.holds for found in reports) else 1
 

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
+from itertools import islice, pairwise
 from math import factorial, prod
 from random import Random
 
@@ -25,7 +25,7 @@ class Violation:
     @property
     def switches(self) -> int:
         actors = [step[0] for step in self.schedule]
-        return sum(one != other for one, other in zip(actors, actors[1:], strict=False))
+        return sum(one != other for one, other in pairwise(actors))
 
 
 @dataclass(slots=True)

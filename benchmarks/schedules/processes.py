@@ -71,5 +71,6 @@ def perform(tasks: Sequence[Task], *, processes: int = PROCESSES) -> "Iterator[R
         for worker in workers:
             worker.join()
     finally:
+        waiting.cancel_join_thread()  # what nobody has taken
         for worker in workers:
             worker.kill()

@@ -12,7 +12,7 @@ _factory = RequestFactory()
 
 def send(method: str, path: str, body: Any = None, *, key: str | None = None, padding: int = 0) -> tuple[int, str]:
     """The status and the body of the response. `padding`: so many spaces after the body."""
-    headers = {} if key is None else {"HTTP_IDEMPOTENCY_KEY": key}
+    headers: dict[str, Any] = {} if key is None else {"HTTP_IDEMPOTENCY_KEY": key}
     content = b"" if body is None else to_json(body) + b" " * padding
     request = _factory.generic(method, path, content, content_type="application/json", **headers)
     view, arguments, named = resolve(request.path_info)

@@ -10,21 +10,19 @@ With `reduced`, sleep sets leave out a run that differs from an earlier one only
 import random
 from collections.abc import Callable, Hashable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Generic, Protocol, TypeVar
-
-Action = TypeVar("Action", bound=Hashable)
+from typing import Any, Protocol, TypeVar
 
 
 class Commuting(Protocol):
-    def commutes_with(self, other: "Commuting", /) -> bool: ...
+    def commutes_with(self, other: Any, /) -> bool: ...
 
 
-class Run(Protocol[Action]):
+class Run(Protocol):
     """One run. `offered`: what can be done next, and what each action touches; empty when it is over."""
 
-    def offered(self) -> Mapping[Action, Commuting]: ...
+    def offered(self) -> Mapping[Any, Commuting]: ...
 
-    def do(self, action: Action, /) -> None: ...
+    def do(self, action: Any, /) -> None: ...
 
     def abandon(self) -> None:
         """Nobody is interested in how this run ends."""
@@ -35,19 +33,19 @@ class NotRepeatable(Exception):
 
 
 @dataclass(slots=True)
-class _Branch(Generic[Action]):
+class _Branch:
     """A place where a choice is made. `asleep`: actions whose runs from here are equal to earlier ones."""
 
-    touched: dict[Action, Commuting]
-    asleep: dict[Action, Commuting]
-    left: list[Action]
-    tried: dict[Action, Commuting] = field(default_factory=dict)
+    touched: dict[Hashable, Commuting]
+    asleep: dict[Hashable, Commuting]
+    left: list[Hashable]
+    tried: dict[Hashable, Commuting] = field(default_factory=dict)
 
     @property
-    def chosen(self) -> Action:
+    def chosen(self) -> Hashable:
         return self.left[0]
 
-    def asleep_after_choice(self) -> dict[Action, Commuting]:
+    def asleep_after_choice(self) -> dict[Hashable, Commuting]:
         chosen = self.touched[self.chosen]
         earlier = {**self.asleep, **self.tried}
         return {action: touched for action, touched in earlier.items() if touched.commutes_with(chosen)}
@@ -59,12 +57,12 @@ class _Branch(Generic[Action]):
         return bool(self.left)
 
 
-AnyRun = TypeVar("AnyRun", bound=Run)  # type: ignore[type-arg]
+AnyRun = TypeVar("AnyRun", bound=Run)
 
 
 def every_run(begin: Callable[[], AnyRun], *, reduced: bool = False) -> Iterator[AnyRun]:
     """All runs, each when it is over; those that `reduced` leaves out are abandoned, not returned."""
-    path: list[_Branch[Hashable]] = []
+    path: list[_Branch] = []
     while True:
         run = begin()
         if _follow(run, path, reduced=reduced):
@@ -77,7 +75,7 @@ def every_run(begin: Callable[[], AnyRun], *, reduced: bool = False) -> Iterator
             return
 
 
-def _follow(run: Run[Hashable], path: list[_Branch[Hashable]], *, reduced: bool) -> bool:
+def _follow(run: Run, path: list[_Branch], *, reduced: bool) -> bool:
     """Repeat the choices of `path`, then take the first alternative each time; returns whether the run is of use."""
     asleep: dict[Hashable, Commuting] = {}
     depth = 0

@@ -1,6 +1,7 @@
 """Worlds: a node with two sessions, as every run of a pair finds it. Built once by the service, copied for each run.
 
-Ids of a world are its name, followed by what they stand for: the node `7`, its sessions `7-S` and `7-T`, its job `7-J`.
+Ids of a world are its name, followed by what they stand for: the node `world7`, its sessions `world7-S` and `world7-T`,
+its job `world7-J`.
 """
 
 from collections.abc import Callable
@@ -111,6 +112,7 @@ class Worlds:
         self._connection = connection
         self._templates: dict[frozenset[str], str] = {}
         self._number = self._cleared = 0
+        self._last = ""
         connection.execute(_COPY, prepare=False)
 
     def new(self, features: frozenset[str]) -> World:
@@ -119,9 +121,9 @@ class Worlds:
             template = self._templates[features] = f"template.{len(self._templates)}"
             self._build(template, features)
         self._number += 1
-        name = str(self._number)
-        self._connection.execute("SELECT world.copy(%s, %s, %s)", (template, name, str(self._number - 1)))
-        return World(name)
+        self._last, last = f"world{self._number}", self._last
+        self._connection.execute("SELECT world.copy(%s, %s, %s)", (template, self._last, last))
+        return World(self._last)
 
     def clear(self) -> None:
         """Delete all worlds, but no template."""
