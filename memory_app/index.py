@@ -99,6 +99,8 @@ class NodeIndex:
     finalized_version: int = 0
     moment: Moment | None = None
     has_emotives: bool = False
+    version: NodeVersion | None = None
+    known_since: float = 0.0
     snapshot: str = "1:1:"
     unread_after: str | None = None
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -143,7 +145,9 @@ class NodeIndex:
             if stored:
                 self.moment, self.finalized_version = moments.moment(self.memory, stored, view), finalized_version
             version = NodeVersion(self.memory, view.total_symbols, self.finalized_version, self.rebuilt)
-            return NodeView(view, version, self.snapshot, self.moment, self.has_emotives)
+            if version != self.version:
+                self.version, self.known_since = version, time.monotonic()
+            return NodeView(view, version, self.known_since, self.snapshot, self.moment, self.has_emotives)
         finally:
             self.lock.release()
 
@@ -205,10 +209,12 @@ class NodeView:
 
     A view, because the index keeps changing: another thread may follow a later learn before this one has predicted, and
     what is cached under `version` must be of that version. `has_emotives`: whether any pattern may have emotives.
+    `known_since`: since this moment (`time.monotonic`) or longer, the node has been what it is.
     """
 
     view: View
     version: NodeVersion
+    known_since: float
     snapshot: str
     moment: Moment | None
     has_emotives: bool

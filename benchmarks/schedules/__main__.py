@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import signal
 import sys
 import time
 
@@ -19,6 +20,8 @@ def main() -> int:
     parser.add_argument("--at-most", type=int, default=None, metavar="N", help="schedules of each pair")
     parser.add_argument("--list", action="store_true", help="name the operations, and end")
     options = parser.parse_args()
+    # The servers that it has started must not stay.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "katoproject.settings")
     with temporary_folder() as folder:
         os.environ["KATO_DATA_DIR"] = str(folder / "data")

@@ -59,10 +59,14 @@ class LearnedMeanwhile(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """What one node knows at one moment: everything that was learned before it was asked for (P5)."""
+    """What one node knows at one moment: everything that was learned before it was asked for (P5).
+
+    `is_held`: nobody can learn before the transaction that asks has ended.
+    """
 
     node: NodeView
     stop: Stop = NEVER
+    is_held: bool = False
 
     @property
     def version(self) -> NodeVersion:
@@ -122,7 +126,8 @@ class Memory:
 def recall(node_id: str, use: Callable[[Memory], Result], *, seconds: float | None = PREDICTION_SECONDS) -> Result:
     """Call `use` with the node's memory as it is now; start again if what it reads was learned meanwhile.
 
-    seconds: how long all of this may take; None: any time. Raises PredictionTimedOut, and ClientLeft.
+    `use` may raise LearnedMeanwhile, too, where the memory is not held. seconds: how long all of this may take; None:
+    any time. Raises PredictionTimedOut, and ClientLeft.
     """
     with Bounded(seconds) as stop:
         for _ in range(TRIES):
@@ -130,4 +135,4 @@ def recall(node_id: str, use: Callable[[Memory], Result], *, seconds: float | No
                 return use(Memory(indexes.follow(node_id, stop), stop))
         with transaction.atomic():
             PATTERNS.execute(_LOCK_NODE, {"node_id": node_id})
-            return use(Memory(indexes.follow(node_id, stop), stop))
+            return use(Memory(indexes.follow(node_id, stop), stop, is_held=True))

@@ -1,22 +1,24 @@
 """Predictions for a session: what its node predicts for its STM, computed on request.
 
-A prediction depends on the session at one version and on the node at one version. It is cached under both, so a
-repeated request costs no more than a read.
+A prediction depends on the session at one version and on the node at one version, which existed at one moment. It is
+cached under both, so a repeated request costs no more than a read.
 """
 
+import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from operator import attrgetter
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from pydantic_core import from_json, to_json
 
 from engine.observation import make_event
 from engine.predict import Prediction
 from engine.stm import STM_LIMIT, state
+from foundation.postgresql.statements import Row
 from memory_app.index import NodeVersion
 from memory_app.patience import PREDICTION_SECONDS
-from memory_app.reads.recall import Memory, recall
+from memory_app.reads.recall import LearnedMeanwhile, Memory, recall
 from sessions_app import cache
 from sessions_app.admitted import ADMITTED
 from sessions_app.config import effective
@@ -30,12 +32,14 @@ _STATE_COLUMNS = f"version, config, {STM} AS events"
 _STATE = f"SELECT {ADMISSION}, {_STATE_COLUMNS} FROM sessions_app_session WHERE id = %(id)s AND {ADMITTED}"
 _STATE_UNTOUCHED = f"SELECT false, node_id, {_STATE_COLUMNS} FROM sessions_app_session WHERE id = %(id)s"
 # What the last observation saw may differ from the present STM: learning empties the STM, the predictions stay.
-_COGNITION = f"""
-    SELECT {ADMISSION}, version, config, time, {STM} AS stm, {SEEN_EVENTS} AS seen,
-        (SELECT value::text FROM sessions_app_entry WHERE session_id = id AND stream = {Stream.EMOTIVES}
-            AND position = seen_emotives_end AND position > seen_emotives_start) AS emotives
-    FROM sessions_app_session WHERE id = %(id)s AND {ADMITTED}
+_COGNITION_COLUMNS = f"""
+    version, config, time, {STM} AS stm, {SEEN_EVENTS} AS seen,
+    (SELECT value::text FROM sessions_app_entry WHERE session_id = id AND stream = {Stream.EMOTIVES}
+        AND position = seen_emotives_end AND position > seen_emotives_start) AS emotives
 """
+_COGNITION = f"SELECT {ADMISSION}, {_COGNITION_COLUMNS} FROM sessions_app_session WHERE id = %(id)s AND {ADMITTED}"
+_COGNITION_UNTOUCHED = f"SELECT false, node_id, {_COGNITION_COLUMNS} FROM sessions_app_session WHERE id = %(id)s"
+_VERSION = "SELECT version FROM sessions_app_session WHERE id = %(id)s"
 
 
 class _StateRow(NamedTuple):
@@ -59,6 +63,10 @@ class _CognitionRow(NamedTuple):
     emotives: str | None
 
 
+SessionRow = TypeVar("SessionRow", _StateRow, _CognitionRow)
+Result = TypeVar("Result")
+
+
 @dataclass(frozen=True, slots=True)
 class Cognition:
     """`emotives`: the last accumulated map (D38); `predictions`: JSON, of the state as the last observation left it."""
@@ -76,7 +84,9 @@ class Cognition:
 
 def predictions(session_id: str) -> bytes:
     """JSON of `predictions`, `future_potentials` and `count` for the present STM. Raises SessionNotFound."""
-    return _predictions(session_id, admit(session_id, _STATE, _StateRow._make))
+    return _at_one_moment(
+        session_id, lambda: admit(session_id, _STATE, _StateRow._make), _state_of(session_id), _predictions
+    )
 
 
 def preview(
@@ -87,15 +97,14 @@ def preview(
     `changes`: settings (from `config.validate`) to predict with, as if the session had them. `seconds`: as in `recall`.
     Raises SessionNotFound.
     """
-    columns = SESSIONS.execute_one(_STATE_UNTOUCHED, {"id": session_id})
-    if columns is None:
-        raise SessionNotFound(session_id)
-    row = _StateRow._make(columns)
+    read = _state_of(session_id)
     if not changes:
-        return _predictions(session_id, row, seconds=seconds)
-    stm = from_json(f"[{row.events}]")
-    in_force = effective({**from_json(row.config), **changes})
-    return recall(row.node_id, lambda memory: _whole(memory.predict(stm, in_force)), seconds=seconds)
+        return _at_one_moment(session_id, read, read, _predictions, seconds=seconds)
+
+    def predict(session_id: str, row: _StateRow, memory: Memory) -> bytes:
+        return _whole(memory.predict(from_json(f"[{row.events}]"), effective({**from_json(row.config), **changes})))
+
+    return _at_one_moment(session_id, read, read, predict, seconds=seconds)
 
 
 def imagine(
@@ -116,43 +125,78 @@ def answer(session_id: str, predictions: bytes) -> bytes:
 
 def cognition(session_id: str) -> Cognition:
     """Raises SessionNotFound."""
-    row = admit(session_id, _COGNITION, _CognitionRow._make)
+    return _at_one_moment(
+        session_id,
+        lambda: admit(session_id, _COGNITION, _CognitionRow._make),
+        lambda: _CognitionRow._make(_untouched(session_id, _COGNITION_UNTOUCHED)),
+        _cognition,
+    )
+
+
+def _cognition(session_id: str, row: _CognitionRow, memory: Memory) -> Cognition:
     return Cognition(
         node_id=row.node_id,
-        predictions=_cached_or_computed(session_id, row.version, row.node_id, row.config, row.seen, view="cognition"),
+        predictions=_cached_or_computed(session_id, row, row.seen, memory, view="cognition"),
         emotives=from_json(row.emotives) if row.emotives else {},
         stm=from_json(f"[{row.stm}]"),
         time=row.time,
     )
 
 
-def _predictions(session_id: str, row: _StateRow, *, seconds: float | None = PREDICTION_SECONDS) -> bytes:
-    view = "predictions"
-    return _cached_or_computed(session_id, row.version, row.node_id, row.config, row.events, view=view, seconds=seconds)
+def _predictions(session_id: str, row: _StateRow, memory: Memory) -> bytes:
+    return _cached_or_computed(session_id, row, row.events, memory, view="predictions")
+
+
+def _state_of(session_id: str) -> Callable[[], _StateRow]:
+    return lambda: _StateRow._make(_untouched(session_id, _STATE_UNTOUCHED))
+
+
+def _untouched(session_id: str, statement: str) -> Row:
+    columns = SESSIONS.execute_one(statement, {"id": session_id})
+    if columns is None:
+        raise SessionNotFound(session_id)
+    return columns
+
+
+def _at_one_moment(
+    session_id: str,
+    read: Callable[[], SessionRow],
+    read_again: Callable[[], SessionRow],
+    use: Callable[[str, SessionRow, Memory], Result],
+    *,
+    seconds: float | None = PREDICTION_SECONDS,
+) -> Result:
+    """Call `use` with the session and its node's memory as they were at one moment. Raises SessionNotFound.
+
+    The session is read before the memory. If both have changed in between, that was perhaps one learn: its pattern
+    beside an STM that still holds it never existed. So the session is read again, and then the memory.
+    """
+    began = time.monotonic()
+    row = read()
+
+    def use_if_of_one_moment(memory: Memory) -> Result:
+        nonlocal began, row
+        if memory.node.known_since > began and (row.version,) != SESSIONS.execute_one(_VERSION, {"id": session_id}):
+            began = time.monotonic()
+            row = read_again()
+            if not memory.is_held:
+                raise LearnedMeanwhile
+        return use(session_id, row, memory)
+
+    return recall(row.node_id, use_if_of_one_moment, seconds=seconds)
 
 
 def _cached_or_computed(
-    session_id: str,
-    version: int,
-    node_id: str,
-    config: str,
-    events: str,
-    *,
-    view: str,
-    seconds: float | None = PREDICTION_SECONDS,
+    session_id: str, row: _StateRow | _CognitionRow, events: str, memory: Memory, *, view: str
 ) -> bytes:
-    """What the node predicts for the events, cached as this `view` of the session."""
-
-    def predict(memory: Memory) -> bytes:
-        name = view_name(view, memory.version)
-        cached = cache.get(session_id, version, name)
-        if cached is not None:
-            return cached
-        payload = computed(memory, config, events, view=view)
-        cache.put(session_id, version, name, payload)
-        return payload
-
-    return recall(node_id, predict, seconds=seconds)
+    """What the memory predicts for the events, cached as this `view` of the session."""
+    name = view_name(view, memory.version)
+    cached = cache.get(session_id, row.version, name)
+    if cached is not None:
+        return cached
+    payload = computed(memory, row.config, events, view=view)
+    cache.put(session_id, row.version, name, payload)
+    return payload
 
 
 def computed(memory: Memory, config: str, events: str, *, view: str) -> bytes:
