@@ -47,6 +47,10 @@ _SCANNED_AT_ONCE = 1000
 SESSION_VIEWS = ("stm", "percept")
 PREDICTION_VIEWS = ("predictions", "cognition")
 
+# From the end: the id of a session that a file restored may contain anything.
+_NAME = re.compile(rf"(.*):(\d+):((?:{'|'.join((*SESSION_VIEWS, *PREDICTION_VIEWS))})(?::[-\d.]+)?)", re.DOTALL)
+_PREDICTION = re.compile(rf":(?:{'|'.join(PREDICTION_VIEWS)}):[-\d.]+\Z".encode())
+
 log = logging.getLogger(__name__)
 
 # Keys of replaced versions that this process has not deleted yet.
@@ -190,8 +194,9 @@ def _scan(cursor: int) -> tuple[int, list[CachedEntry]]:
 
 
 def _parsed(name: str, entry: bytes) -> CachedEntry:
-    session_id, version, view = name.removeprefix(_prefix()).split(":", 2)
-    return CachedEntry(name, session_id, int(version), view, entry[_DIGEST_BYTES:])
+    parts = _NAME.fullmatch(name.removeprefix(_prefix()))
+    assert parts is not None  # its digest is right, so this service wrote it
+    return CachedEntry(name, parts[1], int(parts[2]), parts[3], entry[_DIGEST_BYTES:])
 
 
 def delete(entry: CachedEntry) -> None:
@@ -228,7 +233,7 @@ def drop(session_id: str | None) -> Dropped:
 
 
 def _is_prediction(name: bytes) -> bool:
-    return name.split(b":")[5:6] in ([view.encode()] for view in PREDICTION_VIEWS)
+    return _PREDICTION.search(name) is not None
 
 
 def forget_on_commit(session_id: str, version: int | None) -> None:

@@ -93,6 +93,7 @@ class Actor:
         raw = connections_of[self].connection
         with suppress(OSError), socket.socket(fileno=dup(raw.fileno())) as plug:
             plug.shutdown(socket.SHUT_RDWR)
+        self.backend = -1  # until it has connected again
 
     def end(self) -> None:
         """Also where it stands before a step."""

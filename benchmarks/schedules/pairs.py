@@ -76,6 +76,7 @@ def examine(
     sample: Random | None = None,
     all_up_to: int = ALL_UP_TO,
     one_process: bool = False,
+    until_violated: bool = False,
 ) -> Report:
     """Run the schedules of these operations. `at_most`: so many; `sample`: so many random ones."""
     began = time.monotonic()
@@ -92,7 +93,9 @@ def examine(
         runs = every_run(lambda: experiment.begin(crashes=crashes), reduced=report.reduced)
     for run in islice(runs, at_most):
         report.add(run, experiment.problem(run))
-    if at_most is not None and report.schedules >= at_most:
+        if until_violated and report.first:
+            break
+    if until_violated or report.schedules == at_most:
         report.complete = False
     report.faults = [_with_history(fault, experiment) for fault in laboratory.faults()]
     laboratory.clear()

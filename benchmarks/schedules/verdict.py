@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import permutations
 from typing import Any
 
@@ -23,10 +23,14 @@ Order = tuple[int, ...]
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What the clients were told, by actor, and what is stored afterwards."""
+    """What the clients were told, by actor, and what is stored afterwards.
+
+    `recovered`: what the repetition was told of one that had no answer, so that it is done by now, once.
+    """
 
     results: dict[int, Any]
     state: str
+    recovered: dict[int, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,14 +59,14 @@ class Experiment:
         return self.laboratory.machine(self.world, self.operations, crashes=crashes, one_process=self.one_process)
 
     def outcome(self, machine: Machine) -> Outcome:
-        results = {}
+        results, recovered = {}, {}
         for number in machine.ended:
             operation, result = self.operations[number], machine.results[number]
-            if is_answer(result):
-                results[number] = operation.conclude(self.world, result) if operation.conclude else result
             if number == machine.crashed and operation.recover:
-                results[number] = operation.recover(self.world)
-        return Outcome(results, stored(self.laboratory.admin, self.world))
+                recovered[number] = operation.recover(self.world)
+            elif is_answer(result):
+                results[number] = operation.conclude(self.world, result) if operation.conclude else result
+        return Outcome(results, stored(self.laboratory.admin, self.world), recovered)
 
     def _one_after_the_other(self) -> Serial:
         outcomes: dict[Order, Outcome] = {}
@@ -99,7 +103,8 @@ class Experiment:
         as if that hour had passed before all.
         """
         time = [number for number, one in enumerate(self.operations) if one.passes_time]
-        if any(number in outcome.results and number not in order and number not in time for number in self._numbers):
+        done = outcome.results.keys() | outcome.recovered.keys()
+        if any(number not in order and number not in time for number in done):
             return False
         if any(number not in order for number in time) and not self._overlap(machine, time):
             return False
@@ -127,9 +132,13 @@ class Experiment:
         if any(one.passes_time and number not in order for number, one in enumerate(self.operations)):
             # The deadlines are of both sides of that hour.
             states = (_DEADLINE.sub("alive", states[0]), _DEADLINE.sub("alive", states[1]))
-        return states[0] == states[1] and all(
-            outcome.results[number] == result for number, result in serial.results.items() if number in outcome.results
+        told = all(outcome.results.get(number, result) == result for number, result in serial.results.items())
+        # The session may be gone when the request is repeated.
+        told_again = all(
+            result == serial.results[number] or (isinstance(result, tuple) and result[0] == 404)
+            for number, result in outcome.recovered.items()
         )
+        return states[0] == states[1] and told and told_again
 
     def _describe(self, outcome: Outcome, machine: Machine) -> str:
         lines = [f"{'ABC'[number]} was told {result}" for number, result in outcome.results.items()]

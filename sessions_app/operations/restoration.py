@@ -36,7 +36,7 @@ _RESTORE = f"""
             emotives_end, metadata_end, vectors_end
         FROM given ORDER BY id ON CONFLICT (id) DO NOTHING RETURNING id, node_id, created_at
     ), announced AS ({announcements.record(announcements.Kind.CREATED, "id, node_id, created_at FROM session")})
-    SELECT id FROM session
+    SELECT given.id, session.id IS NOT NULL FROM given LEFT JOIN session USING (id)
 """
 _APPEND = """
     INSERT INTO sessions_app_entry (session_id, stream, position, value)
@@ -44,7 +44,6 @@ _APPEND = """
     FROM unnest(%(ids)s::text[], %(streams)s::smallint[], %(positions)s::bigint[], %(values)s::text[])
         AS entry (id, stream, position, value)
 """
-_LIVING = f"SELECT id FROM sessions_app_session WHERE id = ANY(%(ids)s) AND {ALIVE}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,14 +127,14 @@ def restore(*, sessions: list[SavedSession]) -> Restored:
 def _restore(sessions: list[SavedSession]) -> Restored:
     ids = [session.session_id for session in sessions]
     rows = to_json([session.row() for session in sessions]).decode()
-    restored = {row[0] for row in SESSIONS.execute(_RESTORE, {"sessions": rows})}
-    _append([session for session in sessions if session.session_id in restored])
-    others = [one for one in ids if one not in restored]
-    living = {row[0] for row in SESSIONS.execute(_LIVING, {"ids": others})} if others else set()
+    # Of those that have not expired according to the file. Whether one that was not restored lives on is not asked: it
+    # may have been deleted since, and that is not why it was left out.
+    is_restored: dict[str, bool] = {row[0]: row[1] for row in SESSIONS.execute(_RESTORE, {"sessions": rows})}
+    _append([session for session in sessions if is_restored.get(session.session_id)])
     return Restored(
-        restored=[one for one in ids if one in restored],
-        living=[one for one in others if one in living],
-        expired=[one for one in others if one not in living],
+        restored=[one for one in ids if is_restored.get(one) is True],
+        living=[one for one in ids if is_restored.get(one) is False],
+        expired=[one for one in ids if one not in is_restored],
     )
 
 

@@ -17,7 +17,7 @@ from memory_app.reads import nodes
 from memory_app.reads.recall import recall
 from sessions_app import cache, operations, reads
 from sessions_app.files import session_files
-from sessions_app.reads import inspection, predicting
+from sessions_app.reads import cache_audit, inspection, predicting
 from tests.commands.verify.database import TABLES, Verdict, everything, execute, new_session, sequence
 
 pytestmark = pytest.mark.long
@@ -239,6 +239,21 @@ def test_an_affinity_under_wrong_keys_joins_the_one_under_the_right_keys(session
     before = nodes.affinity("kitchen", "a")["joy"]
     assert Verdict("--repair").mended == {"affinities"}
     assert nodes.affinity("kitchen", "a")["joy"] == before + 1
+
+
+@pytest.mark.parametrize("session_id", ["a:b", "a:1:stm", "a:1:predictions:1.2.3.4", ":", "a\nb:1:stm"])
+def test_the_cache_of_a_session_holds_under_any_id_that_a_file_can_give_it(empty: None, session_id: str) -> None:
+    line = to_json({"session_id": session_id, "node_id": "kitchen", "ttl_seconds": 60, "stm": [["a"], ["b"]]})
+    [became] = session_files.add(lines=[line], renew=False)
+    assert became.restored == [session_id]
+    predicting.predictions(session_id)
+    [(version,)] = execute("SELECT version FROM sessions_app_session WHERE id = %s", [session_id])
+    cache.put(session_id, version, "stm", reads.short_term_memory(session_id).events)
+    assert Verdict().broken == {}
+    assert cache_audit.compare() == 0
+    cache.put(session_id, version, "stm", b'[["wrong"]]')
+    assert Verdict().broken == {"cache": 1}
+    assert cache.drop(None) == cache.Dropped(sessions=1, predictions=1)
 
 
 def test_a_wrong_entry_of_the_cache_is_deleted(session: str) -> None:
