@@ -5,7 +5,7 @@ IN_VENV := .venv/bin/python
 # Only files with these hashes, and only wheels: building one would run programs that no hash pins.
 PIP_INSTALL := $(IN_VENV) -m pip install --disable-pip-version-check --require-hashes --only-binary :all:
 
-.PHONY: help run test test-all fuzz lint bench attack investigate requirements requirements-check audit images
+.PHONY: help run test test-all fuzz lint bench attack schedules investigate requirements requirements-check audit images
 
 help:  ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*##/  make \1 #/p' $(MAKEFILE_LIST) | column -t -s '#'
@@ -51,6 +51,12 @@ attack: .venv/installed-dev  ## Attack a service while an honest client measures
 # Fails when a claim of docs/investigation.md does not hold. Loopback only.
 investigate: .venv/installed-dev  ## Repeat the investigation of the incident
 	$(IN_VENV) -m benchmarks.investigation
+
+# Fails when a schedule leads to what no order of the operations leads to. A quarter of an hour; with --crashes hours.
+SCHEDULES ?=
+
+schedules: .venv/installed-dev  ## Try every order of the steps of any two operations: SCHEDULES=--crashes
+	$(IN_VENV) -m benchmarks.schedules $(SCHEDULES)
 
 # Other packages than those named in UPGRADE keep their version.
 UPGRADE ?=

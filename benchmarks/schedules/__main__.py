@@ -1,4 +1,7 @@
-"""`python -m benchmarks.schedules [--pair A B [C]] [--crashes] [--seed N]`. Exit status 1 if a schedule is violated."""
+"""`python -m benchmarks.schedules [--pair A B [C] | --triples] [--crashes] [--seed N] [--at-most N]`.
+
+Exit status 1 if a schedule leads to what no order of the operations one after the other leads to.
+"""
 
 import argparse
 import os
@@ -15,8 +18,9 @@ from benchmarks.stack import Stores, temporary_folder
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--pair", nargs="+", metavar="OPERATION", help="only these operations, two or three, at once")
+    parser.add_argument("--triples", action="store_true", help="some three operations at once, instead of every pair")
     parser.add_argument("--crashes", action="store_true", help="also with a crash of either at each of its steps")
-    parser.add_argument("--seed", type=int, metavar="N", help="a sample of random schedules")
+    parser.add_argument("--seed", type=int, metavar="N", help="a sample of random schedules, 100 of each pair")
     parser.add_argument("--at-most", type=int, default=None, metavar="N", help="schedules of each pair")
     parser.add_argument("--list", action="store_true", help="name the operations, and end")
     options = parser.parse_args()
@@ -37,13 +41,13 @@ def _examine(parser: argparse.ArgumentParser, options: argparse.Namespace, store
     from benchmarks.schedules.plan import UnknownOperation, plan
 
     try:
-        chosen = plan(options.pair)
+        chosen = plan(options.pair, triples=options.triples)
     except UnknownOperation as error:
         parser.error(str(error))
     if options.list:
         print("\n".join(sorted({name for names, _ in chosen for name in names})))
         return 0
-    at_most = options.at_most or (100 if options.seed is not None else None)
+    at_most = options.at_most or (None if options.seed is None else 100)
     tasks = [Task(names, options.crashes, one, at_most, options.seed) for names, one in chosen]
     began, reports = time.monotonic(), []
     with stores:

@@ -9,14 +9,42 @@ from benchmarks.schedules.operations import ALL
 _FOLLOW = ("predict", "predict, new process", "read cognition", "finalize")
 
 
+# Three at once are too many for all: those in which the third can come between what two of them rely on.
+TRIPLES = (
+    ("observe", "observe", "observe"),
+    ("observe", "observe, repeatable", "observe, repeatable"),
+    ("observe", "learn", "clear-stm"),
+    ("observe", "learn", "clear-all"),
+    ("observe", "configure", "learn"),
+    ("observe", "sequence", "delete"),
+    ("observe", "delete", "import"),
+    ("observe, repeatable", "delete", "import"),
+    ("observe, learning", "observe, learning", "configure"),
+    ("observe", "observe", "read STM, cached"),
+    ("read STM, cached", "delete", "import"),
+    ("learn", "learn by another session", "clear-all"),
+    ("learn", "observe", "predict"),
+    ("learn by another session", "clear-all", "predict"),
+    ("delete", "import", "listen"),
+    ("extend", "touch", "time passes"),
+    ("observe", "import", "time passes, and the chore runs"),
+    ("job", "observe", "cancel the job"),
+    ("job", "cancel the job", "retry the job"),
+    ("job", "job", "delete"),
+)
+
+
 class UnknownOperation(Exception):
     def __init__(self, name: str) -> None:
         super().__init__(f"there is no operation {name!r}; --list names them")
 
 
-def plan(names: Sequence[str] | None) -> list[tuple[tuple[str, ...], bool]]:
+def plan(names: Sequence[str] | None, *, triples: bool = False) -> list[tuple[tuple[str, ...], bool]]:
     """These operations at once, or every pair; each with whether one process performs them, where that matters."""
-    if names:
+    chosen: list[tuple[str, ...]]
+    if triples:
+        chosen = list(TRIPLES)
+    elif names:
         for name in names:
             if name not in ALL:
                 raise UnknownOperation(name)

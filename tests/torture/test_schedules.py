@@ -13,13 +13,15 @@ from pytest_django import DjangoDbBlocker
 
 import sessions_app.operations
 from benchmarks.schedules.laboratory import Laboratory, laboratory
+from benchmarks.schedules.operations import ALL
 from benchmarks.schedules.pairs import Report, examine
 from benchmarks.schedules.plan import plan
+from benchmarks.schedules.search import every_run
+from benchmarks.schedules.verdict import Experiment
 from sessions_app import cache
-from sessions_app.expiry import ALIVE
 from sessions_app.jobs import running
 from sessions_app.observations import Observation, Observed
-from sessions_app.operations import changes, idempotency, locked_session
+from sessions_app.operations import idempotency, locked_session
 from sessions_app.stores import SESSIONS
 
 pytestmark = pytest.mark.long
@@ -70,6 +72,31 @@ def test_time_that_passes_is_the_time_of_each_transaction(room: Laboratory) -> N
     assert report.schedules >= 5
 
 
+def test_a_prediction_is_of_one_moment_of_the_session_and_its_node(room: Laboratory) -> None:
+    """Not of the STM before a learn and of the pattern that was learned from it."""
+    for learning in ("learn", "observe, rolling"):
+        report = examine(room, (learning, "predict"), at_most=25)
+        assert report.holds, report.first
+
+
+def test_an_import_says_of_a_session_that_is_deleted_meanwhile_that_it_was_there(room: Laboratory) -> None:
+    """Not that it has expired according to the file."""
+    report = examine(room, ("import", "delete"))
+    assert report.complete
+    assert report.holds, report.first
+
+
+@pytest.mark.parametrize("names", [("delete", "observe, repeatable"), ("read STM", "learn"), ("import", "delete")])
+def test_the_reduced_search_reaches_every_outcome(room: Laboratory, names: tuple[str, str]) -> None:
+    experiment = Experiment(room, [ALL[name] for name in names])
+
+    def outcomes(*, reduced: bool) -> set[tuple[str, str]]:
+        found = (experiment.outcome(run) for run in every_run(experiment.begin, reduced=reduced))
+        return {(str(sorted(outcome.results.items())), outcome.state) for outcome in found}
+
+    assert outcomes(reduced=True) == outcomes(reduced=False)
+
+
 Plant = Callable[[pytest.MonkeyPatch], None]
 
 
@@ -103,16 +130,11 @@ def claims_a_key_in_a_transaction_of_its_own(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(idempotency, "once", idempotency.once.__wrapped__)  # type: ignore[attr-defined]
 
 
-def clears_what_has_expired(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(changes, "_CLEAR", changes._CLEAR.replace(ALIVE, "true"))
-
-
 def steps_without_a_transaction(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(running, "_step", running._step.__wrapped__)  # type: ignore[attr-defined]
 
 
-def takes_the_row_as_the_only_truth(patch: pytest.MonkeyPatch) -> None:
-    """A job that is cancelled meanwhile is finished nevertheless."""
+def finishes_a_cancelled_job(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(running, "_ADVANCE", running._ADVANCE.replace("AND state = 'running'", ""))
 
 
@@ -123,16 +145,15 @@ def takes_the_row_as_the_only_truth(patch: pytest.MonkeyPatch) -> None:
         (caches_without_the_version, ("read STM, cached", "observe"), False),
         (reads_the_position_first, ("observe", "observe"), False),
         (claims_a_key_in_a_transaction_of_its_own, ("observe, repeatable", "read exists"), True),
-        (clears_what_has_expired, ("clear-stm", "time passes"), False),
         (steps_without_a_transaction, ("job", "read exists"), True),
-        (takes_the_row_as_the_only_truth, ("job", "cancel the job"), False),
+        (finishes_a_cancelled_job, ("job", "cancel the job"), False),
     ],
 )
 def test_a_planted_fault_is_found(
     room: Laboratory, monkeypatch: pytest.MonkeyPatch, plant: Plant, names: tuple[str, str], crashes: bool
 ) -> None:
     plant(monkeypatch)
-    report = examine(room, names, crashes=crashes, at_most=400)
+    report = examine(room, names, crashes=crashes, until_violated=True)
     assert found_with_a_schedule(report)
 
 
