@@ -10,8 +10,8 @@ from os import dup
 from queue import Empty, SimpleQueue
 from typing import Any
 
-import psycopg
 from django.db import DEFAULT_DB_ALIAS, connections
+from psycopg.pq import TransactionStatus
 
 from benchmarks.schedules.steps import NOTHING, Step
 from memory_app.index import Indexes
@@ -26,6 +26,8 @@ class Turn(Enum):
     DEAD_AFTER = "dies after"
     # While it waits for a lock; PostgreSQL notices when it sends the answer.
     LOST_WAITING = "loses its connection while it waits in"
+    # Nobody wants to know how it ends: as a process that dies, but it rolls back itself, and its connection stays.
+    GIVEN_UP = "gives up before"
 
 
 class Died(BaseException):
@@ -49,7 +51,7 @@ class Actor:
         self.name = "ABC"[number]
         self.indexes = Indexes(2**30)
         self.backend = 0
-        self.is_connecting = self.is_dead = False
+        self.is_connecting = self.is_dead = self.has_given_up = False
         # What the running transaction has touched.
         self.touched = NOTHING
         self.pending: Step | None = None
@@ -65,7 +67,7 @@ class Actor:
     # In the thread of the search -------------------------------------------------------------------------------------
 
     def begin(self, operation: Callable[[], Any]) -> None:
-        self.is_dead = self.is_done = False
+        self.is_dead = self.is_done = self.has_given_up = False
         self.in_step, self.pending, self.touched, self.result = True, None, NOTHING, None
         self._work.put(operation)
 
@@ -107,18 +109,23 @@ class Actor:
     def _live(self) -> None:
         _thread.actor = self
         while (operation := self._work.get()) is not None:
-            wrapper = connections[DEFAULT_DB_ALIAS]
-            if wrapper.in_atomic_block or (wrapper.connection is not None and wrapper.connection.closed):
-                # As a new process: the last one died in a transaction, or has lost its connection.
-                with suppress(psycopg.Error):
-                    wrapper.connection.close()
-                del connections[DEFAULT_DB_ALIAS]
             self.is_connecting = True
             connections[DEFAULT_DB_ALIAS].ensure_connection()
             self.is_connecting = False
             self.connected()
-            self._arrivals.put(Finished(self._perform(operation)))
+            result = self._perform(operation)
+            self._leave_no_transaction()
+            self._arrivals.put(Finished(result))
         connections.close_all()
+
+    def _leave_no_transaction(self) -> None:
+        """As a new process: this one has perhaps died in a transaction, or has lost its connection."""
+        wrapper = connections[DEFAULT_DB_ALIAS]
+        raw = wrapper.connection
+        if wrapper.in_atomic_block or raw is None or raw.pgconn.transaction_status != TransactionStatus.IDLE:
+            if raw is not None:
+                raw.close()
+            del connections[DEFAULT_DB_ALIAS]
 
     def connected(self) -> None:
         connections_of[self] = connections[DEFAULT_DB_ALIAS]
@@ -137,7 +144,11 @@ class Actor:
         if self.is_dead:
             raise Died
         self._arrivals.put(step)
-        return self._turns.get()
+        turn = self._turns.get()
+        if turn is Turn.GIVEN_UP:
+            self.has_given_up = True
+            self.die()
+        return turn
 
     def die(self) -> None:
         self.is_dead = True

@@ -37,6 +37,8 @@ def gate(*, is_gone: Callable[[int], None], begin_apart: bool = True) -> Iterato
         actor = current()
         if actor is None or actor.is_connecting or connection.closed or _is_no_step(gen):
             return _pass_wait(connection, gen, *arguments, **options)
+        if actor.has_given_up and gen.__name__ == "_rollback_gen":
+            return _pass_wait(connection, gen, *arguments, **options)
 
         def send() -> Any:
             return _pass_wait(connection, gen, *arguments, **options)

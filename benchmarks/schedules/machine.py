@@ -178,6 +178,8 @@ class Machine:
 
     def abandon(self) -> None:
         """Let all actors come to their end."""
-        self._crashes = False
-        while offered := self.offered():
-            self.do(next(iter(offered)))
+        while not all(actor.is_done for actor in self._actors):
+            for actor in self._actors:
+                if not actor.is_done and not actor.in_step:
+                    actor.take_turn(Turn.GIVEN_UP)
+            self._settle()

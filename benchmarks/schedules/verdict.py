@@ -86,6 +86,9 @@ class Experiment:
         """What is wrong with this run, which is over."""
         outcome = self.outcome(machine)
         self.histories[self.world.name] = [str(done) for done in machine.history]
+        for number, result in enumerate(machine.results):
+            if number != machine.crashed and not is_answer(result):
+                return f"{'ABC'[number]} had no answer, though nothing had failed: {result!r}"
         if not any(
             self._is_possible(order, machine, outcome) and self._is_such(order, outcome)
             for order in self.serial.outcomes
