@@ -7,8 +7,9 @@ from itertools import islice, pairwise
 from math import factorial, prod
 from random import Random
 
+from benchmarks.schedules.actors import Turn
 from benchmarks.schedules.laboratory import Laboratory
-from benchmarks.schedules.machine import Machine
+from benchmarks.schedules.machine import Action, Machine
 from benchmarks.schedules.operations import ALL
 from benchmarks.schedules.search import every_run, random_runs
 from benchmarks.schedules.verdict import Experiment
@@ -88,7 +89,8 @@ def examine(
     runs: Iterator[Machine]
     if sample is not None:
         assert at_most is not None
-        runs, report.complete = random_runs(lambda: experiment.begin(crashes=crashes), sample, at_most), False
+        report.complete = False
+        runs = random_runs(lambda: experiment.begin(crashes=crashes), sample, at_most, _weight)
     else:
         runs = every_run(lambda: experiment.begin(crashes=crashes), reduced=report.reduced)
     for run in islice(runs, at_most):
@@ -101,6 +103,11 @@ def examine(
     laboratory.clear()
     report.seconds = time.monotonic() - began
     return report
+
+
+def _weight(action: Action) -> float:
+    """Most crashes of a sample would be at the first steps, if they were as likely as steps."""
+    return 8 if action.turn is Turn.WHOLE else 1
 
 
 def _with_history(fault: str, experiment: Experiment) -> str:

@@ -98,9 +98,12 @@ def _told(offered: Mapping[Hashable, Commuting]) -> str:
     return ", ".join(f"{action}: {touched}" for action, touched in offered.items())
 
 
-def random_runs(begin: Callable[[], AnyRun], choice: random.Random, number: int) -> Iterator[AnyRun]:
+def random_runs(
+    begin: Callable[[], AnyRun], choice: random.Random, number: int, weight: Callable[[Any], float] = lambda action: 1
+) -> Iterator[AnyRun]:
+    """`weight`: how often an action is chosen, compared with the others that are offered."""
     for _ in range(number):
         run = begin()
-        while offered := run.offered():
-            run.do(choice.choice(list(offered)))
+        while offered := list(run.offered()):
+            run.do(choice.choices(offered, [weight(action) for action in offered])[0])
         yield run
