@@ -189,6 +189,27 @@ def test_a_new_key_is_valid_at_once_in_every_process(server: WebServer, new_key:
         assert [count(key.client, "").status_code for _ in range(WORKERS * 2)] == [200] * WORKERS * 2
 
 
+def test_a_key_is_valid_while_others_come_and_go(new_key: NewKey, operator: Key) -> None:
+    """A statement that finds nothing because the version has moved is not the end of a request."""
+    key = new_key()
+    session_id = create_session(operator.client, "stays")
+    for _ in range(10):
+        operations.revoke(key=new_key().id)
+        answers = [send(key.client, session_id).status_code for send in (read, observe, learn, create)]
+        assert answers == [200] * 4
+
+
+def test_a_key_that_the_restore_of_a_back_up_undid_is_not_valid(new_key: NewKey, database: psycopg.Connection) -> None:
+    """Processes still know it, as of a version that the next change of a key must not use again."""
+    [backup] = database.execute("SELECT version FROM access_app_accessversion").fetchone() or (0,)
+    undone = new_key()
+    assert not any(refused(undone.client) for _ in range(WORKERS * 3))
+    database.execute("DELETE FROM access_app_accesskey WHERE id = %s", [undone.id])
+    database.execute("UPDATE access_app_accessversion SET version = %s", [backup])
+    new_key()
+    assert all(refused(undone.client) for _ in range(WORKERS * 3))
+
+
 def test_keys_made_revoked_and_rotated_by_many_at_once(server: WebServer, new_key: NewKey) -> None:
     """Every change is one version of the table, whichever process reads it when."""
     keys = [new_key() for _ in range(6)]

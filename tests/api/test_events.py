@@ -115,13 +115,15 @@ def test_a_snapshot_and_the_events_after_it_add_up_whenever_a_client_connects(
             done.set()
         last = new_session()
         count = client.get("/sessions/count").json()["active_session_count"]
+        numbers = []
         for listener in listeners:
             number, session_id = listener.snapshot["data"]["active_sessions"], ""
             while session_id != last:
                 event = listener.next()
                 number += 1 if event["event_type"] == "session.created" else -1
                 session_id = event["data"]["session_id"]
-            assert number == count
+            numbers.append(number)
+    assert numbers == [count] * len(listeners)
 
 
 def test_a_creation_that_is_rolled_back_is_never_announced(
@@ -140,6 +142,29 @@ def test_a_creation_that_is_rolled_back_is_never_announced(
             database.execute("DROP FUNCTION explode CASCADE")
         session_id = new_session()
         assert listener.next()["data"]["session_id"] == session_id
+
+
+@pytest.mark.parametrize("change", ["create", "delete"])
+def test_a_change_whose_event_cannot_be_stored_does_not_happen(
+    client: httpx.Client, new_session: NewSession, database: psycopg.Connection, change: str
+) -> None:
+    """So no session is ever created or deleted without its event."""
+    session_id = new_session(node_id="silent")
+    database.execute("CREATE FUNCTION explode() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'injected'; END $$")
+    database.execute(
+        "CREATE TRIGGER injected BEFORE INSERT ON sessions_app_sessionevent FOR EACH ROW EXECUTE FUNCTION explode()"
+    )
+    try:
+        if change == "create":
+            answer = client.post("/sessions", json={"node_id": "silent"})
+        else:
+            answer = client.delete(f"/sessions/{session_id}")
+    finally:
+        database.execute("DROP FUNCTION explode CASCADE")
+    assert answer.status_code == 500
+    there = [one["session_id"] for one in client.get("/sessions?node_id=silent").json()["sessions"]]
+    assert there == [session_id]
+    client.delete(f"/sessions/{session_id}")
 
 
 def test_a_transaction_that_commits_late_is_neither_skipped_nor_waited_for(

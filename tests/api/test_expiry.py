@@ -8,8 +8,10 @@ from datetime import UTC, datetime, timedelta
 import httpx
 import psycopg
 import pytest
+from django.db import connection
 
 from benchmarks.stack import WebServer, eventually
+from sessions_app.operations import delete_expired
 from tests.support.connections import fresh_connections
 from tests.support.deadlines import deadline, time_left
 from tests.support.sessions import NewSession, observations, observe
@@ -77,6 +79,49 @@ def test_a_session_expires_without_access_and_exists_is_no_access(
     assert observe(client, session_id, "late").status_code == 404
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("GET", "", None),
+        ("GET", "/stm", None),
+        ("GET", "/config", None),
+        ("GET", "/percept-data", None),
+        ("GET", "/cognition-data", None),
+        ("GET", "/predictions", None),
+        ("GET", "/unknown", None),
+        ("POST", "/observe", {"strings": ["late"]}),
+        ("POST", "/observe", {"vectors": [[1, 2]]}),
+        ("POST", "/observe-sequence", {"observations": []}),
+        ("POST", "/observe-sequence", {"observations": observations("late")}),
+        ("POST", "/observe-sequence", {"observations": observations(*["x" * 1000] * 20)}),
+        ("POST", "/observe-sequence?mode=async", {"observations": observations("late")}),
+        ("POST", "/learn", None),
+        ("POST", "/config", {"persistence": 3}),
+        ("POST", "/extend?ttl_seconds=100", None),
+        ("POST", "/clear-stm", None),
+        ("POST", "/clear-all", None),
+        ("POST", "/finalize-training", None),
+        ("DELETE", "", None),
+    ],
+)
+def test_an_expired_session_is_a_404_and_stays_as_it_is(
+    client: httpx.Client,
+    new_session: NewSession,
+    database: psycopg.Connection,
+    method: str,
+    path: str,
+    body: dict[str, object] | None,
+) -> None:
+    """P4: every statement that admits a request judges the deadline itself."""
+    session_id = new_session()
+    observe(client, session_id, "a", "b")
+    database.execute("UPDATE sessions_app_session SET expires_at = now() WHERE id = %s", [session_id])
+    row = "SELECT to_jsonb(sessions_app_session) FROM sessions_app_session WHERE id = %s"
+    before = database.execute(row, [session_id]).fetchone()
+    assert client.request(method, f"/sessions/{session_id}{path}", json=body).status_code == 404
+    assert database.execute(row, [session_id]).fetchone() == before
+
+
 def test_an_expired_session_says_so_until_its_row_is_deleted(client: httpx.Client, new_session: NewSession) -> None:
     session_id = new_session(ttl_seconds=1)
     eventually(lambda: not alive(client, session_id), "the session expires")
@@ -130,6 +175,34 @@ def test_a_request_that_arrived_in_time_and_waited_is_served_and_renews_the_sess
             eventually(lambda: not alive(client, session_id), "the deadline passes")
             assert not waiting.done()
         assert waiting.result().status_code == 200
+    assert client.get(f"/sessions/{session_id}/stm").json()["stm"] == [["in time"]]
+
+
+@pytest.mark.usefixtures("same_database")
+def test_a_session_whose_deadline_passes_while_a_request_holds_it_is_not_deleted(
+    client: httpx.Client, new_session: NewSession, database: psycopg.Connection
+) -> None:
+    """R09: the chore that deletes expired sessions finds it expired, but the request that waits renews it."""
+
+    def delete() -> None:
+        delete_expired()
+        connection.close()  # this thread's
+
+    def waiting() -> int:
+        [number] = database.execute("SELECT count(*) FROM pg_locks WHERE NOT granted").fetchone() or (0,)
+        return int(number)
+
+    session_id = new_session(ttl_seconds=1)
+    with ThreadPoolExecutor(2) as pool:
+        with database.transaction():
+            database.execute("UPDATE sessions_app_session SET time = time + 1 WHERE id = %s", [session_id])
+            in_time = pool.submit(observe, client, session_id, "in time")
+            eventually(lambda: waiting() == 1, "the request waits for the session")
+            eventually(lambda: not alive(client, session_id), "the deadline passes")
+            deleting = pool.submit(delete)
+            eventually(lambda: deleting.done() or waiting() == 2, "the chore skips the session, or waits for it")
+        deleting.result()
+        assert in_time.result().status_code == 200
     assert client.get(f"/sessions/{session_id}/stm").json()["stm"] == [["in time"]]
 
 

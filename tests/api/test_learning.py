@@ -228,6 +228,21 @@ def test_learning_one_pattern_from_many_processes_adds_up_exactly(open_session: 
     assert sessions[0].of_node("symbols/a/affinity")["affinity"] == {"joy": float(80 * Fraction((0.1 + 0.1 + 0.1) / 3))}
 
 
+def test_learning_one_pattern_from_many_processes_keeps_the_emotives_of_all(open_session: OpenSession) -> None:
+    """They are merged in the process, so they are read after the pattern's row is locked."""
+    sessions = [open_session(config={"persistence": 100}) for _ in range(8)]
+
+    def work(number: int) -> str:
+        for turn in range(5):
+            sessions[number].observe("a", "b", emotives={f"felt {number}": turn})
+            name = sessions[number].learn()
+        return name
+
+    [name] = set(at_once([partial(work, number) for number in range(8)]))
+    kept = [next(iter(felt.items())) for felt in sessions[0].pattern(name)["emotives"]]
+    assert sorted(kept) == [(f"felt {number}", turn) for number in range(8) for turn in range(5)]
+
+
 def test_five_sessions_learn_on_one_node_at_once(open_session: OpenSession) -> None:
     sessions = [open_session() for _ in range(5)]
     shared = ["abc", "bcd", "cde"]

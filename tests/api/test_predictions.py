@@ -2,18 +2,20 @@
 
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
 from itertools import chain
 from typing import Any
 
 import httpx
+import psycopg
 import pytest
 from django.db import connection, transaction
 from django_redis import get_redis_connection
 from pytest_django import DjangoDbBlocker
 
-from benchmarks.stack import WebServer
+from benchmarks.stack import WebServer, eventually
 from engine.lesson import prepare_lesson
 from memory_app.operations.patterns import learn
 from tests.engine.replay import CASES
@@ -163,6 +165,38 @@ def test_a_session_change_and_a_node_change_both_change_the_answer(open_session:
     assert asker.get("predictions")["count"] == 1
     asker.observe("q")
     assert asker.get("predictions")["predictions"][0]["extras"][-1] == ["q"]
+
+
+def test_a_change_of_configuration_alone_changes_the_answer(open_session: OpenSession) -> None:
+    """It is a change of the session, whose version all predictions are cached under."""
+    session = open_session()
+    session.teach("a", "b", "c")
+    session.teach("a", "b", "d")
+    session.observe("a")
+    session.observe("b")
+    for most in (2, 1, 2):
+        session.post("config", {"max_predictions": most})
+        for _ in range(3):
+            assert session.get("predictions")["count"] == most
+
+
+def test_clearing_the_node_waits_for_a_learn_under_way(
+    open_session: OpenSession, database: psycopg.Connection, django_db_blocker: DjangoDbBlocker
+) -> None:
+    """Otherwise the learn would write into a memory that may be deleted already, and leave rows that nobody deletes."""
+    session = open_session()
+    session.teach("a", "b", "0")
+
+    def is_waiting() -> bool:
+        return database.execute("SELECT FROM pg_locks WHERE NOT granted").rowcount > 0
+
+    with ThreadPoolExecutor(1) as pool:
+        with _held_open(django_db_blocker, session.node, "a", "b", "1"):
+            clearing = pool.submit(session.post, "clear-all")
+            eventually(lambda: clearing.done() or is_waiting(), "the request waits for the node, or is done")
+            assert not clearing.done()
+        clearing.result()
+    assert session.patterns() == 0
 
 
 def test_emotives_of_a_pattern_are_fresh_too(open_session: OpenSession) -> None:

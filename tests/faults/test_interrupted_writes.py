@@ -6,6 +6,7 @@ import signal
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -237,3 +238,23 @@ def test_a_failed_clean_up_does_not_make_an_observation_fail(
             admin.execute("DROP FUNCTION explode CASCADE")
             admin.commit()
     assert statuses == {200}
+
+
+def test_a_write_whose_answer_is_lost_is_a_503_and_not_repeated(
+    fragile: Fragile, client: httpx.Client, session_id: str
+) -> None:
+    """It is committed, and waits for a standby; then its connection ends. Only the client may send it again."""
+    confirming = "SELECT pid FROM pg_stat_activity WHERE wait_event = 'SyncRep'"
+    with database_connection(fragile) as admin, ThreadPoolExecutor(1) as pool:
+        admin.autocommit = True
+        admin.execute("ALTER SYSTEM SET synchronous_standby_names = 'nobody'")
+        admin.execute("SELECT pg_reload_conf()")
+        try:
+            writing = pool.submit(observe, client, session_id, "once")
+            eventually(lambda: admin.execute(confirming).rowcount == 1, "the commit waits")
+            admin.execute(f"SELECT pg_terminate_backend(pid) FROM ({confirming}) AS writer")
+        finally:
+            admin.execute("ALTER SYSTEM RESET synchronous_standby_names")
+            admin.execute("SELECT pg_reload_conf()")
+        assert writing.result().status_code == 503
+    assert client.get(f"/sessions/{session_id}/stm").json()["stm"] == [["before"], ["once"]]

@@ -9,7 +9,10 @@ import psycopg
 import pytest
 
 from benchmarks.stack import Beat, Worker, eventually, manage, paused
+from foundation.postgresql.statements import OTHER
 from katoproject.celery import app
+from sessions_app.jobs import running
+from sessions_app.jobs.lifecycle import find
 from tests.support.jobs import end_of, look, start, train
 from tests.support.races import at_once
 from tests.support.sessions import NewSession, observations
@@ -156,3 +159,41 @@ def test_a_job_whose_session_is_gone_fails_with_that_reason(
         failed = end_of(client, job)
         assert (failed["state"], failed["attempts"], failed["result"]) == ("failed", 1, None)
         assert failed["error"] == f"Session {job['session_id']} not found or expired"
+
+
+@pytest.fixture
+def in_this_process(same_database: None) -> Iterator[None]:
+    """No worker takes the jobs that are started: this process does."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(running, "deliver", lambda job_ids: None)
+        yield
+
+
+@pytest.mark.usefixtures("in_this_process")
+def test_a_worker_that_has_lost_its_lock_does_no_step_of_another(
+    client: httpx.Client, database: psycopg.Connection
+) -> None:
+    """The lock ends with its connection, and the worker connects anew: its next step finds that the row has moved."""
+    accepted = train(client, "lost lock", [[["a"], ["b"]]] * 1500)
+    job_id = accepted["job_id"]
+    assert OTHER.execute(running._CLAIM, {"id": job_id}) == [(job_id,)]
+    as_both_found_it = find(job_id)
+    assert running._step(as_both_found_it) is False
+    with pytest.raises(running.Stopped):
+        running._step(as_both_found_it)
+    assert (look(client, accepted)["done"], learned(database, "lost lock")) == (500, [500])
+    running.run(job_id)
+    assert (look(client, accepted)["state"], learned(database, "lost lock")) == ("done", [1500])
+
+
+@pytest.mark.usefixtures("in_this_process")
+def test_a_message_for_a_job_that_is_finished_changes_nothing(
+    client: httpx.Client, database: psycopg.Connection
+) -> None:
+    accepted = train(client, "finished", [[["a"], ["b"]]])
+    running.run(accepted["job_id"])
+    finished = look(client, accepted)
+    assert finished["state"] == "done"
+    for _ in range(3):
+        running.run(accepted["job_id"])
+    assert (look(client, accepted), learned(database, "finished")) == (finished, [1])

@@ -13,6 +13,7 @@ import psycopg
 import pytest
 
 from benchmarks.stack import WebServer
+from sessions_app import cache
 from tests.support.connections import fresh_connections
 from tests.support.deadlines import time_left
 from tests.support.races import at_once
@@ -192,3 +193,25 @@ def test_two_deletes_have_one_winner(api: Callable[..., Api]) -> None:
         session = api()
         answers = at_once([session.delete, session.delete])
         assert sorted(answer.status_code for answer in answers) == [200, 404]
+
+
+def test_no_read_of_a_long_session_is_older_than_a_write_that_was_acknowledged_before(api: Callable[..., Api]) -> None:
+    """P1, P3: its contents come from the cache, which reads fill while others write."""
+    session = api()
+    session.post("/observe-sequence", json={"observations": observations(*[["s"]] * (cache.WORTH_CACHING + 10))})
+    length = len(session.stm())
+    written = length
+
+    def write() -> None:
+        nonlocal written
+        for _ in range(200):
+            session.observe("w")
+            written += 1
+
+    def read() -> None:
+        while written < length + 200:
+            before = written
+            assert len(session.stm()) >= before
+
+    at_once([write, read, read, read])
+    assert len(session.stm()) == length + 200

@@ -4,6 +4,7 @@ import tracemalloc
 import uuid
 from collections.abc import Callable, Iterator
 
+import psycopg
 import pytest
 from django.db import connection, transaction
 from pytest_django import DjangoDbBlocker
@@ -112,6 +113,21 @@ def test_an_index_follows_changes_and_starts_again_after_clear_all(node: Callabl
     assert indexes.follow(node_id).version.memory != after.version.memory
     teach(node_id, "again")
     assert len(indexes.follow(node_id).view) == 1
+
+
+@pytest.mark.usefixtures("server")
+def test_rows_from_another_life_of_the_database_are_not_read_again_and_again(
+    node: Callable[[], str], database: psycopg.Connection
+) -> None:
+    """After a restore into a new cluster their transaction ids are far ahead of its own."""
+    node_id = node()
+    ahead = "UPDATE memory_app_pattern SET changed = '9000000000000' FROM memory_app_node AS node WHERE node_id = %s"
+    database.execute(f"{ahead} AND memory_app_pattern.memory = node.memory", [node_id])
+    index = NodeIndex(node_id)
+    assert len(index.follow().view) == PATTERNS
+    changes = index._read_changes()
+    assert changes is not None
+    assert changes.patterns == []
 
 
 @pytest.mark.usefixtures("server")

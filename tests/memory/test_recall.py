@@ -15,7 +15,9 @@ from benchmarks.stack import eventually
 from engine.lesson import prepare_lesson
 from engine.stopping import Stop
 from memory_app.errors import PredictionRefused
-from memory_app.index import NodeView, indexes
+from memory_app.index import NodeIndex, NodeView, indexes
+from memory_app.operations.finalizing import finalize
+from memory_app.operations.nodes import clear
 from memory_app.operations.patterns import learn
 from memory_app.reads import recall as recall_module
 from memory_app.reads.recall import TRIES, recall
@@ -130,3 +132,12 @@ def test_predictions_of_patterns_with_too_many_emotives_are_refused(node: str, m
             else:
                 with pytest.raises(PredictionRefused, match=r"too many emotives\. Change max_predictions"):
                     predicted(node)
+
+
+def test_statistics_of_a_memory_that_was_cleared_meanwhile_are_not_stored(
+    node: str, after_following: Callable[..., None]
+) -> None:
+    after_following(lambda times: clear(node_id=node) if times == 0 else None)
+    finalize(node_id=node)
+    teach(node, 1)
+    assert NodeIndex(node).follow().moment is None

@@ -26,7 +26,10 @@ class Listener:
         return port
 
     def next(self) -> Message:
-        message: Message = json.loads(self.connection.recv(timeout=DEADLINE))
+        try:
+            message: Message = json.loads(self.connection.recv(timeout=DEADLINE))
+        except TimeoutError:
+            raise AssertionError(f"no message within {DEADLINE} s") from None
         return message
 
     def next_of(self, session_id: str) -> Message:

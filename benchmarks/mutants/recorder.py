@@ -1,0 +1,43 @@
+"""A plugin for pytest, in the process that tests a mutant: writes how each test ended, a line of JSON each.
+
+pytest -p benchmarks.mutants.recorder --outcomes=FILE --sound=TEST …
+"""
+
+import json
+import time
+from collections.abc import Generator
+from pathlib import Path
+
+import pytest
+
+_BEGUN = time.monotonic()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--outcomes", type=Path)
+    parser.addoption("--sound")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: item.nodeid != config.getoption("--sound"))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    if report.when == "call" or not report.passed:
+        # Neither a time-out of a client nor a key that is missing in a response: the test must say what is wrong.
+        says_so = call.excinfo is not None and call.excinfo.errisinstance((AssertionError, pytest.fail.Exception))
+        outcome = {
+            "test": item.nodeid,
+            "passed": report.passed,
+            "asserted": report.when == "call" and report.failed and says_so,
+            "reason": call.excinfo.exconly(tryshort=True) if call.excinfo else "",
+            "after": round(time.monotonic() - _BEGUN, 1),
+        }
+        with item.config.getoption("--outcomes").open("a") as file:
+            file.write(json.dumps(outcome) + "\n")
+    return report
