@@ -5,7 +5,7 @@ IN_VENV := .venv/bin/python
 # Only files with these hashes, and only wheels: building one would run programs that no hash pins.
 PIP_INSTALL := $(IN_VENV) -m pip install --disable-pip-version-check --require-hashes --only-binary :all:
 
-.PHONY: help run test test-all fuzz lint bench attack schedules investigate requirements requirements-check audit images
+.PHONY: help run test test-all fuzz lint bench attack schedules mutants investigate requirements requirements-check audit images
 
 help:  ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*##/  make \1 #/p' $(MAKEFILE_LIST) | column -t -s '#'
@@ -57,6 +57,13 @@ SCHEDULES ?=
 
 schedules: .venv/installed-dev  ## Try every order of the steps of any two operations: SCHEDULES=--crashes
 	$(IN_VENV) -m benchmarks.schedules $(SCHEDULES)
+
+# Fails when a mutant survives. Each is tested with servers of its own, JOBS at once. ONLY leaves the document as it is.
+ONLY ?=
+JOBS ?=
+
+mutants: .venv/installed-dev  ## Break one mechanism after the other and require that its tests fail: ONLY=… JOBS=…
+	$(IN_VENV) -m benchmarks.mutants $(addprefix --jobs=,$(JOBS)) $(ONLY)
 
 # Other packages than those named in UPGRADE keep their version.
 UPGRADE ?=

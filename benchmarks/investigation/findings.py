@@ -1,11 +1,11 @@
 """Claims, findings, and the tables of both in docs/investigation.md."""
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
+from benchmarks import places
 from katoproject.configuration.environment import PROJECT_DIR
 
 DOCUMENT = PROJECT_DIR / "docs" / "investigation.md"
@@ -72,30 +72,17 @@ class Table:
         return "\n".join([f"\n## {self.name}", *lines])
 
 
-def _place(name: str) -> re.Pattern[str]:
-    begin, end = re.escape(f"<!-- {name} -->"), re.escape(f"<!-- end of {name} -->")
-    return re.compile(f"({begin}\n)(.*?)({end})", re.DOTALL)
-
-
 def write(tables: Iterable[Table], file: Path = DOCUMENT) -> None:
     """Write each table into its place in the document. Raises ValueError if it has none."""
-    text = file.read_text()
     for table in tables:
-        parts = _place(table.name).split(text)
-        if len(parts) != 5:  # the text before, the begin mark, the old table, the end mark, the text after
-            raise ValueError(f"{file.name} does not have one place for {table.name!r}")
-        before, begin, _, end, after = parts
-        text = f"{before}{begin}\n{table.markdown()}\n\n{end}{after}"
-    file.write_text(text)
+        places.write(table.name, table.markdown(), file)
 
 
 def contradictions(tables: Iterable[Table], file: Path = DOCUMENT) -> list[str]:
     """Tables whose claims differ from the document's; findings may differ from run to run, claims may not."""
-    text, wrong = file.read_text(), list[str]()
+    wrong = list[str]()
     for table in tables:
-        place = _place(table.name).search(text)
-        written = place[2].strip().splitlines()[2:] if place else []  # below the headings
-        claims = [line.removeprefix("| ").split(" | ")[:2] for line in written]
+        claims = [row[:2] for row in places.rows(table.name, file)]
         if claims != [[one.done, one.claim] for one in table.findings]:
             wrong.append(f"{file.name} does not claim in {table.name!r} what the command does")
     return wrong

@@ -4,13 +4,15 @@ pytest -p benchmarks.mutants.recorder --outcomes=FILE --sound=TEST …
 """
 
 import json
+import signal
 import time
 from collections.abc import Generator
 from pathlib import Path
 
 import pytest
 
-_BEGUN = time.monotonic()
+# Whoever runs this may have been started to ignore it; a trial that takes too long is ended by it.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -21,6 +23,21 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: item.nodeid != config.getoption("--sound"))
+
+
+class _Clock:
+    """Runs from the first test on, when its servers have started: how long that takes says nothing about the tests."""
+
+    begun: float | None = None
+
+    @classmethod
+    def seconds(cls) -> float:
+        return 0.0 if cls.begun is None else time.monotonic() - cls.begun
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_call(item: pytest.Item) -> None:
+    _Clock.begun = _Clock.begun or time.monotonic()
 
 
 @pytest.hookimpl(wrapper=True)
@@ -36,7 +53,7 @@ def pytest_runtest_makereport(
             "passed": report.passed,
             "asserted": report.when == "call" and report.failed and says_so,
             "reason": call.excinfo.exconly(tryshort=True) if call.excinfo else "",
-            "after": round(time.monotonic() - _BEGUN, 1),
+            "after": round(_Clock.seconds(), 1),
         }
         with item.config.getoption("--outcomes").open("a") as file:
             file.write(json.dumps(outcome) + "\n")

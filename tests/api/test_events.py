@@ -18,7 +18,7 @@ from websockets.exceptions import InvalidStatus
 from benchmarks.stack import DEADLINE, WebServer, eventually
 from sessions_app.operations import creation
 from tests.support.listeners import Listener, connect_to, events_url, listening
-from tests.support.sessions import NewSession
+from tests.support.sessions import NewSession, observe
 
 PROCESSES = 4
 MOMENT = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}\+00:00"
@@ -142,6 +142,25 @@ def test_a_creation_that_is_rolled_back_is_never_announced(
             database.execute("DROP FUNCTION explode CASCADE")
         session_id = new_session()
         assert listener.next()["data"]["session_id"] == session_id
+
+
+def test_a_deletion_that_is_rolled_back_is_never_announced(
+    server: WebServer, client: httpx.Client, new_session: NewSession, database: psycopg.Connection
+) -> None:
+    """It fails after the session is deleted and its event written, when its entries are deleted."""
+    session_id = new_session()
+    observe(client, session_id, "a")
+    database.execute("CREATE FUNCTION explode() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'injected'; END $$")
+    database.execute(
+        "CREATE TRIGGER injected BEFORE DELETE ON sessions_app_entry FOR EACH ROW EXECUTE FUNCTION explode()"
+    )
+    with listening(server) as listener:
+        try:
+            assert client.delete(f"/sessions/{session_id}").status_code == 500
+        finally:
+            database.execute("DROP FUNCTION explode CASCADE")
+        next_one = new_session()
+        assert listener.next()["data"]["session_id"] == next_one
 
 
 @pytest.mark.parametrize("change", ["create", "delete"])

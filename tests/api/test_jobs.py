@@ -1,8 +1,12 @@
 """`/jobs`: background work is accepted, shown, cancelled and retried."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import httpx
+import psycopg
 import pytest
 
+from benchmarks.stack import eventually
 from tests.support.jobs import end_of, start
 from tests.support.sessions import NewSession, OpenSession, observation
 
@@ -46,6 +50,21 @@ def test_jobs_of_one_session_run_in_the_order_of_their_acceptance(
     jobs = [start(client, path, {"observations": [observation(f"{number:02}")]}) for number in range(20)]
     assert end_of(client, jobs[-1])["state"] == "done"
     assert client.get(f"/sessions/{session_id}/stm").json()["stm"] == [[f"{number:02}"] for number in range(20)]
+
+
+def test_a_job_is_accepted_after_whatever_holds_its_session(
+    client: httpx.Client, new_session: NewSession, database: psycopg.Connection
+) -> None:
+    """Otherwise the numbers of a session's jobs might not be in the order of their commits."""
+    session_id = new_session()
+    waiting = "SELECT FROM pg_locks WHERE NOT granted"
+    with ThreadPoolExecutor(1) as pool:
+        with database.transaction():
+            database.execute("SELECT FROM sessions_app_session WHERE id = %s FOR UPDATE", [session_id])
+            accepted = pool.submit(start, client, f"/sessions/{session_id}/observe-sequence", SEQUENCE)
+            eventually(lambda: accepted.done() or database.execute(waiting).rowcount > 0, "the request waits")
+            assert not accepted.done()
+        client.delete(f"/jobs/{accepted.result()['job_id']}")
 
 
 def test_bad_input_is_refused_at_once(client: httpx.Client, new_session: NewSession) -> None:

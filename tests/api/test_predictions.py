@@ -180,6 +180,31 @@ def test_a_change_of_configuration_alone_changes_the_answer(open_session: OpenSe
             assert session.get("predictions")["count"] == most
 
 
+def test_every_change_of_the_stm_alone_changes_the_answer(open_session: OpenSession) -> None:
+    """A single observation, a sequence, and clear-stm."""
+    session = open_session()
+    session.teach("a", "b", "c")
+    session.observe("a")
+    session.observe("b")
+    assert session.get("predictions")["predictions"][0]["extras"][-1:] == [[]]
+    session.observe("q")
+    assert session.get("predictions")["predictions"][0]["extras"][-1] == ["q"]
+    session.observe_sequence(*observations("r"))
+    assert session.get("predictions")["predictions"][0]["extras"][-1] == ["r"]
+    session.clear_stm()
+    assert session.get("predictions")["predictions"] == []
+
+
+def test_what_the_last_observation_saw_outlives_the_clean_up_of_entries(open_session: OpenSession) -> None:
+    """Every 128 entries those outside the windows are deleted, right after a learn that has emptied the STM, too."""
+    teacher, session = open_session(), open_session()
+    teacher.teach("a", "b", "c")
+    session.observe_sequence(*[{"emotives": {"joy": 1}}] * 126)
+    session.observe_sequence(*observations("a", "b"), learn_at_end=True)
+    futures = [one["future"] for one in session.get("cognition-data")["cognition_data"]["predictions"]]
+    assert [["c"]] in futures
+
+
 def test_clearing_the_node_waits_for_a_learn_under_way(
     open_session: OpenSession, database: psycopg.Connection, django_db_blocker: DjangoDbBlocker
 ) -> None:

@@ -197,3 +197,29 @@ def test_a_message_for_a_job_that_is_finished_changes_nothing(
     for _ in range(3):
         running.run(accepted["job_id"])
     assert (look(client, accepted), learned(database, "finished")) == (finished, [1])
+
+
+@pytest.mark.usefixtures("in_this_process")
+def test_finalizing_waits_for_the_earlier_jobs_of_its_node(
+    client: httpx.Client, new_session: NewSession, database: psycopg.Connection
+) -> None:
+    """Also for those of other sessions and training runs: its statistics are about what they teach."""
+    teaching = train(client, "in order", [[["a"], ["b"]]])
+    finalizing = start(client, f"/sessions/{new_session(node_id='in order')}/finalize-training")
+    running.run(finalizing["job_id"])
+    assert look(client, finalizing)["state"] == "waiting"
+    running.run(teaching["job_id"])
+    running.run(finalizing["job_id"])
+    assert look(client, finalizing)["result"]["patterns_processed"] == 1
+
+
+@pytest.mark.usefixtures("in_this_process")
+def test_a_job_that_ends_all_its_workers_is_finally_visibly_failed(
+    client: httpx.Client, database: psycopg.Connection
+) -> None:
+    job = train(client, "deadly", [[["a"], ["b"]]])
+    database.execute("UPDATE sessions_app_job SET attempts = 8 WHERE id = %s", [job["job_id"]])
+    running.run(job["job_id"])
+    failed = look(client, job)
+    assert (failed["state"], failed["error"]) == ("failed", "8 workers ended while they worked on this")
+    assert learned(database, "deadly") == []

@@ -10,6 +10,7 @@ from django.db import connection, transaction
 from pytest_django import DjangoDbBlocker
 
 from engine.lesson import prepare_lesson
+from memory_app import moments
 from memory_app.index import Indexes, NodeIndex
 from memory_app.operations.finalizing import finalize
 from memory_app.operations.nodes import clear, delete_cleared
@@ -157,6 +158,30 @@ def test_a_memory_predicts_by_the_finalization_of_its_version(node: Callable[[],
     assert later.version.finalized == memory.version.finalized + 1
     assert memory.predict(asked, {}) == before
     assert later.predict(asked, {}).predictions != before.predictions
+
+
+@pytest.mark.usefixtures("server")
+def test_an_index_that_reads_a_later_finalization_has_all_that_it_is_about(
+    node: Callable[[], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another process learns and finalizes after the index has followed the node, and before it reads the moment."""
+    node_id = node()
+    finalize(node_id=node_id)
+    read, meanwhile = moments.read, iter([True])
+
+    def read_later(memory: int) -> moments.StoredMoment | None:
+        if next(meanwhile, False):
+            teach(node_id, "learned meanwhile")
+            finalize(node_id=node_id)
+        return read(memory)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(moments, "read", read_later)
+        found = NodeIndex(node_id).follow()
+    fresh = NodeIndex(node_id).follow()
+    assert found.version == fresh.version
+    asked: list[list[str]] = [["first"], ["learned meanwhile"]]
+    assert Memory(found).predict(asked, {}) == Memory(fresh).predict(asked, {})
 
 
 @pytest.mark.usefixtures("server")

@@ -141,3 +141,14 @@ def test_statistics_of_a_memory_that_was_cleared_meanwhile_are_not_stored(
     finalize(node_id=node)
     teach(node, 1)
     assert NodeIndex(node).follow().moment is None
+
+
+def test_rows_from_another_life_of_the_database_are_no_later_ones(node: str, database: psycopg.Connection) -> None:
+    """After a restore into a new cluster their transaction ids are far ahead of its own."""
+    for table in ("memory_app_pattern", "memory_app_symbolaffinity"):
+        database.execute(
+            f"UPDATE {table} SET changed = '9000000000000' FROM memory_app_node AS node "
+            f"WHERE node.memory = {table}.memory AND node_id = %s",
+            [node],
+        )
+    assert predicted(node, affinity_emotive="joy")["emotives"] == {"joy": 1.0}
