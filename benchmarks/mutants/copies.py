@@ -29,7 +29,7 @@ def copied(number: int) -> Iterator[Path]:
 def _synchronise(copy: Path) -> None:
     wanted = set(_files_of(PROJECT_DIR))
     for path in copy.rglob("*"):
-        if path.is_file() and path.relative_to(copy) not in wanted:
+        if path.is_file() and path.relative_to(copy) not in wanted and path.suffix != ".pyc":
             path.unlink()
     for file in wanted:
         (copy / file).parent.mkdir(parents=True, exist_ok=True)

@@ -174,7 +174,10 @@ def test_a_request_that_arrived_in_time_and_waited_is_served_and_renews_the_sess
             waiting = pool.submit(client.post, path, json=body)
             eventually(lambda: not alive(client, session_id), "the deadline passes")
             assert not waiting.done()
+            [released] = database.execute("SELECT clock_timestamp()").fetchone() or (None,)
         assert waiting.result().status_code == 200
+    renewed = "SELECT expires_at >= %s + interval '1 second' FROM sessions_app_session WHERE id = %s"
+    assert database.execute(renewed, [released, session_id]).fetchone() == (True,)
     stm = client.get(f"/sessions/{session_id}/stm")
     assert (stm.status_code, stm.json().get("stm")) == (200, [["in time"]])
 

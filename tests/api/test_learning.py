@@ -1,16 +1,20 @@
 """Learning over HTTP: by request, automatically, in sequences, and concurrently (engine.md 3 and 4)."""
 
+from concurrent.futures import ThreadPoolExecutor
 from fractions import Fraction
 from functools import partial
 from itertools import chain
 from typing import Any
 
 import httpx
+import psycopg
 import pytest
+from pytest_django import DjangoDbBlocker
 
 from benchmarks.stack import WebServer
 from tests.support.races import at_once
-from tests.support.sessions import LiveSession, OpenSession, observations
+from tests.support.sessions import LiveSession, OpenSession, observation, observations
+from tests.support.transactions import Other
 
 
 def test_learning_stores_the_stm_as_a_pattern_and_empties_it(open_session: OpenSession) -> None:
@@ -271,6 +275,21 @@ def test_sequences_that_learn_the_same_patterns_in_opposite_order_do_not_deadloc
     assert there.of_node("symbols/a/affinity")["affinity"] == {"e": 6.0 * 10}
 
 
+def test_patterns_are_stored_in_the_order_of_their_names_so_that_learns_cannot_deadlock(
+    open_session: OpenSession, database: psycopg.Connection, django_db_blocker: DjangoDbBlocker
+) -> None:
+    session = open_session()
+    first, last = sorted(["ab", "cd"], key=session.teach)
+    with django_db_blocker.unblock(), ThreadPoolExecutor(1) as pool:
+        with Other(session.node, database) as other:
+            other.learn_pattern(first)
+            batch = [observation(*last), observation(*first)]
+            learning = pool.submit(partial(session.observe_sequence, *batch, learn_after_each=True))
+            other.wait_until_a_request_waits_for_it()
+            other.learn_pattern(last)  # a deadlock if the request had stored this one already
+        assert len(learning.result()["auto_learned_patterns"]) == 2
+
+
 def test_clear_all_and_learn_at_once_leave_the_pattern_or_nothing(open_session: OpenSession) -> None:
     for n in range(40):
         clearing, learning = open_session(), open_session()
@@ -279,6 +298,21 @@ def test_clear_all_and_learn_at_once_leave_the_pattern_or_nothing(open_session: 
         found = learning.of_node(f"pattern/{name}")["pattern"]["status"] == "okay"
         assert learning.patterns() == int(found)
         learning.post("clear-all")
+
+
+def test_clearing_a_node_several_times_at_once_leaves_no_memory_behind(
+    open_session: OpenSession, database: psycopg.Connection
+) -> None:
+    """Each memory that the node had is deleted later, so each must be noted, and once."""
+    sessions = [open_session() for _ in range(4)]
+    of_node = "SELECT memory FROM memory_app_node WHERE node_id = %s"
+    for _ in range(10):
+        name = sessions[0].teach("o", "l", "d")
+        [memory] = database.execute(of_node, [sessions[0].node]).fetchone() or (0,)
+        at_once([partial(_clear_all, session) for session in sessions])
+        assert sessions[0].of_node(f"pattern/{name}")["pattern"]["status"] == "error"
+        noted = "SELECT count(*) FROM memory_app_clearedmemory WHERE memory >= %s"
+        assert database.execute(noted, [memory]).fetchone() == (len(sessions),)
 
 
 def _clear_all(session: LiveSession) -> str:

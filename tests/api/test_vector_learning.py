@@ -7,18 +7,13 @@ from typing import Any
 
 import psycopg
 import pytest
-from django.db import connection, transaction
 from pytest_django import DjangoDbBlocker
 
-import memory_app.operations.patterns
-from benchmarks.stack import eventually
-from engine.vectors import named, sum_vectors
-from foundation.postgresql.statements import OTHER
 from memory_app.operations.nodes import delete_cleared
-from memory_app.vectors import NodeVectors
 from tests.support.jobs import end_of, start, train
 from tests.support.races import at_once
 from tests.support.sessions import LiveSession, OpenSession, observation
+from tests.support.transactions import Other
 from tests.support.vectors import name, observe_vector, refused, wrong_dimension
 
 
@@ -71,33 +66,6 @@ def test_of_sessions_that_learn_first_with_different_dimensions_exactly_one_wins
             if answer.status_code == 400:
                 assert answer.json()["detail"] == wrong_dimension(winner + 2, *[1.0] * dimension)
                 assert len(session.stm()) == 1
-
-
-class Other:
-    """A transaction of this process on a node; it commits when its block ends."""
-
-    def __init__(self, node: str, database: psycopg.Connection) -> None:
-        self.node = node
-        self._database = database
-
-    def __enter__(self) -> "Other":
-        self._atomic = transaction.atomic()
-        self._atomic.__enter__()
-        return self
-
-    def __exit__(self, *error: Any) -> None:
-        self._atomic.__exit__(*error)
-        connection.close()
-
-    def learn(self, *values: float) -> None:
-        vectors = NodeVectors(self.node)
-        vectors.learn([named(sum_vectors([values]))])
-        memory_app.operations.patterns.learn(node_id=self.node, lessons=[], persistence=5, vectors=vectors)
-
-    def wait_until_a_request_waits_for_it(self) -> None:
-        [(pid,)] = OTHER.execute("SELECT pg_backend_pid()", {})
-        waiting = "SELECT count(*) FROM pg_stat_activity WHERE %s = ANY(pg_blocking_pids(pid))"
-        eventually(lambda: self._database.execute(waiting, [pid]).fetchone() != (0,), "a request waits for it")
 
 
 @pytest.fixture

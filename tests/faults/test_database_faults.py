@@ -67,7 +67,7 @@ def test_a_database_that_is_gone_is_a_503_with_retry_after_on_every_route(
         for method, path, body in every_route(session_id):
             response = client.request(method, path, json=body)
             assert (response.status_code, path) == (503, path)
-            assert int(response.headers["Retry-After"]) >= 1
+            assert int(response.headers.get("Retry-After", 0)) >= 1
             assert "detail" in response.json()
         assert client.get("/health").json()["active_sessions"] is None
         assert client.get("/health").status_code == 200
@@ -210,7 +210,7 @@ def test_exhausted_connections_are_a_503_never_a_404(fragile: Fragile, client: h
         for method, path, body in every_route(session_id):
             response = client.request(method, path, json=body)
             assert (response.status_code, path) == (503, path)
-            assert int(response.headers["Retry-After"]) >= 1
+            assert int(response.headers.get("Retry-After", 0)) >= 1
     recovers(client, session_id)
 
 
@@ -223,7 +223,7 @@ def test_a_standby_serves_nobody_until_it_is_promoted(fragile: Fragile, client: 
         for method, path, body in every_route(session_id):
             response = client.request(method, path, json=body)
             assert (response.status_code, path) == (503, path)
-            assert int(response.headers["Retry-After"]) >= 1
+            assert int(response.headers.get("Retry-After", 0)) >= 1
         ready = client.get("/health/ready")
         assert ready.status_code == 503
         assert "in hot standby mode" in ready.json()["parts"]["database"]["error"]

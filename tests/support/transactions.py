@@ -1,0 +1,46 @@
+"""A transaction beside the requests of a test."""
+
+from typing import Any
+
+import psycopg
+from django.db import connection, transaction
+
+import memory_app.operations.patterns
+from benchmarks.stack import eventually
+from engine.lesson import prepare_lesson
+from engine.vectors import named, sum_vectors
+from foundation.postgresql.statements import OTHER
+from memory_app.vectors import NodeVectors
+
+
+class Other:
+    """A transaction of this process on a node; it commits when its block ends."""
+
+    def __init__(self, node: str, database: psycopg.Connection) -> None:
+        self.node = node
+        self._database = database
+
+    def __enter__(self) -> "Other":
+        self._atomic = transaction.atomic()
+        self._atomic.__enter__()
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        self._atomic.__exit__(*error)
+        connection.close()
+
+    def learn(self, *values: float) -> None:
+        vectors = NodeVectors(self.node)
+        vectors.learn([named(sum_vectors([values]))])
+        memory_app.operations.patterns.learn(node_id=self.node, lessons=[], persistence=5, vectors=vectors)
+
+    def learn_pattern(self, *events: str) -> None:
+        """Events of one-letter symbols."""
+        lesson = prepare_lesson([list(event) for event in events])
+        assert lesson is not None
+        memory_app.operations.patterns.learn(node_id=self.node, lessons=[lesson], persistence=5)
+
+    def wait_until_a_request_waits_for_it(self) -> None:
+        [(pid,)] = OTHER.execute("SELECT pg_backend_pid()", {})
+        waiting = "SELECT count(*) FROM pg_stat_activity WHERE %s = ANY(pg_blocking_pids(pid))"
+        eventually(lambda: self._database.execute(waiting, [pid]).fetchone() != (0,), "a request waits for it")
