@@ -58,7 +58,7 @@ SCHEDULES ?=
 schedules: .venv/installed-dev  ## Try every order of the steps of any two operations: SCHEDULES=--crashes
 	$(IN_VENV) -m benchmarks.schedules $(SCHEDULES)
 
-# Fails when a mutant survives. Each is tested with servers of its own, JOBS at once. ONLY leaves the document as it is.
+# Fails when a mutant survives. Each is tested with servers of its own, JOBS at once. Writes the table of consistency.md.
 ONLY ?=
 JOBS ?=
 

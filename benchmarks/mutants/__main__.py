@@ -1,4 +1,5 @@
-"""`python -m benchmarks.mutants`: apply every mutant to a copy of the project and require that its tests fail."""
+"""`python -m benchmarks.mutants`: apply every mutant to a copy of the project, require that its tests fail, and write
+the table of docs/consistency.md."""
 
 import argparse
 import os
@@ -29,16 +30,13 @@ def main() -> None:
         verdicts = _judge_all(mutants, copies)
     caught = [one for one in verdicts if one is not None and one.is_caught]
     print(f"\n{len(caught)} of {len(mutants)} mutants are caught, {time.monotonic() - begun:.0f} s.")
-    if len(caught) < len(mutants):
-        sys.exit(1)
-    if not options.names:
-        report.write(caught)
-        print(f"The table is in {report.DOCUMENT.name}.")
+    report.write(caught, catalogue())
+    sys.exit(len(caught) < len(mutants))
 
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.mutants", description=__doc__)
-    parser.add_argument("names", nargs="*", help="only these mutants; the document stays as it is then")
+    parser.add_argument("names", nargs="*", help="only these mutants")
     at_once = max(1, (os.cpu_count() or 1) // 2)
     parser.add_argument("--jobs", type=int, default=at_once, help="how many at once, each with servers of its own")
     return parser.parse_args()

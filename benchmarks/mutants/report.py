@@ -25,8 +25,10 @@ def _parts(test: str) -> tuple[str, str]:
     return file, name.partition("[")[0]
 
 
-def write(verdicts: Sequence[Verdict], file: Path = DOCUMENT) -> None:
-    rows = [["mutant", "without the mechanism", "caught by", "s"]]
-    rows += [[*claims(one.mutant), f"{one.outcome.after:.0f}"] for one in verdicts if one.outcome]
-    lines = [f"| {' | '.join(row)} |" for row in rows]
+def write(verdicts: Sequence[Verdict], mutants: Sequence[Mutant], file: Path = DOCUMENT) -> None:
+    """Write the rows of all mutants that are known to be caught: now, or by an earlier run as the document says."""
+    found = {tuple(row[:-1]): row[-1] for row in places.rows(PLACE, file)}
+    found |= {tuple(claims(one.mutant)): f"{one.outcome.after:.0f}" for one in verdicts if one.outcome}
+    rows = [[*claims(one), found[tuple(claims(one))]] for one in mutants if tuple(claims(one)) in found]
+    lines = [f"| {' | '.join(row)} |" for row in [["mutant", "without the mechanism", "caught by", "s"], *rows]]
     places.write(PLACE, "\n".join([lines[0], "|---|---|---|---|", *lines[1:]]), file)

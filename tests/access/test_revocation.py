@@ -144,6 +144,18 @@ def test_a_key_that_ends_after_it_was_confirmed_changes_no_job(
         assert database.execute(states).fetchone() == before
 
 
+def test_a_repeat_needs_a_valid_key_too(new_key: NewKey) -> None:
+    """It performs nothing, so no statement of the work asks."""
+    key = new_key()
+
+    def repeat() -> int:
+        return key.client.post("/sessions", json={"node_id": "again"}, headers={"Idempotency-Key": "k"}).status_code
+
+    assert [repeat() for _ in range(WORKERS * 3)] == [200] * WORKERS * 3
+    operations.revoke(key=key.id)
+    assert {repeat() for _ in range(WORKERS * 3)} <= {401, 429}
+
+
 def refused(client: httpx.Client) -> bool:
     return count(client, "").status_code in (401, 429)
 

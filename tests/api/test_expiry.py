@@ -11,7 +11,7 @@ import pytest
 from django.db import connection
 
 from benchmarks.stack import WebServer, eventually
-from sessions_app.operations import delete_expired
+from sessions_app.operations import delete_expired, expire
 from tests.support.connections import fresh_connections
 from tests.support.deadlines import deadline, time_left
 from tests.support.sessions import NewSession, observations, observe
@@ -135,7 +135,7 @@ def test_an_expired_session_says_so_until_its_row_is_deleted(client: httpx.Clien
 def test_a_touch_never_shortens_an_extension(client: httpx.Client, new_session: NewSession) -> None:
     """R07: neither the reported time nor the actual deadline."""
     session_id = new_session(node_id="extended", ttl_seconds=10)
-    assert client.post(f"/sessions/{session_id}/extend", params={"ttl_seconds": 100}).status_code == 200
+    assert client.post(f"/sessions/{session_id}/extend", params={"ttl_seconds": 1000}).status_code == 200
     for method, path, body in (
         ("GET", "/stm", None),
         ("GET", "/config", None),
@@ -143,12 +143,13 @@ def test_a_touch_never_shortens_an_extension(client: httpx.Client, new_session: 
         ("GET", "/unknown", None),
         ("POST", "/observe", {"strings": ["a"]}),
         ("POST", "/observe-sequence", {"observations": observations("a")}),
+        ("POST", "/observe-sequence", {"observations": observations(*["a" * 1000] * 20)}),  # a long batch
         ("POST", "/config", {"persistence": 3}),
         ("POST", "/clear-stm", None),
     ):
         client.request(method, f"/sessions/{session_id}{path}", json=body)
-        assert time_left(client, session_id, node_id="extended") >= timedelta(seconds=95), path
-    assert 95 <= client.get(f"/sessions/{session_id}").json()["ttl_seconds"] <= 100
+        assert time_left(client, session_id, node_id="extended") >= timedelta(seconds=995), path
+    assert 995 <= client.get(f"/sessions/{session_id}").json()["ttl_seconds"] <= 1000
 
 
 def test_an_extension_replaces_and_may_shorten(client: httpx.Client, new_session: NewSession) -> None:
@@ -180,6 +181,23 @@ def test_a_request_that_arrived_in_time_and_waited_is_served_and_renews_the_sess
     assert database.execute(renewed, [released, session_id]).fetchone() == (True,)
     stm = client.get(f"/sessions/{session_id}/stm")
     assert (stm.status_code, stm.json().get("stm")) == (200, [["in time"]])
+
+
+@pytest.mark.usefixtures("same_database")
+def test_a_session_that_was_ended_is_not_revived_by_a_request_that_had_begun(
+    client: httpx.Client, new_session: NewSession, database: psycopg.Connection
+) -> None:
+    """The request waits for its idempotency key when the session is ended; its `now()` is from before."""
+    session_id = new_session()
+    claim = "INSERT INTO sessions_app_idempotencykey (scope, key, fingerprint, created_at) VALUES (%s, 'k', '', now())"
+    with ThreadPoolExecutor(1) as pool:
+        with database.transaction(force_rollback=True):
+            database.execute(claim, [f"session:{session_id}"])
+            begun = pool.submit(observe, client, session_id, "late", headers={"Idempotency-Key": "k"})
+            eventually(lambda: database.execute("SELECT FROM pg_locks WHERE NOT granted").rowcount > 0, "it waits")
+            expire(session_id=session_id)
+        assert begun.result().status_code == 404
+    assert not alive(client, session_id)
 
 
 @pytest.mark.usefixtures("same_database")

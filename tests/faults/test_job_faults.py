@@ -223,3 +223,19 @@ def test_a_job_that_ends_all_its_workers_is_finally_visibly_failed(
     failed = look(client, job)
     assert (failed["state"], failed["error"]) == ("failed", "8 workers ended while they worked on this")
     assert learned(database, "deadly") == []
+
+
+@pytest.mark.usefixtures("in_this_process")
+@pytest.mark.parametrize("attempts", [0, 7])
+def test_a_job_that_is_cancelled_while_its_step_fails_stays_cancelled(
+    client: httpx.Client, database: psycopg.Connection, attempts: int
+) -> None:
+    """Otherwise it would be tried again, or be shown as failed."""
+    accepted = train(client, "cancelled and failing", [[["a"], ["poison"]]])
+    database.execute("UPDATE sessions_app_job SET attempts = %s WHERE id = %s", [attempts, accepted["job_id"]])
+    assert OTHER.execute(running._CLAIM, {"id": accepted["job_id"]})
+    job = find(accepted["job_id"])
+    cancelled = client.delete(f"/jobs/{accepted['job_id']}").json()
+    with poison(database):
+        running._do_steps(job)
+    assert look(client, accepted) == cancelled
