@@ -1,7 +1,6 @@
 """P7: an acknowledged job is done once, or is visibly failed or cancelled, whatever happens to the workers."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any
 
 import httpx
@@ -9,11 +8,8 @@ import psycopg
 import pytest
 
 from benchmarks.stack import Beat, Worker, eventually, manage, paused
-from foundation.postgresql.statements import OTHER
 from katoproject.celery import app
-from sessions_app.jobs import running
-from sessions_app.jobs.lifecycle import find
-from tests.support.jobs import end_of, look, start, train
+from tests.support.jobs import end_of, learned, look, poison, start, train
 from tests.support.races import at_once
 from tests.support.sessions import NewSession, observations
 
@@ -21,12 +17,6 @@ pytestmark = pytest.mark.long
 
 SEQUENCES = [[[f"s{number % 1000}"], ["end"]] for number in range(15_000)]
 EACH = len(SEQUENCES) // 1000
-
-
-def learned(database: psycopg.Connection, node_id: str) -> list[int]:
-    """How often each pattern of the node was learned."""
-    query = "SELECT frequency FROM memory_app_pattern JOIN memory_app_node USING (memory) WHERE node_id = %s"
-    return [row[0] for row in database.execute(query, [node_id])]
 
 
 def begun(client: httpx.Client, job: dict[str, Any]) -> Callable[[], bool]:
@@ -107,22 +97,6 @@ def test_two_relays_at_once_share_the_work(client: httpx.Client, database: psyco
     assert learned(database, "relayed") == [10]
 
 
-@contextmanager
-def poison(database: psycopg.Connection) -> Iterator[None]:
-    """Inside the block, no pattern with the symbol `poison` can be stored."""
-    database.execute(
-        "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'indigestible'; END $$"
-    )
-    database.execute(
-        "CREATE TRIGGER refuse BEFORE INSERT ON memory_app_pattern FOR EACH ROW "
-        "WHEN (NEW.events::text LIKE '%poison%') EXECUTE FUNCTION refuse()"
-    )
-    try:
-        yield
-    finally:
-        database.execute("DROP FUNCTION refuse CASCADE")
-
-
 def test_a_failing_step_is_retried_and_finally_visibly_failed(
     client: httpx.Client, database: psycopg.Connection, worker: Worker
 ) -> None:
@@ -159,83 +133,3 @@ def test_a_job_whose_session_is_gone_fails_with_that_reason(
         failed = end_of(client, job)
         assert (failed["state"], failed["attempts"], failed["result"]) == ("failed", 1, None)
         assert failed["error"] == f"Session {job['session_id']} not found or expired"
-
-
-@pytest.fixture
-def in_this_process(same_database: None) -> Iterator[None]:
-    """No worker takes the jobs that are started: this process does."""
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(running, "deliver", lambda job_ids: None)
-        yield
-
-
-@pytest.mark.usefixtures("in_this_process")
-def test_a_worker_that_has_lost_its_lock_does_no_step_of_another(
-    client: httpx.Client, database: psycopg.Connection
-) -> None:
-    """The lock ends with its connection, and the worker connects anew: its next step finds that the row has moved."""
-    accepted = train(client, "lost lock", [[["a"], ["b"]]] * 1500)
-    job_id = accepted["job_id"]
-    assert OTHER.execute(running._CLAIM, {"id": job_id}) == [(job_id,)]
-    as_both_found_it = find(job_id)
-    assert running._step(as_both_found_it) is False
-    with pytest.raises(running.Stopped):
-        running._step(as_both_found_it)
-    assert (look(client, accepted)["done"], learned(database, "lost lock")) == (500, [500])
-    running.run(job_id)
-    assert (look(client, accepted)["state"], learned(database, "lost lock")) == ("done", [1500])
-
-
-@pytest.mark.usefixtures("in_this_process")
-def test_a_message_for_a_job_that_is_finished_changes_nothing(
-    client: httpx.Client, database: psycopg.Connection
-) -> None:
-    accepted = train(client, "finished", [[["a"], ["b"]]])
-    running.run(accepted["job_id"])
-    finished = look(client, accepted)
-    assert finished["state"] == "done"
-    for _ in range(3):
-        running.run(accepted["job_id"])
-    assert (look(client, accepted), learned(database, "finished")) == (finished, [1])
-
-
-@pytest.mark.usefixtures("in_this_process")
-def test_finalizing_waits_for_the_earlier_jobs_of_its_node(
-    client: httpx.Client, new_session: NewSession, database: psycopg.Connection
-) -> None:
-    """Also for those of other sessions and training runs: its statistics are about what they teach."""
-    teaching = train(client, "in order", [[["a"], ["b"]]])
-    finalizing = start(client, f"/sessions/{new_session(node_id='in order')}/finalize-training")
-    running.run(finalizing["job_id"])
-    assert look(client, finalizing)["state"] == "waiting"
-    running.run(teaching["job_id"])
-    running.run(finalizing["job_id"])
-    assert look(client, finalizing)["result"]["patterns_processed"] == 1
-
-
-@pytest.mark.usefixtures("in_this_process")
-def test_a_job_that_ends_all_its_workers_is_finally_visibly_failed(
-    client: httpx.Client, database: psycopg.Connection
-) -> None:
-    job = train(client, "deadly", [[["a"], ["b"]]])
-    database.execute("UPDATE sessions_app_job SET attempts = 8 WHERE id = %s", [job["job_id"]])
-    running.run(job["job_id"])
-    failed = look(client, job)
-    assert (failed["state"], failed["error"]) == ("failed", "8 workers ended while they worked on this")
-    assert learned(database, "deadly") == []
-
-
-@pytest.mark.usefixtures("in_this_process")
-@pytest.mark.parametrize("attempts", [0, 7])
-def test_a_job_that_is_cancelled_while_its_step_fails_stays_cancelled(
-    client: httpx.Client, database: psycopg.Connection, attempts: int
-) -> None:
-    """Otherwise it would be tried again, or be shown as failed."""
-    accepted = train(client, "cancelled and failing", [[["a"], ["poison"]]])
-    database.execute("UPDATE sessions_app_job SET attempts = %s WHERE id = %s", [attempts, accepted["job_id"]])
-    assert OTHER.execute(running._CLAIM, {"id": accepted["job_id"]})
-    job = find(accepted["job_id"])
-    cancelled = client.delete(f"/jobs/{accepted['job_id']}").json()
-    with poison(database):
-        running._do_steps(job)
-    assert look(client, accepted) == cancelled

@@ -1,8 +1,11 @@
 """Background jobs over HTTP."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import httpx
+import psycopg
 
 from benchmarks.stack import eventually
 
@@ -40,3 +43,25 @@ def end_of(client: httpx.Client, job: dict[str, Any]) -> dict[str, Any]:
     """Wait until the job is finished; return it."""
     eventually(lambda: look(client, job)["state"] not in ("waiting", "running"), "the job is finished")
     return look(client, job)
+
+
+def learned(database: psycopg.Connection, node_id: str) -> list[int]:
+    """How often each pattern of the node was learned."""
+    query = "SELECT frequency FROM memory_app_pattern JOIN memory_app_node USING (memory) WHERE node_id = %s"
+    return [row[0] for row in database.execute(query, [node_id])]
+
+
+@contextmanager
+def poison(database: psycopg.Connection) -> Iterator[None]:
+    """Inside the block, no pattern with the symbol `poison` can be stored."""
+    database.execute(
+        "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'indigestible'; END $$"
+    )
+    database.execute(
+        "CREATE TRIGGER refuse BEFORE INSERT ON memory_app_pattern FOR EACH ROW "
+        "WHEN (NEW.events::text LIKE '%poison%') EXECUTE FUNCTION refuse()"
+    )
+    try:
+        yield
+    finally:
+        database.execute("DROP FUNCTION refuse CASCADE")
