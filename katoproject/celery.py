@@ -8,7 +8,7 @@ from typing import Any
 from celery import Celery, signals
 from kombu import Connection
 from kombu.exceptions import OperationalError as BrokerError
-from kombu.transport.redis import Transport
+from kombu.transport.redis import Channel, QoS, Transport
 from redis.exceptions import ResponseError
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "katoproject.settings")
@@ -20,6 +20,20 @@ CLOCK = "kato_clock"
 # Redis is a replica by now (READONLY, UNBLOCKED), cannot save (MISCONF), has no memory left, or lost its replicas
 # (NOREPLICAS). To Celery that is a fault of one message, on which a worker ends; so it tries again.
 Transport.connection_errors += (ResponseError,)
+
+
+class Acknowledging(QoS):
+    def ack(self, delivery_tag: str) -> None:
+        try:
+            super().ack(delivery_tag)
+        except ResponseError:
+            # Celery only logs it, and the connection stays. The message would hold one of the worker's few places for
+            # ever: after two, it takes no job and still answers. (It may be delivered again: the job's row decides.)
+            super(QoS, self).ack(delivery_tag)
+            raise
+
+
+Channel.QoS = Acknowledging
 
 
 class Application(Celery):

@@ -19,6 +19,7 @@ import redis
 from redis import Redis
 
 from benchmarks.stack import Stores, WebServer, Worker, eventually
+from katoproject.celery import app
 from katoproject.configuration.keepalive import IDLE
 from katoproject.configuration.locations import postgres_url, redis_url, run_dir
 from katoproject.configuration.redis_url import RedisServer
@@ -310,6 +311,23 @@ def test_a_redis_that_takes_no_writes_is_not_ready(client: httpx.Client, store: 
     finally:
         store.config_set("min-replicas-to-write", "0")
     assert part(client, "redis")["ok"]
+
+
+def test_a_message_whose_acknowledgement_redis_refuses_holds_no_place_of_the_worker(store: Redis, stack: Stack) -> None:
+    """There are as many as it has processes: when all were held, it took no job until it was started anew."""
+    url = stack.web.environment["REDIS_URL"]
+    with app.connection_for_read(url) as connection, connection.SimpleQueue("refused") as queue:
+        queue.consumer.qos(prefetch_count=1)
+        for body in ("first", "second"):
+            queue.put(body)
+        first = queue.get(timeout=5)
+        store.config_set("min-replicas-to-write", "1")
+        try:
+            with pytest.raises(redis.ResponseError, match="NOREPLICAS"):
+                first.ack()
+        finally:
+            store.config_set("min-replicas-to-write", "0")
+        assert queue.get(timeout=5).payload == "second"
 
 
 @pytest.mark.exhaustive
