@@ -67,7 +67,7 @@ def check_client_variables() -> None:
     Most are welcome, such as PGPASSWORD and PGSSLROOTCERT.
     """
     for name, option in _LEADING_ELSEWHERE.items():
-        if os.environ.get(name):
+        if name in os.environ:  # an empty PGSERVICE is a name, too
             raise ValueError(
                 f"{name} would lead the connections to PostgreSQL elsewhere than the other settings say: unset it, or "
                 f"write {option} into DATABASE_URL"

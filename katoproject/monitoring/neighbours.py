@@ -15,7 +15,7 @@ from foundation.terminal.text import counted
 _OWNER = re.compile(rb"^kato:[0-9a-f]{10}:")
 _BATCH = 1000  # names; Redis does nothing else meanwhile
 # Of all deployments alike: when each of them was last here, by the clock of Redis.
-_HERE = "kato:here"
+HERE = "kato:here"
 _STAYS = 60  # seconds
 
 
@@ -30,9 +30,9 @@ def announce(redis: Redis) -> None:
     """Let other deployments see this one. Raises as `Search.look` does."""
     connection: Any = redis
     now = _now(connection)
-    connection.zadd(_HERE, {prefix(): now})
-    connection.zremrangebyscore(_HERE, "-inf", now - _STAYS)
-    connection.expire(_HERE, _STAYS)
+    connection.zadd(HERE, {prefix(): now})
+    connection.zremrangebyscore(HERE, "-inf", now - _STAYS)
+    connection.expire(HERE, _STAYS)
 
 
 class Search:
@@ -51,7 +51,7 @@ class Search:
         connection: Any = redis  # its types allow for an asynchronous client
         own, until = prefix().encode(), time.monotonic() + seconds
         self._go_on(connection, until)
-        here = _owners(connection.zrangebyscore(_HERE, _now(connection) - _STAYS, "+inf"))
+        here = _owners(connection.zrangebyscore(HERE, _now(connection) - _STAYS, "+inf"))
         others = (self._round | self._last_round | here) - {own}
         return Neighbours(
             waiting={name: _messages(connection, name + QUEUE) for name in sorted(map(bytes.decode, others))},

@@ -127,8 +127,8 @@ class Sampler:
         try:
             redis: Any = get_redis_connection("redis")
             shared.queue_length = int(redis.llen(prefix() + QUEUE))
-            neighbours.announce(redis)
             shared.neighbours = self._neighbours.look(redis, seconds=_SEARCH)
+            neighbours.announce(redis)  # a replica refuses it
         except (RedisError, DatabaseTrouble):
             return  # shown as unknown; the requests that need Redis report the error
 

@@ -4,12 +4,13 @@ import argparse
 import multiprocessing
 from functools import partial
 from importlib import import_module
-from typing import cast
+from typing import Any, cast
 
 from granian import Granian
 from granian.constants import HTTPModes, Interfaces, Loops
 from granian.http import HTTP1Settings
 from granian.log import LogLevels
+from granian.server.common import AbstractServer
 
 from katoproject.configuration.environment import BACKLOG, read_environment
 from katoproject.configuration.exposure import Exposed, check_exposure
@@ -69,9 +70,17 @@ def serve(application: str, *, preload: str | None = None, host: str, port: int,
         log_level=LogLevels(environment.log_level.lower()),
     )
     if preload is not None and multiprocessing.get_start_method() == "fork":
-        # By then the server handles signals, and clients can connect.
-        server.on_startup(partial(import_module, preload))
+        server.on_startup(partial(_load, preload, server))
     server.serve(spawn_target=run_worker)
+
+
+def _load(module: str, server: AbstractServer[Any]) -> None:
+    """Called by the server once it handles signals."""
+    import_module(module)
+    if server.interrupt_signal:
+        # Came meanwhile. Workers would be forked all the same, and lose the signal that shall end them.
+        server.shutdown()  # type: ignore[no-untyped-call]
+        raise SystemExit
 
 
 if __name__ == "__main__":

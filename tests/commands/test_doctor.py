@@ -19,6 +19,7 @@ from django.db import connection
 from kombu.exceptions import OperationalError as BrokerError
 
 from benchmarks.stack import free_port
+from foundation.redis_names import prefix
 from katoproject.diagnosis.doctor import address, background, clocks, machine
 from katoproject.diagnosis.doctor.database import database as look_at_database
 from katoproject.diagnosis.doctor.findings import Finding, Verdict, examine, ok
@@ -262,6 +263,21 @@ def test_a_redis_that_drops_or_refuses_background_work_is_found(policy: str, lim
                 client.config_set(name, before[name])
     assert finding.verdict == verdict
     assert policy in finding.found
+
+
+def test_a_redis_whose_user_may_not_look_for_neighbours_is_fine(monkeypatch: pytest.MonkeyPatch) -> None:
+    with redis.Redis.from_url(settings.REDIS_URL) as client:
+        client.acl_setuser(
+            "apart", enabled=True, passwords=["+x"], keys=[f"{prefix()}*"], channels=["*"], commands=["+@all"]
+        )
+        monkeypatch.setattr(settings, "REDIS_URL", re.sub("//.*@", "//apart:x@", settings.REDIS_URL))
+        try:
+            findings = by_check(background.redis())
+        finally:
+            client.acl_deluser("apart")
+    assert findings["redis"].verdict == Verdict.OK
+    assert findings["neighbours"].verdict == Verdict.WARNING
+    assert "kato:here" in (findings["neighbours"].fix or "")
 
 
 def test_missing_background_workers_are_a_problem() -> None:

@@ -17,11 +17,13 @@ The first tests compare names and signatures, the others serve a small WSGI appl
 import inspect
 import multiprocessing
 import re
+import signal
 import socket
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import granian._granian as rust
@@ -210,9 +212,26 @@ def test_requests_on_one_connection_are_answered_in_order(address: tuple[str, in
         assert re.findall(rb'"PATH_INFO": "/(\d+)"', received) == [b"%d" % number for number in range(20)]
 
 
-@pytest.mark.skipif(multiprocessing.get_start_method() != "fork", reason="This system does not fork processes")
+forked = pytest.mark.skipif(multiprocessing.get_start_method() != "fork", reason="This system does not fork processes")
+
+
+@forked
 def test_what_is_preloaded_is_loaded_once_by_the_parent_of_the_workers() -> None:
     with served(SERVE_PRELOADED) as (pid, port):
         answers = {tuple(map(int, httpx.get(f"http://127.0.0.1:{port}/").text.split())) for _ in range(20)}
     assert {loaded_by for loaded_by, _ in answers} == {pid}
     assert pid not in {answered_by for _, answered_by in answers}
+
+
+@forked
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_while_it_loads_ends_the_server_before_it_has_workers(tmp_path: Path, number: int) -> None:
+    log = tmp_path / "log"
+    with log.open("wb") as output:
+        command = [sys.executable, "-c", SERVE_PRELOADED.format(port=free_port())]
+        process = subprocess.Popen(command, cwd=PROJECT_DIR, stdout=output, stderr=output)
+        eventually(lambda: "Listening at" in log.read_text(), "it handles signals", seconds=START_LIMIT)
+        process.send_signal(number)
+        assert process.wait(START_LIMIT) == 0
+    assert "Shutting down" in log.read_text()
+    assert "Spawning worker" not in log.read_text()

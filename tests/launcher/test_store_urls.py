@@ -114,6 +114,7 @@ def test_a_url_with_which_nothing_could_be_written_stops_the_start(
     ("variable", "text", "reason"),
     [
         ("PGSERVICE", SECRET, "PGSERVICE would lead the connections to PostgreSQL elsewhere"),
+        ("PGSERVICE", "", "PGSERVICE would lead the connections to PostgreSQL elsewhere"),
         ("PGHOSTADDR", "10.0.0.1", "PGHOSTADDR would lead the connections to PostgreSQL elsewhere"),
         ("PGOPTIONS", "-c statement_timeout=0", "PGOPTIONS sets statement_timeout, which the service sets itself"),
         ("PGOPTIONS", "-cdefault_transaction_read_only=on", "PGOPTIONS sets default_transaction_read_only, and the"),

@@ -7,7 +7,7 @@ import redis as client
 from django.conf import settings
 from django.db import DatabaseError, InterfaceError
 from kombu.exceptions import OperationalError as BrokerError
-from redis.exceptions import RedisError
+from redis.exceptions import NoPermissionError, RedisError
 
 from foundation.background import QUEUE, celery_app
 from foundation.postgresql.statements import OTHER
@@ -35,8 +35,8 @@ def redis() -> Iterator[Finding]:
         with connection:
             info = connection.info()
             ours = _own_names()
-            seen = neighbours.Search().look(connection, seconds=LONGEST_LOOK) if ours else neighbours.Neighbours()
             waiting = connection.llen(ours + QUEUE) if ours else 0
+            beside = list(_neighbours(connection)) if ours else []
     except RedisError as error:
         found = f"unavailable ({first_line(error)}): requests are slower, background work waits"
         yield problem("redis", found, _how_to_reach_redis(error))
@@ -44,6 +44,16 @@ def redis() -> Iterator[Finding]:
     yield from _server(info)
     if waiting > LONG_QUEUE:
         yield warning("queue", f"{waiting:,} messages are waiting in Redis", "start more workers")
+    yield from beside
+
+
+def _neighbours(connection: client.Redis) -> Iterator[Finding]:
+    try:
+        seen = neighbours.Search().look(connection, seconds=LONGEST_LOOK)
+    except NoPermissionError as error:
+        found = f"not known: the service may not look ({first_line(error)})"
+        yield warning("neighbours", found, f"let its user of Redis SCAN, and use the key {neighbours.HERE}")
+        return
     for found, fix in neighbours.complaints(seen):
         yield warning("neighbours", found, fix)
 
