@@ -80,7 +80,7 @@ def test_nor_does_it_stop_or_flood_when_the_clock_is_set(
 def test_doctor_names_the_worker_whose_clock_is_wrong() -> None:
     [finding] = clocks.clocks()
     assert finding.found.startswith("worker celery@")
-    assert " is 60.0 s ahead of PostgreSQL" in finding.found
+    assert re.search(r" is (59|60)\.\d s ahead of PostgreSQL", finding.found)
     assert "NTP" in (finding.fix or "")
 
 
@@ -98,13 +98,17 @@ def test_readiness_names_the_host_whose_clock_is_wrong_and_so_does_doctor_elsewh
     with WebServer(workers=1, **clock.environment) as there:
         eventually(lambda: not clock_part(there)["ok"], "its own readiness says so", seconds=SHOWN)
         part = clock_part(there)
-        assert part["error"].startswith("this machine is 60.0 s ahead of PostgreSQL")
+        assert re.match(r"this machine is (59|60)\.\d s ahead of PostgreSQL", part["error"])
         assert part["error"].endswith("; synchronise the clocks of all hosts with NTP (chrony, systemd-timesyncd)")
         assert not part["required"]
         name = httpx.get(f"{there.url}/metrics-prom").text.partition('instance_id="')[2].partition('"')[0]
-        shown = f"the host of instance {name} is 60.0 s ahead of PostgreSQL"
-        assert [one.fix for one in clocks.clocks() if one.found.startswith(shown)] == [part["error"].split("; ")[-1]]
-        eventually(lambda: shown in str(clock_part(server)["error"]), "so does readiness here", seconds=SHOWN)
+        shown = rf"the host of instance {name} is (59|60)\.\d s ahead of PostgreSQL"
+        assert [one.fix for one in clocks.clocks() if re.match(shown, one.found)] == [part["error"].split("; ")[-1]]
+        eventually(
+            lambda: re.search(shown, str(clock_part(server)["error"])) is not None,
+            "so does readiness here",
+            seconds=SHOWN,
+        )
         clock.set("+0")
         eventually(lambda: clock_part(there)["ok"], "its readiness says that it is over", seconds=SHOWN)
 
