@@ -48,8 +48,7 @@ _STATE = f"""
             FROM memory_app_pattern AS pattern JOIN memory_app_node USING (memory) WHERE node_id = %(node)s),
         'affinities', (SELECT json_agg(json_build_array(symbol, emotive, value) ORDER BY symbol, emotive)
             FROM memory_app_symbolaffinity JOIN memory_app_node USING (memory) WHERE node_id = %(node)s),
-        'finalized', (SELECT json_build_array(finalized_version, finalized_statistics)
-            FROM memory_app_node WHERE node_id = %(node)s),
+        'finalized', (SELECT finalized_statistics FROM memory_app_node WHERE node_id = %(node)s),
         'events', (SELECT json_agg(json_build_array(session_id, kind) ORDER BY changed, kind, session_id)
             FROM sessions_app_sessionevent WHERE node_id = %(node)s),
         'keys', (SELECT json_agg(json_build_array(key, convert_from(answer, 'UTF8')) ORDER BY key)

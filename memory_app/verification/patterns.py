@@ -13,7 +13,7 @@ from foundation.verification import OF_NODE, Check, Connection, Fault, rows
 from memory_app.models import affinity_key
 
 _READ_PATTERNS = f"""
-    SELECT memory, name, node_id, events::text, length, frequency, emotives::text, metadata::text, created <= changed
+    SELECT memory, name, node_id, events::text, length, frequency, emotives::text, metadata::text
     FROM memory_app_pattern JOIN memory_app_node USING (memory) WHERE {OF_NODE}
 """
 _LOCK_PATTERNS = """
@@ -23,8 +23,7 @@ _LOCK_PATTERNS = """
 """
 # Changed by this transaction, as by a learn, so that the indexes follow it.
 _REPAIR_PATTERN = """
-    UPDATE memory_app_pattern SET length = %(length)s, metadata = %(metadata)s::json, changed = pg_current_xact_id(),
-        created = LEAST(created, changed)
+    UPDATE memory_app_pattern SET length = %(length)s, metadata = %(metadata)s::json, changed = pg_current_xact_id()
     WHERE memory = %(memory)s AND name = %(name)s
 """
 _EVENTS = TypeAdapter(list[list[str]])
@@ -41,7 +40,6 @@ class _PatternRow(NamedTuple):
     frequency: int
     emotives: str
     metadata: str
-    created_before_changed: bool
 
 
 def _find_wrong_patterns(snapshot: Connection, node_id: str | None) -> Iterator[Fault]:
@@ -74,8 +72,6 @@ def _problems_of_pattern(row: _PatternRow, name: str) -> Iterator[tuple[str, boo
         yield "an emotive is not finite", False
     if metadata != _in_order(metadata):
         yield "its metadata is not sorted, or has a value twice", True
-    if not row.created_before_changed:
-        yield "it was changed before it was created", True
 
 
 def _in_order(metadata: dict[str, list[str]]) -> dict[str, list[str]]:

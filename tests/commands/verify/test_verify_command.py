@@ -57,7 +57,6 @@ MENDED: list[tuple[str, str]] = [
         """UPDATE memory_app_pattern SET metadata = '{"by": ["[''b'', ''a'']", "[''b'', ''a'']"]}'
         WHERE metadata::text <> '{}' AND length = 4""",
     ),
-    ("patterns", "UPDATE memory_app_pattern SET changed = '3' WHERE length = 4"),
     ("affinities", "UPDATE memory_app_symbolaffinity SET symbol_key = '\\x00' WHERE symbol = 'a'"),
     ("vectors", "UPDATE memory_app_vectorspace SET dimension = 7"),
     ("vectors", "DELETE FROM memory_app_vectorspace"),
@@ -239,6 +238,12 @@ def test_an_affinity_under_wrong_keys_joins_the_one_under_the_right_keys(session
     before = nodes.affinity("kitchen", "a")["joy"]
     assert Verdict("--repair").mended == {"affinities"}
     assert nodes.affinity("kitchen", "a")["joy"] == before + 1
+
+
+def test_the_transaction_that_changed_a_pattern_may_be_older_than_the_one_that_created_it(session: str) -> None:
+    """It had its id first, and learned the pattern last."""
+    execute("UPDATE memory_app_pattern SET changed = (created::text::bigint - 1)::text::xid8")
+    assert Verdict().broken == {}
 
 
 @pytest.mark.parametrize("session_id", ["a:b", "a:1:stm", "a:1:predictions:1.2.3.4", ":", "a\nb:1:stm"])
