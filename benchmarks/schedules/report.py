@@ -35,6 +35,7 @@ def summary(reports: Iterable[Report], seconds: float) -> str:
         ),
         "with a sample": sum(not one.complete for one in all_of),
         "schedules": sum(one.schedules for one in all_of),
+        "places that could not be reached again": sum(one.lost for one in all_of),
         "steps": sum(one.steps for one in all_of),
         "schedules with a crash": sum(one.crashes for one in all_of),
         "waits for a lock": sum(one.waits for one in all_of),

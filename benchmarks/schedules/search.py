@@ -32,6 +32,9 @@ class NotRepeatable(Exception):
     """The same choices led to other alternatives: what runs here is not deterministic."""
 
 
+_TRIES = 5
+
+
 @dataclass(slots=True)
 class _Branch:
     """A place where a choice is made. `asleep`: actions whose runs from here are equal to earlier ones."""
@@ -60,19 +63,45 @@ class _Branch:
 AnyRun = TypeVar("AnyRun", bound=Run)
 
 
-def every_run(begin: Callable[[], AnyRun], *, reduced: bool = False) -> Iterator[AnyRun]:
-    """All runs, each when it is over; those that `reduced` leaves out are abandoned, not returned."""
+def every_run(
+    begin: Callable[[], AnyRun], *, reduced: bool = False, lost: Callable[[NotRepeatable], None] | None = None
+) -> Iterator[AnyRun]:
+    """All runs, each when it is over; those that `reduced` leaves out are abandoned, not returned.
+
+    `lost`: is told of a place that could not be reached again, in some tries, and whose other alternatives are left
+    out. Without it, that is an error.
+    """
     path: list[_Branch] = []
     while True:
-        run = begin()
-        if _follow(run, path, reduced=reduced):
+        run = _reach(begin, path, reduced=reduced, lost=lost)
+        if run is not None:
             yield run
-        else:
-            run.abandon()
         while path and not path[-1].turn():
             path.pop()
         if not path:
             return
+
+
+def _reach(
+    begin: Callable[[], AnyRun], path: list[_Branch], *, reduced: bool, lost: Callable[[NotRepeatable], None] | None
+) -> AnyRun | None:
+    """A run that makes the choices of the path and goes on to its end, if it is of use."""
+    for tries_left in reversed(range(_TRIES)):
+        run = begin()
+        try:
+            is_of_use = _follow(run, path, reduced=reduced)
+        except NotRepeatable as error:
+            run.abandon()
+            if lost is None:
+                raise
+            if not tries_left:
+                lost(error)
+        else:
+            if is_of_use:
+                return run
+            run.abandon()
+            return None
+    return None
 
 
 def _follow(run: Run, path: list[_Branch], *, reduced: bool) -> bool:

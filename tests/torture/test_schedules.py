@@ -27,7 +27,7 @@ from sessions_app.stores import SESSIONS
 pytestmark = pytest.mark.long
 
 # Of the sample, whose pairs are others for another seed.
-SEED, PAIRS, SCHEDULES = 14, 12, 6
+SEED, PAIRS, SCHEDULES = 14, 8, 6
 
 
 @pytest.fixture(scope="module")
@@ -53,8 +53,8 @@ def test_every_order_of_two_operations_is_tried(room: Laboratory, names: tuple[s
 
 @pytest.mark.parametrize("names", [("delete", "observe, repeatable"), ("learn", "read STM, cached")])
 def test_a_crash_at_every_step_leaves_an_operation_done_or_not_done(room: Laboratory, names: tuple[str, str]) -> None:
-    report = examine(room, names, crashes=True, sample=Random(SEED), at_most=40)
-    assert report.crashes > 20
+    report = examine(room, names, crashes=True, sample=Random(SEED), at_most=25)
+    assert report.crashes > 12
     assert report.holds, report.first
 
 
