@@ -1,5 +1,7 @@
 """The running stack: stores of its own, the real web server with several workers, the background processes.
 
+What makes parts of it fail is in modules of its own: a network (`proxy.py`), a disk (`small_disk.py`), clocks.
+
 Benchmarks measure it and tests check it, so both start it from here; nothing here knows either of them.
 """
 

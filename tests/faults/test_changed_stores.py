@@ -19,27 +19,29 @@ import redis
 from redis import Redis
 
 from benchmarks.stack import Stores, WebServer, Worker, eventually
+from benchmarks.stack.proxy import Proxy, database_url, postgres_socket, proxying, redis_socket
 from katoproject.celery import app
 from katoproject.configuration.keepalive import IDLE
-from katoproject.configuration.locations import postgres_url, redis_url, run_dir
+from katoproject.configuration.locations import postgres_url, redis_url
 from katoproject.configuration.redis_url import RedisServer
 from tests.support.connections import fresh_connections
 from tests.support.jobs import end_of, train
+from tests.support.loopback import has_ipv6
 from tests.support.races import at_once
 from tests.support.raw_sockets import many_connected
 from tests.support.sessions import create_session, observation, observe
-from tests.support.silence import Forgetful, forgetful
 
 pytestmark = pytest.mark.long
 
 THREADS = 8
+LOOPBACK = "::1" if has_ipv6() else "127.0.0.1"
 
 
 @dataclass
 class Stack:
     stores: Stores
-    postgres: Forgetful
-    redis: Forgetful
+    postgres: Proxy
+    redis: Proxy
     web: WebServer
     log: Path
 
@@ -49,10 +51,10 @@ def stack(folder: Path) -> Iterator[Stack]:
     with ExitStack() as opened:
         stores = opened.enter_context(Stores(folder / "data", private=True))
         parts = RedisServer.parse(redis_url(stores.data))
-        postgres = opened.enter_context(forgetful(str(run_dir(stores.data) / ".s.PGSQL.5432")))
-        cache = opened.enter_context(forgetful(parts.path))
+        postgres = opened.enter_context(proxying(postgres_socket(stores.data), host=LOOPBACK))
+        cache = opened.enter_context(proxying(redis_socket(stores.data), host=LOOPBACK))
         addresses = {
-            "DATABASE_URL": f"postgresql://kato@{postgres.address}/kato",
+            "DATABASE_URL": database_url(postgres),
             "REDIS_URL": f"redis://:{parts.password}@{cache.address}/0",
         }
         # One process: each finds out by itself.

@@ -17,11 +17,12 @@ from django.utils import timezone
 
 from access_app.keyring import KeyHolder, keyring
 from benchmarks.stack import Beat, WebServer, Worker, eventually
+from benchmarks.stack.clocks import SetClock
 from katoproject.celery import app
 from katoproject.diagnosis.doctor import clocks
 from katoproject.logins.console_sessions import SessionStore
 from katoproject.upkeep import records
-from tests.support.clocks import SetClock, needs_faketime
+from tests.support.clocks import needs_faketime
 from tests.support.keys import new_token
 
 pytestmark = [needs_faketime, pytest.mark.long, pytest.mark.usefixtures("same_database")]

@@ -14,6 +14,7 @@ import psycopg
 import pytest
 
 from benchmarks.stack import Stores, WebServer, eventually
+from benchmarks.stack.proxy import Proxy, database_url, postgres_socket, proxying
 from katoproject.configuration.locations import postgres_url, redis_url, run_dir
 from katoproject.launcher import postgres, processes
 from katoproject.launcher.installation import (
@@ -24,7 +25,6 @@ from katoproject.launcher.installation import (
     server_uid,
 )
 from tests.support.commands import process
-from tests.support.forwarder import Forwarder, forwarding
 from tests.support.sessions import observation
 
 # The quick test: `test_a_standby_serves_nobody_until_it_is_promoted`.
@@ -37,7 +37,7 @@ class Pair:
 
     stores: Stores
     standby: Path
-    address: Forwarder
+    address: Proxy
     web: WebServer
 
     def demote(self) -> None:
@@ -73,15 +73,15 @@ def pair(folder: Path) -> Iterator[Pair]:
     stores, standby = Stores(folder / "data", private=True), folder / "standby"
     with ExitStack() as running:
         running.enter_context(stores)
-        copied = running.enter_context(forwarding(stores.data))
-        _copy(copied.url, standby)
+        copied = running.enter_context(proxying(postgres_socket(stores.data)))
+        _copy(database_url(copied), standby)
         server = processes.start(postgres.program(standby))
         running.callback(processes.stop, postgres.program(standby), server)
         with psycopg.connect(postgres_url(stores.data), autocommit=True) as primary:
             primary.execute("ALTER SYSTEM SET synchronous_standby_names = '*'")  # what is acknowledged, the other has
             primary.execute("SELECT pg_reload_conf()")
-        address = running.enter_context(forwarding(stores.data))
-        web = WebServer(workers=2, DATABASE_URL=address.url, REDIS_URL=redis_url(stores.data))
+        address = running.enter_context(proxying(postgres_socket(stores.data)))
+        web = WebServer(workers=2, DATABASE_URL=database_url(address), REDIS_URL=redis_url(stores.data))
         running.enter_context(web)
         yield Pair(stores, standby, address, web)
 
@@ -152,7 +152,7 @@ def test_clients_see_503_and_then_all_that_was_acknowledged(pair: Pair) -> None:
         # The address still leads to the old primary.
         eventually(lambda: "hot standby" in str(database_part(pair)["error"]), "readiness names the standby")
         doctor = process("doctor", "--json", **pair.web.environment, PORT=str(pair.web.port))
-        pair.address.lead_to(pair.standby)
+        pair.address.lead_to(postgres_socket(pair.standby))
         pair.break_some_connections_to_the_old_primary()
         more_clients(5)
         eventually(lambda: all_succeed(10), "clients work after the failover")

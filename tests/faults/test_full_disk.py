@@ -13,6 +13,8 @@ import pytest
 import redis as client_of_redis
 
 from benchmarks.stack import WebServer, eventually
+from benchmarks.stack.small_disk import SmallDisk, small_disk
+from benchmarks.stack.up import Service
 from foundation.disk import READ_ONLY_REMEDY, REMEDY, problem_of
 from katoproject.configuration.locations import postgres_url, redis_url
 from katoproject.launcher import processes, redis
@@ -20,8 +22,7 @@ from tests.support.commands import process
 from tests.support.connections import fresh_connections, from_every_process
 from tests.support.jobs import train
 from tests.support.sessions import create_session, observe
-from tests.support.small_disk import SmallDisk, needs_mounts, small_disk
-from tests.support.up import Service
+from tests.support.small_disk import needs_mounts
 
 pytestmark = [needs_mounts, pytest.mark.long]
 

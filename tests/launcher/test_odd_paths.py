@@ -11,6 +11,7 @@ import psycopg
 import pytest
 
 from benchmarks.stack import Stores, eventually
+from benchmarks.stack.small_disk import small_disk
 from foundation.disk import READ_ONLY_REMEDY, REMEDY
 from katoproject.configuration.environment import PROJECT_DIR, Environment, read_environment
 from katoproject.configuration.locations import postgres_url, redis_url
@@ -21,7 +22,7 @@ from katoproject.launcher import up as launcher
 from katoproject.launcher.installation import check_programs, make_data_folder
 from katoproject.launcher.processes import CannotStart
 from tests.launcher.test_configuration import run_check
-from tests.support.small_disk import needs_mounts, small_disk
+from tests.support.small_disk import needs_mounts
 
 ODD = "it's 100% ünï #1?&=@;:()[]{}*|<>!"
 

@@ -18,10 +18,10 @@ import psycopg
 import pytest
 
 from benchmarks.stack import START_LIMIT, eventually, free_port, manage
+from benchmarks.stack.up import STOP_LIMIT, Service
 from katoproject.configuration.locations import postgres_url
 from tests.support import commands
 from tests.support.listeners import listening
-from tests.support.up import STOP_LIMIT, Service
 
 pytestmark = pytest.mark.long
 

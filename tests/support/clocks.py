@@ -1,38 +1,7 @@
-"""Processes whose clock is wrong, or is set while they run: libfaketime (Debian: package `libfaketime`)."""
-
-from pathlib import Path
+"""Skips tests that need wrong clocks where libfaketime is not installed."""
 
 import pytest
 
-_LIBRARIES = [
-    found
-    for place in ("/usr/lib", "/usr/local/lib", "/opt")
-    for found in Path(place).glob("*/faketime/libfaketimeMT.so.1")
-]
+from benchmarks.stack.clocks import LIBRARIES
 
-needs_faketime = pytest.mark.skipif(not _LIBRARIES, reason="libfaketime is not installed (apt-get install libfaketime)")
-
-
-class SetClock:
-    """A time of day that a test sets, and the environment of the processes that believe it."""
-
-    def __init__(self, file: Path, ahead: str) -> None:
-        """`ahead`: as libfaketime spells it, `+60s` or `-1d`."""
-        self._file = file
-        self.set(ahead)
-
-    def set(self, ahead: str) -> None:
-        fresh = self._file.with_suffix(".new")
-        fresh.write_text(ahead)
-        fresh.replace(self._file)
-
-    @property
-    def environment(self) -> dict[str, str]:
-        return {
-            "LD_PRELOAD": str(_LIBRARIES[0]),
-            "FAKETIME_TIMESTAMP_FILE": str(self._file),
-            "FAKETIME_NO_CACHE": "1",
-            # Nobody can set it on a real machine.
-            "FAKETIME_DONT_FAKE_MONOTONIC": "1",
-            "PYTHONPATH": str(Path(__file__).with_name("faketime")),
-        }
+needs_faketime = pytest.mark.skipif(not LIBRARIES, reason="libfaketime is not installed (apt-get install libfaketime)")

@@ -11,9 +11,9 @@ import psycopg
 import pytest
 
 from benchmarks.stack import eventually, free_port
+from benchmarks.stack.proxy import postgres_socket, proxying
 from katoproject.launcher import processes
 from katoproject.launcher.installation import server_uid
-from tests.support.forwarder import forwarding
 
 _CONFIGURATION = """
 [databases]
@@ -57,7 +57,7 @@ def pgbouncer(data: Path) -> Iterator[PgBouncer]:
     program = shutil.which("pgbouncer") or shutil.which("pgbouncer", path="/usr/sbin")
     if program is None:
         pytest.skip("needs PgBouncer (package pgbouncer)")
-    with forwarding(data) as server:
+    with proxying(postgres_socket(data)) as server:
         running = PgBouncer(free_port())
         file = data / "pgbouncer.ini"
         file.write_text(_CONFIGURATION.format(server=server.port, port=running.port))

@@ -1,59 +1,7 @@
-"""A file system of a few megabytes that a test fills, empties, or makes read-only."""
-
-import errno
-import os
-import subprocess
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
+"""Skips tests that need a small file system where this account may not mount one."""
 
 import pytest
 
-MEGABYTE = 1 << 20
+from benchmarks.stack.small_disk import may_mount
 
-
-def _may_mount() -> bool:
-    with tempfile.TemporaryDirectory() as place:
-        command = ["mount", "-t", "tmpfs", "tmpfs", place]
-        if os.geteuid() != 0 or subprocess.run(command, capture_output=True, check=False).returncode:
-            return False
-        subprocess.run(["umount", place], check=True)
-    return True
-
-
-needs_mounts = pytest.mark.skipif(not _may_mount(), reason="this account may not mount a small file system")
-
-
-class SmallDisk:
-    def __init__(self, place: Path) -> None:
-        self.place = place
-        self._ballast = place / "ballast"
-
-    def fill(self) -> None:
-        """Leave not one block."""
-        with self._ballast.open("ab", buffering=0) as ballast:
-            for size in (MEGABYTE, os.statvfs(self.place).f_bsize):
-                try:
-                    while ballast.write(bytes(size)):
-                        pass
-                except OSError as error:
-                    assert error.errno == errno.ENOSPC  # noqa: PT017  the expected end of the loop
-
-    def free(self) -> None:
-        self._ballast.unlink()
-
-    def remount(self, mode: str) -> None:
-        """`ro` or `rw`. With `ro`, programs that hold files open for writing must have ended."""
-        subprocess.run(["mount", "-o", f"remount,{mode}", str(self.place)], check=True)
-
-
-@contextmanager
-def small_disk(place: Path, *, megabytes: int) -> Iterator[SmallDisk]:
-    place.mkdir()
-    subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={megabytes}m,mode=755", "tmpfs", str(place)], check=True)
-    try:
-        yield SmallDisk(place)
-    finally:
-        # Lazily, so that nothing is left mounted even where a program of a failed test still holds a file.
-        subprocess.run(["umount", "--lazy", str(place)], check=True)
+needs_mounts = pytest.mark.skipif(not may_mount(), reason="this account may not mount a small file system")

@@ -9,7 +9,8 @@ from pathlib import Path
 import httpx
 import psutil
 
-from benchmarks.stack import START_LIMIT, eventually, free_port
+from benchmarks.stack.waiting import eventually
+from benchmarks.stack.web import START_LIMIT, free_port
 from katoproject.configuration.environment import PROJECT_DIR
 from katoproject.launcher import orphans
 
