@@ -24,6 +24,7 @@ class Service:
         self.data = folder / "data"
         self.port = free_port()
         self._log = folder / "up.log"
+        self._latest = 0  # where in the log the output of the latest start begins
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -38,10 +39,13 @@ class Service:
     @property
     def output(self) -> str:
         """The output of the latest start so far."""
-        return self._log.read_text(errors="replace")
+        with self._log.open("rb") as log:
+            log.seek(self._latest)
+            return log.read().decode(errors="replace")
 
     def launch(self, **environment: str) -> None:
-        with self._log.open("wb") as log:
+        with self._log.open("ab") as log:
+            self._latest = log.tell()
             self._process = subprocess.Popen(
                 [sys.executable, "manage.py", "up"],
                 cwd=PROJECT_DIR,

@@ -1,0 +1,162 @@
+"""Two hosts of one deployment: all that `manage.py up` runs, and a second web server."""
+
+import http.client
+import json
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from benchmarks.stack import WebServer, eventually
+from benchmarks.stack.clocks import SetClock
+from benchmarks.stack.up import Service
+from katoproject.launcher import orphans, processes
+
+_LIMIT = 10.0  # seconds that a probe waits
+
+
+class First:
+    """The supervisor with its web processes, the background worker and the scheduler. Its stores are elsewhere."""
+
+    def __init__(self, folder: Path, *, workers: int, **environment: str) -> None:
+        folder.mkdir(mode=0o755)
+        self._service = Service(folder)
+        self._environment = {**environment, "KATO_WORKERS": str(workers), "KATO_INSTANCE_ID": "first"}
+        self.port = self._service.port
+
+    def launch(self) -> None:
+        self._service.launch(**self._environment)
+
+    def wait(self) -> None:
+        def is_up() -> bool:
+            assert self._service.is_running, self._service.output
+            return "KATO is up" in self._service.output
+
+        eventually(is_up, "the first host comes up", seconds=90)
+
+    def stop(self) -> None:
+        if self._service.is_running:
+            self._service.stop()
+        orphans.end(orphans.children_of_up(self._service.data), signal.SIGTERM)
+
+    def kill_supervisor(self) -> None:
+        self._service.process.kill()
+        self._service.process.wait()
+
+    @property
+    def pid(self) -> int:
+        return self._service.process.pid
+
+    def child(self, part: str) -> psutil.Process:
+        """`web`, `worker` or `beat`."""
+        word = {"web": "katoproject.server"}.get(part, part)
+        for process in psutil.Process(self.pid).children():
+            if word in process.cmdline():
+                return process
+        raise LookupError(part)
+
+    def kill(self, part: str) -> None:
+        """`kill -9` a program with all its processes."""
+        processes.end_group(self.child(part).pid)
+
+    def web_workers(self) -> list[psutil.Process]:
+        return self.child("web").children()
+
+
+class Second:
+    """A web server of another host, whose clock can be wrong."""
+
+    def __init__(self, folder: Path, *, workers: int, **environment: str) -> None:
+        folder.mkdir(mode=0o755)
+        self._folder = folder
+        self._web = WebServer(
+            workers=workers,
+            output=str(folder / "web.log"),
+            KATO_DATA_DIR=str(folder),
+            KATO_INSTANCE_ID="second",
+            **environment,
+        )
+        self.port = self._web.port
+
+    def start(self) -> None:
+        self._web.start()
+
+    def stop(self) -> None:
+        if not self._web.has_ended:
+            self._web.stop()
+
+    @property
+    def pid(self) -> int:
+        return self._web.pid
+
+    def web_workers(self) -> list[psutil.Process]:
+        return psutil.Process(self._web.pid).children()
+
+    def restart(self) -> None:
+        self._web.stop()
+        self._web.start()
+
+    @contextmanager
+    def wrong_clock(self, ahead: str) -> Iterator[None]:
+        """Its processes are started anew, and believe another time inside the block."""
+        right = dict(self._web.environment)
+        clock = SetClock(self._folder / "clock", ahead)
+        self._web.environment.update(clock.environment)
+        self.restart()
+        try:
+            yield
+        finally:
+            self._web.environment.clear()
+            self._web.environment.update(right)
+            self.restart()
+
+
+def ask(port: int, method: str, path: str, body: Any = None) -> tuple[int, Any]:
+    """One request on a new connection. Status 0 if there is no response."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=_LIMIT)
+    try:
+        content = None if body is None else json.dumps(body)
+        connection.request(method, path, content, {"Content-Type": "application/json"} if content else {})
+        response = connection.getresponse()
+        return response.status, json.loads(response.read())
+    except (OSError, http.client.HTTPException, ValueError):
+        return 0, None
+    finally:
+        connection.close()
+
+
+def writes(port: int) -> bool:
+    """Whether a session can be created, changed and deleted."""
+    status, session = ask(port, "POST", "/sessions", {"node_id": "probe", "ttl_seconds": 60})
+    if status != http.HTTPStatus.OK:
+        return False
+    path = f"/sessions/{session['session_id']}"
+    observed, _ = ask(port, "POST", f"{path}/observe", {"strings": ["probe"]})
+    deleted, _ = ask(port, "DELETE", path)
+    return observed == deleted == http.HTTPStatus.OK
+
+
+def complaints(port: int) -> list[str]:
+    """The parts that are not well, as readiness sees them."""
+    _, ready = ask(port, "GET", "/health/ready")
+    if ready is None:
+        return [f"port {port} does not respond"]
+    return [f"{name}: {part['error']}" for name, part in ready["parts"].items() if not part["ok"]]
+
+
+def wait_until_well(ports: list[int], *, seconds: float) -> tuple[float, float, list[str]]:
+    """When writes worked again at every port, when all parts were well, and what is not within `seconds`."""
+    deadline = time.monotonic() + seconds
+    served: float | None = None
+    while True:
+        if served is None and all(writes(port) for port in ports):
+            served = time.monotonic()
+        left = ["no write works"] if served is None else [one for port in ports for one in complaints(port)]
+        now = time.monotonic()
+        if not left or now > deadline:
+            return served or now, now, left
+        time.sleep(0.1)
