@@ -115,9 +115,13 @@ class Recorder:
         self._file.close()
 
 
+def entry_of(line: str) -> Entry:
+    """Raises ValueError for a line that is no entry."""
+    parts = json.loads(line)
+    return _KINDS[parts.pop("kind")](**parts)
+
+
 def read(path: Path) -> Iterator[Entry]:
     """Raises ValueError for a line that is no entry."""
     with path.open(encoding="utf-8") as lines:
-        for line in lines:
-            parts = json.loads(line)
-            yield _KINDS[parts.pop("kind")](**parts)
+        yield from map(entry_of, lines)
