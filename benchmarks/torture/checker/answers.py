@@ -1,0 +1,80 @@
+"""Each response by itself (docs/specification/http.md 0.4, 1 and 5). The workload sends valid requests only."""
+
+from benchmarks.torture.checker.report import Judge, Report
+from benchmarks.torture.history import Operation, Request
+
+OF_A_SESSION = frozenset({200, 404})
+
+STATUSES: dict[Operation, frozenset[int]] = {
+    "create": frozenset({200}),
+    "observe": OF_A_SESSION,
+    "sequence": OF_A_SESSION,
+    "learn": OF_A_SESSION | {400},
+    "clear_stm": OF_A_SESSION,
+    "clear_all": OF_A_SESSION,
+    "delete": OF_A_SESSION,
+    "extend": OF_A_SESSION,
+    "configure": OF_A_SESSION,
+    "read_session": OF_A_SESSION,
+    "read_stm": OF_A_SESSION,
+    "read_config": OF_A_SESSION,
+    "predict": OF_A_SESSION,
+    "submit": frozenset({202, 404}),
+    "read_job": frozenset({200}),
+}
+NO_SUCH_ROUTE = {"detail": "Not Found"}
+
+
+def status(request: Request, judge: Judge) -> None:
+    """A response has a status that is specified for the operation: 2xx, 404 for a session that is gone, 400 for
+    learning an empty STM, 422 for a key that was used for another request, 503 while a store or the service
+    cannot serve."""
+    if request.status is None or request.status == 503:
+        return
+    judge.compared()
+    allowed = request.status in STATUSES[request.operation] or (
+        request.status == 422 and request.idempotency_key is not None
+    )
+    if request.operation == "learn" and request.status == 400:
+        allowed = "empty stm" in str(request.answer).lower()
+    if not allowed:
+        judge.violated(f"{request.operation} was answered {request.status}", request)
+
+
+def body(request: Request, judge: Judge) -> None:
+    """A 2xx brings JSON, and a 404 names what is gone: it never says that there is no such route."""
+    if request.status is None or not (request.status < 300 or request.status == 404):
+        return
+    judge.compared()
+    if request.answer is None:
+        judge.violated(f"{request.status} without JSON", request)
+    elif request.answer == NO_SUCH_ROUTE:
+        judge.violated("an operation that exists was answered as an unknown path", request)
+
+
+def retry_after(request: Request, judge: Judge) -> None:
+    """A 503 says in Retry-After after how many seconds to try again."""
+    if request.status != 503:
+        return
+    judge.compared()
+    if request.retry_after is None or not request.retry_after.isdecimal():
+        judge.violated(f"503 with Retry-After {request.retry_after!r}", request)
+
+
+def duration(request: Request, judge: Judge, slowest: float) -> None:
+    """A request ends within the stated time, whatever is broken."""
+    judge.compared()
+    if request.end - request.start > slowest:
+        judge.violated(f"it took {request.end - request.start:.1f} s, the bound is {slowest:g} s", request)
+
+
+class Answers:
+    def __init__(self, report: Report, *, slowest: float) -> None:
+        self._slowest = slowest
+        self._rules = [(rule, Judge.of(rule, report)) for rule in (status, body, retry_after)]
+        self._time = Judge.of(duration, report)
+
+    def judge(self, request: Request) -> None:
+        for rule, judge in self._rules:
+            rule(request, judge)
+        duration(request, self._time, self._slowest)

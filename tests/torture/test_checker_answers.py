@@ -1,0 +1,72 @@
+"""The checker on single responses."""
+
+import subprocess
+import sys
+
+import pytest
+
+from tests.torture.story import Story
+
+
+def test_what_is_specified_holds(story: Story) -> None:
+    story.create()
+    story.observe("a", status=503, retry_after="1")
+    story.observe("a", status=None, error="reset")
+    story.find_it_empty()
+    story.delete()
+    story.gone("learn")
+    story.gone("predict")
+    story.holds()
+
+
+@pytest.mark.parametrize("status", [201, 400, 401, 409, 422, 429, 500, 502])
+def test_another_status(story: Story, status: int) -> None:
+    story.create()
+    wrong = story.observe("a", status=status)
+    story.breaks("answers.status", wrong)
+
+
+def test_a_learn_that_is_refused_for_another_reason(story: Story) -> None:
+    story.create()
+    wrong = story.ask("learn", {"detail": "Bad Request"}, status=400)
+    story.breaks("answers.status", wrong)
+
+
+def test_a_success_without_json(story: Story) -> None:
+    story.create()
+    wrong = story.ask("clear_stm", None)
+    story.breaks("answers.body", wrong)
+
+
+def test_a_session_that_is_answered_like_an_unknown_path(story: Story) -> None:
+    story.create()
+    story.delete()
+    wrong = story.ask("read_config", {"detail": "Not Found"}, status=404)
+    story.breaks("answers.body", wrong)
+
+
+@pytest.mark.parametrize("retry_after", [None, "", "soon"])
+def test_a_503_that_does_not_say_when_to_try_again(story: Story, retry_after: str | None) -> None:
+    story.create()
+    wrong = story.observe("a", status=503, retry_after=retry_after)
+    story.breaks("answers.retry_after", wrong)
+
+
+@pytest.mark.parametrize("status", [200, None])
+def test_a_request_that_takes_too_long(story: Story, status: int | None) -> None:
+    story.create()
+    slow = story.observe("a", status=status, at=(5, 16))
+    story.breaks("answers.duration", slow)
+
+
+def test_the_command_prints_the_report_and_fails_for_a_violation(story: Story) -> None:
+    story.create()
+    story.observe("a", status=500)
+    story.judge()
+    command = [sys.executable, "-m", "benchmarks.torture.checker", str(story.path)]
+    ended = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert ended.returncode == 1
+    assert "2 requests: 0 reads checked, 1 writes acknowledged, 1 ambiguous" in ended.stdout
+    assert "answers.status: observe was answered 500" in ended.stdout
+    ended = subprocess.run([*command, "--slowest", "0.5"], capture_output=True, text=True, check=False)
+    assert "the bound is 0.5 s" in ended.stdout
