@@ -115,7 +115,7 @@ def _perform(planned: Planned, around: Surroundings, driver: Driver, run: Run) -
     for one in ones:
         one.end()
         ends.append(time.monotonic())
-    served, well, left = wait_until_well(around.stack.ports, seconds=WELL_LIMIT)
+    served, well, left = wait_until_well(around.stack.ports, around.stack.revive, seconds=WELL_LIMIT)
     if left:
         run.complaints.append(f"after {run.current} not well within {WELL_LIMIT:g} s: {'; '.join(left)}")
     for one, start, end in zip(ones, starts, ends, strict=True):

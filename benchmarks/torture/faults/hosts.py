@@ -119,7 +119,6 @@ class SupervisorKilled(Breakage):
 
     def end(self) -> None:
         self.stack.first.launch()
-        self.stack.first.wait()
 
 
 @kind

@@ -1,7 +1,6 @@
 """PostgreSQL that ends, stands still, has no place, or is another one."""
 
 import threading
-import time
 from contextlib import ExitStack, suppress
 
 import psycopg
@@ -144,9 +143,3 @@ class DiskFull(_OfPostgresql):
         disk = self.stack.disks[self.stack.database.primary]
         disk.fill()
         self.until_the_end.callback(disk.free)
-
-    def end(self) -> None:
-        super().end()
-        # It ends where it needs another piece of its log. Whoever supervises it starts it again.
-        time.sleep(0.2)
-        self.stack.database.server.revive()

@@ -4,7 +4,7 @@ import http.client
 import json
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -37,6 +37,11 @@ class First:
             return "KATO is up" in self._service.output
 
         eventually(is_up, "the first host comes up", seconds=90)
+
+    def revive(self) -> None:
+        """Start it again if it has ended: it does when it starts while a store is out of order."""
+        if not self._service.is_running:
+            self.launch()
 
     def stop(self) -> None:
         if self._service.is_running:
@@ -148,11 +153,15 @@ def complaints(port: int) -> list[str]:
     return [f"{name}: {part['error']}" for name, part in ready["parts"].items() if not part["ok"]]
 
 
-def wait_until_well(ports: list[int], *, seconds: float) -> tuple[float, float, list[str]]:
-    """When writes worked again at every port, when all parts were well, and what is not within `seconds`."""
+def wait_until_well(ports: list[int], revive: Callable[[], None], *, seconds: float) -> tuple[float, float, list[str]]:
+    """When writes worked again at every port, when all parts were well, and what is not within `seconds`.
+
+    `revive` is what an init system does: it starts what has ended.
+    """
     deadline = time.monotonic() + seconds
     served: float | None = None
     while True:
+        revive()
         if served is None and all(writes(port) for port in ports):
             served = time.monotonic()
         left = ["no write works"] if served is None else [one for port in ports for one in complaints(port)]

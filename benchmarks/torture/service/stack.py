@@ -33,6 +33,11 @@ class Stack:
     def ports(self) -> list[int]:
         return [self.first.port, self.second.port]
 
+    def revive(self) -> None:
+        """Start what has ended by itself, as an init system does."""
+        self.database.server.revive()
+        self.first.revive()
+
     @property
     def environment(self) -> dict[str, str]:
         """For commands that use its stores."""

@@ -42,7 +42,7 @@ def _part(run: Run, part: str) -> Iterator[tuple[Client, Coroutine[Any, Any, Non
     for number in range(COLD):
         client = one(f"cold{number}-")
         yield client, use_cold(client)
-    for name, clears in (("tales", 0.0), ("stories", 0.0), ("cleared", 0.02)):
+    for name, clears in (("tales", 0.0), ("stories", 0.0), ("cleared", 0.01)):
         node = Node(f"{name}{part}")
         for number in range(AT_A_NODE):
             client = one(f"{name}{number}-")

@@ -59,9 +59,9 @@ async def use_words(client: Client, node: Node, *, clears: float = 0.0) -> None:
         kind = client.random.random()
         if kind < clears:
             await requests.clear_all(client, teacher)
-        elif kind < 0.3:
+        elif kind < 0.12:
             await requests.teach(client, teacher, client.random.choice(SENTENCES))
-        elif kind < 0.4:
+        elif kind < 0.15:
             await _teach_in_steps(client, teacher)
         else:
             await requests.predict(client, asking)

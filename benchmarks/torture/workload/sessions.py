@@ -20,16 +20,16 @@ MOST_KEPT = 20  # sessions that a client comes back to
 
 # What is done to a session, and how often.
 ACTS = {
-    "observe": 45,
-    "read_stm": 28,
-    "sequence": 6,
-    "learn": 2,
-    "clear_stm": 2,
-    "read_session": 4,
-    "read_config": 4,
-    "configure": 2,
-    "extend": 2,
-    "predict": 3,
+    "observe": 200,
+    "read_stm": 600,
+    "sequence": 25,
+    "learn": 8,
+    "clear_stm": 8,
+    "read_session": 70,
+    "read_config": 60,
+    "configure": 8,
+    "extend": 8,
+    "predict": 40,
 }
 
 
@@ -126,10 +126,10 @@ async def use_cold(client: Client) -> None:
         generation += 1
         node = f"unique-{client.name}-{generation % 50}"
         kind = client.random.random()
-        if kind < 0.15:
+        if kind < 0.25:
             await _short_life(client, node, short)
         else:
-            await _ordinary_life(client, node, kept, is_deleted=kind < 0.6)
+            await _ordinary_life(client, node, kept, is_deleted=kind < 0.7)
         await _look_back(client, kept, short)
     for session in kept:
         await requests.read_stm(client, session)
@@ -139,7 +139,7 @@ async def _ordinary_life(client: Client, node: str, kept: "deque[Session]", *, i
     session = await requests.create(client, node, config=client.random.choice(CONFIGURATIONS))
     if session is None:
         return
-    for _ in range(client.random.randint(3, 25)):
+    for _ in range(client.random.randint(10, 60)):
         if not client.run.goes_on() or not await act(client, session):
             break
     if is_deleted:
