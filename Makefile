@@ -5,7 +5,7 @@ IN_VENV := .venv/bin/python
 # Only files with these hashes, and only wheels: building one would run programs that no hash pins.
 PIP_INSTALL := $(IN_VENV) -m pip install --disable-pip-version-check --require-hashes --only-binary :all:
 
-.PHONY: help run test test-all fuzz lint bench attack schedules mutants investigate requirements requirements-check audit images
+.PHONY: help run test test-all fuzz lint bench attack torture schedules mutants investigate requirements requirements-check audit images
 
 help:  ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*##/  make \1 #/p' $(MAKEFILE_LIST) | column -t -s '#'
@@ -47,6 +47,13 @@ bench: .venv/installed-dev  ## Measure requests and predictions against the old 
 # Fails when a limit of docs/security.md does not hold. Loopback only, a few minutes.
 attack: .venv/installed-dev  ## Attack a service while an honest client measures its latency
 	$(IN_VENV) -m benchmarks.attack
+
+# Fails when a promise of docs/consistency.md is broken. SEED repeats the faults of an earlier run, KEEP is a folder for
+# the history. Loopback only.
+MINUTES ?= 10
+
+torture: .venv/installed-dev  ## Break all parts of a service under load, and judge what clients saw: MINUTES=… SEED=… KEEP=…
+	$(IN_VENV) -m benchmarks.torture --minutes $(MINUTES) $(addprefix --seed=,$(SEED)) $(addprefix --keep=,$(KEEP))
 
 # Fails when a claim of docs/investigation.md does not hold. Loopback only.
 investigate: .venv/installed-dev  ## Repeat the investigation of the incident

@@ -79,6 +79,16 @@ class Proxy:
 
         self._in_loop(forgotten)
 
+    def close_forgotten(self) -> None:
+        """As keep-alives of both ends do it in the end."""
+
+        def closed() -> None:
+            for connection in list(self._connections):
+                if connection.is_forgotten:
+                    connection.abort()
+
+        self._in_loop(closed)
+
     def change(self, weather: Weather) -> None:
         """What was held is delivered unless it is held still."""
 
@@ -151,6 +161,10 @@ class _Connection:
         else:
             self.client.resume()
 
+    @property
+    def is_forgotten(self) -> bool:
+        return self.client.is_silent
+
     def forget(self) -> None:
         for end in (self.client, self.server):
             end.go_silent()
@@ -185,7 +199,7 @@ class _End(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._waiting: deque[tuple[float, bytes]] = deque()  # when it is due, and what
         self._timer: asyncio.TimerHandle | None = None
-        self._silent = False
+        self.is_silent = False
         self._is_closed = False
 
     @property
@@ -225,6 +239,9 @@ class _End(asyncio.Protocol):
 
     def connection_lost(self, error: Exception | None) -> None:
         self._is_closed = True
+        if self.is_silent:
+            self._connection.leave_if_over()
+            return
         self._waiting.append((0.0, _END_OF_STREAM))
         self.deliver()
 
@@ -242,7 +259,7 @@ class _End(asyncio.Protocol):
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        if self._direction in self._connection.proxy.weather.held or self._silent:
+        if self._direction in self._connection.proxy.weather.held or self.is_silent:
             return
         while self._waiting:
             due, data = self._waiting[0]
@@ -266,11 +283,11 @@ class _End(asyncio.Protocol):
             self._transport.pause_reading()
 
     def resume(self) -> None:
-        if self._transport is not None and not self._transport.is_closing() and not self._silent:
+        if self._transport is not None and not self._transport.is_closing() and not self.is_silent:
             self._transport.resume_reading()
 
     def go_silent(self) -> None:
-        self._silent = True
+        self.is_silent = True
         self.pause()
 
     def abort(self) -> None:

@@ -5,6 +5,7 @@ Exit status 1 if a promise was broken.
 
 import argparse
 import random
+import signal
 import sys
 import tempfile
 from contextlib import ExitStack
@@ -39,8 +40,14 @@ def _options() -> argparse.Namespace:
     return options
 
 
+def _stop(*_: object) -> None:
+    sys.exit("Stopped")
+
+
 def main() -> int:
     options = _options()
+    # So that nothing is left running or mounted.
+    signal.signal(signal.SIGTERM, _stop)
     if options.list:
         print("\n".join(sorted(KINDS)))
         return 0

@@ -44,6 +44,8 @@ class Settings:
     """Times the crowd."""
     pace: float = 0.08
     size: Size = field(default_factory=Size)
+    verified: bool = True
+    """Whether the service's own checks look at its stores in the end."""
 
 
 @dataclass
@@ -78,7 +80,8 @@ def torture(settings: Settings, history: Path, say: Say, *, logs: Path | None = 
                 run.current = "the clients finish"
                 driver.end()
             run.seconds = time.monotonic() - begun
-        run.complaints += _verified(stack)
+        if settings.verified:
+            run.complaints += _verified(stack)
     return run
 
 

@@ -36,12 +36,16 @@ class _BadWeather(_Network):
 
 
 class _Forgotten(_Network):
-    """As by a firewall: open connections lead nowhere, new ones work. Each end finds out by itself."""
+    """As by a firewall: open connections lead nowhere, new ones work. The service finds out by itself."""
 
     seconds = AT_ONCE
 
     def begin(self) -> None:
         self.proxy.forget()
+
+    def afterwards(self) -> None:
+        """The stores find out, as keep-alives would tell them. Until then these connections hold their places."""
+        self.proxy.close_forgotten()
 
 
 def _register(store: Store) -> None:

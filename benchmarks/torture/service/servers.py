@@ -18,11 +18,10 @@ from katoproject.launcher import redis as embedded_redis
 from katoproject.launcher.installation import copy_packages, make_data_folder, make_folder, packages_folder, server_uid
 from katoproject.launcher.processes import Program
 
-# Beside those of the launcher: a log that fits a small disk, few places, and a standby that is soon back.
+# Beside those of the launcher: a log that fits a small disk, and a standby that is soon back.
 _SETTINGS = {
     "max_wal_size": "160MB",
     "wal_keep_size": "64MB",
-    "max_connections": "120",
     "wal_retrieve_retry_interval": "200ms",
 }
 
