@@ -1,19 +1,41 @@
 """The checker: every rule over one recorded history."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import TypeVar
 
-from benchmarks.torture.checker import stm_order, stm_times, stm_windows
+from benchmarks.torture.checker import (
+    alone,
+    configuration,
+    events,
+    idempotency,
+    jobs,
+    memory,
+    sessions,
+    stm_order,
+    stm_times,
+    stm_windows,
+)
 from benchmarks.torture.checker.acts import WRITES, Outcome, outcome_of
 from benchmarks.torture.checker.answers import Answers
+from benchmarks.torture.checker.node import Node
 from benchmarks.torture.checker.report import Judge, Report
 from benchmarks.torture.checker.session import Session
 from benchmarks.torture.checker.sorting import Sorted, groups, sort
 from benchmarks.torture.checker.stm_order import Stm
 from benchmarks.torture.history import Request
 
-STM_RULES = (*stm_order.RULES, *stm_windows.RULES, *stm_times.RULES)
+UNIQUE_RULES = (*stm_order.RULES, *stm_windows.RULES, stm_times.consecutive, jobs.in_turn)
+SESSION_RULES = (*sessions.RULES, *configuration.RULES, *events.RULES, *alone.RULES)
+
+Subject = TypeVar("Subject")
+Rule = Callable[[Subject, Judge], None]
+
+
+def _apply(rules: Iterable[Rule[Subject]], subject: Subject, report: Report) -> None:
+    for rule in rules:
+        rule(subject, Judge.of(rule, report))
 
 
 def _count(request: Request, report: Report) -> None:
@@ -39,13 +61,21 @@ def _sort(path: Path, folder: Path, report: Report, *, slowest: float) -> Sorted
     return result
 
 
-def _judge_sessions(sessions: Iterable[Session], report: Report) -> None:
-    stm_judges = [(rule, Judge.of(rule, report)) for rule in STM_RULES]
-    for session in sessions:
-        if not session.words:
-            stm = Stm(session)
-            for rule, judge in stm_judges:
-                rule(stm, judge)
+def _judge_session(session: Session, report: Report) -> None:
+    stm = Stm(session)
+    _apply((stm_times.counted,), stm, report)
+    if not session.words:
+        _apply(UNIQUE_RULES, stm, report)
+    _apply(SESSION_RULES, session, report)
+    _apply(jobs.RULES, session.jobs, report)
+    _apply(idempotency.RULES, [request for request in session.requests if request.operation != "create"], report)
+
+
+def _judge_node(node: Node, report: Report) -> None:
+    _apply(memory.OF_WORDS if node.words else memory.OF_UNIQUE, node, report)
+    _apply(events.OF_A_NODE, node, report)
+    _apply(jobs.RULES, node.training, report)
+    _apply(idempotency.RULES, node.own, report)
 
 
 def check(path: Path, *, slowest: float) -> Report:
@@ -58,12 +88,10 @@ def check(path: Path, *, slowest: float) -> Report:
     with TemporaryDirectory(dir=path.parent) as folder:
         found = _sort(path, Path(folder), report, slowest=slowest)
         for file in found.sessions:
-            _judge_sessions(
-                (
-                    Session.of(name, entries, found.listening, found.faults)
-                    for name, entries in groups(file, by_node=False)
-                    if any(isinstance(entry, Request) for entry in entries)
-                ),
-                report,
-            )
+            for name, entries in groups(file):
+                if any(isinstance(entry, Request) for entry in entries):
+                    _judge_session(Session.of(name, entries, found.listening, found.faults), report)
+        for file in found.nodes:
+            for name, entries in groups(file):
+                _judge_node(Node.of(name, entries), report)
     return report

@@ -1,60 +1,62 @@
-"""Background jobs."""
+"""Background jobs: each that was accepted ends, is done once, and in its turn (docs/jobs.md)."""
 
-import math
-from collections.abc import Iterable
-from dataclasses import dataclass, field
-from typing import Any
-
-from benchmarks.torture.checker.acts import Act, Outcome
-from benchmarks.torture.checker.sorting import job_of
-from benchmarks.torture.history import Request
-
-FINAL = frozenset({"done", "failed", "cancelled"})
+from benchmarks.torture.checker.background import FINAL, Job
+from benchmarks.torture.checker.ordering import Placed, overtaken
+from benchmarks.torture.checker.report import Judge
+from benchmarks.torture.checker.stm_order import Stm
 
 
-@dataclass
-class Job:
-    """One that was accepted, or perhaps was."""
-
-    act: Act
-    looks: list[Request] = field(default_factory=list)
-    """Reads that were answered, in the order of their starts."""
-
-    @property
-    def body(self) -> dict[str, Any]:
-        return self.act.asked.arguments
-
-    @property
-    def observations(self) -> list[dict[str, Any]]:
-        """Those of a sequence; empty for other kinds."""
-        found: list[dict[str, Any]] = self.body.get("observations", [])
-        return found
-
-    @property
-    def sequences(self) -> list[Any]:
-        """Those of a training run; empty for other kinds."""
-        found: list[Any] = self.body.get("sequences", [])
-        return found
-
-    def first_in(self, state: str) -> Request | None:
-        found = (look for look in self.looks if look.answer["state"] == state)
-        return min(found, key=lambda look: look.end, default=None)
-
-    @property
-    def effect(self) -> Act:
-        """What it does, as a write: between its acceptance and the first look that found it done."""
-        done = self.first_in("done")
-        if done is not None:
-            return Act((*self.act.requests, done), Outcome.DONE, self.act.start, done.end, done)
-        if self.act.refused or self.first_in("failed") or self.first_in("cancelled"):
-            return Act(self.act.requests, Outcome.REFUSED, self.act.start, math.inf, None)
-        return Act(self.act.requests, Outcome.UNKNOWN, self.act.start, math.inf, None)
+def forward(jobs: list[Job], judge: Judge) -> None:
+    """A job that was seen done, failed or cancelled stays so, and what it has done never becomes less."""
+    for job in jobs:
+        items = [
+            Placed(look.start, look.end, look, high=look.answer.get("done", 0) + (look.answer["state"] in FINAL))
+            for look in job.looks
+        ]
+        judge.compared(len(items))
+        for earlier, later in overtaken(items):
+            judge.violated("the job has gone back", earlier.request, later.request)
+        ends = [look for look in job.looks if look.answer["state"] in FINAL]
+        for other in ends[1:]:
+            if other.answer["state"] != ends[0].answer["state"]:
+                judge.violated("the job ended in two ways", ends[0], other)
 
 
-def jobs_of(acts: Iterable[Act], requests: Iterable[Request]) -> list[Job]:
-    jobs = [Job(act) for act in acts if act.asked.operation == "submit"]
-    by_id = {job_of(job.act.answered): job for job in jobs if job.act.answered is not None}
-    for request in requests:
-        if request.operation == "read_job" and request.status == 200 and (job := by_id.get(job_of(request))):
-            job.looks.append(request)
-    return jobs
+def ends(jobs: list[Job], judge: Judge) -> None:
+    """Every accepted job ends: the last look at it finds it done, failed or cancelled."""
+    for job in jobs:
+        if job.act.done and job.looks:
+            judge.compared()
+            if job.looks[-1].answer["state"] not in FINAL:
+                judge.violated("the job was not finished in the end", job.act.told, job.looks[-1])
+
+
+def wholly(jobs: list[Job], judge: Judge) -> None:
+    """A job that is done has done all of its sequences or observations."""
+    for job in jobs:
+        done = job.first_in("done")
+        number = len(job.observations) or len(job.sequences)
+        if done is not None and number:
+            judge.compared()
+            if not done.answer.get("done", number) == done.answer.get("total", number) == number:
+                judge.violated(f"it had {number} to do", job.act.told, done)
+
+
+def in_turn(stm: Stm, judge: Judge) -> None:
+    """Jobs of one session run in the order in which they were accepted."""
+    fragments: dict[int, list[Placed]] = {}
+    for job in stm.session.jobs:
+        places = [
+            place for observed in job.observations if (place := stm.place(" ".join(observed["strings"]))) is not None
+        ]
+        if places and job.act.done:
+            positions = [place.position for place in places]
+            placed = Placed(job.act.start, job.act.end, job.act.told, min(positions), max(positions), writes=True)
+            fragments.setdefault(places[0].fragment, []).append(placed)
+    for placed_jobs in fragments.values():
+        judge.compared(len(placed_jobs))
+        for earlier, later in overtaken(placed_jobs):
+            judge.violated("the job that was accepted later ran first", earlier.request, later.request)
+
+
+RULES = (forward, ends, wholly)

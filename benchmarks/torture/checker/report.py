@@ -4,6 +4,7 @@ import json
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cache
 
 from benchmarks.torture.history import Event, Listening, Request
 
@@ -84,6 +85,11 @@ class Report:
         return "\n\n".join(["\n".join(lines), *map(str, self.violations)])
 
 
+@cache
+def _name_and_statement(rule: Callable[..., None]) -> tuple[str, str]:
+    return f"{rule.__module__.rpartition('.')[2]}.{rule.__name__}", " ".join((rule.__doc__ or "").split())
+
+
 @dataclass(frozen=True, slots=True)
 class Judge:
     """Reports for one rule."""
@@ -94,8 +100,7 @@ class Judge:
 
     @classmethod
     def of(cls, rule: Callable[..., None], report: Report) -> "Judge":
-        statement = " ".join((rule.__doc__ or "").split())
-        return cls(report, f"{rule.__module__.rpartition('.')[2]}.{rule.__name__}", statement)
+        return cls(report, *_name_and_statement(rule))
 
     def compared(self, number: int = 1) -> None:
         self.report.comparisons[self.rule] += number

@@ -6,12 +6,13 @@ from functools import cached_property
 from typing import Any
 
 from benchmarks.torture.checker.acts import Act, acts_of
+from benchmarks.torture.checker.background import Job, jobs_of
 from benchmarks.torture.checker.chain import Chain
-from benchmarks.torture.checker.jobs import Job, jobs_of
 from benchmarks.torture.checker.sorting import WORDS
 from benchmarks.torture.history import Event, Fault, Listening, Request
 
 LIMIT = 1000  # events of an STM
+NOTHING_TO_LEARN = 400  # the status of a learn that found the STM empty
 
 
 @dataclass

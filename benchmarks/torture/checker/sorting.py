@@ -4,6 +4,7 @@ A rule looks at one session or one node at a time, so the checker holds one such
 the largest session or node, or `TARGET` where many are small.
 """
 
+import json
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -11,8 +12,8 @@ from pathlib import Path
 from typing import Any, TextIO
 from zlib import crc32
 
-from benchmarks.torture.checker.acts import Outcome, outcome_of
-from benchmarks.torture.history import Event, Fault, Listening, Operation, Request, entry_of, read
+from benchmarks.torture.checker.acts import Outcome, body_of, outcome_of
+from benchmarks.torture.history import Event, Fault, Listening, Operation, Request, entry_of
 
 TARGET = 4_000_000  # bytes of a file
 MOST_FILES = 400
@@ -21,6 +22,7 @@ MOST_FILES = 400
 OF_A_NODE: frozenset[Operation] = frozenset({"create", "clear_all", "predict", "submit", "read_job"})
 
 WORDS = "words-"
+SEPARATOR = "\t"  # in a file, between the name of the group and the entry
 
 
 def session_of(request: Request) -> str | None:
@@ -36,6 +38,26 @@ def job_of(request: Request) -> str | None:
     answer: dict[str, Any] = request.answer if isinstance(request.answer, dict) else {}
     asked = request.arguments.get("job_id") if request.operation == "read_job" else None
     return asked or answer.get("job_id")
+
+
+class _Creations:
+    """Which session a creation made whose response was lost: the one that the same request made under its key."""
+
+    def __init__(self) -> None:
+        self._made: dict[tuple[str, str, str], str] = {}
+        self._waiting: dict[tuple[str, str, str], list[str]] = {}
+
+    def lines_of(self, request: Request, line: str) -> tuple[str | None, list[str]]:
+        """The session, if it is known by now, and the lines to keep for it."""
+        session = session_of(request)
+        if request.idempotency_key is None:
+            return session, [line]
+        name = (request.node, request.idempotency_key, body_of(request))
+        session = self._made.setdefault(name, session) if session is not None else self._made.get(name)
+        lines = [*self._waiting.pop(name, []), line]
+        if session is None:
+            self._waiting[name] = lines
+        return session, lines
 
 
 @dataclass
@@ -58,12 +80,13 @@ def sort(history: Path, folder: Path) -> Iterator[Request | Sorted]:
     number = min(1 + history.stat().st_size // TARGET, MOST_FILES)
     result = Sorted()
     job_sessions: dict[str, str] = {}
+    creations = _Creations()
     with ExitStack() as open_files:
         result.sessions, by_session = _files(folder, "session", number, open_files)
         result.nodes, by_node = _files(folder, "node", number, open_files)
 
-        def keep(files: list[TextIO], name: str) -> None:
-            files[crc32(name.encode()) % number].write(line)
+        def keep(files: list[TextIO], name: str, lines: list[str]) -> None:
+            files[crc32(name.encode()) % number].writelines(f"{json.dumps(name)}{SEPARATOR}{line}" for line in lines)
 
         for line in open_files.enter_context(history.open(encoding="utf-8")):
             match entry := entry_of(line):
@@ -74,39 +97,39 @@ def sort(history: Path, folder: Path) -> Iterator[Request | Sorted]:
                 case Event():
                     data = entry.event.get("data", {})
                     if "session_id" in data:
-                        keep(by_session, data["session_id"])
+                        keep(by_session, data["session_id"], [line])
                     if "node_id" in data:
-                        keep(by_node, data["node_id"])
+                        keep(by_node, data["node_id"], [line])
                 case Request():
                     yield entry
-                    session = session_of(entry)
-                    job = job_of(entry)
-                    if job is not None:
-                        session = job_sessions.setdefault(job, session) if session else job_sessions.get(job)
+                    if entry.operation == "create":
+                        session, lines = creations.lines_of(entry, line)
+                    else:
+                        session, lines = owner_of(entry, job_sessions), [line]
                     if session is not None:
-                        keep(by_session, session)
+                        keep(by_session, session, lines)
                     if entry.node.startswith(WORDS) or entry.operation in OF_A_NODE:
-                        keep(by_node, entry.node)
+                        keep(by_node, entry.node, [line])
     yield result
 
 
-def groups(path: Path, *, by_node: bool) -> Iterator[tuple[str, list[Request | Event]]]:
-    """The entries of each session, or node, in one file, one after the other."""
+def groups(path: Path) -> Iterator[tuple[str, list[Request | Event]]]:
+    """The entries of each session, or node, in one file."""
     found: dict[str, list[Request | Event]] = {}
-    job_sessions: dict[str, str] = {}
-    for entry in read(path):
-        if isinstance(entry, Event):
-            name = entry.event["data"]["node_id" if by_node else "session_id"]
-            found.setdefault(name, []).append(entry)
-        elif isinstance(entry, Request):
-            name = entry.node if by_node else _owner(entry, job_sessions)
+    with path.open(encoding="utf-8") as lines:
+        for line in lines:
+            name, _, rest = line.partition(SEPARATOR)
+            entry = entry_of(rest)
+            assert isinstance(entry, Request | Event)
             found.setdefault(name, []).append(entry)
     while found:
-        yield found.popitem()
+        name, entries = found.popitem()
+        yield json.loads(name), entries
 
 
-def _owner(request: Request, job_sessions: dict[str, str]) -> str:
+def owner_of(request: Request, job_sessions: dict[str, str]) -> str | None:
+    """The session that a request, or the job that it looks at, is about."""
     session, job = session_of(request), job_of(request)
-    if job is not None and session is not None:
-        job_sessions.setdefault(job, session)
-    return session or job_sessions[job or ""]
+    if job is None:
+        return session
+    return job_sessions.setdefault(job, session) if session is not None else job_sessions.get(job)

@@ -13,11 +13,9 @@ from benchmarks.torture.checker.acts import Outcome
 from benchmarks.torture.checker.chain import Place, Shown
 from benchmarks.torture.checker.ordering import Placed, Zone, overtaken, torn
 from benchmarks.torture.checker.report import Judge
-from benchmarks.torture.checker.session import Session
+from benchmarks.torture.checker.session import NOTHING_TO_LEARN, Session
 from benchmarks.torture.checker.writes import Cut, Write, writes_of
 from benchmarks.torture.history import Request
-
-EMPTY_STM = 400  # the status of a learn that found the STM empty
 
 
 @dataclass
@@ -46,7 +44,7 @@ class Stm:
         self.empty: list[Placed] = [
             Placed(request.start, request.end, request)
             for request in session.requests
-            if request.operation == "learn" and request.status == EMPTY_STM
+            if request.operation == "learn" and request.status == NOTHING_TO_LEARN
         ]
         for write in self.writes:
             self._place(write)

@@ -1,0 +1,180 @@
+"""The life of a session: it ends once, for good, and not before it must (docs/specification/http.md 2.3)."""
+
+import math
+from bisect import bisect_left
+from dataclasses import dataclass
+
+from benchmarks.torture.checker.acts import Act, Outcome, outcome_of
+from benchmarks.torture.checker.report import Judge
+from benchmarks.torture.checker.session import Session
+from benchmarks.torture.history import Request
+
+DEFAULT_TTL = 3600.0
+ROUNDING = 1.0  # seconds by which a deadline may look different from outside
+LONG_BATCH = 120.0  # seconds that a long sequence adds
+
+# These say nothing of the session's life: a job and the act of creation are not in it.
+_OUTSIDE = frozenset({"create", "read_job"})
+
+
+def _of_session(session: Session) -> list[Request]:
+    return [request for request in session.requests if request.operation not in _OUTSIDE]
+
+
+def _deletes(session: Session) -> list[Act]:
+    return [act for act in session.acts if act.asked.operation == "delete" and not act.refused]
+
+
+def ids_are_new(session: Session, judge: Judge) -> None:
+    """No two creations return the same id."""
+    made = [act for act in session.acts if act.asked.operation == "create" and act.done]
+    judge.compared(len(made))
+    for other in made[1:]:
+        judge.violated("two creations have this id", made[0].told, other.told)
+
+
+def its_own_answers(session: Session, judge: Judge) -> None:
+    """A response names the session that was asked, and its node."""
+    for request in session.requests:
+        if not isinstance(request.answer, dict) or outcome_of(request) is not Outcome.DONE:
+            continue
+        judge.compared()
+        if request.answer.get("session_id", session.id) not in (session.id, None):
+            judge.violated("the response is of another session", request)
+        elif request.operation == "read_session" and request.answer.get("node_id", request.node) != request.node:
+            judge.violated("the response names another node", request)
+
+
+def gone_for_good(session: Session, judge: Judge) -> None:
+    """Once a delete was acknowledged, or a request was told that the session is gone, every request that begins later
+    is told the same."""
+    requests = _of_session(session)
+    ends = [
+        request
+        for request in requests
+        if request.status == 404 or (request.operation == "delete" and outcome_of(request) is Outcome.DONE)
+    ]
+    if not ends:
+        return
+    gone = min(ends, key=lambda request: request.end)
+    for request in requests:
+        if request.start > gone.end:
+            judge.compared()
+            if outcome_of(request) is Outcome.DONE:
+                judge.violated("the session is there again", gone, request)
+
+
+def deleted_once(session: Session, judge: Judge) -> None:
+    """Of all deletes of a session one is acknowledged; the others are told that it is gone."""
+    done = [act for act in _deletes(session) if act.done]
+    judge.compared(len(done))
+    for other in done[1:]:
+        judge.violated("two deletes were acknowledged", done[0].told, other.told)
+
+
+@dataclass(frozen=True, slots=True)
+class _Life:
+    """How long the requests for a session keep it alive."""
+
+    session: Session
+    ttl: float
+
+    @classmethod
+    def of(cls, session: Session) -> "_Life":
+        created = next((act.told for act in session.acts if act.asked.operation == "create"), None)
+        told = created.answer if created is not None and isinstance(created.answer, dict) else {}
+        asked = created.arguments if created is not None else {}
+        return cls(session, float(told.get("ttl_seconds") or asked.get("ttl_seconds") or DEFAULT_TTL))
+
+    def granted(self, request: Request) -> float:
+        """Seconds from a request on for which the session lives at least. A repeated extension is an access only."""
+        if request.operation == "extend" and not request.replayed:
+            return float(request.arguments.get("ttl_seconds", DEFAULT_TTL))
+        return self.ttl
+
+    def possible(self, request: Request) -> float:
+        """Seconds from a request on for which it may live because of it."""
+        granted = max(self.granted(request), self.ttl)
+        return granted + min(granted * 0.05, 60) + (LONG_BATCH if request.operation == "sequence" else 0)
+
+    def surely(self, requests: list[Request], start: float, end: float) -> Request | None:
+        """A request that keeps the session alive for all this time, unless somebody deletes it."""
+        alive = [
+            request
+            for request in requests
+            if request.end <= start
+            and not (request.operation == "create" and request.replayed)
+            and outcome_of(request) is Outcome.DONE
+            and request.start + self.granted(request) > end + ROUNDING
+        ]
+        if not alive:
+            return None
+        witness = max(alive, key=lambda request: request.start)
+        shortened = any(
+            act.asked.operation == "extend"
+            and not act.refused
+            and act.end > witness.start
+            and act.start < end
+            and act.start + self.granted(act.asked) <= end + ROUNDING
+            for act in self.session.acts
+        )
+        return None if shortened else witness
+
+
+class Alive:
+    """Whether a session surely lived, asked many times."""
+
+    def __init__(self, session: Session) -> None:
+        self._life = _Life.of(session)
+        self._requests = sorted(
+            (request for request in session.requests if request.operation != "read_job"),
+            key=lambda request: request.end,
+        )
+        self._ends = [request.end for request in self._requests]
+        self._first_delete = min((act.start for act in _deletes(session)), default=math.inf)
+
+    def witness(self, start: float, end: float) -> Request | None:
+        if self._first_delete < end:
+            return None
+        before = bisect_left(self._ends, start)
+        # Those that granted most began last, or were extensions: the last ones of a sorted list, and all extensions.
+        recent = self._requests[max(0, before - 50) : before]
+        extensions = [request for request in self._requests[:before] if request.operation == "extend"]
+        return self._life.surely([*recent, *extensions], start, end)
+
+
+def found_while_it_lives(session: Session, judge: Judge) -> None:
+    """A session that nobody deleted is found as long as its life lasts from the last access, or from an extension."""
+    missing = [request for request in _of_session(session) if request.status == 404]
+    if not missing:
+        return
+    alive = Alive(session)
+    for request in missing[:100]:
+        judge.compared()
+        witness = alive.witness(request.start, request.end)
+        if witness is not None:
+            judge.violated("a living session was not found", witness, request)
+
+
+def gone_when_expired(session: Session, judge: Judge) -> None:
+    """A session is gone when its life has ended since the last access to it, with what the service may add: 5 % of the
+    life, a minute at most."""
+    if session.jobs:
+        return  # A job is an access, too, at a time that nobody sees.
+    life = _Life.of(session)
+    last: Request | None = None
+    until = math.inf
+    for request in session.requests:
+        if last is not None and outcome_of(request) is Outcome.DONE and request.operation not in _OUTSIDE:
+            judge.compared()
+            if request.start > until + ROUNDING:
+                judge.violated("an expired session was found", last, request)
+        if outcome_of(request) is Outcome.UNKNOWN:
+            return  # It may be an access at any later time.
+        if request.operation != "read_job":
+            reach = request.end + life.possible(request)
+            if last is None or reach > until:
+                last, until = request, reach
+
+
+RULES = (ids_are_new, its_own_answers, gone_for_good, deleted_once, found_while_it_lives, gone_when_expired)
