@@ -10,6 +10,38 @@ Answer = tuple[int, Any]
 
 THRESHOLD = 0.1
 
+FAULTS = (
+    "announced too early",
+    "another order",
+    "another response to a key",
+    "another session's STM",
+    "clear ignored",
+    "clear-all forgets nothing",
+    "deleted session lives",
+    "event of the STM twice",
+    "event twice",
+    "false 404",
+    "half a sequence",
+    "job done twice",
+    "job forgotten",
+    "job goes back",
+    "key ignored",
+    "key shared",
+    "learned twice",
+    "learned, and still there",
+    "lost configuration",
+    "lost event",
+    "lost event of the STM",
+    "no Retry-After",
+    "not learned",
+    "old frequency",
+    "pattern missing",
+    "refused, and done",
+    "stale configuration",
+    "stale read",
+    "window not learned",
+)
+
 
 @dataclass
 class Session:
@@ -77,6 +109,7 @@ class Service:
         self._keys: dict[tuple[str, str], tuple[Any, Answer]] = {}
 
     def faulty(self, fault: str, *, chance: float = 0.3) -> bool:
+        assert fault in FAULTS
         if self._fault == fault and self._random.random() < chance:
             self.strikes += 1
             return True
@@ -103,14 +136,14 @@ class Service:
         return status, answer, False
 
     def _do(self, operation: str, target: str, asked: dict[str, Any], now: float) -> Answer:
-        if operation in ("create", "train"):
-            return getattr(self, f"_{operation}")(target, asked, now)
         if operation == "read_job":
             return self._read_job(asked)
-        session = self.sessions[target]
-        if operation in ("observe", "sequence", "learn", "clear_stm", "clear_all"):
-            session.older = list(session.stm)
-        answer: Answer = getattr(self, f"_{operation}")(session, asked, now)
+        subject: Session | str = target
+        if operation not in ("create", "train"):
+            subject = session = self.sessions[target]
+            if operation in ("observe", "sequence", "learn", "clear_stm", "clear_all"):
+                session.older = list(session.stm)
+        answer: Answer = getattr(self, f"_{operation}")(subject, asked, now)
         return answer
 
     # Sessions.

@@ -3,6 +3,7 @@
 import heapq
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import count
 from pathlib import Path
 from random import Random
@@ -58,7 +59,7 @@ class Simulation:
         self._numbers = count()
         self._times = count()
         self._agenda: list[tuple[float, int, Callable[[], None]]] = []
-        self._known: list[tuple[str, str, dict[str, Any]]] = []
+        self._known: list[tuple[str, str]] = []
         self._known_jobs: list[tuple[str, str | None, str]] = []
         self._keyed: list[Request] = []
         self._turn: dict[str, float] = {}
@@ -67,13 +68,13 @@ class Simulation:
 
     def run(self) -> "Simulation":
         for client in range(self.clients):
-            self._at(self.random.random(), lambda name=f"client {client}": self._next(name))
+            self._at(self.random.random(), partial(self._next, f"client {client}"))
         self._everything()
-        for session, node, _ in self._known:
+        for session, node in self._known:
             self._begin("auditor", "read_stm", session, node, {}, None, lost=False)
             self._everything()
-        for job, session, node in self._known_jobs:
-            self._begin("auditor", "read_job", session, node, {"job_id": job}, None, lost=False)
+        for job, owner, node in self._known_jobs:
+            self._begin("auditor", "read_job", owner, node, {"job_id": job}, None, lost=False)
             self._everything()
         for listener in ("listener 1", "listener 2"):
             self.entries.append(Listening(listener, -1.0, self.now + SETTLED))
@@ -104,13 +105,13 @@ class Simulation:
         if self._left <= 0:
             return None
         self._left -= 1
-        [operation] = self.random.choices(list(MIX), MIX.values())
+        [operation] = self.random.choices(list(MIX), list(MIX.values()))
         if operation == "repeat":
             self._repeat(client)
         elif operation == "train":
             sequences = [[[self.random.choice(WORDS)] for _ in range(2)] for _ in range(2)]
-            body = {"kind": "train", "node_id": "words-1", "sequences": sequences}
-            self._begin(client, "submit", None, "words-1", body, self._key())
+            training = {"kind": "train", "node_id": "words-1", "sequences": sequences}
+            self._begin(client, "submit", None, "words-1", training, self._key())
         elif operation == "create" or not self._known:
             node = self.random.choice(self.nodes)
             ttl = self.random.choice([None, None, 15])
@@ -120,11 +121,11 @@ class Simulation:
         elif operation == "read_job":
             if not self._known_jobs:
                 return self._at(self.now, lambda: self._next(client))
-            job, session, node = self.random.choice(self._known_jobs)
-            self._begin(client, "read_job", session, node, {"job_id": job}, None)
+            job, owner, node = self.random.choice(self._known_jobs)
+            self._begin(client, "read_job", owner, node, {"job_id": job}, None)
         else:
             hot = self.random.random() < 0.5
-            session, node, _ = self.random.choice(self._known[-3:] if hot else self._known)
+            session, node = self.random.choice(self._known[-3:] if hot else self._known)
             self._ask(client, operation, session, node)
         return None
 
@@ -212,7 +213,7 @@ class Simulation:
         if entry.idempotency_key is not None:
             self._keyed.append(entry)
         if entry.operation == "create" and entry.status == 200 and not entry.replayed:
-            self._known.append((entry.answer["session_id"], entry.node, entry.arguments))
+            self._known.append((entry.answer["session_id"], entry.node))
         if entry.operation == "submit" and entry.status == 202 and not entry.replayed:
             self._known_jobs.append((entry.answer["job_id"], entry.session, entry.node))
 

@@ -58,16 +58,20 @@ class Act:
 
 def act_of(requests: Iterable[Request]) -> Act:
     attempts = tuple(sorted(requests, key=lambda request: request.start))
-    answered = min(
-        (request for request in attempts if outcome_of(request) is Outcome.DONE),
-        key=lambda request: request.end,
-        default=None,
-    )
-    if answered is not None:
-        return Act(attempts, Outcome.DONE, attempts[0].start, answered.end, answered)
+    done = [request for request in attempts if outcome_of(request) is Outcome.DONE]
+    if done:
+        answered = min(done, key=lambda request: request.end)
+        return Act(attempts, Outcome.DONE, _beginning(attempts, done), answered.end, answered)
     known = all(outcome_of(request) is Outcome.REFUSED for request in attempts)
     outcome = Outcome.REFUSED if known else Outcome.UNKNOWN
     return Act(attempts, outcome, attempts[0].start, math.inf, None)
+
+
+def _beginning(attempts: tuple[Request, ...], done: list[Request]) -> float:
+    """When the one that was performed began: a repeated response is that of an attempt without one."""
+    performed = [request for request in done if not request.replayed]
+    lost = [request for request in attempts if outcome_of(request) is Outcome.UNKNOWN]
+    return min(request.start for request in performed or lost or done)
 
 
 def body_of(request: Request) -> str:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from benchmarks.torture.checker.acts import Act
-from benchmarks.torture.checker.alone import Content, content_of, is_learned, moments
+from benchmarks.torture.checker.alone import Content, Moment, content_of, is_learned
 from benchmarks.torture.checker.background import Job
 from benchmarks.torture.checker.session import Session
 from benchmarks.torture.history import Request
@@ -24,8 +24,14 @@ class Lesson:
     """Without the prefix. None: no response says it."""
     content: Content | None
     """None: it depends on the order of concurrent requests."""
-    words: frozenset[str]
+    words: frozenset[str] = frozenset()
     """If neither is known: the symbols of which it consists."""
+    ending: Content = ()
+    """If neither is known: the events with which it ends."""
+
+    def may_be(self, content: Content) -> bool:
+        ends = not self.ending or content[-len(self.ending) :] == self.ending
+        return ends and all(symbol in self.words for event in content for symbol in event)
 
 
 def bare(name: str) -> str:
@@ -65,8 +71,14 @@ def _words(act: Act) -> Iterator[str]:
         yield from observation["strings"]
 
 
-def of_session(session: Session) -> Iterator[Lesson]:
-    known = {id(moment.request): moment.learned for moment in moments(session) if moment.act is not None}
+def _ending(session: Session, act: Act) -> Content:
+    asked = act.asked.arguments
+    whole = asked.get("learn_at_end") and not (session.lengths or asked.get("learn_after_each"))
+    return content_of(asked["observations"]) if whole and not asked.get("clear_stm_between") else ()
+
+
+def of_session(session: Session, moments: Iterable[Moment]) -> Iterator[Lesson]:
+    known = {id(moment.request): moment.learned for moment in moments if moment.act is not None}
     words = frozenset(word for act in session.acts if not act.refused for word in _words(act))
     effects = {id(job.act): job.effect for job in session.jobs}
     for accepted in session.acts:
@@ -78,13 +90,13 @@ def of_session(session: Session) -> Iterator[Lesson]:
             names = _names(act.answered.answer)
             told = contents if contents is not None and len(contents) == len(names) else [None] * len(names)
             for name, content in zip(names, told, strict=True):
-                yield Lesson(act.told, act.start, act.end, True, name, content, words)
+                yield Lesson(act.told, act.start, act.end, True, name, content)
         elif contents is not None:
             for content in contents:
-                yield Lesson(act.told, act.start, math.inf, False, None, content, words)
+                yield Lesson(act.told, act.start, math.inf, False, None, content)
         else:
             for _ in range(_may_learn(session, accepted)):
-                yield Lesson(act.told, act.start, math.inf, False, None, None, words)
+                yield Lesson(act.told, act.start, math.inf, False, None, None, words, _ending(session, accepted))
 
 
 def of_training(jobs: Iterable[Job]) -> Iterator[Lesson]:
@@ -96,4 +108,4 @@ def of_training(jobs: Iterable[Job]) -> Iterator[Lesson]:
             content = content_of(sequence)
             if is_learned(content):
                 end = done.end if done is not None else math.inf
-                yield Lesson(job.act.told, job.act.start, end, done is not None, None, content, frozenset())
+                yield Lesson(job.act.told, job.act.start, end, done is not None, None, content)

@@ -6,8 +6,9 @@ from functools import cached_property
 
 from benchmarks.torture.checker import lessons
 from benchmarks.torture.checker.acts import Act, acts_of
+from benchmarks.torture.checker.alone import Moment, moments
 from benchmarks.torture.checker.background import Job, jobs_of
-from benchmarks.torture.checker.lessons import Lesson
+from benchmarks.torture.checker.learned import Learned
 from benchmarks.torture.checker.session import Session
 from benchmarks.torture.checker.sorting import WORDS, job_of, session_of
 from benchmarks.torture.history import Event, Request
@@ -65,9 +66,13 @@ class Node:
         return [Session.of(name, requests, (), ()) for name, requests in found.items()]
 
     @cached_property
-    def lessons(self) -> list[Lesson]:
-        learned = [lesson for session in self.sessions for lesson in lessons.of_session(session)]
-        return learned + list(lessons.of_training(self.training))
+    def moments(self) -> list[tuple[Session, list[Moment]]]:
+        return [(session, list(moments(session))) for session in self.sessions]
+
+    @cached_property
+    def learned(self) -> Learned:
+        found = [lesson for session, known in self.moments for lesson in lessons.of_session(session, known)]
+        return Learned(self.predictions, found + list(lessons.of_training(self.training)), self.clears)
 
     @cached_property
     def clears(self) -> list[Act]:

@@ -1,0 +1,103 @@
+"""How often each pattern of a node has been learned, as far as a history says."""
+
+import math
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+from benchmarks.torture.checker.acts import Act
+from benchmarks.torture.checker.alone import Content, content_of
+from benchmarks.torture.checker.lessons import Lesson, bare
+from benchmarks.torture.history import Request
+
+
+@dataclass
+class Pattern:
+    """One pattern: all times at which it was learned, or may have been."""
+
+    lessons: list[Lesson] = field(default_factory=list)
+    sure_starts: list[float] = field(default_factory=list)
+    sure_ends: list[float] = field(default_factory=list)
+    starts: list[float] = field(default_factory=list)
+    ends: list[float] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, lessons: Iterable[Lesson]) -> "Pattern":
+        found = list(lessons)
+        sure = [lesson for lesson in found if lesson.sure]
+        return cls(
+            found,
+            sorted(lesson.start for lesson in sure),
+            sorted(lesson.end for lesson in sure),
+            sorted(lesson.start for lesson in found),
+            sorted(lesson.end for lesson in found),
+        )
+
+
+class Learned:
+    """All lessons of a node, by pattern."""
+
+    def __init__(self, predictions: Iterable[Request], lessons: list[Lesson], clears: list[Act]) -> None:
+        self.contents: dict[str, Content] = {}
+        for request in predictions:
+            for entry in request.answer["predictions"]:
+                if "sequence" in entry and bare(entry["name"]) not in self.contents:
+                    self.contents[bare(entry["name"])] = content_of(entry["sequence"])
+        for lesson in lessons:
+            if lesson.name is not None and lesson.content is not None:
+                self.contents.setdefault(lesson.name, lesson.content)
+        self._names = {content: name for name, content in self.contents.items()}
+        self._open: list[Lesson] = []
+        self._by_name: dict[str, list[Lesson]] = {}
+        for lesson in lessons:
+            name = lesson.name or (self._names.get(lesson.content) if lesson.content is not None else None)
+            if name is not None:
+                self._by_name.setdefault(name, []).append(lesson)
+            elif lesson.content is None:
+                self._open.append(lesson)
+        self._patterns: dict[str, Pattern] = {}
+        self._clears = sorted((clear.start, clear.end) for clear in clears)
+        self._clear_starts = [start for start, _ in self._clears]
+        self._latest_clear_ends = _running_max(end for _, end in self._clears)
+        done = sorted((clear.end, clear.start) for clear in clears if clear.done)
+        self._done_ends = [end for end, _ in done]
+        self._latest_done_starts = _running_max(start for _, start in done)
+
+    def names(self) -> list[str]:
+        return list(self._by_name)
+
+    def pattern(self, name: str) -> Pattern:
+        if name not in self._patterns:
+            content = self.contents.get(name)
+            perhaps = (lesson for lesson in self._open if content is None or lesson.may_be(content))
+            self._patterns[name] = Pattern.of([*self._by_name.get(name, []), *perhaps])
+        return self._patterns[name]
+
+    def at_least(self, name: str, read: Request) -> int:
+        """How often it was learned before the read began, after any clear-all that may have come before its end."""
+        pattern = self.pattern(name)
+        begun = bisect_right(self._clear_starts, read.end)
+        cleared = self._latest_clear_ends[begun - 1] if begun else -math.inf
+        return max(0, bisect_left(pattern.sure_ends, read.start) - bisect_right(pattern.sure_starts, cleared))
+
+    def at_most(self, name: str, read: Request) -> int:
+        """How often it may have been learned before the read ended, and not before a clear-all that came before."""
+        pattern = self.pattern(name)
+        ended = bisect_left(self._done_ends, read.start)
+        cleared = self._latest_done_starts[ended - 1] if ended else -math.inf
+        return bisect_right(pattern.starts, read.end) - bisect_left(pattern.ends, cleared)
+
+    def spans(self) -> Iterator[tuple[float, float]]:
+        """Times in which nobody cleared."""
+        start = -math.inf
+        for began, ended in [*self._clears, (math.inf, math.inf)]:
+            if began > start:
+                yield start, began
+            start = max(start, ended)
+
+
+def _running_max(values: Iterable[float]) -> list[float]:
+    found: list[float] = []
+    for value in values:
+        found.append(max(value, found[-1]) if found else value)
+    return found
