@@ -50,14 +50,18 @@ class RedisFrozen(_OfRedis):
 @kind
 class RedisPaused(_OfRedis):
     name = "Redis paused"
+    seconds = AT_ONCE
 
     def begin(self) -> None:
+        milliseconds = self.chance.randint(500, 4000)
+        self.details["milliseconds"] = milliseconds
         with self.stack.cache.connect() as redis:
-            redis.execute_command("CLIENT", "PAUSE", "20000", "ALL")
+            redis.execute_command("CLIENT", "PAUSE", milliseconds, "ALL")
 
     def end(self) -> None:
+        """Nobody can end it earlier: whoever would is made to wait, too."""
         with self.stack.cache.connect() as redis:
-            redis.execute_command("CLIENT", "UNPAUSE")
+            redis.ping()
 
 
 @kind

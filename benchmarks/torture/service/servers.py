@@ -195,4 +195,4 @@ class Cache:
 
     def connect(self) -> redis.Redis:
         """Past the proxy."""
-        return redis.Redis.from_url(redis_url(self._data), socket_timeout=5)
+        return redis.Redis.from_url(redis_url(self._data), socket_timeout=15)
