@@ -19,7 +19,7 @@ from benchmarks.torture.history import Fault
 from benchmarks.torture.resources import Held, held_by
 from benchmarks.torture.schedule import Planned, schedule
 from benchmarks.torture.service import Size, Stack, running_stack
-from benchmarks.torture.service.hosts import wait_until_well
+from benchmarks.torture.service.hosts import Probe
 from benchmarks.torture.workload.order import Order
 
 WELL_LIMIT = 60.0  # seconds after which the service should long be well
@@ -71,10 +71,11 @@ def torture(settings: Settings, history: Path, say: Say, *, logs: Path | None = 
             opened.callback(_keep_logs, folder, logs)
         stack = opened.enter_context(running_stack(folder, settings.size, seed=settings.seed))
         order = Order(stack.ports, str(history), settings.seed, settings.clients, settings.pace, VANISHING)
+        probe = Probe(stack.ports)
         with driving(order) as driver:
             begun = time.monotonic()
             with _progress(run, driver, say):
-                _break_things(settings, stack, driver, run)
+                _break_things(settings, stack, probe, driver, run)
                 time.sleep(AFTERMATH)
                 run.after = held_by(stack)
                 run.current = "the clients finish"
@@ -85,7 +86,7 @@ def torture(settings: Settings, history: Path, say: Say, *, logs: Path | None = 
     return run
 
 
-def _break_things(settings: Settings, stack: Stack, driver: Driver, run: Run) -> None:
+def _break_things(settings: Settings, stack: Stack, probe: Probe, driver: Driver, run: Run) -> None:
     kinds = {name: kind for name, kind in KINDS.items() if not settings.only or name in settings.only}
     run.skipped = {name: why for name, kind in kinds.items() if (why := kind.obstacle(stack))}
     for name in run.skipped:
@@ -101,10 +102,10 @@ def _break_things(settings: Settings, stack: Stack, driver: Driver, run: Run) ->
             return
         time.sleep(planned.calm)
         driver.check()
-        _perform(planned, around, driver, run)
+        _perform(planned, around, probe, driver, run)
 
 
-def _perform(planned: Planned, around: Surroundings, driver: Driver, run: Run) -> None:
+def _perform(planned: Planned, around: Surroundings, probe: Probe, driver: Driver, run: Run) -> None:
     chance = random.Random(planned.seed)
     ones = [KINDS[name](around, chance) for name in planned.names]
     run.current = " beside ".join(planned.names)
@@ -118,7 +119,7 @@ def _perform(planned: Planned, around: Surroundings, driver: Driver, run: Run) -
     for one in ones:
         one.end()
         ends.append(time.monotonic())
-    served, well, left = wait_until_well(around.stack.ports, around.stack.revive, seconds=WELL_LIMIT)
+    served, well, left = probe.wait(around.stack.revive, seconds=WELL_LIMIT)
     if left:
         run.complaints.append(f"after {run.current} not well within {WELL_LIMIT:g} s: {'; '.join(left)}")
     for one, start, end in zip(ones, starts, ends, strict=True):

@@ -134,15 +134,37 @@ def ask(port: int, method: str, path: str, body: Any = None) -> tuple[int, Any]:
         connection.close()
 
 
-def writes(port: int) -> bool:
-    """Whether a session can be created, changed and deleted."""
-    status, session = ask(port, "POST", "/sessions", {"node_id": "probe", "ttl_seconds": 60})
-    if status != http.HTTPStatus.OK:
-        return False
-    path = f"/sessions/{session['session_id']}"
-    observed, _ = ask(port, "POST", f"{path}/observe", {"strings": ["probe"]})
-    deleted, _ = ask(port, "DELETE", path)
-    return observed == deleted == http.HTTPStatus.OK
+class Probe:
+    """Finds out whether the service is well, with a session of its own. It makes no others: listeners would hear of
+    them, and the history would not know them."""
+
+    def __init__(self, ports: list[int]) -> None:
+        self._ports = ports
+        created, session = ask(ports[0], "POST", "/sessions", {"node_id": "probe", "ttl_seconds": 1_000_000})
+        assert created == http.HTTPStatus.OK, "no session can be created"
+        self._path = f"/sessions/{session['session_id']}"
+
+    def wait(self, revive: Callable[[], None], *, seconds: float) -> tuple[float, float, list[str]]:
+        """When writes worked again at every port, when all parts were well, and what is not within `seconds`.
+
+        `revive` is what an init system does: it starts what has ended.
+        """
+        deadline = time.monotonic() + seconds
+        served: float | None = None
+        while True:
+            revive()
+            if served is None and all(self._writes(port) for port in self._ports):
+                served = time.monotonic()
+            left = ["no write works"] if served is None else [one for port in self._ports for one in complaints(port)]
+            now = time.monotonic()
+            if not left or now > deadline:
+                return served or now, now, left
+            time.sleep(0.1)
+
+    def _writes(self, port: int) -> bool:
+        observed, _ = ask(port, "POST", f"{self._path}/observe", {"strings": ["probe"]})
+        cleared, _ = ask(port, "POST", f"{self._path}/clear-stm")
+        return observed == cleared == http.HTTPStatus.OK
 
 
 def complaints(port: int) -> list[str]:
@@ -151,21 +173,3 @@ def complaints(port: int) -> list[str]:
     if ready is None:
         return [f"port {port} does not respond"]
     return [f"{name}: {part['error']}" for name, part in ready["parts"].items() if not part["ok"]]
-
-
-def wait_until_well(ports: list[int], revive: Callable[[], None], *, seconds: float) -> tuple[float, float, list[str]]:
-    """When writes worked again at every port, when all parts were well, and what is not within `seconds`.
-
-    `revive` is what an init system does: it starts what has ended.
-    """
-    deadline = time.monotonic() + seconds
-    served: float | None = None
-    while True:
-        revive()
-        if served is None and all(writes(port) for port in ports):
-            served = time.monotonic()
-        left = ["no write works"] if served is None else [one for port in ports for one in complaints(port)]
-        now = time.monotonic()
-        if not left or now > deadline:
-            return served or now, now, left
-        time.sleep(0.1)
