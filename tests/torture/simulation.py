@@ -73,6 +73,7 @@ class Simulation:
         for session, node in self._known:
             self._begin("auditor", "read_stm", session, node, {}, None, lost=False)
             self._everything()
+        self.now += SETTLED * 3
         for job, owner, node in self._known_jobs:
             self._begin("auditor", "read_job", owner, node, {"job_id": job}, None, lost=False)
             self._everything()

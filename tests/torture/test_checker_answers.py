@@ -66,7 +66,7 @@ def test_the_command_prints_the_report_and_fails_for_a_violation(story: Story) -
     command = [sys.executable, "-m", "benchmarks.torture.checker", str(story.path)]
     ended = subprocess.run(command, capture_output=True, text=True, check=False)
     assert ended.returncode == 1
-    assert "2 requests: 0 reads checked, 1 writes acknowledged, 1 ambiguous" in ended.stdout
+    assert "2 requests: 0 reads checked, 1 writes acknowledged, 1 ambiguous;" in ended.stdout
     assert "answers.status: observe was answered 500" in ended.stdout
     ended = subprocess.run([*command, "--slowest", "0.5"], capture_output=True, text=True, check=False)
     assert "the bound is 0.5 s" in ended.stdout

@@ -3,7 +3,7 @@
 from typing import Any
 
 from benchmarks.torture.history import Request
-from tests.torture.story import Story
+from tests.torture.story import Fault, Story
 
 # Life.
 
@@ -280,7 +280,12 @@ def test_a_job_that_goes_back(story: Story) -> None:
 def test_a_job_that_never_ends(story: Story) -> None:
     story.create()
     accepted = submit(story, "a", "b")
-    last = look(story, "running")
+    look(story, "running")
+    story.entries.append(Fault("the worker killed", 10, 11, 20))
+    look(story, "running", at=(160, 161))
+    story.holds()
+    assert story.judge().unfinished == 1
+    last = look(story, "running", at=(180, 181))
     story.breaks("jobs.ends", accepted, last)
 
 

@@ -19,12 +19,13 @@ from benchmarks.torture.checker import (
 )
 from benchmarks.torture.checker.acts import WRITES, Outcome, outcome_of
 from benchmarks.torture.checker.answers import Answers
+from benchmarks.torture.checker.jobs import Jobs
 from benchmarks.torture.checker.node import Node
 from benchmarks.torture.checker.report import Judge, Report
 from benchmarks.torture.checker.session import Session
 from benchmarks.torture.checker.sorting import Sorted, groups, sort
 from benchmarks.torture.checker.stm_order import Stm
-from benchmarks.torture.history import Request
+from benchmarks.torture.history import Fault, Request
 
 UNIQUE_RULES = (*stm_order.RULES, *stm_windows.RULES, stm_times.consecutive, jobs.in_turn)
 SESSION_RULES = (*sessions.RULES, *configuration.RULES, *events.RULES, *alone.RULES)
@@ -67,14 +68,14 @@ def _judge_session(session: Session, report: Report) -> None:
     if not session.words:
         _apply(UNIQUE_RULES, stm, report)
     _apply(SESSION_RULES, session, report)
-    _apply(jobs.RULES, session.jobs, report)
+    _apply(jobs.RULES, Jobs(session.jobs, session.faults), report)
     _apply(idempotency.RULES, [request for request in session.requests if request.operation != "create"], report)
 
 
-def _judge_node(node: Node, report: Report) -> None:
+def _judge_node(node: Node, faults: list[Fault], report: Report) -> None:
     _apply(memory.OF_WORDS if node.words else memory.OF_UNIQUE, node, report)
     _apply(events.OF_A_NODE, node, report)
-    _apply(jobs.RULES, node.training, report)
+    _apply(jobs.RULES, Jobs(node.training, faults), report)
     _apply(idempotency.RULES, node.own, report)
 
 
@@ -93,5 +94,5 @@ def check(path: Path, *, slowest: float) -> Report:
                     _judge_session(Session.of(name, entries, found.listening, found.faults), report)
         for file in found.nodes:
             for name, entries in groups(file):
-                _judge_node(Node.of(name, entries), report)
+                _judge_node(Node.of(name, entries), found.faults, report)
     return report

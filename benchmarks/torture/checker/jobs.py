@@ -1,14 +1,28 @@
 """Background jobs: each that was accepted ends, is done once, and in its turn (docs/jobs.md)."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 from benchmarks.torture.checker.background import FINAL, Job
 from benchmarks.torture.checker.ordering import Placed, overtaken
 from benchmarks.torture.checker.report import Judge
 from benchmarks.torture.checker.stm_order import Stm
+from benchmarks.torture.history import Fault
+
+PATIENCE = 150.0  # seconds in which a job ends when nothing is broken: eight attempts, and the waits between them
 
 
-def forward(jobs: list[Job], judge: Judge) -> None:
+@dataclass(frozen=True, slots=True)
+class Jobs:
+    """Those of one session, or the training runs of one node."""
+
+    all: list[Job]
+    faults: Sequence[Fault]
+
+
+def forward(jobs: Jobs, judge: Judge) -> None:
     """A job that was seen done, failed or cancelled stays so, and what it has done never becomes less."""
-    for job in jobs:
+    for job in jobs.all:
         items = [
             Placed(look.start, look.end, look, high=look.answer.get("done", 0) + (look.answer["state"] in FINAL))
             for look in job.looks
@@ -22,18 +36,24 @@ def forward(jobs: list[Job], judge: Judge) -> None:
                 judge.violated("the job ended in two ways", ends[0], other)
 
 
-def ends(jobs: list[Job], judge: Judge) -> None:
-    """Every accepted job ends: the last look at it finds it done, failed or cancelled."""
-    for job in jobs:
-        if job.act.done and job.looks:
-            judge.compared()
-            if job.looks[-1].answer["state"] not in FINAL:
-                judge.violated("the job was not finished in the end", job.act.told, job.looks[-1])
+def ends(jobs: Jobs, judge: Judge) -> None:
+    """Every accepted job ends: it is done, failed or cancelled by the time that eight attempts take, counted from its
+    acceptance or from the end of the last fault before the last look."""
+    for job in jobs.all:
+        if not job.act.done or not job.looks:
+            continue
+        judge.compared()
+        last = max(job.looks, key=lambda look: look.end)
+        if last.answer["state"] not in FINAL:
+            judge.report.unfinished += 1
+            well = [fault.well for fault in jobs.faults if fault.start < last.start]
+            if last.start - max([job.act.end, *well]) > PATIENCE:
+                judge.violated("the job does not end", job.act.told, last)
 
 
-def wholly(jobs: list[Job], judge: Judge) -> None:
+def wholly(jobs: Jobs, judge: Judge) -> None:
     """A job that is done has done all of its sequences or observations."""
-    for job in jobs:
+    for job in jobs.all:
         done = job.first_in("done")
         number = len(job.observations) or len(job.sequences)
         if done is not None and number:

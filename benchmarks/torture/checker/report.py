@@ -9,6 +9,7 @@ from functools import cache
 from benchmarks.torture.history import Event, Listening, Request
 
 KEPT = 20  # violations of one rule that the report tells; all are counted
+LONGEST_STORY = 12  # entries of a violation
 SHORT = 160  # characters of an answer in a story
 
 Witness = Request | Event | Listening
@@ -64,6 +65,8 @@ class Report:
     """Writes that were answered 2xx."""
     ambiguous: int = 0
     """Writes of which nobody knows whether they were done."""
+    unfinished: int = 0
+    """Accepted jobs that the last look found unfinished."""
     comparisons: Counter[str] = field(default_factory=Counter)
     """By rule."""
     broken: Counter[str] = field(default_factory=Counter)
@@ -77,7 +80,7 @@ class Report:
     def __str__(self) -> str:
         lines = [
             f"{self.requests:,} requests: {self.reads:,} reads checked, {self.acknowledged:,} writes acknowledged, "
-            f"{self.ambiguous:,} ambiguous",
+            f"{self.ambiguous:,} ambiguous; {self.unfinished:,} jobs whose end nobody saw",
             *(f"  {number:>12,}  {rule}" for rule, number in sorted(self.comparisons.items())),
             f"{self.broken.total():,} violations",
             *(f"  {number:>12,}  {rule}" for rule, number in sorted(self.broken.items())),
@@ -108,6 +111,6 @@ class Judge:
     def violated(self, what: str, *story: Witness | None) -> None:
         self.report.broken[self.rule] += 1
         if self.report.broken[self.rule] <= KEPT:
-            known = {id(witness): witness for witness in story if witness is not None}
+            known = {id(witness): witness for witness in story[:LONGEST_STORY] if witness is not None}
             ordered = tuple(sorted(known.values(), key=_time))
             self.report.violations.append(Violation(self.rule, self.statement, what, ordered))

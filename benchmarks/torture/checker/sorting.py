@@ -22,6 +22,7 @@ MOST_FILES = 400
 OF_A_NODE: frozenset[Operation] = frozenset({"create", "clear_all", "predict", "submit", "read_job"})
 
 WORDS = "words-"
+NODES = (WORDS, "unique-")  # those of the clients; the harness may have others
 SEPARATOR = "\t"  # in a file, between the name of the group and the entry
 
 
@@ -98,7 +99,7 @@ def sort(history: Path, folder: Path) -> Iterator[Request | Sorted]:
                     data = entry.event.get("data", {})
                     if "session_id" in data:
                         keep(by_session, data["session_id"], [line])
-                    if "node_id" in data:
+                    if data.get("node_id", "").startswith(NODES):
                         keep(by_node, data["node_id"], [line])
                 case Request():
                     yield entry
