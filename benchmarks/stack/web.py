@@ -73,6 +73,10 @@ class WebServer(ProcessGroup):
         self._prepared.add(place)
 
     def start(self) -> None:
+        self.launch()
+        eventually(self.all_workers_answer, "the web server comes up", seconds=START_LIMIT)
+
+    def launch(self) -> None:
         with ExitStack() as opened:
             self._process = subprocess.Popen(
                 self.command(),
@@ -81,7 +85,6 @@ class WebServer(ProcessGroup):
                 stdout=opened.enter_context(Path(self._output).open("ab")) if self._output else None,
                 start_new_session=True,
             )
-        eventually(self.all_workers_answer, "the web server comes up", seconds=START_LIMIT)
 
     def all_workers_answer(self) -> bool:
         """Has every worker process answered a request?"""

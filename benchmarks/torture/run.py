@@ -22,7 +22,7 @@ from benchmarks.torture.service import Size, Stack, running_stack
 from benchmarks.torture.service.hosts import Probe
 from benchmarks.torture.workload.order import Order
 
-WELL_LIMIT = 60.0  # seconds after which the service should long be well
+WELL_LIMIT = 90.0  # seconds after which the service should long be well
 PROGRESS = 10.0  # seconds between two lines
 WARM_UP = 2.0
 AFTERMATH = 1.0  # seconds after the last fault

@@ -17,6 +17,7 @@ from benchmarks.stack.up import Service
 from katoproject.launcher import orphans, processes
 
 _LIMIT = 10.0  # seconds that a probe waits
+_START_LIMIT = 150.0  # seconds; the machine may be busy
 
 
 class First:
@@ -36,7 +37,7 @@ class First:
             assert self._service.is_running, self._service.output
             return "KATO is up" in self._service.output
 
-        eventually(is_up, "the first host comes up", seconds=90)
+        eventually(is_up, "the first host comes up", seconds=_START_LIMIT)
 
     def revive(self) -> None:
         """Start it again if it has ended: it does when it starts while a store is out of order."""
@@ -87,8 +88,15 @@ class Second:
         )
         self.port = self._web.port
 
-    def start(self) -> None:
-        self._web.start()
+    def launch(self) -> None:
+        self._web.launch()
+
+    def wait(self) -> None:
+        def is_up() -> bool:
+            status, _ = ask(self.port, "GET", "/health")
+            return status == http.HTTPStatus.OK
+
+        eventually(is_up, "the second host comes up", seconds=_START_LIMIT)
 
     def stop(self) -> None:
         if not self._web.has_ended:
@@ -103,7 +111,7 @@ class Second:
 
     def restart(self) -> None:
         self._web.stop()
-        self._web.start()
+        self._web.launch()
 
     @contextmanager
     def wrong_clock(self, ahead: str) -> Iterator[None]:
@@ -112,6 +120,7 @@ class Second:
         clock = SetClock(self._folder / "clock", ahead)
         self._web.environment.update(clock.environment)
         self.restart()
+        self.wait()
         try:
             yield
         finally:

@@ -71,6 +71,7 @@ def running_stack(folder: Path, size: Size, *, seed: int) -> Iterator[Stack]:
         second = Second(folder / "second", workers=size.workers, **common)
         opened.callback(second.stop)
         first.launch()
+        second.launch()
         first.wait()
-        second.start()
+        second.wait()
         yield Stack(folder, database, cache, first, second, disks)
