@@ -25,7 +25,9 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--minutes", type=float, default=10.0, metavar="M")
     parser.add_argument("--seed", type=int, help="of an earlier run, to have the same faults again")
     parser.add_argument("--faults", type=int, metavar="N", help="stop after so many")
-    parser.add_argument("--only", default="", metavar="TEXT", help="only kinds of faults whose name contains this")
+    parser.add_argument(
+        "--only", action="append", metavar="TEXT", help="only kinds of faults whose name contains this, or another one"
+    )
     parser.add_argument("--clients", type=int, default=1, metavar="N", help="times the usual crowd of fifty")
     parser.add_argument("--pace", type=float, default=0.08, help="mean seconds between two requests of a client")
     parser.add_argument("--disk", type=int, default=700, metavar="MB", help="size of each PostgreSQL's disk")
@@ -34,7 +36,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures to this file, too")
     parser.add_argument("--list", action="store_true", help="list the kinds of faults")
     options = parser.parse_args()
-    options.only = tuple(name for name in KINDS if options.only in name)
+    options.only = tuple(name for name in KINDS if any(text in name for text in options.only or [""]))
     if not options.only:
         parser.error("no kind of fault has that in its name; see --list")
     return options

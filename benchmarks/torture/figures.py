@@ -32,6 +32,8 @@ class Spread:
 
 @dataclass(frozen=True)
 class KindFigures:
+    """`number` of all; the times are of those that came alone, if there were any."""
+
     number: int
     served: Spread
     """From the end of the cause until a write worked on every host."""
@@ -96,21 +98,24 @@ def _by_kind(faults: Sequence[Fault], acknowledged: "array[float]") -> dict[str,
     of_kind: dict[str, list[Fault]] = defaultdict(list)
     for fault in faults:
         of_kind[fault.name].append(fault)
-    return {
-        name: KindFigures(
-            len(ones),
-            Spread.of([max(0.0, one.details["served"] - _end(one, faults)) for one in ones]),
-            Spread.of([max(0.0, one.well - _end(one, faults)) for one in ones]),
-            Spread.of([gap(acknowledged, one.start, one.well) for one in ones]),
-        )
-        for name, ones in sorted(of_kind.items())
-    }
+    return {name: _figures_of(ones, faults, acknowledged) for name, ones in sorted(of_kind.items())}
+
+
+def _figures_of(ones: Sequence[Fault], faults: Sequence[Fault], acknowledged: "array[float]") -> KindFigures:
+    counted = [one for one in ones if "beside" not in one.details] or ones
+    return KindFigures(
+        len(ones),
+        Spread.of([max(0.0, one.details["served"] - _end(one, faults)) for one in counted]),
+        Spread.of([max(0.0, one.well - _end(one, faults)) for one in counted]),
+        Spread.of([gap(acknowledged, one.start, one.well) for one in counted]),
+    )
 
 
 def _end(fault: Fault, faults: Sequence[Fault]) -> float:
     """When the causes of all faults that overlapped with it were gone."""
+    beside = fault.details.get("beside", [])
     number = fault.details["number"]
-    return max(one.end for one in faults if one.details["number"] == number)
+    return max([fault.end, *(one.end for one in faults if beside and one.details["number"] == number)])
 
 
 def gap(moments: "array[float]", start: float, end: float) -> float:

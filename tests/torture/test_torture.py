@@ -26,8 +26,9 @@ SLOWEST = 30.0  # seconds; the machine of the tests is busy
 def test_clients_of_a_service_that_breaks_see_every_promise_kept(tmp_path: Path) -> None:
     settings = Settings(
         seed=20261128,
-        minutes=1.0,
+        minutes=10.0,  # where the machine is busy; the number of faults ends it
         faults=len(QUICK),
+        pace=0.2,
         only=QUICK,
         size=Size(workers=1, disk=400),
         verified=False,
@@ -38,7 +39,7 @@ def test_clients_of_a_service_that_breaks_see_every_promise_kept(tmp_path: Path)
     report = as_markdown(figures)
     assert figures.holds, report
     assert set(figures.kinds) >= set(QUICK), report
-    assert figures.verdict.reads > 300, report
-    assert figures.verdict.acknowledged > 150, report
+    assert figures.verdict.reads > 200, report
+    assert figures.verdict.acknowledged > 100, report
     assert figures.events > 10, report
     assert '"broken": {}' in as_json(figures)
