@@ -9,6 +9,8 @@ from tests.torture.simulated_service import FAULTS
 from tests.torture.simulation import Simulation
 from tests.torture.story import SLOWEST
 
+pytestmark = pytest.mark.long
+
 # Faults in what a node remembers: found where sessions learn the same words.
 OF_MEMORY = ("clear-all forgets nothing", "learned twice", "not learned", "old frequency", "pattern missing")
 

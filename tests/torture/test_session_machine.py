@@ -17,6 +17,8 @@ from tests.support.connections import fresh_connections
 from tests.support.sessions import observations
 from tests.torture.session_model import Node, Session, symbols_of
 
+pytestmark = pytest.mark.long
+
 _NUMBERS = count()
 
 EVENTS = st.lists(st.sampled_from("abc"), min_size=1, max_size=2)
@@ -135,6 +137,8 @@ class SessionMachine(RuleBasedStateMachine):
         answer = self.post(f"/sessions/{session}/observe-sequence", body, repeated=repeated)
         assert answer["final_stm_length"] == len(model.stm)
         assert [bool(name) for name in answer["auto_learned_patterns"]] == learned
+        if learned:
+            self.compare_memory(self.known[session][0])
         assert [item["time"] for item in answer["results"]] == list(range(model.time - len(events) + 1, model.time + 1))
 
     @rule(session=sessions, repeated=REPEATED)
@@ -159,6 +163,7 @@ class SessionMachine(RuleBasedStateMachine):
     def clear_all(self, session: str, repeated: bool) -> None:
         self.post(f"/sessions/{session}/clear-all", repeated=repeated)
         self.model(session).clear_all()
+        self.compare_memory(self.known[session][0])
 
     # Reads.
 
@@ -185,9 +190,11 @@ class SessionMachine(RuleBasedStateMachine):
 
     @rule(place=st.integers(0, 1))
     def read_node(self, place: int) -> None:
-        name, model = list(self.nodes.items())[place]
-        assert self.get("/patterns/count", node_id=name)["pattern_count"] == len(model.patterns)
-        assert self.get("/symbols/stats", node_id=name)["symbols"] == model.symbols()
+        self.compare_memory(list(self.nodes)[place])
+
+    def compare_memory(self, node: str) -> None:
+        assert self.get("/patterns/count", node_id=node)["pattern_count"] == len(self.nodes[node].patterns)
+        assert self.get("/symbols/stats", node_id=node)["symbols"] == self.nodes[node].symbols()
 
 
 def test_the_service_does_what_the_model_does(server: WebServer) -> None:
