@@ -47,9 +47,11 @@ def _faults(figures: Figures) -> str:
         (name, kind.number, *(f"{one.median:.1f} / {one.most:.1f}" for one in (kind.served, kind.well, kind.gap)))
         for name, kind in figures.kinds.items()
     )
-    return (
-        f"Seconds after the cause was gone, and without any acknowledged write: p50 / max.\n\n{_table(columns, rows)}"
+    head = (
+        "Seconds after the cause was gone, and without any acknowledged write: p50 / max, of the faults that came alone "
+        "where there are any."
     )
+    return f"{head}\n\n{_table(columns, rows)}"
 
 
 def _resources(figures: Figures) -> str:
