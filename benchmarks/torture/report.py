@@ -48,8 +48,8 @@ def _faults(figures: Figures) -> str:
         for name, kind in figures.kinds.items()
     )
     head = (
-        "Seconds after the cause was gone, and without any acknowledged write: p50 / max, of the faults that came alone "
-        "where there are any."
+        "Seconds after the cause was gone, and without any acknowledged write: p50 / max, of the faults that came "
+        "alone, where there are any."
     )
     return f"{head}\n\n{_table(columns, rows)}"
 
