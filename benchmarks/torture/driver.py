@@ -13,7 +13,7 @@ from benchmarks.torture.history import Fault
 from benchmarks.torture.workload.order import Order
 from katoproject.configuration.environment import PROJECT_DIR
 
-_END_LIMIT = 150.0  # seconds: jobs that are still to be done, and the last requests
+_END_LIMIT = 270.0  # seconds: jobs that are still to be done, and the last requests
 
 
 class ClientsFailed(Exception):

@@ -49,6 +49,7 @@ async def _run(order: Order, recorder: Recorder) -> None:
                 for client, work in crowd(run, order.size):
                     clients.append(client)
                     working.create_task(work)
+            await asyncio.gather(*(look() for look in run.unfinished))
             run.idle.set()
         for task in tasks:
             task.cancel()

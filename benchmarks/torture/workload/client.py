@@ -6,7 +6,7 @@ import json
 import random
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -38,6 +38,8 @@ class Run:
     idle: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when no client but the listeners has anything left to do."""
     counts: Counter[str] = field(default_factory=Counter)
+    unfinished: list[Callable[[], Awaitable[bool]]] = field(default_factory=list)
+    """Jobs that were not seen to end; calling one looks at it until it ends."""
 
     def goes_on(self) -> bool:
         return not self.ends.is_set()

@@ -11,6 +11,7 @@ LIFE = 45.0  # seconds after which a node is left
 BEGINNING = ["once", "upon"]
 SENTENCES = [[*BEGINNING, f"end{number}"] for number in range(8)]
 JOB_LIMIT = 60.0  # seconds that a client looks at a job
+LAST_LIMIT = 160.0  # seconds after the last fault; the checker knows how long a job may take at most
 FINAL = ("done", "failed", "cancelled")
 
 
@@ -79,12 +80,19 @@ async def _teach_in_steps(client: Client, session: Session) -> None:
 
 
 async def _watch(client: Client, node: str, job: str, session: Session | None = None) -> None:
-    deadline = time.monotonic() + JOB_LIMIT
-    while time.monotonic() < deadline:
-        seen = await requests.read_job(client, node, job, session)
-        if seen is not None and seen.status == 200 and seen.answer["state"] in FINAL:
-            return
-        await asyncio.sleep(client.random.uniform(0.1, 0.5))
+    """Look at a job until it ends; one that takes too long is looked at once more when the clients have ended."""
+
+    async def look(seconds: float) -> bool:
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            seen = await requests.read_job(client, node, job, session)
+            if seen is not None and seen.status == 200 and seen.answer["state"] in FINAL:
+                return True
+            await asyncio.sleep(client.random.uniform(0.1, 0.5))
+        return False
+
+    if not await look(JOB_LIMIT):
+        client.run.unfinished.append(lambda: look(LAST_LIMIT))
 
 
 async def use_sequence_jobs(client: Client) -> None:
