@@ -12,7 +12,7 @@ from queue import Empty, SimpleQueue
 from typing import Any
 
 from foundation.errors import BodyTooLarge, Refusal, Unavailable
-from katoproject.server.holders import STRANGERS, holder_of, payer_of
+from katoproject.server.holders import STRANGERS, holders_of, payer_of
 from katoproject.server.loop import InPlace
 from katoproject.server.transfer import BodyNeverEnded
 
@@ -52,7 +52,7 @@ class Body:
         "begun",
         "content",
         "held",
-        "holder",
+        "holders",
         "joined",
         "length",
         "limit",
@@ -64,7 +64,7 @@ class Body:
 
     def __init__(self, watcher: Any, length: int | None) -> None:
         self.watcher = watcher
-        self.holder = holder_of(watcher.scope)
+        self.holders = holders_of(watcher.scope)
         self.length, self.limit = length, SMALL
         self.content = io.BytesIO()
         self.received = self.held = 0
@@ -182,7 +182,7 @@ class Bodies:
             return
         if body.received > SMALL:
             self._hold(body, body.received - body.held)
-            self._make_room(payer_of(body.holder))
+            self._make_room(payer_of(body.holders))
         if complete:
             self._finish(body)
         elif body in self._unfinished:
@@ -195,7 +195,7 @@ class Bodies:
 
     def _make_room(self, payer: str | None) -> None:
         while payer is not None and self._held_by[payer] > self._share:
-            own = [body for body in self.unfinished() if payer_of(body.holder) == payer]
+            own = [body for body in self.unfinished() if payer_of(body.holders) == payer]
             whose = " without a valid access key" if payer == STRANGERS else " with this access key"
             if not self._refuse_largest(own, NoMemoryForBody(whose)):
                 break
@@ -212,7 +212,7 @@ class Bodies:
         return True
 
     def _hold(self, body: Body, more: int) -> None:
-        payer = payer_of(body.holder)
+        payer = payer_of(body.holders)
         with self._lock:
             self._held += more
             self._held_by[payer] += more

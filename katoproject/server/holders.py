@@ -15,22 +15,24 @@ Holder = str | bytes
 STRANGERS = "strangers"
 
 
-def holder_of(scope: Any) -> Holder | None:
-    """Whose turn the request takes; None: everybody's.
+def holders_of(scope: Any) -> tuple[Holder, ...]:
+    """Whose turn the request takes; empty: everybody's.
 
-    The id and not the token, because a key that is being rotated has two. It asks nobody, so a key that this process
-    has not met is known by its token.
+    The id and not only the token, because a key that is being rotated has two. The token and not only the id, because
+    it asks nobody: what came before this process had met the key is counted by its token.
     """
     if not settings.ENV.needs_keys:
-        return None
+        return ()
     header = next((value for name, value in scope["headers"] if name == b"authorization"), None)
     if header is None or without_slash(scope["path"]) in ALWAYS_ANSWERED:
-        return None
-    return keyring.remembered_id(header.decode("latin-1")) or claimed_token(header)
+        return ()
+    token = claimed_token(header)
+    known = keyring.remembered_id(header.decode("latin-1"))
+    return (token,) if known is None else (known, token)
 
 
-def payer_of(holder: Holder | None) -> str | None:
+def payer_of(holders: tuple[Holder, ...]) -> str | None:
     """Whose memory the body takes; None: everybody's."""
-    if isinstance(holder, str):
-        return holder
+    if holders and isinstance(holders[0], str):
+        return holders[0]
     return STRANGERS if settings.ENV.needs_keys else None

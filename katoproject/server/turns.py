@@ -12,40 +12,38 @@ from queue import SimpleQueue
 from typing import Generic, Protocol, TypeVar
 
 
-class HasHolder(Protocol):
+class HasHolders(Protocol):
     """`joined`: when it began to wait for its turn, in seconds of the monotonic clock."""
 
     @property
-    def holder(self) -> Hashable | None: ...
+    def holders(self) -> tuple[Hashable, ...]: ...
 
     joined: float
 
 
-Work = TypeVar("Work", bound=HasHolder)
+Work = TypeVar("Work", bound=HasHolders)
 
 
 class Turns(Generic[Work]):
-    """`share`: how much of the work of one holder may be under way. Work without a holder is not limited."""
+    """`share`: how much of the work of one holder may be under way. Work counts for each of its holders; without one it
+    is not limited."""
 
     def __init__(self, share: int) -> None:
         self._share = share
         # Queued or running: at most a share of each holder.
         self._queue: SimpleQueue[Work] = SimpleQueue()
         self._under_way: dict[Hashable, int] = {}
+        # By a holder whose share is taken: as long as something waits here, work of this holder is under way.
         self._waiting: dict[Hashable, deque[Work]] = {}
         self._lock = threading.Lock()
 
     def join(self, work: Work) -> None:
         work.joined = time.monotonic()
-        holder = work.holder
-        if holder is not None:
+        if work.holders:
             with self._lock:
-                under_way = self._under_way.get(holder, 0)
-                if under_way >= self._share:
-                    self._waiting.setdefault(holder, deque()).append(work)
-                    return
-                self._under_way[holder] = under_way + 1
-        self._queue.put(work)
+                self._queue_or_wait(work)
+        else:
+            self._queue.put(work)
 
     def next(self) -> tuple[Work, float]:
         """Wait for work, and take it; with the seconds that it waited. Call `done` with it afterwards."""
@@ -53,17 +51,27 @@ class Turns(Generic[Work]):
         return work, time.monotonic() - work.joined
 
     def done(self, work: Work) -> None:
-        holder = work.holder
-        if holder is None:
+        if not work.holders:
             return
         with self._lock:
-            waiting = self._waiting.get(holder)
-            if waiting:
-                # It takes the place of the work that is done, so the number stays.
-                self._queue.put(waiting.popleft())
-                if not waiting:
-                    del self._waiting[holder]
-            elif self._under_way[holder] == 1:
-                del self._under_way[holder]
-            else:
+            for holder in work.holders:
                 self._under_way[holder] -= 1
+            for holder in work.holders:
+                # More than one: the first may have to wait for another of its holders now.
+                while self._under_way[holder] < self._share and (waiting := self._waiting.get(holder)):
+                    following = waiting.popleft()
+                    if not waiting:
+                        del self._waiting[holder]
+                    self._queue_or_wait(following)
+            for holder in work.holders:
+                if not self._under_way[holder]:
+                    del self._under_way[holder]
+
+    def _queue_or_wait(self, work: Work) -> None:
+        for holder in work.holders:
+            if self._under_way.get(holder, 0) >= self._share:
+                self._waiting.setdefault(holder, deque()).append(work)
+                return
+        for holder in work.holders:
+            self._under_way[holder] = self._under_way.get(holder, 0) + 1
+        self._queue.put(work)

@@ -8,7 +8,7 @@ from katoproject.server.turns import Turns
 @dataclass
 class Work:
     name: str
-    holder: str | None = None
+    holders: tuple[str, ...] = ()
     joined: float = 0.0
 
 
@@ -17,8 +17,8 @@ def taken(turns: Turns[Work], number: int) -> list[Work]:
 
 
 def join_all(turns: Turns[Work], *names: str) -> list[Work]:
-    """Work of the holder that its name begins with, or of none."""
-    works = [Work(name, name[0] if name[0].isupper() else None) for name in names]
+    """Work of the holders whose capitals are in its name."""
+    works = [Work(name, tuple(letter for letter in name if letter.isupper())) for name in names]
     for work in works:
         turns.join(work)
     return works
@@ -62,4 +62,29 @@ def test_nothing_is_remembered_of_a_holder_without_work() -> None:
     for _ in range(2):
         [work] = taken(turns, 1)
         turns.done(work)
+    assert (turns._under_way, turns._waiting) == ({}, {})
+
+
+def test_work_that_came_before_its_key_was_known_counts_for_the_key() -> None:
+    """T is a token, and K the key that it turns out to be of."""
+    turns: Turns[Work] = Turns(share=2)
+    join_all(turns, "T1", "T2", "KT3", "KT4", "KT5", "open")
+    first, second, other = taken(turns, 3)
+    assert [first.name, second.name, other.name] == ["T1", "T2", "open"]
+    turns.done(first)
+    turns.done(second)
+    assert [work.name for work in taken(turns, 2)] == ["KT3", "KT4"]
+
+
+def test_what_has_to_wait_for_another_of_its_holders_keeps_nobody_waiting() -> None:
+    turns: Turns[Work] = Turns(share=1)
+    join_all(turns, "KS1", "T2", "KT3", "KS4")
+    first, second = taken(turns, 2)
+    turns.done(first)
+    [fourth] = taken(turns, 1)
+    assert fourth.name == "KS4", "T2 is under way, and KT3 waits for it"
+    turns.done(second)
+    turns.done(fourth)
+    [third] = taken(turns, 1)
+    turns.done(third)
     assert (turns._under_way, turns._waiting) == ({}, {})
