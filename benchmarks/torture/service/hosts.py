@@ -98,6 +98,11 @@ class Second:
 
         eventually(is_up, "the second host comes up", seconds=_START_LIMIT)
 
+    def revive(self) -> None:
+        """Start it if it has ended: it does when its processes are killed several times within a few seconds."""
+        if self._web.has_ended:
+            self.launch()
+
     def stop(self) -> None:
         if not self._web.has_ended:
             self._web.stop()
@@ -110,8 +115,8 @@ class Second:
         return psutil.Process(self._web.pid).children()
 
     def restart(self) -> None:
-        self._web.stop()
-        self._web.launch()
+        self.stop()
+        self.launch()
 
     @contextmanager
     def wrong_clock(self, ahead: str) -> Iterator[None]:

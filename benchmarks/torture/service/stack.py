@@ -37,6 +37,7 @@ class Stack:
         """Start what has ended by itself, as an init system does."""
         self.database.server.revive()
         self.first.revive()
+        self.second.revive()
 
     @property
     def environment(self) -> dict[str, str]:

@@ -21,12 +21,12 @@ MOST_KEPT = 20  # sessions that a client comes back to
 # What is done to a session, and how often.
 ACTS = {
     "observe": 200,
-    "read_stm": 600,
+    "read_stm": 1200,
     "sequence": 25,
     "learn": 8,
     "clear_stm": 8,
-    "read_session": 70,
-    "read_config": 60,
+    "read_session": 140,
+    "read_config": 120,
     "configure": 8,
     "extend": 8,
     "predict": 40,
