@@ -167,6 +167,17 @@ def test_a_session_change_and_a_node_change_both_change_the_answer(open_session:
     assert asker.get("predictions")["predictions"][0]["extras"][-1] == ["q"]
 
 
+def test_a_pattern_that_is_learned_again_counts_in_every_process(open_session: OpenSession) -> None:
+    """The first round leaves an index in each process, the second one finds what has changed since."""
+    teacher = open_session()
+    for frequency in (1, 2):
+        teacher.teach("a", "b", "c")
+        for _ in range(MANY):
+            asker = open_session()
+            asker.observe_sequence(*observations("a", "b"))
+            assert asker.get("predictions")["predictions"][0]["frequency"] == frequency
+
+
 def test_a_change_of_configuration_alone_changes_the_answer(open_session: OpenSession) -> None:
     """It is a change of the session, whose version all predictions are cached under."""
     session = open_session()
