@@ -32,6 +32,14 @@ class Acknowledging(QoS):
             super(QoS, self).ack(delivery_tag)
             raise
 
+    def restore_unacked(self, client: Any = None) -> None:
+        if self.channel.connection.client is None:
+            # Kombu has given up this connection, and then closes the channels that it could not close before that. The
+            # error would end the worker. Redis keeps the messages; until it delivers them again, the jobs' rows count.
+            self._delivered.clear()  # type: ignore[union-attr]
+            return
+        super().restore_unacked(client)
+
 
 Channel.QoS = Acknowledging
 

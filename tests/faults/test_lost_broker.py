@@ -1,0 +1,71 @@
+"""A worker whose connection to Redis breaks while it holds a message."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import httpx
+import psutil
+import pytest
+from redis import Redis
+
+from benchmarks.stack import Worker, eventually, paused
+from benchmarks.stack.proxy import Proxy, proxying, redis_socket
+from foundation.redis_names import prefix
+from katoproject.celery import app
+from katoproject.configuration.locations import data_dir, redis_url
+from katoproject.configuration.redis_url import RedisServer
+from tests.support.jobs import end_of, train
+
+NOWHERE = Path("/nonexistent/redis.sock")
+
+
+@pytest.fixture
+def proxy() -> Iterator[Proxy]:
+    with proxying(redis_socket(data_dir())) as leading:
+        yield leading
+
+
+@pytest.fixture
+def url(proxy: Proxy) -> str:
+    return f"redis://:{RedisServer.parse(redis_url()).password}@{proxy.address}/0"
+
+
+@pytest.fixture
+def store() -> Iterator[Redis]:
+    with Redis.from_url(redis_url()) as connection:
+        yield connection
+
+
+@pytest.fixture
+def worker_of_its_own(url: str) -> Iterator[Worker]:
+    with Worker(REDIS_URL=url) as running:
+        eventually(answers, "the worker answers")
+        yield running
+
+
+def answers() -> bool:
+    return bool(app.control.ping(timeout=0.5, limit=1))
+
+
+def lose(proxy: Proxy) -> None:
+    """All connections are reset, and no new one is served."""
+    proxy.lead_to(NOWHERE)
+    proxy.forget()
+    proxy.close_forgotten()
+
+
+def test_it_connects_again(client: httpx.Client, proxy: Proxy, worker_of_its_own: Worker, store: Redis) -> None:
+    """It ended: kombu gives up the connection first, and then returns the message through it."""
+    with ExitStack() as halted:
+        for process in psutil.Process(worker_of_its_own.pid).children():
+            halted.enter_context(paused(process.pid))
+        job = train(client, "held", [[["a"], ["b"]]])
+        eventually(lambda: bool(store.hlen(f"{prefix()}unacked")), "the worker holds the message")
+        lose(proxy)
+        eventually(lambda: not answers(), "the worker has lost Redis")
+    proxy.lead_to(redis_socket(data_dir()))
+    eventually(lambda: worker_of_its_own.has_ended or answers(), "the worker has Redis again", seconds=40)
+    assert not worker_of_its_own.has_ended
+    assert end_of(client, job)["state"] == "done"
+    assert end_of(client, train(client, "afterwards", [[["a"], ["b"]]]))["state"] == "done"
