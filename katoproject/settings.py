@@ -8,7 +8,7 @@ from psycopg.conninfo import conninfo_to_dict
 from foundation.background import QUEUE
 from katoproject.configuration.console_theme import unfold
 from katoproject.configuration.environment import PROJECT_DIR, read_environment
-from katoproject.configuration.keepalive import OF_LIBPQ, OF_REDIS
+from katoproject.configuration.keepalive import OF_LIBPQ, OF_POSTGRESQL, OF_REDIS
 from katoproject.configuration.locations import data_dir, postgres_url, redis_url
 from katoproject.configuration.redis_url import RedisServer
 from katoproject.configuration.secret import kept_secret
@@ -165,6 +165,8 @@ DATABASE_SESSION = {
     # Roles and databases may have another; psycopg reads dates in this one alone.
     "DateStyle": "ISO, MDY",
 }
+# What every connection asks for besides. On a Unix socket nothing of this is in force, and no harm is done.
+DATABASE_KEEPALIVE = OF_POSTGRESQL
 
 # Redis ---------------------------------------------------------------------------------------------------------------
 

@@ -35,11 +35,11 @@ class Place(NamedTuple):
 
 
 def prepare(connection: psycopg.Connection[Any]) -> Place:
-    """Apply the setting DATABASE_SESSION. Raises OnStandby.
+    """Apply the settings DATABASE_SESSION and DATABASE_KEEPALIVE. Raises OnStandby.
 
     One statement, and none of the start-up `options`, which poolers refuse or drop.
     """
-    wanted = settings.DATABASE_SESSION
+    wanted = settings.DATABASE_SESSION | settings.DATABASE_KEEPALIVE
     columns = "pg_is_in_recovery(), extract(epoch FROM pg_postmaster_start_time())::text, pg_backend_pid()"
     row = connection.execute(
         f"SELECT {columns}" + ", set_config(%s, %s, false)" * len(wanted),

@@ -20,6 +20,7 @@ OWN_SETTINGS = (
     *("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout"),
     *("default_transaction_isolation", "default_transaction_deferrable"),
     *("plan_cache_mode", "hnsw.ef_search", "DateStyle"),
+    *("tcp_keepalives_idle", "tcp_keepalives_interval", "tcp_keepalives_count", "tcp_user_timeout"),
 )
 _OWN_SETTINGS = {name.lower() for name in OWN_SETTINGS}
 # Seconds. A request waits for its connection.

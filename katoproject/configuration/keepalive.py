@@ -11,6 +11,15 @@ IDLE, INTERVAL, COUNT = 60, 10, 3  # seconds without traffic, seconds between tw
 
 OF_LIBPQ: dict[str, Any] = {"keepalives_idle": IDLE, "keepalives_interval": INTERVAL, "keepalives_count": COUNT}
 
+# The same at PostgreSQL's end: until it knows, a forgotten connection has its locks and its place in max_connections.
+OF_POSTGRESQL = {
+    "tcp_keepalives_idle": str(IDLE),
+    "tcp_keepalives_interval": str(INTERVAL),
+    "tcp_keepalives_count": str(COUNT),
+    # Milliseconds. The kernel does not ask while an answer is under way: it repeats that, for a quarter of an hour.
+    "tcp_user_timeout": str(1000 * (IDLE + INTERVAL * COUNT)),
+}
+
 OF_REDIS: dict[str, Any] = {"socket_keepalive": True}
 if hasattr(socket, "TCP_KEEPIDLE"):  # elsewhere the system's own intervals hold
     OF_REDIS["socket_keepalive_options"] = {

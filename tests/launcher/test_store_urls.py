@@ -165,7 +165,7 @@ def test_options_of_the_url_are_added_to_those_of_the_service() -> None:
 
 
 def test_the_settings_that_a_url_may_not_set_are_those_of_the_service() -> None:
-    assert set(settings.DATABASE_SESSION) == set(OWN_SETTINGS)
+    assert set(settings.DATABASE_SESSION | settings.DATABASE_KEEPALIVE) == set(OWN_SETTINGS)
 
 
 # Redis ---------------------------------------------------------------------------------------------------------------
