@@ -105,10 +105,7 @@ def _check_by_service(parts: dict[str, Any]) -> None:
         raise ValueError("client_encoding must be UTF8")
     for name in _FILES:
         if (path := parts.get(name)) and path != "system":
-            try:
-                check_file(path)
-            except ValueError as error:
-                raise ValueError(f"the file that {name} names {error}") from None
+            check_file(name, path)
     if parts.get("target_session_attrs") in _ONLY_READ:
         raise ValueError("target_session_attrs asks for a server that only reads, and the service writes: leave it out")
 

@@ -177,10 +177,7 @@ def _tls_files(query: dict[str, str], *, with_tls: bool) -> tuple[tuple[str, str
     if query and not with_tls:
         raise ValueError("its options of TLS need rediss://, or REDIS_TLS=true")
     for name, path in query.items():
-        try:
-            check_file(path)
-        except ValueError as error:
-            raise ValueError(f"the file that {name} names {error}") from None
+        check_file(name, path)
     if "ssl_keyfile" in query and "ssl_certfile" not in query:
         raise ValueError("ssl_keyfile needs ssl_certfile, the certificate that it is the key of")
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)

@@ -32,12 +32,12 @@ def check_characters(url: str) -> None:
         raise ValueError("it contains a line break or another control character")
 
 
-def check_file(path: str) -> None:
-    """Raises ValueError, whose message continues "the file that … names"."""
+def check_file(option: str, path: str) -> None:
+    """Raises ValueError unless the option names a file that the service can read."""
     if Path(path).is_dir():
-        raise ValueError("is a folder")
+        raise ValueError(f"the file that {option} names is a folder")
     if not os.access(path, os.R_OK):
-        raise ValueError("cannot be read by this account")
+        raise ValueError(f"the file that {option} names cannot be read by this account")
 
 
 def check_origin(origin: str) -> None:
