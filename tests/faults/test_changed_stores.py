@@ -29,6 +29,7 @@ from tests.support.jobs import end_of, train
 from tests.support.loopback import has_ipv6
 from tests.support.races import at_once
 from tests.support.raw_sockets import many_connected
+from tests.support.readiness import part
 from tests.support.sessions import create_session, observation, observe
 
 pytestmark = pytest.mark.long
@@ -88,11 +89,6 @@ def changed(database: psycopg.Connection, change: str, back: str) -> Iterator[No
         yield
     finally:
         database.execute(back)
-
-
-def part(client: httpx.Client, name: str) -> dict[str, Any]:
-    found: dict[str, Any] = client.get("/health/ready").json()["parts"][name]
-    return found
 
 
 def from_all_threads(stack: Stack, ask: Callable[[httpx.Client], httpx.Response]) -> list[int]:
@@ -237,8 +233,8 @@ def test_a_firewall_that_forgets_all_connections_costs_a_process_one_wait(
     assert statuses[200] >= 3 * THREADS - 1
 
 
-def test_idle_connections_are_kept_known_to_firewalls(stack: Stack, client: httpx.Client) -> None:
-    eventually(lambda: bool(part(client, "redis")["ok"]), "what the test before has broken is replaced")
+def test_idle_connections_are_kept_known_to_firewalls(stack: Stack) -> None:
+    eventually(lambda: bool(part(stack.web.url, "redis")["ok"]), "what the test before has broken is replaced")
     [pid] = stack.web.worker_pids
     for port in (stack.postgres.port, stack.redis.port):
         eventually(lambda port=port: bool(kept_alive(pid, port)), "the connection is idle")  # type: ignore[misc]
@@ -262,15 +258,15 @@ def kept_alive(pid: int, port: int) -> list[float]:
 
 @pytest.mark.exhaustive
 def test_a_commit_that_no_standby_confirms_is_a_503_and_holds_up_no_reads(
-    client: httpx.Client, session_id: str, database: psycopg.Connection
+    stack: Stack, client: httpx.Client, session_id: str, database: psycopg.Connection
 ) -> None:
     """PostgreSQL lets it wait for ever, with its locks, whatever its client does."""
     reload = "SELECT pg_reload_conf()"
     database.execute("ALTER SYSTEM SET synchronous_standby_names = 'nobody'")
     database.execute(reload)
     try:
-        eventually(lambda: not part(client, "database")["ok"], "readiness notices")
-        found = part(client, "database")
+        eventually(lambda: not part(stack.web.url, "database")["ok"], "readiness notices")
+        found = part(stack.web.url, "database")
         assert "no standby confirms commits" in found["error"]
         assert "ALTER SYSTEM RESET synchronous_standby_names" in found["error"]
         assert client.get("/health/ready").status_code == 200
@@ -279,7 +275,7 @@ def test_a_commit_that_no_standby_confirms_is_a_503_and_holds_up_no_reads(
     finally:
         database.execute("ALTER SYSTEM RESET synchronous_standby_names")
         database.execute(reload)
-    eventually(lambda: bool(part(client, "database")["ok"]), "readiness notices")
+    eventually(lambda: bool(part(stack.web.url, "database")["ok"]), "readiness notices")
     assert observe(client, session_id, "after").status_code == 200
 
 
@@ -291,28 +287,28 @@ def test_a_worker_outlives_a_redis_that_is_a_replica_for_a_while(
     stack: Stack, client: httpx.Client, store: Redis
 ) -> None:
     with Worker(**stack.web.environment):
-        eventually(lambda: bool(part(client, "worker")["ok"]), "the worker answers")
+        eventually(lambda: bool(part(stack.web.url, "worker")["ok"]), "the worker answers")
         store.replicaof("127.0.0.1", "1")
         try:
             for name in ("redis", "broker"):
-                assert "read only replica" in part(client, name)["error"]
+                assert "read only replica" in part(stack.web.url, name)["error"]
             job = train(client, "meanwhile", [[["a"], ["b"]]])
             assert client.get("/health/ready").status_code == 200
         finally:
             store.replicaof("NO", "ONE")
-        eventually(lambda: bool(part(client, "worker")["ok"]), "the worker answers again")
+        eventually(lambda: bool(part(stack.web.url, "worker")["ok"]), "the worker answers again")
         assert end_of(client, train(client, "afterwards", [[["a"], ["b"]]]))["state"] == "done"
         assert client.get(f"/jobs/{job['job_id']}").json()["state"] == "waiting"  # for the relay
 
 
-def test_a_redis_that_takes_no_writes_is_not_ready(client: httpx.Client, store: Redis) -> None:
+def test_a_redis_that_takes_no_writes_is_not_ready(stack: Stack, store: Redis) -> None:
     store.config_set("min-replicas-to-write", "1")
     try:
-        assert "NOREPLICAS" in part(client, "redis")["error"]
-        assert "NOREPLICAS" in part(client, "broker")["error"]
+        assert "NOREPLICAS" in part(stack.web.url, "redis")["error"]
+        assert "NOREPLICAS" in part(stack.web.url, "broker")["error"]
     finally:
         store.config_set("min-replicas-to-write", "0")
-    assert part(client, "redis")["ok"]
+    assert part(stack.web.url, "redis")["ok"]
 
 
 def test_a_message_whose_acknowledgement_redis_refuses_holds_no_place_of_the_worker(store: Redis, stack: Stack) -> None:
@@ -335,9 +331,9 @@ def test_a_message_whose_acknowledgement_redis_refuses_holds_no_place_of_the_wor
 @pytest.mark.exhaustive
 def test_a_worker_notices_soon_that_redis_has_forgotten_it(stack: Stack, client: httpx.Client) -> None:
     with Worker(**stack.web.environment):
-        eventually(lambda: bool(part(client, "worker")["ok"]), "the worker answers")
+        eventually(lambda: bool(part(stack.web.url, "worker")["ok"]), "the worker answers")
         stack.redis.forget()
-        eventually(lambda: bool(part(client, "worker")["ok"]), "the worker answers again", seconds=40)
+        eventually(lambda: bool(part(stack.web.url, "worker")["ok"]), "the worker answers again", seconds=40)
         train(client, "for the relay", [[["a"], ["b"]]])  # the web process, too, has been forgotten
         assert end_of(client, train(client, "forgotten", [[["a"], ["b"]]]))["state"] == "done"
 

@@ -5,7 +5,6 @@ import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import httpx
 import psycopg
@@ -24,6 +23,7 @@ from katoproject.logins.console_sessions import SessionStore
 from katoproject.upkeep import records
 from tests.support.clocks import needs_faketime
 from tests.support.keys import new_token
+from tests.support.readiness import is_ready, part
 
 pytestmark = [needs_faketime, pytest.mark.long, pytest.mark.usefixtures("same_database")]
 
@@ -85,33 +85,27 @@ def test_doctor_names_the_worker_whose_clock_is_wrong() -> None:
     assert "NTP" in (finding.fix or "")
 
 
-def clock_part(server: WebServer) -> dict[str, Any]:
-    answer = httpx.get(f"{server.url}/health/ready", timeout=10)
-    assert answer.status_code == 200
-    part: dict[str, Any] = answer.json()["parts"]["clock"]
-    return part
-
-
 def test_readiness_names_the_host_whose_clock_is_wrong_and_so_does_doctor_elsewhere(
     server: WebServer, folder: Path
 ) -> None:
     clock = SetClock(folder / "host", "+60s")
     with WebServer(workers=1, **clock.environment) as there:
-        eventually(lambda: not clock_part(there)["ok"], "its own readiness says so", seconds=SHOWN)
-        part = clock_part(there)
-        assert re.match(r"this machine is (59|60)\.\d s ahead of PostgreSQL", part["error"])
-        assert part["error"].endswith("; synchronise the clocks of all hosts with NTP (chrony, systemd-timesyncd)")
-        assert not part["required"]
+        eventually(lambda: not part(there.url, "clock")["ok"], "its own readiness says so", seconds=SHOWN)
+        said = part(there.url, "clock")
+        assert re.match(r"this machine is (59|60)\.\d s ahead of PostgreSQL", said["error"])
+        assert said["error"].endswith("; synchronise the clocks of all hosts with NTP (chrony, systemd-timesyncd)")
+        assert not said["required"]
+        assert is_ready(there.url)
         name = httpx.get(f"{there.url}/metrics-prom").text.partition('instance_id="')[2].partition('"')[0]
         shown = rf"the host of instance {name} is (59|60)\.\d s ahead of PostgreSQL"
-        assert [one.fix for one in clocks.clocks() if re.match(shown, one.found)] == [part["error"].split("; ")[-1]]
+        assert [one.fix for one in clocks.clocks() if re.match(shown, one.found)] == [said["error"].split("; ")[-1]]
         eventually(
-            lambda: re.search(shown, str(clock_part(server)["error"])) is not None,
+            lambda: re.search(shown, str(part(server.url, "clock")["error"])) is not None,
             "so does readiness here",
             seconds=SHOWN,
         )
         clock.set("+0")
-        eventually(lambda: clock_part(there)["ok"], "its readiness says that it is over", seconds=SHOWN)
+        eventually(lambda: part(there.url, "clock")["ok"], "its readiness says that it is over", seconds=SHOWN)
 
 
 def test_keys_and_logins_end_by_the_clock_of_the_database(monkeypatch: pytest.MonkeyPatch) -> None:

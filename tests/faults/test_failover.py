@@ -25,6 +25,7 @@ from katoproject.launcher.installation import (
     server_uid,
 )
 from tests.support.commands import process
+from tests.support.readiness import part
 from tests.support.sessions import observation
 
 # The quick test: `test_a_standby_serves_nobody_until_it_is_promoted`.
@@ -123,11 +124,6 @@ class Client:
         return response if response.status_code == 200 else None
 
 
-def database_part(pair: Pair) -> dict[str, object]:
-    part: dict[str, object] = httpx.get(f"{pair.web.url}/health/ready", timeout=30).json()["parts"]["database"]
-    return part
-
-
 def test_clients_see_503_and_then_all_that_was_acknowledged(pair: Pair) -> None:
     clients: list[Client] = []
     enough = threading.Event()
@@ -150,7 +146,7 @@ def test_clients_see_503_and_then_all_that_was_acknowledged(pair: Pair) -> None:
         pair.demote()
         pair.promote()
         # The address still leads to the old primary.
-        eventually(lambda: "hot standby" in str(database_part(pair)["error"]), "readiness names the standby")
+        eventually(lambda: "hot standby" in str(part(pair.web.url, "database")["error"]), "readiness names the standby")
         doctor = process("doctor", "--json", **pair.web.environment, PORT=str(pair.web.port))
         pair.address.lead_to(postgres_socket(pair.standby))
         pair.break_some_connections_to_the_old_primary()

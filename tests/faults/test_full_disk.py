@@ -21,6 +21,7 @@ from katoproject.launcher import processes, redis
 from tests.support.commands import process
 from tests.support.connections import fresh_connections, from_every_process
 from tests.support.jobs import train
+from tests.support.readiness import part
 from tests.support.sessions import create_session, observe
 from tests.support.small_disk import needs_mounts
 
@@ -54,11 +55,6 @@ def counting(disk: SmallDisk) -> Iterator[WebServer]:
         yield running
 
 
-def disk_part(url: str) -> dict[str, str | None]:
-    part: dict[str, str | None] = httpx.get(f"{url}/health/ready", timeout=10).json()["parts"]["disk"]
-    return part
-
-
 def counted_reads(server: WebServer) -> int:
     with fresh_connections(server.url) as client:
         return int(client.get("/metrics").json()["performance"]["total_requests"])
@@ -67,7 +63,7 @@ def counted_reads(server: WebServer) -> int:
 def test_counting_on_a_full_disk_ends_no_process_and_counts_on(counting: WebServer, disk: SmallDisk) -> None:
     with fresh_connections(counting.url) as client:
         session_id = create_session(client, "counted")
-        assert disk_part(counting.url)["error"] is None
+        assert part(counting.url, "disk")["error"] is None
         first, second = counting.worker_pids
         before = counted_reads(counting)
         disk.fill()
@@ -90,7 +86,7 @@ def test_counting_on_a_full_disk_ends_no_process_and_counts_on(counting: WebServ
             assert client.get("/metrics-prom").status_code == 200
         finally:
             disk.free()
-        eventually(lambda: disk_part(counting.url)["error"] is None, "it is well again by itself")
+        eventually(lambda: part(counting.url, "disk")["error"] is None, "it is well again by itself")
         # What was counted meanwhile was not lost.
         eventually(lambda: counted_reads(counting) > before + 6 * 6 * 3, "the counts appear")
         numbers = [counted_reads(counting) for _ in range(20)]
@@ -119,11 +115,11 @@ def test_a_read_only_disk_is_named_and_harmless(folder: Path) -> None:
                 session_id = create_session(client, "read-only")
                 assert observe(client, session_id, "a").status_code == 200
                 assert client.get("/metrics-prom").status_code == 200
-                error = disk_part(web.url)["error"]
+                error = part(web.url, "disk")["error"]
                 assert error is not None
                 assert f"{disk.place}/data/monitoring/{web.port} is on a file system that is read-only" in error
                 disk.remount("rw")
-                eventually(lambda: disk_part(web.url)["error"] is None, "it is well again by itself")
+                eventually(lambda: part(web.url, "disk")["error"] is None, "it is well again by itself")
                 eventually(lambda: "kato_observations_total 1.0" in client.get("/metrics-prom").text, "it counts")
         finally:
             web.stop()
@@ -174,7 +170,7 @@ def test_reads_go_on_and_writes_say_why(whole: tuple[Service, SmallDisk]) -> Non
             assert client.get(f"/sessions/{session_id}/stm").json() == stm
             assert client.get(f"/sessions/{session_id}/predictions").status_code == 200
             assert client.get("/health").status_code == 200
-            eventually(lambda: "is full" in (disk_part(service.url())["error"] or ""), "readiness", seconds=SHOWN)
+            eventually(lambda: "is full" in (part(service.url(), "disk")["error"] or ""), "readiness", seconds=SHOWN)
             doctor = process("doctor", "--json", **service.environment())
             [finding] = [one for one in json.loads(doctor.out)["findings"] if one["check"] == "data folder"]
             assert finding["verdict"] == "problem"
@@ -183,7 +179,7 @@ def test_reads_go_on_and_writes_say_why(whole: tuple[Service, SmallDisk]) -> Non
         finally:
             disk.free()
         eventually(lambda: observe(client, session_id, "b").status_code == 200, "writes are accepted again")
-        eventually(lambda: disk_part(service.url())["error"] is None, "readiness is well")
+        eventually(lambda: part(service.url(), "disk")["error"] is None, "readiness is well")
 
 
 @pytest.mark.exhaustive
@@ -235,15 +231,14 @@ def test_a_redis_that_cannot_save_is_named_and_only_costs_time(folder: Path) -> 
                 httpx.Client(base_url=web.url, timeout=10) as client,
                 client_of_redis.Redis.from_url(redis_url(data)) as store,
             ):
-
-                def part() -> str | None:
-                    error: str | None = client.get("/health/ready").json()["parts"]["redis"]["error"]
-                    return error
-
                 session_id = create_session(client, "node")
-                assert part() is None
+                assert part(web.url, "redis")["error"] is None
                 disk.fill()
-                eventually(lambda: "MISCONF" in (part() or ""), "its next snapshot fails", seconds=SHOWN)
+                eventually(
+                    lambda: "MISCONF" in (part(web.url, "redis")["error"] or ""),
+                    "its next snapshot fails",
+                    seconds=SHOWN,
+                )
                 assert observe(client, session_id, "a").status_code == 200
                 assert client.get(f"/sessions/{session_id}/predictions").status_code == 200
                 assert train(client, "node", [[["a"], ["b"]]])["state"] == "waiting"
@@ -252,6 +247,6 @@ def test_a_redis_that_cannot_save_is_named_and_only_costs_time(folder: Path) -> 
                 assert "cannot save to its disk" in finding["found"]
                 disk.free()
                 store.bgsave()
-                eventually(lambda: part() is None, "it is well again by itself")
+                eventually(lambda: part(web.url, "redis")["error"] is None, "it is well again by itself")
         finally:
             processes.stop(saving, running)

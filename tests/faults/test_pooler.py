@@ -15,6 +15,7 @@ from tests.support.commands import process
 from tests.support.jobs import end_of, train
 from tests.support.pgbouncer import PgBouncer, pgbouncer
 from tests.support.races import at_once
+from tests.support.readiness import part
 from tests.support.sessions import create_session, observation, observations, observe
 
 pytestmark = pytest.mark.long
@@ -97,7 +98,7 @@ def test_transaction_mode_is_named(web: WebServer, client: httpx.Client, pooler:
         assert finding["verdict"] == "problem"
         assert "pool_mode = session" in finding["fix"]
         eventually(lambda: client.get("/health/ready").status_code == 503, "readiness notices")
-        assert "pool_mode = session" in client.get("/health/ready").json()["parts"]["database"]["error"]
+        assert "pool_mode = session" in part(web.url, "database")["error"]
         eventually(lambda: used_and_shown(web) == "1.0", "the metric shows it", seconds=15)
     finally:
         pooler.pool_by("session")

@@ -22,6 +22,7 @@ from katoproject.monitoring import neighbours, readiness
 from katoproject.upkeep import same_database
 from sessions_app import cache
 from sessions_app.jobs.delivery import TASK
+from tests.support.readiness import is_ready, part
 
 pytestmark = pytest.mark.long
 
@@ -100,13 +101,6 @@ def test_a_worker_takes_the_messages_of_its_own_database_only(theirs: str, ours:
     store.unlink(*store.scan_iter(f"kato:{theirs}:*"))
 
 
-def neighbours_part(server: WebServer) -> dict[str, Any]:
-    answer = httpx.get(f"{server.url}/health/ready", timeout=10)
-    assert answer.status_code == 200
-    part: dict[str, Any] = answer.json()["parts"]["neighbours"]
-    return part
-
-
 def test_readiness_and_metrics_show_a_neighbour_until_it_is_gone(
     server: WebServer, theirs: str, ours: str, store: redis.Redis
 ) -> None:
@@ -116,20 +110,23 @@ def test_readiness_and_metrics_show_a_neighbour_until_it_is_gone(
 
     send(TASK, "a job of theirs")
     use(ours)
-    eventually(lambda: f"keys kato:{theirs}:* belong" in str(neighbours_part(server)["error"]), "shown", seconds=SHOWN)
+    eventually(
+        lambda: f"keys kato:{theirs}:* belong" in str(part(server.url, "neighbours")["error"]), "shown", seconds=SHOWN
+    )
     [(found, fix)] = [(one.found, one.fix) for one in background.redis() if theirs in one.found]
-    part = neighbours_part(server)
-    assert f"{found}; {fix}" in part["error"]
-    assert not part["required"]
+    said = part(server.url, "neighbours")
+    assert f"{found}; {fix}" in said["error"]
+    assert not said["required"]
+    assert is_ready(server.url)
     assert number() >= 1
     store.unlink(*store.scan_iter(f"kato:{theirs}:*"))
-    eventually(lambda: theirs not in str(neighbours_part(server)["error"]), "not shown any more", seconds=SHOWN)
+    eventually(lambda: theirs not in str(part(server.url, "neighbours")["error"]), "not shown any more", seconds=SHOWN)
 
 
 def test_readiness_shows_messages_that_no_worker_takes(server: WebServer, store: redis.Redis) -> None:
     store.lpush(QUEUE, "{}")
     try:
-        eventually(lambda: "then redis-cli unlink celery" in str(neighbours_part(server)["error"]), "shown")
+        eventually(lambda: "then redis-cli unlink celery" in str(part(server.url, "neighbours")["error"]), "shown")
         assert "kato_redis_unclaimed_messages 1.0" in httpx.get(f"{server.url}/metrics-prom").text
     finally:
         store.delete(QUEUE)

@@ -7,13 +7,14 @@ import psycopg
 import pytest
 from django.conf import settings
 
-from benchmarks.stack import eventually, manage
+from benchmarks.stack import WebServer, eventually, manage
 from katoproject.celery import app
 from katoproject.diagnosis.doctor import background
 from katoproject.diagnosis.doctor.findings import Finding, Verdict
 from katoproject.upkeep import records
 from katoproject.upkeep.chores import chore
 from katoproject.upkeep.tasks import upkeep
+from tests.support.readiness import part
 from tests.support.sessions import NewSession, observe
 
 
@@ -92,8 +93,8 @@ def test_events_are_kept_for_ten_minutes(
 
 
 @pytest.mark.usefixtures("worker")
-def test_readiness_sees_the_worker(client: httpx.Client) -> None:
-    assert client.get("/health/ready").json()["parts"]["worker"]["ok"] is True
+def test_readiness_sees_the_worker(server: WebServer) -> None:
+    assert part(server.url, "worker")["ok"] is True
 
 
 def test_every_chore_exists_and_is_scheduled() -> None:
@@ -119,14 +120,16 @@ def test_upkeep_without_a_name_lists_the_chores() -> None:
 
 
 @pytest.mark.usefixtures("worker", "same_database")
-def test_overdue_chores_are_named_with_what_helps(client: httpx.Client, database: psycopg.Connection) -> None:
+def test_overdue_chores_are_named_with_what_helps(
+    server: WebServer, client: httpx.Client, database: psycopg.Connection
+) -> None:
     """By readiness, doctor and metrics; the clock of the database decides."""
 
     def told() -> tuple[str | None, Finding]:
         [finding] = background.upkeep()
-        part = client.get("/health/ready").json()["parts"]["upkeep"]
-        assert part["required"] is False
-        return part["error"], finding
+        said = part(server.url, "upkeep")
+        assert said["required"] is False
+        return said["error"], finding
 
     assert manage("upkeep", *settings.CHORES), "all were done just now"
     error, finding = told()
