@@ -11,10 +11,10 @@ from benchmarks.stack import WebServer, eventually
 from tests.access.conftest import NewKey
 from tests.access.keys import Key
 from tests.support.raw_sockets import everything_from, many_connected, request
+from tests.support.transactions import locked
 
 BODY = b'{"strings": ["a"]}' + b" " * 300_000
 AT_ONCE = 10
-BLOCKED = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'kato' AND wait_event_type = 'Lock'"
 
 
 @pytest.fixture(scope="module")
@@ -40,8 +40,7 @@ def test_bodies_that_wait_for_the_turn_of_their_key_take_half_of_the_memory_at_m
     busy, other = new_key(), new_key()
     blocked, free = session_of(busy), session_of(other)
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        with database.transaction():
-            database.execute("SELECT FROM sessions_app_session WHERE id = %s FOR UPDATE", [blocked])
+        with locked(database, blocked):
             waiting = [pool.submit(observe, busy, blocked) for _ in range(AT_ONCE)]
             eventually(lambda: sum(one.done() for one in waiting) == AT_ONCE - 3, "those beyond its half are refused")
             assert [observe(other, free).status_code for _ in range(2)] == [200, 200]

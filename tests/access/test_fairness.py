@@ -14,6 +14,7 @@ from benchmarks.stack import WebServer, eventually
 from foundation.callers import Scope
 from tests.access.conftest import WORKERS, NewKey
 from tests.access.keys import Key, client_with
+from tests.support.transactions import locked, waits_for_locks
 
 SLOTS = 8  # of each process
 PATIENCE = 3.0  # seconds; PostgreSQL lets the blocked requests wait for longer
@@ -28,12 +29,11 @@ def kept_busy(senders: Sequence[Send], session_id: str, database: psycopg.Connec
     path = f"/sessions/{session_id}/observe"
     number = 4 * SLOTS * WORKERS
     with ThreadPoolExecutor(number * len(senders)) as pool:
-        with database.transaction():
-            database.execute("SELECT FROM sessions_app_session WHERE id = %s FOR UPDATE", [session_id])
+        with locked(database, session_id):
             waiting = [
                 pool.submit(send, path, json={"strings": ["a"]}, timeout=60) for _ in range(number) for send in senders
             ]
-            eventually(lambda: _blocked(database) >= SLOTS // 2 * WORKERS, "its share of each process is taken")
+            eventually(lambda: waits_for_locks(database) >= SLOTS // 2 * WORKERS, "its share of each process is taken")
             yield
             assert not any(one.done() for one in waiting), "they were blocked all the time"
         assert {one.result().status_code for one in waiting} <= {200, 503}
@@ -78,9 +78,3 @@ def test_what_is_always_answered_does_not_wait_for_the_turn_of_its_key(
     busy = new_key(Scope.WRITE, Scope.MONITOR)
     with kept_busy([busy.client.post], session_of(busy), database):
         assert busy.client.get(path, timeout=PATIENCE).status_code == 200
-
-
-def _blocked(database: psycopg.Connection) -> int:
-    waiting = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'kato' AND wait_event_type = 'Lock'"
-    [(number,)] = database.execute(waiting).fetchall()
-    return int(number)

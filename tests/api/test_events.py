@@ -19,6 +19,7 @@ from benchmarks.stack import DEADLINE, WebServer, eventually
 from sessions_app.operations import creation
 from tests.support.listeners import Listener, connect_to, events_url, listening
 from tests.support.sessions import NewSession, observe
+from tests.support.transactions import locked
 
 PROCESSES = 4
 MOMENT = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}\+00:00"
@@ -248,8 +249,7 @@ def test_an_expired_session_is_not_announced_to_a_client_whose_snapshot_left_it_
     with listening(server) as knew, ExitStack() as stack:
         ends = new_session(ttl_seconds=1)
         assert knew.next()["event_type"] == "session.created"
-        with database.transaction():
-            database.execute("SELECT 1 FROM sessions_app_session WHERE id = %s FOR UPDATE", [ends])  # keeps the row
+        with locked(database, ends):  # keeps the row
             eventually(lambda: not client.get(f"/sessions/{ends}/exists").json()["exists"], "it expires")
             newcomer = stack.enter_context(listening(server))
         told = knew.next()

@@ -15,6 +15,7 @@ from sessions_app.operations import delete_expired, expire
 from tests.support.connections import fresh_connections
 from tests.support.deadlines import deadline, time_left
 from tests.support.sessions import NewSession, observations, observe
+from tests.support.transactions import changing, waits_for_locks
 
 pytestmark = pytest.mark.long
 
@@ -169,8 +170,7 @@ def test_a_request_that_arrived_in_time_and_waited_is_served_and_renews_the_sess
     """R09: the deadline passes while the observe waits for the row lock."""
     session_id = new_session(ttl_seconds=1)
     with ThreadPoolExecutor(1) as pool:
-        with database.transaction():
-            database.execute("UPDATE sessions_app_session SET time = time + 1 WHERE id = %s", [session_id])
+        with changing(database, session_id):
             path, body = f"/sessions/{session_id}/observe", {"strings": ["in time"]}
             waiting = pool.submit(client.post, path, json=body)
             eventually(lambda: not alive(client, session_id), "the deadline passes")
@@ -194,7 +194,7 @@ def test_a_session_that_was_ended_is_not_revived_by_a_request_that_had_begun(
         with database.transaction(force_rollback=True):
             database.execute(claim, [f"session:{session_id}"])
             begun = pool.submit(observe, client, session_id, "late", headers={"Idempotency-Key": "k"})
-            eventually(lambda: database.execute("SELECT FROM pg_locks WHERE NOT granted").rowcount > 0, "it waits")
+            eventually(lambda: waits_for_locks(database) > 0, "it waits")
             expire(session_id=session_id)
         assert begun.result().status_code == 404
     assert not alive(client, session_id)
@@ -210,19 +210,15 @@ def test_a_session_whose_deadline_passes_while_a_request_holds_it_is_not_deleted
         delete_expired()
         connection.close()  # this thread's
 
-    def waiting() -> int:
-        [number] = database.execute("SELECT count(*) FROM pg_locks WHERE NOT granted").fetchone() or (0,)
-        return int(number)
-
     session_id = new_session(ttl_seconds=1)
     with ThreadPoolExecutor(2) as pool:
-        with database.transaction():
-            database.execute("UPDATE sessions_app_session SET time = time + 1 WHERE id = %s", [session_id])
+        with changing(database, session_id):
             in_time = pool.submit(observe, client, session_id, "in time")
-            eventually(lambda: waiting() == 1, "the request waits for the session")
+            eventually(lambda: waits_for_locks(database) == 1, "the request waits for the session")
             eventually(lambda: not alive(client, session_id), "the deadline passes")
             deleting = pool.submit(delete)
-            eventually(lambda: deleting.done() or waiting() == 2, "the chore skips the session, or waits for it")
+            decided = "the chore skips the session, or waits for it"
+            eventually(lambda: deleting.done() or waits_for_locks(database) == 2, decided)
         deleting.result()
         assert in_time.result().status_code == 200
     stm = client.get(f"/sessions/{session_id}/stm")

@@ -9,6 +9,7 @@ import pytest
 from benchmarks.stack import eventually
 from tests.support.jobs import end_of, start
 from tests.support.sessions import NewSession, OpenSession, observation
+from tests.support.transactions import locked, waits_for_locks
 
 SEQUENCE = {"observations": [observation("a", unique_id="1"), observation("b", unique_id="2")]}
 
@@ -57,12 +58,10 @@ def test_a_job_is_accepted_after_whatever_holds_its_session(
 ) -> None:
     """Otherwise the numbers of a session's jobs might not be in the order of their commits."""
     session_id = new_session()
-    waiting = "SELECT FROM pg_locks WHERE NOT granted"
     with ThreadPoolExecutor(1) as pool:
-        with database.transaction():
-            database.execute("SELECT FROM sessions_app_session WHERE id = %s FOR UPDATE", [session_id])
+        with locked(database, session_id):
             accepted = pool.submit(start, client, f"/sessions/{session_id}/observe-sequence", SEQUENCE)
-            eventually(lambda: accepted.done() or database.execute(waiting).rowcount > 0, "the request waits")
+            eventually(lambda: accepted.done() or waits_for_locks(database) > 0, "the request waits")
             assert not accepted.done()
         client.delete(f"/jobs/{accepted.result()['job_id']}")
 

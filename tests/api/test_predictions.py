@@ -22,6 +22,7 @@ from tests.engine.replay import CASES
 from tests.engine.test_cases import EXCEPTIONS, as_decided, assert_same
 from tests.support.races import at_once
 from tests.support.sessions import LiveSession, OpenSession, cognition_state, observations
+from tests.support.transactions import waits_for_locks
 
 SHOWN = [case for case in CASES if case["name"] not in EXCEPTIONS]
 MANY = 12  # requests on new connections, enough to reach all four processes
@@ -223,13 +224,12 @@ def test_clearing_the_node_waits_for_a_learn_under_way(
     session = open_session()
     session.teach("a", "b", "0")
 
-    def is_waiting() -> bool:
-        return database.execute("SELECT FROM pg_locks WHERE NOT granted").rowcount > 0
-
     with ThreadPoolExecutor(1) as pool:
         with _held_open(django_db_blocker, session.node, "a", "b", "1"):
             clearing = pool.submit(session.post, "clear-all")
-            eventually(lambda: clearing.done() or is_waiting(), "the request waits for the node, or is done")
+            eventually(
+                lambda: clearing.done() or waits_for_locks(database) > 0, "the request waits for the node, or is done"
+            )
             assert not clearing.done()
         clearing.result()
     assert session.patterns() == 0

@@ -19,6 +19,7 @@ from tests.support.fragile import Fragile, database_connection
 from tests.support.listeners import connect_to, events_url, listening
 from tests.support.races import at_once
 from tests.support.sessions import create_session, observation, observations, observe
+from tests.support.transactions import locked, waits_for_locks
 
 pytestmark = pytest.mark.long
 
@@ -123,22 +124,11 @@ def test_events_go_on_after_the_database_was_frozen(fragile: Fragile, client: ht
 
 def _connect_every_slot(fragile: Fragile, session_id: str) -> None:
     """Occupy every slot at the same time, so that each thread has a connection from now on."""
-    waiting = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'kato' AND wait_event_type = 'Lock'"
-
-    def all_wait() -> bool:
-        [number] = onlooker.execute(waiting).fetchone() or (0,)
-        onlooker.rollback()  # pg_stat_activity is a snapshot per transaction
-        return int(number) >= 2 * settings.ENV.limit_concurrency
-
-    with (
-        ThreadPoolExecutor(60) as pool,
-        database_connection(fragile) as onlooker,
-        database_connection(fragile) as holder,
-    ):
-        holder.execute("SELECT 1 FROM sessions_app_session WHERE id = %s FOR UPDATE", [session_id])
+    slots = 2 * settings.ENV.limit_concurrency
+    with ThreadPoolExecutor(60) as pool, database_connection(fragile) as holder, locked(holder, session_id):
         for _ in range(60):
             pool.submit(httpx.post, f"{fragile.web.url}/sessions/{session_id}/clear-stm", timeout=30)
-        eventually(all_wait, "every slot waits for the session", seconds=3)
+        eventually(lambda: waits_for_locks(holder) >= slots, "every slot waits for the session", seconds=3)
 
 
 def test_a_frozen_database_is_a_503_in_bounded_time_and_liveness_stays_fast(
@@ -177,8 +167,7 @@ def test_a_frozen_database_is_a_503_in_bounded_time_and_liveness_stays_fast(
 def test_a_statement_that_waits_too_long_for_a_lock_is_a_503_and_changes_nothing(
     fragile: Fragile, client: httpx.Client, session_id: str
 ) -> None:
-    with database_connection(fragile) as other:
-        other.execute("SELECT 1 FROM sessions_app_session WHERE id = %s FOR UPDATE", [session_id])
+    with database_connection(fragile) as other, locked(other, session_id):
         response = observe(client, session_id, "blocked")
         assert response.status_code == 503
         # Readers do not wait for writers.

@@ -17,6 +17,7 @@ from tests.support.pgbouncer import PgBouncer, pgbouncer
 from tests.support.races import at_once
 from tests.support.readiness import part
 from tests.support.sessions import create_session, observation, observations, observe
+from tests.support.transactions import locked, waits_for_locks
 
 pytestmark = pytest.mark.long
 
@@ -56,13 +57,11 @@ def test_an_observation_that_is_refused_for_a_lock_is_not_applied_later(
     """It would be if PostgreSQL's time limits were lost on the way: it then goes on after the client has given up."""
     session_id = create_session(client)
     observe(client, session_id, "before")
-    with psycopg.connect(postgres_url(stores.data)) as holder:
-        holder.execute("SELECT 1 FROM sessions_app_session WHERE id = %s FOR UPDATE", [session_id])
+    with psycopg.connect(postgres_url(stores.data)) as holder, locked(holder, session_id):
         path = f"{web.url}/sessions/{session_id}/observe"
         answers = at_once([lambda: httpx.post(path, json=observation("later"), timeout=30)] * 8)
         assert [(answer.status_code, answer.headers["Retry-After"]) for answer in answers] == [(503, "1")] * 8
-        waiting = "SELECT FROM pg_stat_activity WHERE application_name = 'kato' AND wait_event_type = 'Lock'"
-        assert holder.execute(waiting).fetchall() == []
+        assert waits_for_locks(holder) == 0
     assert client.get(f"/sessions/{session_id}/stm").json()["stm"] == [["before"]]
 
 

@@ -22,6 +22,7 @@ from benchmarks.stack.up import STOP_LIMIT, Service
 from katoproject.configuration.locations import postgres_url
 from tests.support import commands
 from tests.support.listeners import listening
+from tests.support.transactions import locked, waits_for_locks
 
 pytestmark = pytest.mark.long
 
@@ -169,15 +170,12 @@ def test_a_request_in_progress_is_answered_before_the_server_stops(service: Serv
     """The request waits for a session that another transaction has locked."""
     session_id = service.create_session()
     url = f"{service.url()}/sessions/{session_id}/observe"
-    waiting = "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%%sessions_app_session%%'"
     with psycopg.connect(postgres_url(service.data)) as holder, ThreadPoolExecutor(1) as pool:
-        holder.execute("SELECT 1 FROM sessions_app_session WHERE id = %s FOR UPDATE", [session_id])
-        answer = pool.submit(httpx.post, url, json={"strings": ["a"]}, timeout=20)
-        with psycopg.connect(postgres_url(service.data), autocommit=True) as watcher:
-            eventually(lambda: watcher.execute(waiting).fetchone() is not None, "the request waits")
-        service.process.terminate()
-        eventually(lambda: "Stopping" in service.output, "the end begins")
-        holder.commit()
+        with locked(holder, session_id):
+            answer = pool.submit(httpx.post, url, json={"strings": ["a"]}, timeout=20)
+            eventually(lambda: waits_for_locks(holder) > 0, "the request waits")
+            service.process.terminate()
+            eventually(lambda: "Stopping" in service.output, "the end begins")
         assert answer.result().status_code == 200
     assert service.process.wait(STOP_LIMIT) == 0
     service.start()

@@ -21,6 +21,7 @@ from memory_app.operations.nodes import clear
 from memory_app.operations.patterns import learn
 from memory_app.reads import recall as recall_module
 from memory_app.reads.recall import TRIES, LearnedMeanwhile, recall
+from tests.support.transactions import waits_for_locks
 
 EVENTS = [["kettle"], ["tea"]]
 
@@ -107,10 +108,7 @@ def test_a_node_that_learns_continuously_finally_waits_for_the_prediction(
         if times < TRIES:
             teachers[-1].join()
         else:
-            eventually(is_waiting, "the teacher waits for the node")
-
-    def is_waiting() -> bool:
-        return database.execute("SELECT FROM pg_locks WHERE NOT granted").rowcount > 0
+            eventually(lambda: waits_for_locks(database) > 0, "the teacher waits for the node")
 
     after_following(start_teacher)
     prediction = predicted(node)

@@ -24,6 +24,7 @@ from tests.support.connections import fresh_connections, from_every_process
 from tests.support.fragile import Fragile
 from tests.support.jobs import end_of, train
 from tests.support.sessions import create_session, observation, observations
+from tests.support.transactions import locked
 
 PASSWORD = "s3cret-of-the-stores"
 ALWAYS_ANSWERED = [
@@ -137,8 +138,11 @@ def test_requests_in_progress_are_reported_by_every_process(watched: Fragile, cl
         answer: dict[str, Any] = client.get("/concurrency").json()
         return answer
 
-    with ThreadPoolExecutor(12) as pool, psycopg.connect(watched.database_url) as holder:
-        holder.execute("SELECT 1 FROM sessions_app_session WHERE id = %s FOR UPDATE", [session_id])
+    with (
+        ThreadPoolExecutor(12) as pool,
+        psycopg.connect(watched.database_url) as holder,
+        locked(holder, session_id),
+    ):
         for _ in range(12):
             pool.submit(httpx.post, f"{watched.web.url}/sessions/{session_id}/clear-stm", timeout=30)
         eventually(lambda: concurrency()["current"]["concurrent_requests"] >= 13, "all are under way", seconds=3)

@@ -1,5 +1,7 @@
 """A transaction beside the requests of a test."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import psycopg
@@ -11,6 +13,27 @@ from engine.lesson import prepare_lesson
 from engine.vectors import named, sum_vectors
 from foundation.postgresql.statements import OTHER
 from memory_app.vectors import NodeVectors
+
+
+@contextmanager
+def locked(database: psycopg.Connection, session_id: str) -> Iterator[None]:
+    """Inside the block, requests that write to the session wait for its row."""
+    with database.transaction():
+        database.execute("SELECT FROM sessions_app_session WHERE id = %s FOR UPDATE", [session_id])
+        yield
+
+
+@contextmanager
+def changing(database: psycopg.Connection, session_id: str) -> Iterator[None]:
+    """As `locked`, but afterwards the row is another one, and the statements that waited judge it again."""
+    with database.transaction():
+        database.execute("UPDATE sessions_app_session SET time = time + 1 WHERE id = %s", [session_id])
+        yield
+
+
+def waits_for_locks(database: psycopg.Connection) -> int:
+    """How many transactions wait for a lock of another one."""
+    return database.execute("SELECT FROM pg_locks WHERE NOT granted").rowcount
 
 
 class Other:
