@@ -34,17 +34,24 @@ def redis() -> Iterator[Finding]:
     try:
         with connection:
             info = connection.info()
-            ours = _own_names()
-            waiting = connection.llen(ours + QUEUE) if ours else 0
-            beside = list(_neighbours(connection)) if ours else []
+            of_deployments = list(_deployments(connection))
     except RedisError as error:
         found = f"unavailable ({first_line(error)}): requests are slower, background work waits"
         yield problem("redis", found, _how_to_reach_redis(error))
         return
     yield from _server(info)
+    yield from of_deployments
+
+
+def _deployments(connection: client.Redis) -> Iterator[Finding]:
+    """This one and others; nothing while the database is unknown, which decides what its names begin with."""
+    try:
+        waiting = connection.llen(prefix() + QUEUE)
+    except (DatabaseError, InterfaceError):
+        return  # another check reports it
     if waiting > LONG_QUEUE:
         yield warning("queue", f"{waiting:,} messages are waiting in Redis", "start more workers")
-    yield from beside
+    yield from _neighbours(connection)
 
 
 def _neighbours(connection: client.Redis) -> Iterator[Finding]:
@@ -56,14 +63,6 @@ def _neighbours(connection: client.Redis) -> Iterator[Finding]:
         return
     for found, fix in neighbours.complaints(seen):
         yield warning("neighbours", found, fix)
-
-
-def _own_names() -> str | None:
-    """With what names of this deployment begin; None while the database, which decides it, is unknown."""
-    try:
-        return prefix()
-    except (DatabaseError, InterfaceError):
-        return None  # another check reports it
 
 
 def _how_to_reach_redis(error: RedisError) -> str:
