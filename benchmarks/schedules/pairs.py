@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from enum import Enum
 from itertools import islice, pairwise
 from math import factorial, prod
 from random import Random
@@ -29,12 +30,17 @@ class Violation:
         return sum(one != other for one, other in pairwise(actors))
 
 
+class Extent(Enum):
+    """Which of all schedules were run. `REDUCED`: of those that differ in the order of commuting steps, one."""
+
+    ALL = "all"
+    REDUCED = "reduced"
+    SAMPLE = "a sample"
+
+
 @dataclass(slots=True)
 class Report:
-    """`interleavings`: how many there would be if no step waited; `complete`: whether no run was left out, except those
-    that differ from another one in the order of commuting steps (`reduced`). `lost`: places that could not be reached
-    again.
-    """
+    """`interleavings`: how many there would be if no step waited. `lost`: places that could not be reached again."""
 
     names: tuple[str, ...]
     interleavings: int = 0
@@ -43,8 +49,7 @@ class Report:
     steps: int = 0
     waits: int = 0
     lost: int = 0
-    reduced: bool = False
-    complete: bool = True
+    extent: Extent = Extent.ALL
     violations: int = 0
     first: Violation | None = None
     seconds: float = 0.0
@@ -56,7 +61,7 @@ class Report:
 
     def lose(self, error: NotRepeatable) -> None:
         self.lost += 1
-        self.complete = False
+        self.extent = Extent.SAMPLE
 
     def add(self, machine: Machine, problem: str | None) -> None:
         self.schedules += 1
@@ -91,22 +96,23 @@ def examine(
     experiment = Experiment(laboratory, [ALL[name] for name in names], one_process=one_process)
     counts = experiment.serial.steps.values()
     report.interleavings = factorial(sum(counts)) // prod(map(factorial, counts))
-    report.reduced = crashes or report.interleavings > all_up_to
+    reduced = crashes or report.interleavings > all_up_to
+    report.extent = Extent.REDUCED if reduced else Extent.ALL
     runs: Iterator[Machine]
     if sample is not None:
         assert at_most is not None
-        report.complete = False
+        report.extent = Extent.SAMPLE
         runs = random_runs(lambda: experiment.begin(crashes=crashes), sample, at_most, _weight)
     else:
         # PostgreSQL decides the order in which two go on that waited for the same third one.
         lost = report.lose if len(names) > 2 else None
-        runs = every_run(lambda: experiment.begin(crashes=crashes), reduced=report.reduced, lost=lost)
+        runs = every_run(lambda: experiment.begin(crashes=crashes), reduced=reduced, lost=lost)
     for run in islice(runs, at_most):
         report.add(run, experiment.problem(run))
         if until_violated and report.first:
             break
     if until_violated or report.schedules == at_most:
-        report.complete = False
+        report.extent = Extent.SAMPLE
     report.faults = [_with_history(fault, experiment) for fault in laboratory.faults()]
     laboratory.clear()
     report.seconds = time.monotonic() - began

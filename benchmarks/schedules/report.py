@@ -1,8 +1,9 @@
 """What was tried and what was found, as text."""
 
+from collections import Counter
 from collections.abc import Iterable
 
-from benchmarks.schedules.pairs import Report
+from benchmarks.schedules.pairs import Extent, Report
 
 
 def story(report: Report) -> str:
@@ -17,23 +18,21 @@ def story(report: Report) -> str:
 
 
 def line(report: Report) -> str:
-    kind = ("reduced" if report.reduced else "all") if report.complete else "a sample"
     verdict = "holds" if report.holds else "VIOLATED"
     return (
-        f"{' | '.join(report.names):<64} {report.schedules:>6} ({kind}) {report.crashes:>6} crashed"
+        f"{' | '.join(report.names):<64} {report.schedules:>6} ({report.extent.value}) {report.crashes:>6} crashed"
         f" {report.waits:>6} waits {report.seconds:>6.1f} s  {verdict}"
     )
 
 
 def summary(reports: Iterable[Report], seconds: float) -> str:
     all_of = list(reports)
+    extents = Counter(one.extent for one in all_of)
     total = {
         "combinations of operations": len(all_of),
-        "of these, with every interleaving": sum(one.complete and not one.reduced for one in all_of),
-        "with one of those that differ in the order of commuting steps": sum(
-            one.complete and one.reduced for one in all_of
-        ),
-        "with a sample": sum(not one.complete for one in all_of),
+        "of these, with every interleaving": extents[Extent.ALL],
+        "with one of those that differ in the order of commuting steps": extents[Extent.REDUCED],
+        "with a sample": extents[Extent.SAMPLE],
         "schedules": sum(one.schedules for one in all_of),
         "places that could not be reached again": sum(one.lost for one in all_of),
         "steps": sum(one.steps for one in all_of),

@@ -14,7 +14,7 @@ from pytest_django import DjangoDbBlocker
 import sessions_app.operations
 from benchmarks.schedules.laboratory import Laboratory, laboratory
 from benchmarks.schedules.operations import ALL
-from benchmarks.schedules.pairs import Report, examine
+from benchmarks.schedules.pairs import Extent, Report, examine
 from benchmarks.schedules.plan import plan
 from benchmarks.schedules.search import every_run
 from benchmarks.schedules.verdict import Experiment
@@ -48,7 +48,7 @@ def room(django_db_blocker: DjangoDbBlocker) -> Iterator[Laboratory]:
 )
 def test_every_order_of_two_operations_is_tried(room: Laboratory, names: tuple[str, str], schedules: int) -> None:
     report = examine(room, names)
-    assert (report.schedules, report.complete, report.holds) == (schedules, True, True)
+    assert (report.schedules, report.extent, report.holds) == (schedules, Extent.ALL, True)
 
 
 @pytest.mark.parametrize("names", [("delete", "observe, repeatable"), ("learn", "read STM, cached")])
@@ -82,7 +82,7 @@ def test_a_prediction_is_of_one_moment_of_the_session_and_its_node(room: Laborat
 def test_an_import_says_of_a_session_that_is_deleted_meanwhile_that_it_was_there(room: Laboratory) -> None:
     """Not that it has expired according to the file."""
     report = examine(room, ("import", "delete"))
-    assert report.complete
+    assert report.extent is not Extent.SAMPLE
     assert report.holds, report.first
 
 
