@@ -1,13 +1,11 @@
-"""`manage.py doctor` finds each part that is down, everything down at once, and a second program on the port."""
+"""`manage.py doctor` finds each part that is down, and everything down at once."""
 
-import http.server
-import json
 import re
 import socket
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from typing import Any
 
 import psycopg
@@ -20,156 +18,16 @@ from kombu.exceptions import OperationalError as BrokerError
 
 from benchmarks.stack import free_port
 from foundation.redis_names import prefix
-from katoproject.diagnosis.doctor import address, background, clocks, machine
+from katoproject.diagnosis.doctor import background, clocks, machine
 from katoproject.diagnosis.doctor.database import database as look_at_database
 from katoproject.diagnosis.doctor.findings import Finding, Verdict, examine, ok
 from tests.support.commands import command, process
-from tests.support.sessions import NewSession
 
 pytestmark = pytest.mark.usefixtures("same_database")
-
-ONE, OTHER = (f"kato-django/0.1.0 (instance {name}; host h; pid 1)" for name in ("abc", "def"))
 
 
 def by_check(findings: Iterator[Finding]) -> dict[str, Finding]:
     return {finding.check: finding for finding in findings}
-
-
-# The programs on the port --------------------------------------------------------------------------------------------
-
-
-@contextmanager
-def listening(
-    address: str, port: int, *, identity: str | None = None, shared: bool = False, exists: bool = True
-) -> Iterator[None]:
-    """A program that answers HTTP requests; with an identity, it answers as this service does."""
-
-    class Handler(http.server.BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            self.send_response(200)
-            if identity:
-                self.send_header("X-Kato-Instance", identity)
-            self.send_header("Content-Type", "application/json")
-            self.end_headers()
-            self.wfile.write(json.dumps({"exists": exists}).encode())
-
-        def version_string(self) -> str:
-            return "stranger/1"
-
-        def log_message(self, format: str, *arguments: object) -> None: ...
-
-    class Server(http.server.ThreadingHTTPServer):
-        address_family = socket.AF_INET6 if ":" in address else socket.AF_INET
-        allow_reuse_port = shared
-
-    with Server((address, port), Handler) as listener:
-        thread = threading.Thread(target=listener.serve_forever, args=(0.02,))
-        thread.start()
-        try:
-            yield
-        finally:
-            listener.shutdown()
-            thread.join()
-
-
-@pytest.fixture
-def port(monkeypatch: pytest.MonkeyPatch) -> int:
-    """The port at which the doctor expects the service."""
-    number = free_port()
-    monkeypatch.setattr(settings.ENV, "port", number)
-    return number
-
-
-def the_port() -> list[Finding]:
-    return [finding for finding in address.address() if finding.check == "port"]
-
-
-def test_one_service_on_both_addresses_is_fine(port: int) -> None:
-    with listening("127.0.0.1", port, identity=ONE), listening("::1", port, identity=ONE):
-        [finding] = the_port()
-    assert finding == ok("port", f"kato-django/0.1.0 (host h) on 127.0.0.1:{port} and [::1]:{port}")
-
-
-@pytest.mark.parametrize(("ours", "theirs"), [("127.0.0.1", "::1"), ("::1", "127.0.0.1")])
-def test_a_stranger_on_the_other_address_is_found(port: int, ours: str, theirs: str) -> None:
-    with listening(ours, port, identity=ONE), listening(theirs, port):
-        [finding] = the_port()
-    assert finding.verdict == Verdict.PROBLEM
-    where = f"[::1]:{port}" if theirs == "::1" else f"127.0.0.1:{port}"
-    assert finding.found.startswith(
-        f"stranger/1 (without KATO's identity) answers on {where}: clients that connect to localhost"
-    )
-    assert finding.fix is not None
-    assert "listening there: pid " in finding.fix
-
-
-def test_a_second_service_on_the_other_address_is_found(port: int) -> None:
-    with listening("127.0.0.1", port, identity=ONE), listening("::1", port, identity=OTHER):
-        [finding] = the_port()
-    assert finding.verdict == Verdict.PROBLEM
-    assert f"2 services share this port (127.0.0.1:{port}: abc; [::1]:{port}: def)" in finding.found
-
-
-def test_a_second_service_on_the_very_same_address_is_found(port: int) -> None:
-    with (
-        listening("127.0.0.1", port, identity=ONE, shared=True),
-        listening("127.0.0.1", port, identity=OTHER, shared=True),
-    ):
-        # The kernel distributes connections at random: once in a hundred times, all eight reach the same one.
-        found = [finding for _ in range(4) for finding in the_port()]
-    assert any(f"2 services share this port (127.0.0.1:{port}: abc, def)" in finding.found for finding in found)
-
-
-def test_a_listener_that_does_not_speak_http_is_found(port: int) -> None:
-    with (
-        listening("127.0.0.1", port, identity=ONE),
-        socket.create_server(("::1", port), family=socket.AF_INET6) as mute,
-    ):
-
-        def talk() -> None:
-            with mute.accept()[0] as caller:
-                caller.sendall(b"220 mail.example ESMTP\r\n")
-
-        thread = threading.Thread(target=talk)
-        thread.start()
-        [finding] = the_port()
-        thread.join()
-    assert finding.verdict == Verdict.PROBLEM
-    assert f"a program accepts connections on [::1]:{port}" in finding.found
-
-
-def test_a_silent_listener_costs_a_bounded_time(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(address, "PATIENCE", 0.1)
-    with listening("127.0.0.1", port, identity=ONE), socket.create_server(("::1", port), family=socket.AF_INET6):
-        [finding] = the_port()
-    assert f"a program accepts connections on [::1]:{port}" in finding.found
-
-
-def test_an_address_without_a_listener_is_a_warning(port: int) -> None:
-    with listening("127.0.0.1", port, identity=ONE):
-        [finding] = the_port()
-    assert finding.verdict == Verdict.WARNING
-    assert (
-        "none on ::1: a program that takes that address gets requests that clients send to localhost" in finding.found
-    )
-
-
-def test_no_listener_at_all_is_a_problem(port: int) -> None:
-    [finding] = the_port()
-    assert finding.verdict == Verdict.PROBLEM
-    assert finding.found == f"no program answers on 127.0.0.1:{port} and [::1]:{port}"
-
-
-@pytest.mark.parametrize(("knows_it", "verdict"), [(True, Verdict.OK), (False, Verdict.PROBLEM)])
-def test_a_service_on_another_database_is_found(
-    new_session: NewSession, port: int, knows_it: bool, verdict: Verdict
-) -> None:
-    new_session()
-    with listening("127.0.0.1", port, identity=ONE, exists=knows_it), listening("::1", port, identity=ONE):
-        assert by_check(address.address())["same database"].verdict == verdict
-
-
-# The database and the machine ----------------------------------------------------------------------------------------
 
 
 def test_a_healthy_database_is_fine() -> None:
@@ -238,9 +96,6 @@ def test_a_full_disk_and_a_low_limit_of_open_files_are_found(monkeypatch: pytest
     assert [one.verdict for one in machine.file_descriptors()] == [Verdict.WARNING]
 
 
-# Redis and background work -------------------------------------------------------------------------------------------
-
-
 def test_a_healthy_redis_is_fine() -> None:
     finding = by_check(background.redis())["redis"]
     assert finding.verdict == Verdict.OK
@@ -305,9 +160,6 @@ def test_waiting_and_failed_jobs_are_reported(database: psycopg.Connection) -> N
     assert (failed.verdict, waiting.verdict) == (Verdict.WARNING, Verdict.WARNING)
     assert "failed within a day" in failed.found
     assert "the oldest for 300 s" in waiting.found
-
-
-# The whole command ---------------------------------------------------------------------------------------------------
 
 
 def test_everything_down_is_reported_in_a_bounded_time(tmp_path: Any) -> None:

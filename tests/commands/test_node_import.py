@@ -52,12 +52,6 @@ def import_lines(
         connection.close()
 
 
-@pytest.fixture
-def node(request: pytest.FixtureRequest) -> str:
-    name: str = request.node.name
-    return name
-
-
 def test_the_documented_file_can_be_imported(import_lines: Import, node: str) -> None:
     text = (PROJECT_DIR / "docs" / "migrating.md").read_text().partition("## A node's file")[2]
     block = re.search(r"```json\n(.*?)```", text, re.DOTALL)

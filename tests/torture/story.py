@@ -8,6 +8,9 @@ from benchmarks.torture.checker import Report, check
 from benchmarks.torture.history import Entry, Event, Fault, Listening, Operation, Recorder, Request
 
 SLOWEST = 10.0  # seconds
+# Configurations of sessions.
+ROLLING = {"max_pattern_length": 3, "stm_mode": "ROLLING"}
+CLEAR = {"max_pattern_length": 2, "stm_mode": "CLEAR"}
 
 
 class Story:
