@@ -1,5 +1,8 @@
 """`python -m benchmarks.mutants`: apply every mutant to a copy of the project, require that its tests fail, and write
-the table of docs/consistency.md."""
+the table of docs/consistency.md.
+
+Exit status 1 if a mutant is not caught, 75 if another run is under way.
+"""
 
 import argparse
 import os
@@ -12,7 +15,7 @@ from pathlib import Path
 from queue import SimpleQueue
 
 from benchmarks.mutants import report
-from benchmarks.mutants.copies import copied
+from benchmarks.mutants.copies import InUse, copied
 from benchmarks.mutants.mutant import DoesNotApply, Mutant, catalogue
 from benchmarks.mutants.trial import Inconclusive, Verdict, judge, run
 
@@ -24,7 +27,11 @@ def main() -> None:
         sys.exit(f"No such mutant: {', '.join(sorted(unknown))}")
     begun = time.monotonic()
     with ExitStack() as opened:
-        copies = [opened.enter_context(copied(number)) for number in range(options.jobs)]
+        try:
+            copies = [opened.enter_context(copied(number)) for number in range(options.jobs)]
+        except InUse as error:
+            print(f"Another run of the mutants works in {error}: start this one when it has ended", file=sys.stderr)
+            sys.exit(os.EX_TEMPFAIL)
         if wrong := _fails_without_mutants(mutants, copies[0]):
             sys.exit(f"These must pass without any mutant: {wrong}")
         verdicts = _judge_all(mutants, copies)

@@ -11,17 +11,24 @@ from pathlib import Path
 
 from katoproject.configuration.environment import PROJECT_DIR
 
-# Always the same places: Numba compiles its kernels anew for each folder, which takes a minute.
+# Always the same places: Numba compiles its kernels again for each folder, which takes a minute.
 _COPIES = Path(tempfile.gettempdir()) / f"kato-mutants-{os.getuid()}"
+
+
+class InUse(Exception):
+    """Another run works in this copy."""
 
 
 @contextmanager
 def copied(number: int) -> Iterator[Path]:
-    """A copy of the project as it is now, with what is not committed. Raises BlockingIOError if another run has it."""
+    """A copy of the project as it is now, with what is not committed. Raises InUse if another run has it."""
     copy = _COPIES / str(number)
     copy.mkdir(parents=True, exist_ok=True)
     with (_COPIES / f"{number}.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise InUse(copy) from None
         _synchronise(copy)
         yield copy
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks import places
-from benchmarks.mutants import report
+from benchmarks.mutants import copies, report
 from benchmarks.mutants.__main__ import main
 from benchmarks.mutants.mutant import Change, DoesNotApply, Mutant, catalogue
 from benchmarks.mutants.trial import Inconclusive, Outcome, concluded, judge, run
@@ -109,6 +109,19 @@ def test_a_trial_runs_the_tests_in_the_changed_project_and_changes_it_back(proje
     (project / "product.py").write_text("FIRST = (1\n")
     with pytest.raises(Inconclusive, match="SyntaxError"):
         run(project, ["test_product.py"])
+
+
+def test_a_second_run_says_that_another_one_is_under_way(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(copies, "_COPIES", tmp_path)
+    monkeypatch.setattr(sys, "argv", ["mutants", "--jobs", "1", MUTANTS[0].name])
+    with copies.copied(0), pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 75
+    assert capsys.readouterr().err == (
+        f"Another run of the mutants works in {tmp_path / '0'}: start this one when it has ended\n"
+    )
 
 
 def test_an_unknown_name_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
