@@ -1,4 +1,4 @@
-"""Copies of the project, in which mutants live."""
+"""Copies of the project, to which mutants are applied."""
 
 import fcntl
 import os

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-# Whoever runs this may have been started to ignore it; a trial that takes too long is ended by it.
+# This process may have been started with the signal ignored, as in the background; it ends a trial that takes too long.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 

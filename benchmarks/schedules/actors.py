@@ -26,7 +26,7 @@ class Turn(Enum):
     DEAD_AFTER = "dies after"
     # While it waits for a lock; PostgreSQL notices when it sends the answer.
     LOST_WAITING = "loses its connection while it waits in"
-    # Nobody wants to know how it ends: as a process that dies, but it rolls back itself, and its connection stays.
+    # The run is abandoned: as a process that dies, but it rolls back itself, and its connection stays.
     GIVEN_UP = "gives up before"
 
 

@@ -41,7 +41,7 @@ class Laboratory:
     def machine(
         self, world: World, operations: Sequence[Operation], *, crashes: bool = False, one_process: bool = False
     ) -> Machine:
-        """A run of these operations, each by an actor of its own, who is a process of its own, or not."""
+        """A run of these operations, each by an actor of its own. `one_process`: the actors share their indexes."""
         cache.breaker.succeeded()
         actors = self.actors[: len(operations)]
         shared = Indexes(2**30)
@@ -74,7 +74,7 @@ def _session() -> dict[str, str]:
         "search_path": clock.SEARCH_PATH,
         # Durability is not examined here, and a commit that waits for a disk makes a run ten times as long.
         "synchronous_commit": "off",
-        # On a machine that has other things to do, too, nothing else may end a step.
+        # On a busy machine a step may be slow: only the search may end it.
         "statement_timeout": f"{_PATIENCE}s",
         "lock_timeout": f"{_PATIENCE}s",
         "idle_in_transaction_session_timeout": "0",

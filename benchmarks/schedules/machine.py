@@ -10,10 +10,10 @@ import psycopg
 from benchmarks.schedules.actors import Actor, NoAnswer, Turn
 from benchmarks.schedules.steps import Step
 
-# For one of these. It may wait for others for a moment, which is none of our business.
+# For one of these. It may wait for another connection for a moment, which does not matter here.
 _WAITS = "SELECT (pg_blocking_pids(%s) && %s::int[])::int"
 _LIVES = "SELECT count(*) FROM pg_stat_activity WHERE pid = %s"
-# Seconds in which most steps are done, so that nobody asks whether they wait for a lock; and the most that any takes.
+# Seconds after which a step probably waits for a lock, so that PostgreSQL is asked; and the most that any step takes.
 _USUAL, _MOST = 0.002, 20.0
 
 _CRASHES = (Turn.LOST_BEFORE, Turn.LOST_AFTER, Turn.DEAD_AFTER)

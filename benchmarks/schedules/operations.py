@@ -156,7 +156,7 @@ def _delete_expired(world: World) -> Result:
 
 
 def _again_later(world: World, result: Result) -> Result:
-    """The chore leaves out a session that somebody works on. It comes back."""
+    """The chore leaves out a session that another transaction holds. Its next run deletes it."""
     operations.delete_expired()
 
 

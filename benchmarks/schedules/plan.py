@@ -9,7 +9,7 @@ from benchmarks.schedules.operations import ALL
 _FOLLOW = ("predict", "predict, new process", "read cognition", "finalize")
 
 
-# Three at once are too many for all: those in which the third can come between what two of them rely on.
+# All combinations of three would be too many: those in which the third can break what the two others rely on.
 TRIPLES = (
     ("observe", "observe", "observe"),
     ("observe", "observe, repeatable", "observe, repeatable"),

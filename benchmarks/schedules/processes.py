@@ -11,7 +11,7 @@ import django
 if TYPE_CHECKING:
     from benchmarks.schedules.pairs import Report
 
-# As many as have to do at once: the operations of one run work one at a time.
+# One for each processor: the operations of one run work one at a time.
 PROCESSES = os.cpu_count() or 1
 
 
@@ -71,6 +71,6 @@ def perform(tasks: Sequence[Task], *, processes: int = PROCESSES) -> "Iterator[R
         for worker in workers:
             worker.join()
     finally:
-        waiting.cancel_join_thread()  # what nobody has taken
+        waiting.cancel_join_thread()  # tasks that no process has taken
         for worker in workers:
             worker.kill()

@@ -32,7 +32,7 @@ _SECONDS_LEFT = re.compile(r'"ttl_seconds":(\d+)')
 
 
 def comparable(answer: tuple[int, str], world: str) -> tuple[int, str]:
-    """Without what is another one in each run: names, moments, the last second of a deadline."""
+    """Without what differs in each run: names, moments, the last second of a deadline."""
     status, body = answer
     for pattern, replacement in _VARIABLE:
         body = pattern.sub(replacement, body)

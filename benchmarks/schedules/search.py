@@ -25,7 +25,7 @@ class Run(Protocol):
     def do(self, action: Any, /) -> None: ...
 
     def abandon(self) -> None:
-        """Nobody is interested in how this run ends."""
+        """Stop this run where it is: how it would end does not matter."""
 
 
 class NotRepeatable(Exception):
@@ -68,7 +68,7 @@ def every_run(
 ) -> Iterator[AnyRun]:
     """All runs, each when it is over; those that `reduced` leaves out are abandoned, not returned.
 
-    `lost`: is told of a place that could not be reached again, in some tries, and whose other alternatives are left
+    `lost` is called for each place that could not be reached again in several tries; its other alternatives are left
     out. Without it, that is an error.
     """
     path: list[_Branch] = []

@@ -86,9 +86,9 @@ def stale_reads(world: World, views: Iterable[str]) -> list[Stale]:
         path = f"/sessions/{world.session}/{_READS[view]}"
         cached = send("GET", path)
         with patch.object(cache, "get", _miss):
-            anew = send("GET", path)
-        if cached != anew:
-            stale.append(Stale(path, cached, anew))
+            uncached = send("GET", path)
+        if cached != uncached:
+            stale.append(Stale(path, cached, uncached))
     return stale
 
 

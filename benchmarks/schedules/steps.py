@@ -107,7 +107,7 @@ def end_of_transaction(name: str, touched: frozenset[str]) -> Step:
 
 
 def of_redis(command: str, key: str) -> Step:
-    """By the view alone: the rest of the key is another one in each run, and the steps of two runs are compared."""
+    """By the view alone: the rest of the key differs in each run, and the steps of two runs are compared."""
     [view] = [part for part in key.split(":") if part in _VIEWS] or ["?"]
     one = frozenset({f"Redis {view}"})
     return Step(f"Redis {command} {view}", sees=one, publishes=NOTHING if command == "GET" else one)

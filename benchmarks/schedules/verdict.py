@@ -133,7 +133,7 @@ class Experiment:
     def _is_such(self, order: Order, outcome: Outcome) -> bool:
         serial, states = self.serial.outcomes[order], (self.serial.outcomes[order].state, outcome.state)
         if any(one.passes_time and number not in order for number, one in enumerate(self.operations)):
-            # The deadlines are of both sides of that hour.
+            # Some deadlines were set before that hour, others after it.
             states = (_DEADLINE.sub("alive", states[0]), _DEADLINE.sub("alive", states[1]))
         told = all(outcome.results.get(number, result) == result for number, result in serial.results.items())
         # The session may be gone when the request is repeated.
