@@ -6,9 +6,9 @@
 Elle knows lists that only grow. An STM does, from the creation of its session, or from a clear or learn, up to the next
 request that may remove events. Each such stretch is one list:
 
-* It begins anew after a clear or learn that was acknowledged, that no other request overlapped, and before which every
-  write was answered. Otherwise the session's later requests are left out, because nobody knows to which stretch they
-  belong.
+* It begins again after a clear or learn that was acknowledged, that no other request overlapped, and before which every
+  write was answered. Otherwise the session's later requests are left out, because it is not known to which stretch
+  they belong.
 * It ends with the first request that may remove something, and before the thousandth event.
 * Sessions that learn automatically, and those that observe words, which are not unique, are left out.
 

@@ -34,7 +34,7 @@ class Act:
     start: float
     """Before this it was not done."""
     end: float
-    """By this it was done; infinite if nobody knows."""
+    """By this it was done; infinite if that is not known."""
     answered: Request | None
     """The first request that reported it done."""
 

@@ -1,6 +1,6 @@
-"""A session while nobody else uses it: then its STM is known, and every response with it.
+"""A session while one client alone uses it: then its STM is known, and so is every response.
 
-It is what tells most about sessions that observe the words of a small vocabulary, where events are not unique.
+This tells most about sessions that observe the words of a small vocabulary, where events are not unique.
 """
 
 import math
@@ -71,7 +71,7 @@ class Moment:
     before: Content
     after: Content
     learned: tuple[Content, ...]
-    """What it must have learned, in order; unless nobody knows whether it was done."""
+    """What it must have learned, in order; unless it is not known whether it was done."""
 
 
 def _apply(memory: Memory, act: Act) -> list[Content]:

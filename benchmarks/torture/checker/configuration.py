@@ -125,7 +125,7 @@ def last_one_counts(session: Session, judge: Judge) -> None:
 
 
 def never_goes_back(session: Session, judge: Judge) -> None:
-    """A value that was set once is there in one stretch of time: nobody sees another one between, and nobody sees it
+    """A value that was set once is there in one stretch of time: no read shows another one in between, or shows it
     again after the next."""
     for setting in settings_of(session):
         zones: list[Zone] = []

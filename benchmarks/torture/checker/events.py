@@ -64,7 +64,7 @@ def once(session: Session, judge: Judge) -> None:
 
 
 def only_what_happened(session: Session, judge: Judge) -> None:
-    """Nothing is announced that did not happen: no creation before it was asked for, no deletion that nobody asked for,
+    """Nothing is announced that did not happen: no creation before it was asked for, no deletion without a request,
     no expiry of a session that lives."""
     alive: Alive | None = None
     for event in session.events:

@@ -88,7 +88,7 @@ class Learned:
         return bisect_right(pattern.starts, read.end) - bisect_left(pattern.ends, cleared)
 
     def spans(self) -> Iterator[tuple[float, float]]:
-        """Times in which nobody cleared."""
+        """Times without a clear."""
         start = -math.inf
         for began, ended in [*self._clears, (math.inf, math.inf)]:
             if began > start:

@@ -41,7 +41,7 @@ def adds_up(node: Node, judge: Judge) -> None:
 
 
 def never_less(node: Node, judge: Judge) -> None:
-    """While nobody clears the node, no later prediction shows a pattern with a lower frequency than an earlier one."""
+    """While the node is not cleared, no later prediction shows a pattern with a lower frequency than an earlier one."""
     shown: dict[str, list[Placed]] = {}
     spans = list(node.learned.spans())
     starts = [start for start, _ in spans]

@@ -64,7 +64,7 @@ class Report:
     acknowledged: int = 0
     """Writes that were answered 2xx."""
     ambiguous: int = 0
-    """Writes of which nobody knows whether they were done."""
+    """Writes of which it is not known whether they were done."""
     unfinished: int = 0
     """Accepted jobs that the last look found unfinished."""
     comparisons: Counter[str] = field(default_factory=Counter)

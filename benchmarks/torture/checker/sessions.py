@@ -98,7 +98,7 @@ class _Life:
         return granted + min(granted * 0.05, 60) + (LONG_BATCH if request.operation == "sequence" else 0)
 
     def surely(self, requests: list[Request], start: float, end: float) -> Request | None:
-        """A request that keeps the session alive for all this time, unless somebody deletes it."""
+        """A request that keeps the session alive for all this time, unless it is deleted."""
         alive = [
             request
             for request in requests
@@ -144,7 +144,7 @@ class Alive:
 
 
 def found_while_it_lives(session: Session, judge: Judge) -> None:
-    """A session that nobody deleted is found as long as its life lasts from the last access, or from an extension."""
+    """A session that was not deleted is found as long as its life lasts from the last access, or from an extension."""
     missing = [request for request in _of_session(session) if request.status == 404]
     if not missing:
         return

@@ -131,8 +131,8 @@ def wholly_or_not_at_all(stm: Stm, judge: Judge) -> None:
 
 def real_time(stm: Stm, judge: Judge) -> None:
     """If the response to one request came before another began, it stands before it: an event before a later one; a
-    read shows every event acknowledged before it began and no less than an earlier read by anybody; and no read shows
-    an event before it was asked for."""
+    read shows every event acknowledged before it began and no less than any earlier read; and no read shows an event
+    before it was asked for."""
     for fragment in stm.fragments.values():
         judge.compared(len(fragment.items))
         for earlier, later in overtaken(fragment.items):

@@ -46,7 +46,7 @@ def consecutive(stm: Stm, judge: Judge) -> None:
 
 @dataclass(slots=True)
 class _Span:
-    """A time in which nobody cleared."""
+    """A time without a clear."""
 
     start: float
     end: float

@@ -59,7 +59,7 @@ class RedisPaused(_OfRedis):
             redis.execute_command("CLIENT", "PAUSE", milliseconds, "ALL")
 
     def end(self) -> None:
-        """Nobody can end it earlier: whoever would is made to wait, too."""
+        """It cannot be ended earlier: a client that tries has to wait, too."""
         with self.stack.cache.connect() as redis:
             redis.ping()
 

@@ -120,7 +120,7 @@ class Second:
 
     @contextmanager
     def wrong_clock(self, ahead: str) -> Iterator[None]:
-        """Its processes are started anew, and believe another time inside the block."""
+        """Its processes are restarted, and see another time inside the block."""
         right = dict(self._web.environment)
         clock = SetClock(self._folder / "clock", ahead)
         self._web.environment.update(clock.environment)

@@ -93,7 +93,7 @@ class _Wire(asyncio.Protocol):
 
 
 class Connection:
-    """One client's connection to one address, opened anew when it was lost."""
+    """One client's connection to one address, opened again when it was lost."""
 
     def __init__(self, port: int) -> None:
         self.port = port
