@@ -26,7 +26,7 @@ class Operation:
 
     `recover`: what happens after its process has died, until the effect is there once: a client that repeats a request
     with its key, the relay that delivers a job again. `conclude`: makes of what it returned, after the run, what is
-    compared.
+    compared. `is_whole`: one transaction. `listens`: returns the events that it hears, from its beginning on.
     """
 
     name: str
@@ -36,6 +36,8 @@ class Operation:
     recover: Callable[[World], Result] | None = None
     conclude: Callable[[World, Result], Result] | None = None
     passes_time: bool = False
+    is_whole: bool = True
+    listens: bool = False
 
 
 ALL: dict[str, Operation] = {}
@@ -138,7 +140,7 @@ def _restore(world: World) -> Any:
 
 _add("create", _create)
 _add("import", _call(_restore))
-_add("import over an expired one", _call(_restore), "expired")
+_add("import over an expired one", _call(_restore), "expired", is_whole=False)
 
 
 def _run_job(world: World) -> Result:
@@ -194,14 +196,15 @@ def _listen(world: World) -> Result:
 
 
 def _heard(world: World, result: Result) -> Result:
-    """All that the listener hears if it goes on after the run: each event once."""
+    """All that the listener hears if it goes on after the run: each event once, and those of a session in order."""
     checkpoint, events = result
     rest = event_feed.poll(since=checkpoint).events
-    return [
+    heard = [
         (event.kind.name, comparable((0, event.session_id), world.name)[1])
         for event in (*events, *rest)
         if event.node_id == world.node
     ]
+    return sorted(heard, key=lambda event: event[1])
 
 
-_add("listen", _listen, conclude=_heard)
+_add("listen", _listen, conclude=_heard, listens=True)

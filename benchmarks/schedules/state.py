@@ -49,7 +49,8 @@ _STATE = f"""
         'affinities', (SELECT json_agg(json_build_array(symbol, emotive, value) ORDER BY symbol, emotive)
             FROM memory_app_symbolaffinity JOIN memory_app_node USING (memory) WHERE node_id = %(node)s),
         'finalized', (SELECT finalized_statistics FROM memory_app_node WHERE node_id = %(node)s),
-        'events', (SELECT json_agg(json_build_array(session_id, kind) ORDER BY changed, kind, session_id)
+        'events', (SELECT json_agg(json_build_array(session_id, kind)
+                ORDER BY session_id LIKE 'session-%%', session_id, changed, kind)
             FROM sessions_app_sessionevent WHERE node_id = %(node)s),
         'keys', (SELECT json_agg(json_build_array(key, convert_from(answer, 'UTF8')) ORDER BY key)
             FROM sessions_app_idempotencykey WHERE scope = 'session:' || %(node)s || '-S'),
