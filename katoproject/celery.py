@@ -2,6 +2,8 @@
 
 import os
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import lru_cache
 from typing import Any
 
@@ -9,7 +11,7 @@ from celery import Celery, signals
 from kombu import Connection
 from kombu.exceptions import OperationalError as BrokerError
 from kombu.transport.redis import Channel, QoS, Transport
-from redis.exceptions import ResponseError
+from redis.exceptions import RedisError, ResponseError
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "katoproject.settings")
 
@@ -24,11 +26,21 @@ Transport.connection_errors += (ResponseError,)
 
 class Acknowledging(QoS):
     def ack(self, delivery_tag: str) -> None:
-        try:
+        with self._place_freed(delivery_tag):
             super().ack(delivery_tag)
-        except ResponseError:
-            # Celery only logs it, and the connection stays. The message would hold one of the worker's few places for
-            # ever: after two, it takes no job and still answers. (It may be delivered again: the job's row decides.)
+
+    def reject(self, delivery_tag: str, requeue: bool = False) -> None:
+        with self._place_freed(delivery_tag):
+            super().reject(delivery_tag, requeue)
+
+    @contextmanager
+    def _place_freed(self, delivery_tag: str) -> Iterator[None]:
+        """Celery only logs that Redis refuses, or does not answer, and the consumer's connection stays. The message
+        would hold one of the worker's few places for ever: after two, it takes no job and still answers. (It may be
+        delivered again: the job's row decides.)"""
+        try:
+            yield
+        except RedisError:
             super(QoS, self).ack(delivery_tag)
             raise
 

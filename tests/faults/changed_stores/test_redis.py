@@ -1,11 +1,16 @@
 """Redis changes below a running service: its role, its replicas, what it remembers of a worker."""
 
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+
 import httpx
 import pytest
 import redis
+from kombu.message import Message
 from redis import Redis
 
 from benchmarks.stack import Worker, eventually
+from benchmarks.stack.proxy import FAIR, Direction, Weather
 from katoproject.celery import app
 from tests.faults.changed_stores.stack import Stack
 from tests.support.jobs import end_of, train
@@ -43,20 +48,44 @@ def test_a_redis_that_takes_no_writes_is_not_ready(stack: Stack, store: Redis) -
     assert part(stack.web.url, "redis")["ok"]
 
 
-def test_a_message_whose_acknowledgement_redis_refuses_holds_no_place_of_the_worker(store: Redis, stack: Stack) -> None:
+@contextmanager
+def refusing(stack: Stack, store: Redis) -> Iterator[None]:
+    store.config_set("min-replicas-to-write", "1")
+    try:
+        yield
+    finally:
+        store.config_set("min-replicas-to-write", "0")
+
+
+@contextmanager
+def mute(stack: Stack, store: Redis) -> Iterator[None]:
+    stack.redis.change(Weather(held=frozenset({Direction.TO_CLIENT})))
+    try:
+        yield
+    finally:
+        stack.redis.change(FAIR)
+
+
+@pytest.mark.parametrize(("trouble", "error"), [(refusing, redis.ResponseError), (mute, redis.TimeoutError)])
+@pytest.mark.parametrize("done_with", [Message.ack, Message.reject, Message.requeue])
+def test_a_message_that_redis_does_not_take_back_holds_no_place_of_the_worker(
+    store: Redis,
+    stack: Stack,
+    trouble: Callable[[Stack, Redis], AbstractContextManager[None]],
+    error: type[redis.RedisError],
+    done_with: Callable[[Message], None],
+) -> None:
     """There are as many as it has processes: when all were held, it took no job until it was started anew."""
     url = stack.web.environment["REDIS_URL"]
-    with app.connection_for_read(url) as connection, connection.SimpleQueue("refused") as queue:
+    options = {"socket_timeout": 0.5}
+    with app.connection_for_read(url, transport_options=options) as connection, connection.SimpleQueue("held") as queue:
+        queue.clear()
         queue.consumer.qos(prefetch_count=1)
         for body in ("first", "second"):
             queue.put(body)
         first = queue.get(timeout=5)
-        store.config_set("min-replicas-to-write", "1")
-        try:
-            with pytest.raises(redis.ResponseError, match="NOREPLICAS"):
-                first.ack()
-        finally:
-            store.config_set("min-replicas-to-write", "0")
+        with trouble(stack, store), pytest.raises(error):
+            done_with(first)
         assert queue.get(timeout=5).payload == "second"
 
 
