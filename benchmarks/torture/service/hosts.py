@@ -3,6 +3,7 @@
 import http.client
 import json
 import signal
+import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -46,7 +47,10 @@ class First:
 
     def stop(self) -> None:
         if self._service.is_running:
-            self._service.stop()
+            try:
+                self._service.stop()
+            except subprocess.TimeoutExpired:
+                self.kill_supervisor()  # A verdict on the run is still to come.
         orphans.end(orphans.children_of_up(self._service.data), signal.SIGTERM)
 
     def kill_supervisor(self) -> None:
