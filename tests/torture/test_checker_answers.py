@@ -2,9 +2,11 @@
 
 import subprocess
 import sys
+from typing import Any
 
 import pytest
 
+from benchmarks.torture.history import Operation
 from tests.torture.story import Story
 
 
@@ -43,6 +45,25 @@ def test_a_session_that_is_answered_like_an_unknown_path(story: Story) -> None:
     story.delete()
     wrong = story.ask("read_config", {"detail": "Not Found"}, status=404)
     story.breaks("answers.body", wrong)
+
+
+@pytest.mark.parametrize(
+    ("operation", "arguments", "answer"),
+    [
+        ("read_stm", {}, {"stm": [["a"]], "length": 2}),
+        ("predict", {}, {"predictions": [{"name": "PTRN|1", "frequency": 1}], "count": 2}),
+        ("predict", {}, {"predictions": [{"name": "PTRN|1", "frequency": 1}] * 2, "count": 2}),
+        ("sequence", {"observations": [{"strings": ["a"]}]}, {"observations_processed": 2}),
+        ("sequence", {"observations": [{"strings": ["a"]}]}, {"results": []}),
+        ("read_job", {"job_id": "j1"}, {"job_id": "j2", "state": "done"}),
+    ],
+)
+def test_a_response_that_contradicts_itself(
+    story: Story, operation: Operation, arguments: dict[str, Any], answer: dict[str, Any]
+) -> None:
+    story.create()
+    wrong = story.ask(operation, answer, arguments=arguments)
+    story.breaks("answers.consistent", wrong)
 
 
 @pytest.mark.parametrize("retry_after", [None, "", "soon"])

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import pytest
+
 from benchmarks.torture.history import Request
 from tests.torture.story import Fault, Story
 
@@ -118,6 +120,19 @@ def test_a_response_of_another_session(story: Story) -> None:
     story.breaks("sessions.its_own_answers", wrong)
 
 
+def test_an_stm_that_is_answered_as_that_of_another_session(story: Story) -> None:
+    story.create()
+    wrong = story.ask("read_stm", {"stm": [], "length": 0, "session_id": "s2"})
+    story.breaks("sessions.its_own_answers", wrong)
+
+
+@pytest.mark.parametrize("name", ["node_id", "processor_id"])
+def test_a_response_that_names_another_node(story: Story, name: str) -> None:
+    story.create()
+    wrong = story.ask("learn", {"status": "learned", "pattern_name": "", name: "unique-2"})
+    story.breaks("sessions.its_own_answers", wrong)
+
+
 # Configuration.
 
 
@@ -142,6 +157,14 @@ def test_a_default_is_read_until_it_is_changed(story: Story) -> None:
     story.configure(persistence=5)
     story.read_config(persistence=5)
     story.holds()
+
+
+def test_a_default_that_changes_by_itself(story: Story) -> None:
+    story.create()
+    story.read_config(sort_symbols=True)
+    story.read_config(sort_symbols=False)
+    story.read_config(sort_symbols=True)
+    story.breaks("configuration.never_goes_back")
 
 
 def test_a_configuration_that_is_lost(story: Story) -> None:
@@ -198,6 +221,12 @@ def test_a_request_that_is_performed_twice_under_a_key(story: Story) -> None:
     first = story.observe("a", key="k")
     other = story.again(first)
     story.breaks("idempotency.performed_once", first, other)
+
+
+def test_a_first_request_that_is_answered_as_a_repeated_one(story: Story) -> None:
+    story.create()
+    wrong = story.observe("a", key="k", replayed=True)
+    story.breaks("idempotency.performed_once", wrong)
 
 
 def test_two_requests_under_one_key(story: Story) -> None:

@@ -120,5 +120,5 @@ def test_a_story_is_told_in_plain_words(story: Story) -> None:
         '  3.0000 to 4.0000: anna asked observe of s1 with {"strings": ["a"]}, and got 200: '
         '{"status": "okay", "auto_learned_pattern": null}',
         '  7.0000 to 8.0000: anna asked clear_stm of s1, and got 200: {"status": "cleared"}',
-        '  9.0000 to 10.0000: anna asked read_stm of s1, and got 200: {"length": 1, "stm": [["a"]]}',
+        '  9.0000 to 10.0000: anna asked read_stm of s1, and got 200: {"stm": [["a"]], "length": 1}',
     ]

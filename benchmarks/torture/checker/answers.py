@@ -52,6 +52,29 @@ def body(request: Request, judge: Judge) -> None:
         judge.violated("an operation that exists was answered as an unknown path", request)
 
 
+def consistent(request: Request, judge: Judge) -> None:
+    """A response does not contradict itself or what was asked: it counts what it brings, each prediction is there once,
+    every observation of a sequence has its result, and a job is the one that was asked for."""
+    if not isinstance(request.answer, dict) or request.status != 200:
+        return
+    judge.compared()
+    answer = request.answer
+    match request.operation:
+        case "read_stm" if answer["length"] != len(answer["stm"]):
+            judge.violated(f"{len(answer['stm'])} events, of which it counts {answer['length']}", request)
+        case "predict":
+            names = [entry["name"] for entry in answer["predictions"]]
+            if answer.get("count", len(names)) != len(names) or len(set(names)) < len(names):
+                judge.violated(f"predictions of {len(set(names))} patterns, counted {answer.get('count')}", request)
+        case "sequence":
+            number = len(request.arguments["observations"])
+            told = {answer.get("observations_processed", number), len(answer.get("results", range(number)))}
+            if told != {number}:
+                judge.violated(f"{number} observations, the response tells of {sorted(told)}", request)
+        case "read_job" if answer.get("job_id", request.arguments["job_id"]) != request.arguments["job_id"]:
+            judge.violated("the response is of another job", request)
+
+
 def retry_after(request: Request, judge: Judge) -> None:
     """A 503 says in Retry-After after how many seconds to try again."""
     if request.status != 503:
@@ -71,7 +94,7 @@ def duration(request: Request, judge: Judge, slowest: float) -> None:
 class Answers:
     def __init__(self, report: Report, *, slowest: float) -> None:
         self._slowest = slowest
-        self._rules = [(rule, Judge.of(rule, report)) for rule in (status, body, retry_after)]
+        self._rules = [(rule, Judge.of(rule, report)) for rule in (status, body, consistent, retry_after)]
         self._time = Judge.of(duration, report)
 
     def judge(self, request: Request) -> None:

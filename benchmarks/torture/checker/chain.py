@@ -55,8 +55,8 @@ class Chain:
             return
         for name, following in pairwise(names):
             self._follow(name, following, request)
-        if names:
-            self.shown_by.setdefault(names[-1], request)
+        for name in (*names[:1], *names[-1:]):
+            self.shown_by.setdefault(name, request)
         self.reads.append(Shown(request, names[0] if names else None, names[-1] if names else None, len(names)))
 
     def _follow(self, name: str, following: str, request: Request) -> None:

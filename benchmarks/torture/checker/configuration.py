@@ -12,7 +12,7 @@ from benchmarks.torture.checker.report import Judge
 from benchmarks.torture.checker.session import Session
 from benchmarks.torture.history import Request
 
-# One of them sets the other, so what a read shows does not say who set it.
+# One of them sets the other, so where one was set, what a read shows does not say who set it.
 _COUPLED = frozenset({"sort", "sort_symbols", "use_token_matching"})
 
 
@@ -93,7 +93,9 @@ def settings_of(session: Session) -> Iterator[Setting]:
     reads = [(request, shown) for request in session.requests if (shown := _shown(request))]
     everything = [initial, *(given for _, given in changes), *(shown for _, shown in reads)]
     names = {name for given in everything for name in given}
-    for name in sorted(names - _COUPLED):
+    if any(_COUPLED & given.keys() for given in (initial, *(given for _, given in changes))):
+        names -= _COUPLED
+    for name in sorted(names):
         yield Setting(
             name,
             first,

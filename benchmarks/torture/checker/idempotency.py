@@ -34,12 +34,16 @@ def same_answer(requests: list[Request], judge: Judge) -> None:
 
 
 def performed_once(requests: list[Request], judge: Judge) -> None:
-    """Of the successes under one key, one was performed; the others are marked as repeated."""
+    """Of the successes under one key, one was performed; the others are marked as repeated, and repeat one that was
+    performed, or one without a response."""
     for attempts in _by_key(requests):
-        performed = [request for request in _done(attempts) if not request.replayed]
+        done = _done(attempts)
+        performed = [request for request in done if not request.replayed]
         judge.compared()
         if len(performed) > 1:
             judge.violated("it was performed again", *performed[:2])
+        elif done and not performed and not any(outcome_of(request) is Outcome.UNKNOWN for request in attempts):
+            judge.violated("it repeats a request that nobody made", done[0])
 
 
 def one_request_per_key(requests: list[Request], judge: Judge) -> None:

@@ -43,7 +43,7 @@ class Session:
     def _without_events(self, request: Request) -> Request:
         stm: list[list[str]] = request.answer["stm"]
         ends = stm if len(stm) < 6 else [*stm[:2], ["…"], *stm[-2:]]
-        brief = replace(request, answer={"length": len(stm), "stm": ends})
+        brief = replace(request, answer={**request.answer, "stm": ends})
         self.chain.add(brief, stm)
         return brief
 

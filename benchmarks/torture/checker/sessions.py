@@ -41,7 +41,7 @@ def its_own_answers(session: Session, judge: Judge) -> None:
         judge.compared()
         if request.answer.get("session_id", session.id) not in (session.id, None):
             judge.violated("the response is of another session", request)
-        elif request.operation == "read_session" and request.answer.get("node_id", request.node) != request.node:
+        elif {request.answer.get(name) for name in ("node_id", "processor_id")} - {request.node, None}:
             judge.violated("the response names another node", request)
 
 

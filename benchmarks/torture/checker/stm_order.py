@@ -72,6 +72,8 @@ class Stm:
             self.empty.append(Placed(start, end, read.request))
             return
         first, last = self.places[read.first], self.places[read.last]
+        if first.fragment != last.fragment:
+            return  # It is in a conflict, which `one_order` tells.
         fragment = self.fragments[first.fragment]
         fragment.items.append(Placed(start, end, read.request, last.position, last.position))
         fragment.reads.append((read, first.position))
