@@ -81,7 +81,7 @@ class Session:
         return self.node.learn(events)
 
     def sequence(self, events: list[list[str]], *, after_each: bool, at_end: bool, clear_between: bool) -> list[bool]:
-        """Which of the learns that were due learned a pattern."""
+        """Which of the learns that were due learned a pattern. Without events nothing is due."""
         learned: list[bool] = []
         for place, strings in enumerate(events):
             if clear_between and place:
@@ -90,7 +90,7 @@ class Session:
             if after_each and self.stm:
                 learned.append(self.learn())
             learned += [True] if automatic else []
-        if at_end and self.stm:
+        if at_end and events and self.stm:
             learned.append(self.learn())
         return learned
 

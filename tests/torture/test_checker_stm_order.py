@@ -155,3 +155,17 @@ def test_an_event_of_another_session(story: Story) -> None:
     story.observe("a", session="s2")
     read = story.read("a")
     story.breaks("stm_order.only_what_was_asked", read)
+
+
+def test_an_event_of_another_session_at_the_front(story: Story) -> None:
+    story.create()
+    story.sequence("a", "b")
+    story.clear()
+    story.sequence("c", "d", "e")
+    story.read("c", "d", "e")
+    story.create(name="s2")
+    story.observe("z", session="s2")
+    story.read("c", "d", "e")
+    story.observe("f")
+    wrong = story.read("z", "d", "e", "f")
+    story.breaks("stm_order.only_what_was_asked", wrong)
