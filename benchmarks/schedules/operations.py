@@ -14,6 +14,7 @@ from benchmarks.schedules.world import TTL, World
 from foundation.errors import Refusal
 from sessions_app import operations
 from sessions_app.jobs import lifecycle, running
+from sessions_app.models.jobs import State
 from sessions_app.operations import SavedSession
 from sessions_app.reads import event_feed
 
@@ -147,10 +148,16 @@ def _run_job(world: World) -> Result:
     running.run(world.job)
 
 
+def _retry(world: World) -> Any:
+    """A job that has not ended stays as it is, waiting or running."""
+    state = lifecycle.retry(job_id=world.job).state
+    return "unfinished" if state in (State.WAITING, State.RUNNING) else state
+
+
 _add("accept a job", _request("POST", "/observe-sequence?mode=async", _SEQUENCE))
 _add("job", _run_job, "job", recover=_run_job)
 _add("cancel the job", _call(lambda world: lifecycle.cancel(job_id=world.job).state), "job")
-_add("retry the job", _call(lambda world: lifecycle.retry(job_id=world.job).state), "job")
+_add("retry the job", _call(_retry), "job")
 
 
 def _delete_expired(world: World) -> Result:

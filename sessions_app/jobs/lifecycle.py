@@ -142,9 +142,13 @@ def _visible_jobs() -> QuerySet[Job]:
     return jobs if caller.is_admin else jobs.filter(key_id=caller.key_id)
 
 
-def find(job_id: str) -> Job:
-    """A job that the caller may see: its own ones; an administrator those of its nodes. Raises JobNotFound."""
-    job = None if "\0" in job_id else _visible_jobs().filter(id=job_id).first()
+def find(job_id: str, *, locked: bool = False) -> Job:
+    """A job that the caller may see: its own ones; an administrator those of its nodes. Raises JobNotFound.
+
+    `locked`: until the end of the transaction nobody else changes it.
+    """
+    jobs = _visible_jobs().select_for_update(no_key=True) if locked else _visible_jobs()
+    job = None if "\0" in job_id else jobs.filter(id=job_id).first()
     if job is None:
         raise JobNotFound(job_id)
     logs.about(job_id=job_id, node_id=job.node_id)
@@ -167,7 +171,9 @@ def cancel(*, job_id: str) -> Job:
     A running step finds the job cancelled when it records its progress, and rolls back. Cancelling a cancelled job
     changes nothing. Raises JobNotFound, JobFinished where the job is done or failed, and Unauthorized.
     """
-    if SESSIONS.execute_one(_CANCEL, {"id": find(job_id).id}):
+    # Locked: a retry between the change, which a failed job does not need, and the answer would make this a refusal of
+    # a waiting job.
+    if SESSIONS.execute_one(_CANCEL, {"id": find(job_id, locked=True).id}):
         deliver_freed_on_commit(job_id)
     job = find(job_id)
     if job.state != State.CANCELLED:
@@ -188,7 +194,9 @@ def retry(*, job_id: str) -> Job:
     if limits.jobs is not None:
         # Before the job's row, as in `accept`: a transaction that held the row could wait for one that waits for it.
         quotas.hold("jobs", key_id=key_id)
-    # Decides by the state as it is when the row is locked: the job may have ended since it was found.
+    # Decides by the state as it is when the row is locked: the job may have ended since it was found. And answers with
+    # it: a cancel in between would be told as if a cancelled job had not been resumed.
+    find(job_id, locked=True)
     if SESSIONS.execute_one(_RETRY, {"id": job_id}):
         if limits.jobs is not None:
             _check_quota(job_id, key_id, limits)

@@ -86,6 +86,13 @@ def test_an_import_says_of_a_session_that_is_deleted_meanwhile_that_it_was_there
     assert report.holds, report.first
 
 
+def test_a_retry_is_told_of_a_cancel_only_what_it_has_resumed(room: Laboratory) -> None:
+    """Not that the job is cancelled, which a cancel after the retry has made it."""
+    report = examine(room, ("cancel the job", "retry the job"))
+    assert report.extent is not Extent.SAMPLE
+    assert report.holds, report.first
+
+
 @pytest.mark.parametrize("names", [("delete", "observe, repeatable"), ("read STM", "learn"), ("import", "delete")])
 def test_the_reduced_search_reaches_every_outcome(room: Laboratory, names: tuple[str, str]) -> None:
     experiment = Experiment(room, [ALL[name] for name in names])
