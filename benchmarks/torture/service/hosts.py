@@ -6,7 +6,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from benchmarks.stack.up import Service
 from katoproject.launcher import orphans, processes
 
 _LIMIT = 10.0  # seconds that a probe waits
+_AGAIN_LIMIT = 30.0  # seconds in which the supervisor starts again what has ended
 _START_LIMIT = 150.0  # seconds; the machine may be busy
 
 
@@ -62,11 +63,15 @@ class First:
         return self._service.process.pid
 
     def child(self, part: str) -> psutil.Process:
-        """`web`, `worker` or `beat`."""
+        """`web`, `worker` or `beat`; one that has just ended is soon there again."""
         word = {"web": "katoproject.server"}.get(part, part)
-        for process in psutil.Process(self.pid).children():
-            if word in process.cmdline():
-                return process
+        deadline = time.monotonic() + _AGAIN_LIMIT
+        while time.monotonic() < deadline:
+            for process in psutil.Process(self.pid).children():
+                with suppress(psutil.NoSuchProcess):  # zombies, too
+                    if word in process.cmdline():
+                        return process
+            time.sleep(0.1)
         raise LookupError(part)
 
     def kill(self, part: str) -> None:
