@@ -72,10 +72,14 @@ class Moment:
     after: Content
     learned: tuple[Content, ...]
     """What it must have learned, in order; unless it is not known whether it was done."""
+    lengths: tuple[int, ...] = ()
+    """Of the STM after each observation."""
 
 
-def _apply(memory: Memory, act: Act) -> list[Content]:
+def _apply(memory: Memory, act: Act) -> tuple[list[Content], list[int]]:
+    """What it learned, and the length after each observation."""
     asked = act.asked.arguments
+    lengths: list[int] = []
     learned: list[Content | None] = []
     match act.asked.operation:
         case "observe":
@@ -85,6 +89,7 @@ def _apply(memory: Memory, act: Act) -> list[Content]:
                 if asked.get("clear_stm_between") and place:
                     memory.events = ()
                 learned.append(memory.observe(event))
+                lengths.append(len(memory.events))
                 if asked.get("learn_after_each") and memory.events:
                     learned.append(memory.learn())
             if asked.get("learn_at_end") and memory.events:
@@ -95,7 +100,7 @@ def _apply(memory: Memory, act: Act) -> list[Content]:
             memory.events = ()
         case "configure":
             memory.configure(asked.get("config", asked))
-    return [content for content in learned if content is not None]
+    return [content for content in learned if content is not None], lengths
 
 
 class _Watch:
@@ -130,9 +135,11 @@ class _Watch:
         if not known and act.asked.operation == "configure":
             self._free = math.inf  # It never tells what it does with the next events.
         before, known_before = self._memory.events, self._known and alone
-        learned = tuple(_apply(self._memory, act))
+        learned, lengths = _apply(self._memory, act)
         self._known = known
-        return Moment(act.told, act, before, self._memory.events, learned) if known_before else None
+        return (
+            Moment(act.told, act, before, self._memory.events, tuple(learned), tuple(lengths)) if known_before else None
+        )
 
 
 def moments(session: Session) -> Iterator[Moment]:
@@ -187,8 +194,8 @@ def _wrong(moment: Moment, answer: Any) -> str | None:
             return f"it reports {answer['stm_length']} events"
         case "observe" if (answer.get("auto_learned_pattern") is not None) != bool(moment.learned):
             return "it learned" if not moment.learned else "it did not learn"
-        case "sequence" if answer.get("final_stm_length", len(moment.after)) != len(moment.after):
-            return f"it reports {answer['final_stm_length']} events"
+        case "sequence":
+            return _wrong_sequence(moment, answer)
         case "learn" if moment.act is None:
             return "it found nothing to learn" if moment.before else None
         case "learn":
@@ -198,6 +205,18 @@ def _wrong(moment: Moment, answer: Any) -> str | None:
             if bool(answer["pattern_name"]) != bool(moment.learned):
                 return f"it learned {answer['pattern_name']!r}"
     return None
+
+
+def _wrong_sequence(moment: Moment, answer: Any) -> str | None:
+    for name, content in (("initial_stm_length", moment.before), ("final_stm_length", moment.after)):
+        if answer.get(name, len(content)) != len(content):
+            return f"it reports {answer[name]} events"
+    told = tuple(item.get("stm_length") for item in answer.get("results", ()))
+    learns = moment.act is not None and moment.act.asked.arguments.get("learn_after_each")
+    if told and None not in told and not learns and told != moment.lengths:
+        return f"it reports the lengths {told}, not {moment.lengths}"
+    names = [name for name in answer.get("auto_learned_patterns", moment.learned) if name]
+    return f"it learned {len(names)} patterns" if len(names) != len(moment.learned) else None
 
 
 RULES = (as_left,)

@@ -76,11 +76,11 @@ def consistent(request: Request, judge: Judge) -> None:
 
 
 def retry_after(request: Request, judge: Judge) -> None:
-    """A 503 says in Retry-After after how many seconds to try again."""
+    """A 503 says in Retry-After after how many seconds to try again: one at least."""
     if request.status != 503:
         return
     judge.compared()
-    if request.retry_after is None or not request.retry_after.isdecimal():
+    if request.retry_after is None or not (request.retry_after.isdecimal() and int(request.retry_after)):
         judge.violated(f"503 with Retry-After {request.retry_after!r}", request)
 
 

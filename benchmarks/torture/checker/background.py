@@ -20,6 +20,9 @@ class Job:
     looks: list[Request] = field(default_factory=list)
     """Reads that were answered, in the order of their starts."""
 
+    attempts: list[Request] = field(default_factory=list)
+    """Reads, also those that were not answered."""
+
     @property
     def body(self) -> dict[str, Any]:
         return self.act.asked.arguments
@@ -55,6 +58,8 @@ def jobs_of(acts: Iterable[Act], requests: Iterable[Request]) -> list[Job]:
     jobs = [Job(act) for act in acts if act.asked.operation == "submit"]
     by_id = {job_of(job.act.answered): job for job in jobs if job.act.answered is not None}
     for request in requests:
-        if request.operation == "read_job" and request.status == 200 and (job := by_id.get(job_of(request))):
-            job.looks.append(request)
+        if request.operation == "read_job" and (job := by_id.get(job_of(request))):
+            job.attempts.append(request)
+            if request.status == 200:
+                job.looks.append(request)
     return jobs

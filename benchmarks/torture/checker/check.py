@@ -11,7 +11,10 @@ from benchmarks.torture.checker import (
     events,
     idempotency,
     jobs,
+    lifetimes,
     memory,
+    predictions,
+    sequences,
     sessions,
     stm_order,
     stm_times,
@@ -19,16 +22,24 @@ from benchmarks.torture.checker import (
 )
 from benchmarks.torture.checker.acts import WRITES, Outcome, outcome_of
 from benchmarks.torture.checker.answers import Answers
+from benchmarks.torture.checker.events import Strangers
 from benchmarks.torture.checker.jobs import Jobs
 from benchmarks.torture.checker.node import Node
 from benchmarks.torture.checker.report import Judge, Report
 from benchmarks.torture.checker.session import Session
 from benchmarks.torture.checker.sorting import Sorted, groups, sort
 from benchmarks.torture.checker.stm_order import Stm
-from benchmarks.torture.history import Fault, Request
+from benchmarks.torture.history import Event, Fault, Request
 
 UNIQUE_RULES = (*stm_order.RULES, *stm_windows.RULES, stm_times.consecutive, jobs.in_turn)
-SESSION_RULES = (*sessions.RULES, *configuration.RULES, *events.RULES, *alone.RULES)
+SESSION_RULES = (
+    *sessions.RULES,
+    *lifetimes.RULES,
+    *configuration.RULES,
+    *sequences.RULES,
+    *events.RULES,
+    *alone.RULES,
+)
 
 Subject = TypeVar("Subject")
 Rule = Callable[[Subject, Judge], None]
@@ -74,6 +85,7 @@ def _judge_session(session: Session, report: Report) -> None:
 
 def _judge_node(node: Node, faults: list[Fault], report: Report) -> None:
     _apply(memory.OF_WORDS if node.words else memory.OF_UNIQUE, node, report)
+    _apply(predictions.RULES, node, report)
     _apply(events.OF_A_NODE, node, report)
     _apply(jobs.RULES, Jobs(node.training, faults), report)
     _apply(idempotency.RULES, node.own, report)
@@ -88,11 +100,18 @@ def check(path: Path, *, slowest: float) -> Report:
     report = Report()
     with TemporaryDirectory(dir=path.parent) as folder:
         found = _sort(path, Path(folder), report, slowest=slowest)
+        strangers = Strangers([], [])
         for file in found.sessions:
             for name, entries in groups(file):
-                if any(isinstance(entry, Request) for entry in entries):
+                heard = [entry for entry in entries if isinstance(entry, Event)]
+                if len(heard) == len(entries):
+                    strangers.events.append(heard)
+                else:
                     _judge_session(Session.of(name, entries, found.listening, found.faults), report)
         for file in found.nodes:
             for name, entries in groups(file):
-                _judge_node(Node.of(name, entries), found.faults, report)
+                node = Node.of(name, entries)
+                strangers.creations.extend(node.open_creations)
+                _judge_node(node, found.faults, report)
+        _apply((events.someone_created,), strangers, report)
     return report

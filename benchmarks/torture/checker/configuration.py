@@ -142,4 +142,23 @@ def never_goes_back(session: Session, judge: Judge) -> None:
             judge.violated(f"another {setting.name} between", *state.story, *intruder.story)
 
 
-RULES = (last_one_counts, never_goes_back)
+def complete(session: Session, judge: Judge) -> None:
+    """A read shows every setting that the response to the creation showed, and every one that was set before."""
+    created = next((act for act in session.acts if act.asked.operation == "create" and act.done), None)
+    if created is None:
+        return
+    given = [(created.end, {**_given(created.asked), **_shown(created.told)}, created)]
+    given += [(act.end, _given(act.asked), act) for act in session.acts if act.asked.operation == "configure"]
+    first = {name: (end, act) for end, settings, act in sorted(given, key=lambda one: -one[0]) for name in settings}
+    nothing = {name for _, settings, _ in given for name, value in settings.items() if value is None} | _COUPLED
+    for request in session.requests:
+        if request.operation == "read_config" and request.status == 200:
+            shown = _shown(request)
+            judge.compared()
+            for name, (end, act) in first.items():
+                if name not in shown and name not in nothing and end < request.start:
+                    judge.violated(f"{name} is missing", act.told, request)
+                    break
+
+
+RULES = (complete, last_one_counts, never_goes_back)

@@ -2,15 +2,18 @@
 
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import dataclass
 
-from benchmarks.torture.checker.acts import Act
+from benchmarks.torture.checker.acts import Act, Outcome, outcome_of
 from benchmarks.torture.checker.node import Node
 from benchmarks.torture.checker.report import Judge
 from benchmarks.torture.checker.session import Session
-from benchmarks.torture.checker.sessions import Alive
-from benchmarks.torture.history import Event, Fault, Listening, Request
+from benchmarks.torture.checker.sessions import Alive, over_by
+from benchmarks.torture.history import Event, Fault, Request
 
 PATIENCE = 10.0  # seconds in which an event comes, once everything works
+LATEST = 20.0  # seconds after which it is too late, however busy the machine is
+CLEANED = 20.0  # seconds in which the clean-up finds a session whose life is over
 
 CREATED, DESTROYED = "session.created", "session.destroyed"
 
@@ -20,32 +23,86 @@ def _kind(event: Event) -> str:
     return kind
 
 
-def _due(moment: float, faults: list[Fault]) -> float:
+def _due(moment: float, faults: list[Fault], patience: float = PATIENCE) -> float:
     """When an event of this moment must have come. `faults` in the order of their starts."""
-    due = moment + PATIENCE
+    due = moment + patience
     for fault in faults:
-        if fault.start <= due and fault.well + PATIENCE > due:
-            due = fault.well + PATIENCE
+        if fault.start <= due and fault.well + patience > due:
+            due = fault.well + patience
     return due
 
 
-def _witnesses(session: Session, act: Act) -> Iterator[Listening]:
-    """Those that listened from before the request began until after its event was due."""
-    faults = sorted((fault for fault in session.faults if fault.well > act.start), key=lambda fault: fault.start)
-    due = _due(act.end, faults)
-    return (one for one in session.listening if one.start < act.start and one.end > due)
+@dataclass(frozen=True, slots=True)
+class _Happening:
+    """Something that every listener must hear of. It happened between two times."""
+
+    kind: str
+    start: float
+    end: float
+    told: Request | Event
 
 
-def reaches_everyone(session: Session, judge: Judge) -> None:
-    """Every listener that was connected all the time receives the event of every acknowledged creation and deletion."""
-    received = {(event.listener, _kind(event)) for event in session.events}
+def _faults(session: Session) -> list[Fault]:
+    start = session.requests[0].start
+    return sorted((fault for fault in session.faults if fault.well > start), key=lambda fault: fault.start)
+
+
+def _known(session: Session) -> Iterator[_Happening]:
+    """What responses, or the time, say."""
     for act in session.acts:
         if act.done and act.asked.operation in ("create", "delete"):
             kind = CREATED if act.asked.operation == "create" else DESTROYED
-            for listener in _witnesses(session, act):
+            yield _Happening(kind, act.start, act.end, act.told)
+    found = [request for request in session.requests if outcome_of(request) is Outcome.DONE]
+    over = over_by(session)
+    if over is not None and found:
+        yield _Happening(DESTROYED, found[-1].start, over + CLEANED, found[-1])
+
+
+def _heard(session: Session) -> Iterator[_Happening]:
+    """What some listener heard."""
+    for kind in (CREATED, DESTROYED):
+        event = min((one for one in session.events if _kind(one) == kind), key=lambda one: one.at, default=None)
+        if event is None:
+            continue
+        found = [request for request in session.requests if outcome_of(request) is Outcome.DONE]
+        if kind == CREATED:
+            starts = [act.start for act in session.acts if act.asked.operation == "create"]
+        elif event.event["data"].get("reason") == "explicit_delete":
+            starts = [act.start for act in session.acts if act.asked.operation == "delete" and not act.refused]
+        else:
+            starts = [max((request.start for request in found if request.start < event.at), default=event.at)]
+        if starts:
+            yield _Happening(kind, min(starts), event.at, event)
+
+
+def reaches_everyone(session: Session, judge: Judge) -> None:
+    """Every listener that was connected all the time receives the event of every acknowledged creation and deletion, of
+    every session whose life is surely over, and whatever another listener received."""
+    received = {(event.listener, _kind(event)) for event in session.events}
+    faults = _faults(session)
+    for happening in (*_known(session), *_heard(session)):
+        due = _due(happening.end, faults)
+        for listener in session.listening:
+            if listener.start < happening.start and listener.end > due:
                 judge.compared()
-                if (listener.listener, kind) not in received:
-                    judge.violated(f"{listener.listener} did not receive {kind}", act.told, listener)
+                if (listener.listener, happening.kind) not in received:
+                    received.add((listener.listener, happening.kind))
+                    what = f"{listener.listener} did not receive {happening.kind}"
+                    judge.violated(what, happening.told, listener)
+
+
+def in_time(session: Session, judge: Judge) -> None:
+    """An event comes within twenty seconds: counted from the response to what it tells of, from when the clean-up must
+    have found that the session's life is over, or from the end of a fault."""
+    faults = _faults(session)
+    for happening in _known(session):
+        due = _due(happening.end, faults, LATEST)
+        for event in session.events:
+            if _kind(event) == happening.kind:
+                judge.compared()
+                if event.at > due:
+                    judge.violated(f"it came {event.at - happening.end:.1f} s later", happening.told, event)
 
 
 def once(session: Session, judge: Judge) -> None:
@@ -65,7 +122,7 @@ def once(session: Session, judge: Judge) -> None:
 
 def only_what_happened(session: Session, judge: Judge) -> None:
     """Nothing is announced that did not happen: no creation before it was asked for, no deletion without a request,
-    no expiry of a session that lives."""
+    no expiry of a session that lives, or that was deleted."""
     alive: Alive | None = None
     for event in session.events:
         judge.compared()
@@ -76,8 +133,11 @@ def only_what_happened(session: Session, judge: Judge) -> None:
         else:
             alive = alive or Alive(session)
             witness = alive.witness(event.at, event.at)
+            deleted = next((act for act in session.acts if act.asked.operation == "delete" and act.done), None)
             if witness is not None:
                 judge.violated("a living session was announced as expired", witness, event)
+            elif deleted is not None:
+                judge.violated("a deleted session was announced as expired", deleted.told, event)
 
 
 def _asked_for(operation: str, session: Session, event: Event, judge: Judge) -> None:
@@ -90,7 +150,7 @@ def nobody_unknown(node: Node, judge: Judge) -> None:
     """A session that is announced on a node was created there: it is that of a response, or of a request without
     one."""
     known = {name for request in node.own if (name := _created(request)) is not None}
-    open_creations = [act for act in node.acts if act.asked.operation == "create" and not act.refused and not act.done]
+    open_creations = node.open_creations
     strange = {
         event.event["data"]["session_id"]: event
         for event in node.events
@@ -105,6 +165,23 @@ def nobody_unknown(node: Node, judge: Judge) -> None:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class Strangers:
+    """Sessions that events name and no request does, and the creations without a response, of all nodes."""
+
+    events: list[list[Event]]
+    creations: list[Act]
+
+
+def someone_created(strangers: Strangers, judge: Judge) -> None:
+    """A session whose end is announced is that of a request, or one that a creation without a response made."""
+    ended = [found for events in strangers.events if (found := [one for one in events if _kind(one) == DESTROYED])]
+    judge.compared(len(ended))
+    if len(ended) > len(strangers.creations):
+        what = f"the ends of {len(ended)} sessions that no request names, {len(strangers.creations)} open creations"
+        judge.violated(what, *(events[0] for events in ended), *(act.told for act in strangers.creations))
+
+
 def _created(request: Request) -> str | None:
     answer = request.answer if isinstance(request.answer, dict) else {}
     name: str | None = answer.get("session_id")
@@ -112,4 +189,4 @@ def _created(request: Request) -> str | None:
 
 
 OF_A_NODE = (nobody_unknown,)
-RULES = (reaches_everyone, once, only_what_happened)
+RULES = (reaches_everyone, in_time, once, only_what_happened)

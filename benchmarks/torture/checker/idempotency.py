@@ -61,4 +61,13 @@ def one_request_per_key(requests: list[Request], judge: Judge) -> None:
                         judge.violated("the key was taken for another request, too", other, request)
 
 
-RULES = (same_answer, performed_once, one_request_per_key)
+def only_with_a_key(requests: list[Request], judge: Judge) -> None:
+    """A request without a key is performed: its response is not marked as repeated."""
+    for request in requests:
+        if request.idempotency_key is None and request.status is not None:
+            judge.compared()
+            if request.replayed:
+                judge.violated("it repeats a request although it has no key", request)
+
+
+RULES = (only_with_a_key, same_answer, performed_once, one_request_per_key)

@@ -38,14 +38,14 @@ def forward(jobs: Jobs, judge: Judge) -> None:
 
 def ends(jobs: Jobs, judge: Judge) -> None:
     """Every accepted job ends: it is done, failed or cancelled by the time that eight attempts take, counted from its
-    acceptance or from the end of the last fault before the last look."""
+    acceptance or from the end of the last fault before the last look, whether that was answered or not."""
     for job in jobs.all:
-        if not job.act.done or not job.looks:
+        if not job.act.done:
             continue
         judge.compared()
-        last = max(job.looks, key=lambda look: look.end)
-        if last.answer["state"] not in FINAL:
+        if not any(look.answer["state"] in FINAL for look in job.looks):
             judge.report.unfinished += 1
+            last = max(job.attempts, key=lambda look: look.start, default=job.act.told)
             well = [fault.well for fault in jobs.faults if fault.start < last.start]
             if last.start - max([job.act.end, *well]) > PATIENCE:
                 judge.violated("the job does not end", job.act.told, last)

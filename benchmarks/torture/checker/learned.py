@@ -43,8 +43,11 @@ class Learned:
             for entry in request.answer["predictions"]:
                 if "sequence" in entry and bare(entry["name"]) not in self.contents:
                     self.contents[bare(entry["name"])] = content_of(entry["sequence"])
+        self.taught: dict[str, Content] = {}
+        """As responses to learns say; `contents` also has what predictions show."""
         for lesson in lessons:
             if lesson.name is not None and lesson.content is not None:
+                self.taught.setdefault(lesson.name, lesson.content)
                 self.contents.setdefault(lesson.name, lesson.content)
         self._names = {content: name for name, content in self.contents.items()}
         self._open: list[Lesson] = []

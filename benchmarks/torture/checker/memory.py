@@ -2,6 +2,7 @@
 
 from bisect import bisect_left
 from functools import lru_cache
+from itertools import chain
 from typing import Any
 
 from benchmarks.torture.checker.alone import Content
@@ -26,7 +27,7 @@ def _frequencies(request: Request) -> dict[str, int]:
 
 def adds_up(node: Node, judge: Judge) -> None:
     """A pattern has been learned at least as often as learns of it were acknowledged before the prediction began, and
-    at most as often as they were asked for before it ended, since the node was cleared."""
+    at most as often as they were asked for before it ended, on this node, since the node was cleared."""
     learned = node.learned
     for read in node.predictions:
         for name, frequency in _frequencies(read).items():
@@ -59,18 +60,23 @@ def never_less(node: Node, judge: Judge) -> None:
 
 
 @lru_cache(100_000)
-def similar(pattern: Content, state: Content) -> float:
-    """engine.md 5.2; for a state of one symbol, 5.9."""
-    flat = [symbol for event in pattern for symbol in event]
-    seen = [symbol for event in state for symbol in event]
-    if len(seen) == 1:
-        return float(pattern[0][0] == seen[0])
+def common(pattern: Content, state: Content) -> int:
+    """The length of the longest common subsequence of their symbols."""
+    flat, seen = list(chain.from_iterable(pattern)), list(chain.from_iterable(state))
     row = [0] * (len(seen) + 1)
     for symbol in flat:
         above = 0
         for place, other in enumerate(seen, start=1):
             above, row[place] = row[place], (above + 1 if symbol == other else max(row[place], row[place - 1]))
-    return 2 * row[-1] / (len(flat) + len(seen))
+    return row[-1]
+
+
+def similar(pattern: Content, state: Content) -> float:
+    """engine.md 5.2; for a state of one symbol, which patterns are candidates (5.9)."""
+    seen = sum(map(len, state))
+    if seen == 1:
+        return float(pattern[0][:1] == state[0][:1])
+    return 2 * common(pattern, state) / (sum(map(len, pattern)) + seen)
 
 
 def _threshold(session: Session) -> float | None:
@@ -92,7 +98,11 @@ def is_predicted(node: Node, judge: Judge) -> None:
     """A pattern that was learned before a prediction began is in it, if it resembles the STM as much as the session
     asks for, in whichever session of the node, and whichever process responds."""
     learned = node.learned
-    known = [(name, content) for name in learned.names() if (content := learned.contents.get(name)) is not None]
+    with_symbol: dict[str, dict[str, Content]] = {}
+    for name in learned.names():
+        content = learned.contents.get(name, ())
+        for symbol in chain.from_iterable(content):
+            with_symbol.setdefault(symbol, {})[name] = content
     for session, moments in node.moments:
         threshold = _threshold(session)
         if threshold is None:
@@ -103,7 +113,10 @@ def is_predicted(node: Node, judge: Judge) -> None:
             shown = _frequencies(moment.request)
             if len(shown) >= _most(session):
                 continue
-            for name, content in known:
+            known: dict[str, Content] = {}
+            for symbol in chain.from_iterable(moment.before):
+                known |= with_symbol.get(symbol, {})
+            for name, content in known.items():
                 similarity = similar(content, moment.before)
                 if similarity <= 0 or similarity < threshold + NEAR:
                     continue
@@ -124,4 +137,4 @@ def learned_once(node: Node, judge: Judge) -> None:
 
 
 OF_WORDS = (adds_up, never_less, is_predicted)
-OF_UNIQUE = (learned_once,)
+OF_UNIQUE = (adds_up, is_predicted, learned_once)

@@ -48,6 +48,11 @@ class Node:
     def acts(self) -> list[Act]:
         return list(acts_of(self.own))
 
+    @property
+    def open_creations(self) -> list[Act]:
+        """Creations that may have made a session that no response names."""
+        return [act for act in self.acts if act.asked.operation == "create" and not act.refused and not act.done]
+
     @cached_property
     def training(self) -> list[Job]:
         return jobs_of(self.acts, self.requests)
@@ -63,7 +68,7 @@ class Node:
             name = name or jobs.get(job or "")
             if name is not None:
                 found.setdefault(name, []).append(request)
-        return [Session.of(name, requests, (), ()) for name, requests in found.items()]
+        return [Session.of(name, requests, whole=True) for name, requests in found.items()]
 
     @cached_property
     def moments(self) -> list[tuple[Session, list[Moment]]]:

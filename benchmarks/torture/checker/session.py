@@ -19,7 +19,7 @@ NOTHING_TO_LEARN = 400  # the status of a learn that found the STM empty
 class Session:
     id: str
     requests: list[Request] = field(default_factory=list)
-    """In the order of their starts, without the events that reads showed: those are in `chain`."""
+    """In the order of their starts, without the events that reads showed, if those are in `chain`."""
     chain: Chain = field(default_factory=Chain)
     events: list[Event] = field(default_factory=list)
     listening: Sequence[Listening] = ()
@@ -27,13 +27,20 @@ class Session:
 
     @classmethod
     def of(
-        cls, name: str, entries: Iterable[Request | Event], listening: Sequence[Listening], faults: Sequence[Fault]
+        cls,
+        name: str,
+        entries: Iterable[Request | Event],
+        listening: Sequence[Listening] = (),
+        faults: Sequence[Fault] = (),
+        *,
+        whole: bool = False,
     ) -> "Session":
+        """`whole`: leave the events of reads in `requests`."""
         session = cls(name, listening=listening, faults=faults)
         for entry in entries:
             if isinstance(entry, Event):
                 session.events.append(entry)
-            elif entry.operation == "read_stm" and entry.status == 200 and not entry.node.startswith(WORDS):
+            elif entry.operation == "read_stm" and entry.status == 200 and not (whole or entry.node.startswith(WORDS)):
                 session.requests.append(session._without_events(entry))
             else:
                 session.requests.append(entry)

@@ -72,19 +72,24 @@ def deleted_once(session: Session, judge: Judge) -> None:
         judge.violated("two deletes were acknowledged", done[0].told, other.told)
 
 
+def own_ttl(session: Session) -> float:
+    """Seconds for which it lives after an access."""
+    created = next((act.told for act in session.acts if act.asked.operation == "create"), None)
+    told = created.answer if created is not None and isinstance(created.answer, dict) else {}
+    asked = created.arguments if created is not None else {}
+    return float(asked.get("ttl_seconds") or told.get("ttl_seconds") or DEFAULT_TTL)
+
+
 @dataclass(frozen=True, slots=True)
-class _Life:
+class Life:
     """How long the requests for a session keep it alive."""
 
     session: Session
     ttl: float
 
     @classmethod
-    def of(cls, session: Session) -> "_Life":
-        created = next((act.told for act in session.acts if act.asked.operation == "create"), None)
-        told = created.answer if created is not None and isinstance(created.answer, dict) else {}
-        asked = created.arguments if created is not None else {}
-        return cls(session, float(told.get("ttl_seconds") or asked.get("ttl_seconds") or DEFAULT_TTL))
+    def of(cls, session: Session) -> "Life":
+        return cls(session, own_ttl(session))
 
     def granted(self, request: Request) -> float:
         """Seconds from a request on for which the session lives at least. A repeated extension is an access only."""
@@ -125,7 +130,7 @@ class Alive:
     """Whether a session surely lived, asked many times."""
 
     def __init__(self, session: Session) -> None:
-        self._life = _Life.of(session)
+        self._life = Life.of(session)
         self._requests = sorted(
             (request for request in session.requests if request.operation != "read_job"),
             key=lambda request: request.end,
@@ -161,7 +166,7 @@ def gone_when_expired(session: Session, judge: Judge) -> None:
     life, a minute at most."""
     if session.jobs:
         return  # A job is an access, too, at a time that nobody sees.
-    life = _Life.of(session)
+    life = Life.of(session)
     last: Request | None = None
     until = math.inf
     for request in session.requests:
@@ -175,6 +180,16 @@ def gone_when_expired(session: Session, judge: Judge) -> None:
             reach = request.end + life.possible(request)
             if last is None or reach > until:
                 last, until = request, reach
+
+
+def over_by(session: Session) -> float | None:
+    """When the life of a session that nobody deleted was over at the latest, if that is known."""
+    unknown = any(outcome_of(request) is Outcome.UNKNOWN for request in session.requests)
+    if unknown or session.jobs or _deletes(session):
+        return None
+    life = Life.of(session)
+    accesses = (request for request in session.requests if request.status != 404)
+    return max((request.end + life.possible(request) + ROUNDING for request in accesses), default=None)
 
 
 RULES = (ids_are_new, its_own_answers, gone_for_good, deleted_once, found_while_it_lives, gone_when_expired)

@@ -1,4 +1,4 @@
-"""The first pass: each entry goes to a file with the others of its session, and of its node, if they need it.
+"""The first pass: each entry goes to a file with the others of its session, and of its node.
 
 A rule looks at one session or one node at a time, so the checker holds one such file in memory, which is as large as
 the largest session or node, or `TARGET` where many are small.
@@ -18,8 +18,8 @@ from benchmarks.torture.history import Event, Fault, Listening, Operation, Reque
 TARGET = 4_000_000  # bytes of a file
 MOST_FILES = 400
 
-# What the rules about a node need of its sessions. On a `words-` node, everything.
-OF_A_NODE: frozenset[Operation] = frozenset({"create", "clear_all", "predict", "submit", "read_job"})
+# Of no use to the rules about a node.
+OF_A_SESSION: frozenset[Operation] = frozenset({"read_config", "read_session", "extend", "delete"})
 
 WORDS = "words-"
 NODES = (WORDS, "unique-")  # those of the clients; the harness may have others
@@ -109,7 +109,7 @@ def sort(history: Path, folder: Path) -> Iterator[Request | Sorted]:
                         session, lines = owner_of(entry, job_sessions), [line]
                     if session is not None:
                         keep(by_session, session, lines)
-                    if entry.node.startswith(WORDS) or entry.operation in OF_A_NODE:
+                    if entry.operation not in OF_A_SESSION:
                         keep(by_node, entry.node, [line])
     yield result
 
