@@ -14,6 +14,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from queue import SimpleQueue
 
+from benchmarks.arguments import at_least
 from benchmarks.mutants import report
 from benchmarks.mutants.copies import InUse, copied
 from benchmarks.mutants.mutant import DoesNotApply, Mutant, catalogue
@@ -45,7 +46,9 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.mutants", description=__doc__)
     parser.add_argument("names", nargs="*", help="only these mutants")
     at_once = max(1, (os.cpu_count() or 1) // 2)
-    parser.add_argument("--jobs", type=int, default=at_once, help="how many at once, each with servers of its own")
+    parser.add_argument(
+        "--jobs", type=at_least(1), default=at_once, help="how many at once, each with servers of its own"
+    )
     return parser.parse_args()
 
 

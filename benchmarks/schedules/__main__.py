@@ -24,6 +24,8 @@ def main() -> int:
     parser.add_argument("--at-most", type=int, default=None, metavar="N", help="schedules of each pair")
     parser.add_argument("--list", action="store_true", help="name the operations, and end")
     options = parser.parse_args()
+    if options.pair is not None and len(options.pair) not in (2, 3):
+        parser.error("--pair: two or three operations")
     # The servers that it has started must not stay.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "katoproject.settings")

@@ -29,7 +29,7 @@ from benchmarks.torture.checker.acts import Outcome
 from benchmarks.torture.checker.session import LIMIT, Session
 from benchmarks.torture.checker.sorting import Sorted, groups, sort
 from benchmarks.torture.checker.writes import Cut, Write, writes_of
-from benchmarks.torture.history import Request
+from benchmarks.torture.history import Request, refusing
 
 NANOSECONDS = 1_000_000_000
 
@@ -184,7 +184,8 @@ def main() -> None:
     parser.add_argument("history", type=Path)
     parser.add_argument("output", type=Path)
     options = parser.parse_args()
-    lists, operations = export(options.history, options.output)
+    with refusing(options.history):
+        lists, operations = export(options.history, options.output)
     print(f"{operations:,} operations on {lists:,} lists")
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from benchmarks.torture import checker
 from benchmarks.torture.checker import Report
-from benchmarks.torture.history import Event, Fault, Request, read
+from benchmarks.torture.history import Event, Fault, NoHistory, Request, read
 from benchmarks.torture.resources import Held
 from benchmarks.torture.run import Run, Settings
 
@@ -66,6 +66,13 @@ class Figures:
 
 def figures_of(settings: Settings, run: Run, history: Path, *, slowest: float) -> Figures:
     """`slowest`: seconds that a response may take."""
+    verdict = Report()
+    try:
+        verdict = checker.check(history, slowest=slowest)
+    except NoHistory as error:
+        run.complaints.append(f"nothing to judge: {error}")
+    if verdict.unfinished:
+        run.complaints.append(f"{verdict.unfinished} jobs whose end nobody saw")
     figures = Figures(
         settings,
         run.seconds,
@@ -73,8 +80,10 @@ def figures_of(settings: Settings, run: Run, history: Path, *, slowest: float) -
         before=run.before,
         after=run.after,
         complaints=run.complaints,
-        verdict=checker.check(history, slowest=slowest),
+        verdict=verdict,
     )
+    if not verdict.requests:
+        return figures
     acknowledged = array("d")
     faults: list[Fault] = []
     for entry in read(history):

@@ -4,8 +4,10 @@ The checker knows nothing else of the service. Times are seconds on one monotoni
 """
 
 import json
+import sys
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal, Self
@@ -115,10 +117,28 @@ class Recorder:
         self._file.close()
 
 
+class NoHistory(Exception):
+    """A file that no run has written, or not to its end."""
+
+
 def entry_of(line: str) -> Entry:
     """Raises ValueError for a line that is no entry."""
     parts = json.loads(line)
-    return _KINDS[parts.pop("kind")](**parts)
+    try:
+        return _KINDS[parts.pop("kind")](**parts)
+    except (AttributeError, KeyError, TypeError) as error:
+        raise ValueError(f"no entry of a history: {error!r}") from error
+
+
+@contextmanager
+def refusing(path: Path) -> Iterator[None]:
+    """For commands: a history that cannot be read is one line on standard error, and exit status 2."""
+    try:
+        yield
+    except (OSError, NoHistory) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        sys.stderr.write(f"{path}: {reason}\n")
+        sys.exit(2)
 
 
 def read(path: Path) -> Iterator[Entry]:

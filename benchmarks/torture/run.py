@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import threading
 import time
+import traceback
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -66,7 +67,7 @@ class Run:
 def torture(settings: Settings, history: Path, say: Say, *, logs: Path | None = None) -> Run:
     """Write a history. `logs`: a folder for what the processes logged."""
     run = Run()
-    with temporary_folder() as folder, ExitStack() as opened:
+    with telling(run), temporary_folder() as folder, ExitStack() as opened:
         if logs is not None:
             opened.callback(_keep_logs, folder, logs)
         stack = opened.enter_context(running_stack(folder, settings.size, seed=settings.seed))
@@ -84,6 +85,17 @@ def torture(settings: Settings, history: Path, say: Say, *, logs: Path | None = 
         if settings.verified:
             run.complaints += _verified(stack)
     return run
+
+
+@contextmanager
+def telling(run: Run) -> Iterator[None]:
+    """What fails after the clients have ended, as the service is stopped, is a complaint: the history is whole."""
+    try:
+        yield
+    except Exception as error:
+        if not run.seconds:
+            raise
+        run.complaints.append("after the run: " + "".join(traceback.format_exception(error)).strip())
 
 
 def _break_things(settings: Settings, stack: Stack, probe: Probe, driver: Driver, run: Run) -> None:

@@ -1,100 +1,14 @@
 """A small sequential model of the service: correct, or with one fault in the model that strikes now and then."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 
-Event = tuple[str, ...]
+from tests.torture.simulated_state import FAULTS, Event, Job, Session, common, flat
+
 Answer = tuple[int, Any]
 
 THRESHOLD = 0.1
-
-FAULTS = (
-    "announced too early",
-    "another order",
-    "another response to a key",
-    "another session's STM",
-    "clear ignored",
-    "clear-all forgets nothing",
-    "deleted session lives",
-    "event of the STM twice",
-    "event twice",
-    "false 404",
-    "half a sequence",
-    "job done twice",
-    "job forgotten",
-    "job goes back",
-    "key ignored",
-    "key shared",
-    "learned twice",
-    "learned, and still there",
-    "lost configuration",
-    "lost event",
-    "lost event of the STM",
-    "no Retry-After",
-    "not learned",
-    "old frequency",
-    "pattern missing",
-    "refused, and done",
-    "stale configuration",
-    "stale read",
-    "window not learned",
-)
-
-
-@dataclass
-class Session:
-    id: str
-    node: str
-    ttl: float
-    deadline: float
-    settings: dict[str, Any]
-    stm: list[Event] = field(default_factory=list)
-    time: int = 0
-    deleted: bool = False
-    older: list[Event] = field(default_factory=list)
-    """The STM before the last write, for stale reads."""
-    older_settings: dict[str, Any] = field(default_factory=dict)
-
-
-@dataclass
-class Job:
-    id: str
-    session: str | None
-    node: str
-    body: dict[str, Any]
-    state: str = "waiting"
-    done: int = 0
-    result: Any = None
-
-    @property
-    def total(self) -> int:
-        return len(self.body.get("observations", self.body.get("sequences", [])))
-
-    @property
-    def answer(self) -> dict[str, Any]:
-        return {
-            "job_id": self.id,
-            "state": self.state,
-            "done": self.done,
-            "total": self.total,
-            "result": self.result,
-            "session_id": self.session,
-        }
-
-
-def common(one: list[str], other: list[str]) -> int:
-    """Length of the longest common subsequence."""
-    best = [[0] * (len(other) + 1) for _ in range(len(one) + 1)]
-    for i, symbol in enumerate(one):
-        for j, against in enumerate(other):
-            best[i + 1][j + 1] = best[i][j] + 1 if symbol == against else max(best[i][j + 1], best[i + 1][j])
-    return best[-1][-1]
-
-
-def flat(events: list[Event]) -> list[str]:
-    return [symbol for event in events for symbol in event]
 
 
 class Service:
@@ -164,7 +78,8 @@ class Service:
 
     def _delete(self, session: Session, asked: dict[str, Any], now: float) -> Answer:
         session.deleted = not self.faulty("deleted session lives")
-        self._tell("session.destroyed", session_id=session.id, reason="explicit_delete")
+        reason = "expired" if self.faulty("deletion called an expiry") else "explicit_delete"
+        self._tell("session.destroyed", session_id=session.id, reason=reason)
         return 200, {"status": "deleted", "session_id": session.id}
 
     def expire(self, now: float) -> None:
@@ -172,11 +87,15 @@ class Service:
             early = now + 20 if self.faulty("announced too early", chance=0.01) else now
             if not session.deleted and session.deadline <= early:
                 session.deleted = session.deadline <= now
-                self._tell("session.destroyed", session_id=session.id, reason="expired")
+                if not self.faulty("expiry not announced"):
+                    self._tell("session.destroyed", session_id=session.id, reason="expired")
 
     def _extend(self, session: Session, asked: dict[str, Any], now: float) -> Answer:
-        session.deadline = now + asked["ttl_seconds"]
-        return 200, {"status": "extended", "session_id": session.id}
+        if not self.faulty("extension lost"):
+            session.deadline = now + asked["ttl_seconds"]
+            session.promised = session.deadline
+        told = asked["ttl_seconds"] + self.faulty("another time to live")
+        return 200, {"status": "extended", "session_id": session.id, "ttl_seconds": told}
 
     def _configure(self, session: Session, asked: dict[str, Any], now: float) -> Answer:
         if not self.faulty("lost configuration"):
@@ -187,10 +106,13 @@ class Service:
     def _read_config(self, session: Session, asked: dict[str, Any], now: float) -> Answer:
         stale = self.faulty("stale configuration") and session.older_settings
         shown = session.older_settings if stale else session.settings
+        if self.faulty("no settings"):
+            return 200, {"session_id": session.id, "config": {}}
         return 200, {"session_id": session.id, "config": {"persistence": 5, "max_pattern_length": 0} | shown}
 
     def _read_session(self, session: Session, asked: dict[str, Any], now: float) -> Answer:
-        return 200, {"session_id": session.id, "node_id": session.node}
+        left = int(max(session.promised, now + session.ttl) - now)
+        return 200, {"session_id": session.id, "node_id": session.node, "ttl_seconds": left}
 
     # Short-term memory.
 
@@ -235,6 +157,8 @@ class Service:
             self._append(session, tuple(sorted(asked["strings"])))
             return 422, {"detail": []}
         learned = self._append(session, tuple(sorted(asked["strings"])))
+        if self.faulty("learned, and not told"):
+            learned = None
         answer = {"status": "okay", "stm_length": len(session.stm), "time": session.time}
         return 200, {**answer, "auto_learned_pattern": learned, "session_id": session.id}
 
@@ -242,6 +166,7 @@ class Service:
         items: list[Any] = []
         names: list[str | None] = []
         observations = asked["observations"]
+        before = len(session.stm) + self.faulty("first length wrong")
         if len(observations) > 1 and self.faulty("half a sequence"):
             observations = observations[:-1]
         for observation in observations:
@@ -253,6 +178,7 @@ class Service:
             "status": "completed",
             "observations_processed": len(asked["observations"]),
             "results": items if len(items) == len(asked["observations"]) else [],
+            "initial_stm_length": before,
             "final_stm_length": len(session.stm),
             "auto_learned_patterns": [name for name in (*names, final) if name],
             "final_learned_pattern": final,
@@ -297,7 +223,17 @@ class Service:
                 continue
             shown = max(1, frequency - 1) if self.faulty("old frequency") else frequency
             sequence = [list(event) for event in content]
-            found.append({"name": "_".join(pattern), "frequency": shown, "sequence": sequence})
+            told = 2 * common(pattern, state) / (len(pattern) + len(state))
+            told -= 0.1 * self.faulty("another similarity")
+            numbers = {"similarity": told, "potential": round(told, 3)}
+            found.append({"name": "_".join(pattern), "frequency": shown, "sequence": sequence, **numbers})
+        others = [memory for node, memory in self.memories.items() if node != session.node and memory]
+        if others and self.faulty("pattern of another node"):
+            strange = next(iter(self._random.choice(others)))
+            found.append({"name": "_".join(flat(list(strange))), "frequency": 1, "similarity": 0.5, "potential": 0.5})
+        found.sort(key=lambda entry: (-entry["potential"], -entry["similarity"], entry["name"]))
+        if self.faulty("another order of predictions"):
+            found.reverse()
         return 200, {"predictions": found, "session_id": session.id}
 
     def _train(self, node: str, asked: dict[str, Any], now: float) -> Answer:

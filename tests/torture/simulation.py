@@ -10,7 +10,8 @@ from random import Random
 from typing import Any
 
 from benchmarks.torture.history import Entry, Event, Listening, Operation, Recorder, Request
-from tests.torture.simulated_service import Job, Service
+from tests.torture.simulated_service import Service
+from tests.torture.simulated_state import Job
 
 CONFIGURATIONS: tuple[dict[str, Any], ...] = (
     {},
@@ -73,7 +74,9 @@ class Simulation:
         for session, node in self._known:
             self._begin("auditor", "read_stm", session, node, {}, None, lost=False)
             self._everything()
-        self.now += SETTLED * 3
+        for _ in range(60):
+            self._at(self.now + 3, lambda: None)
+            self._everything()
         for job, owner, node in self._known_jobs:
             self._begin("auditor", "read_job", owner, node, {"job_id": job}, None, lost=False)
             self._everything()

@@ -70,7 +70,8 @@ class Story:
     def create(self, *, config: dict[str, Any] | None = None, ttl: int | None = None, **more: Any) -> Request:
         arguments = {"node_id": more.get("node", self.node), "config": config, "ttl_seconds": ttl}
         name = more.pop("name", self.session)
-        return self.ask("create", {"session_id": name}, arguments=arguments, session=None, **more)
+        shown = {"session_config": more.pop("session_config")} if "session_config" in more else {}
+        return self.ask("create", {"session_id": name, **shown}, arguments=arguments, session=None, **more)
 
     def delete(self, **more: Any) -> Request:
         return self.ask("delete", {"status": "deleted"}, **more)

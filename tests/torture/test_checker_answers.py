@@ -1,7 +1,9 @@
 """The checker on single responses."""
 
+import json
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -66,7 +68,7 @@ def test_a_response_that_contradicts_itself(
     story.breaks("answers.consistent", wrong)
 
 
-@pytest.mark.parametrize("retry_after", [None, "", "soon"])
+@pytest.mark.parametrize("retry_after", [None, "", "soon", "0", "-1"])
 def test_a_503_that_does_not_say_when_to_try_again(story: Story, retry_after: str | None) -> None:
     story.create()
     wrong = story.observe("a", status=503, retry_after=retry_after)
@@ -91,3 +93,38 @@ def test_the_command_prints_the_report_and_fails_for_a_violation(story: Story) -
     assert "answers.status: observe was answered 500" in ended.stdout
     ended = subprocess.run([*command, "--slowest", "0.5"], capture_output=True, text=True, check=False)
     assert "the bound is 0.5 s" in ended.stdout
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (None, "No such file or directory"),
+        ("", "a history without requests"),
+        ("{", "line 1: "),
+        ("[]", "line 1: no entry of a history"),
+        (json.dumps({"kind": "request", "number": 1}), "line 1: no entry of a history"),
+        (json.dumps({"kind": "listening", "listener": "a", "start": 1, "end": 2}) + '\n{"kind": "li', "line 2: "),
+        (json.dumps({"kind": "listening", "listener": "a", "start": 1, "end": 2}), "a history without requests"),
+    ],
+)
+@pytest.mark.parametrize("module", ["checker", "elle"])
+def test_a_file_that_is_no_history_is_refused(tmp_path: Path, module: str, content: str | None, reason: str) -> None:
+    history = tmp_path / "history.jsonl"
+    if content is not None:
+        history.write_text(content)
+    refused_with(module, history, reason)
+
+
+@pytest.mark.parametrize("module", ["checker", "elle"])
+def test_a_folder_is_refused(tmp_path: Path, module: str) -> None:
+    refused_with(module, tmp_path, "Is a directory")
+
+
+def refused_with(module: str, history: Path, reason: str) -> None:
+    outputs = [str(history.parent / "out.edn")] if module == "elle" else []
+    command = [sys.executable, "-m", f"benchmarks.torture.{module}", str(history), *outputs]
+    ended = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert ended.returncode == 2
+    assert ended.stdout == ""
+    [line] = ended.stderr.splitlines()
+    assert line.startswith(f"{history}: {reason}")

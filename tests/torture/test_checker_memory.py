@@ -1,11 +1,11 @@
-"""The checker on what nodes remember, what a session alone finds, and what listeners hear."""
+"""The checker on what nodes remember, and what a session alone finds."""
 
 from typing import Any
 
 import pytest
 
-from benchmarks.torture.history import Event, Listening, Request
-from tests.torture.story import Fault, Story
+from benchmarks.torture.history import Request
+from tests.torture.story import Story
 
 AB = [["a"], ["b"]]
 
@@ -191,96 +191,40 @@ def test_a_session_is_known_again_after_a_clear(words: Story) -> None:
     words.breaks("alone.as_left", wrong)
 
 
-# Listeners.
+def test_a_sequence_that_begins_with_more_than_there_was(words: Story) -> None:
+    words.observe("a")
+    wrong = words.ask(
+        "sequence",
+        {"initial_stm_length": 2, "final_stm_length": 2},
+        arguments={"observations": [{"strings": ["b"]}]},
+    )
+    words.breaks("alone.as_left", wrong)
 
 
-def hear(story: Story, kind: str, *, after: float = 0.1, listener: str = "ear", **data: Any) -> Event:
-    event = Event(listener, story.now + after, {"event_type": f"session.{kind}", "data": data})
-    story.entries.append(event)
-    return event
+# Nodes where every symbol is observed once.
 
 
-def listen(story: Story, start: float, end: float, listener: str = "ear") -> Listening:
-    listening = Listening(listener, start, end)
-    story.entries.append(listening)
-    return listening
-
-
-def created(story: Story, **more: Any) -> Event:
-    return hear(story, "created", session_id="s1", node_id=story.node, **more)
-
-
-def destroyed(story: Story, reason: str = "explicit_delete", **more: Any) -> Event:
-    return hear(story, "destroyed", session_id="s1", reason=reason, **more)
-
-
-def test_listeners_hear_of_each_session_once(story: Story) -> None:
-    listen(story, 0, 100)
-    listen(story, 3, 4, "late")
-    story.create()
-    created(story)
-    story.delete()
-    destroyed(story)
+def test_what_was_learned_is_predicted_there_too(story: Story) -> None:
+    story.create(config={"max_pattern_length": 2, "stm_mode": "ROLLING"})
+    story.observe("a")
+    story.observe("b", learned="PTRN|a-b")
+    predict(story, ("a-b", 1), session="s1")
+    story.observe("c", status=None)
+    predict(story, ("a-b", 1), ("b-c", 1), session="s1")
     story.holds()
 
 
-def test_a_listener_may_miss_what_happens_as_it_comes_or_goes(story: Story) -> None:
-    listen(story, 1.5, 100)
-    story.create()
-    story.delete(at=(95, 96))
-    story.holds()
+def test_a_pattern_of_another_node(story: Story) -> None:
+    story.create(config={"max_pattern_length": 2, "stm_mode": "ROLLING"})
+    story.observe("a")
+    story.observe("b", learned="PTRN|a-b")
+    wrong = predict(story, ("a-b", 1), ("x-b", 1), session="s1")
+    story.breaks("memory.adds_up", wrong)
 
 
-def test_an_event_may_be_late_while_something_is_broken(story: Story) -> None:
-    listen(story, 0, 25)
-    story.entries.append(Fault("database frozen", 5, 19, 20))
-    story.create()
-    story.holds()
-
-
-def test_a_creation_that_is_not_announced(story: Story) -> None:
-    listening = listen(story, 0, 100)
-    creation = story.create()
-    story.breaks("events.reaches_everyone", listening, creation)
-
-
-def test_a_deletion_that_is_not_announced(story: Story) -> None:
-    listening = listen(story, 2.5, 100)
-    story.create()
-    deletion = story.delete()
-    story.breaks("events.reaches_everyone", listening, deletion)
-
-
-def test_an_event_twice(story: Story) -> None:
-    story.create()
-    one, other = created(story), created(story, after=0.2)
-    story.breaks("events.once", one, other)
-
-
-def test_a_deletion_before_its_creation(story: Story) -> None:
-    story.create()
-    story.delete()
-    early, late = destroyed(story), created(story, after=0.2)
-    story.breaks("events.once", early, late)
-
-
-def test_a_deletion_that_nobody_asked_for(story: Story) -> None:
-    story.create()
-    event = destroyed(story)
-    story.breaks("events.only_what_happened", event)
-
-
-def test_an_expiry_of_a_session_that_lives(story: Story) -> None:
-    creation = story.create()
-    event = destroyed(story, "expired")
-    story.breaks("events.only_what_happened", creation, event)
-
-
-def test_a_session_that_nobody_created(story: Story) -> None:
-    story.create(status=None)
-    allowed = created(story)
-    story.holds()
-    strange = hear(story, "created", session_id="s9", node_id=story.node)
-    story.breaks("events.nobody_unknown")
-    assert allowed
-    assert strange
+def test_a_pattern_that_is_missing_there(story: Story) -> None:
+    story.create(config={"max_pattern_length": 2, "stm_mode": "ROLLING"})
+    story.observe("a")
+    learn = story.observe("b", learned="PTRN|a-b")
+    wrong = predict(story, session="s1")
+    story.breaks("memory.is_predicted", learn, wrong)

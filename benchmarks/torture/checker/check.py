@@ -95,7 +95,7 @@ def check(path: Path, *, slowest: float) -> Report:
     """Judge a history. A request that takes longer than `slowest` seconds is a violation.
 
     Time grows with n log n. Memory holds the entries of the largest session, and of the largest node; the disk, for the
-    time of the call, a copy of the history.
+    time of the call, a copy of the history. Raises NoHistory, and OSError, for what cannot be read.
     """
     report = Report()
     with TemporaryDirectory(dir=path.parent) as folder:

@@ -5,7 +5,7 @@ the largest session or node, or `TARGET` where many are small.
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,7 +13,7 @@ from typing import Any, TextIO
 from zlib import crc32
 
 from benchmarks.torture.checker.acts import Outcome, body_of, outcome_of
-from benchmarks.torture.history import Event, Fault, Listening, Operation, Request, entry_of
+from benchmarks.torture.history import Entry, Event, Fault, Listening, NoHistory, Operation, Request, entry_of
 
 TARGET = 4_000_000  # bytes of a file
 MOST_FILES = 400
@@ -76,8 +76,22 @@ def _files(folder: Path, kind: str, number: int, open_files: ExitStack) -> tuple
     return paths, [open_files.enter_context(path.open("w", encoding="utf-8")) for path in paths]
 
 
+def _entries(lines: Iterable[str]) -> Iterator[tuple[str, Entry]]:
+    number = requests = 0
+    try:
+        for line in lines:
+            number += 1
+            entry = entry_of(line)
+            requests += isinstance(entry, Request)
+            yield line, entry
+    except ValueError as error:
+        raise NoHistory(f"line {number}: {error}") from error
+    if not requests:
+        raise NoHistory("a history without requests")
+
+
 def sort(history: Path, folder: Path) -> Iterator[Request | Sorted]:
-    """Yield every request as it is read, then what was sorted."""
+    """Yield every request as it is read, then what was sorted. Raises NoHistory, and OSError."""
     number = min(1 + history.stat().st_size // TARGET, MOST_FILES)
     result = Sorted()
     job_sessions: dict[str, str] = {}
@@ -89,8 +103,8 @@ def sort(history: Path, folder: Path) -> Iterator[Request | Sorted]:
         def keep(files: list[TextIO], name: str, lines: list[str]) -> None:
             files[crc32(name.encode()) % number].writelines(f"{json.dumps(name)}{SEPARATOR}{line}" for line in lines)
 
-        for line in open_files.enter_context(history.open(encoding="utf-8")):
-            match entry := entry_of(line):
+        for line, entry in _entries(open_files.enter_context(history.open(encoding="utf-8"))):
+            match entry:
                 case Listening():
                     result.listening.append(entry)
                 case Fault():
