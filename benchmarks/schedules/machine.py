@@ -145,6 +145,11 @@ class Machine:
             if one.is_done:
                 self.ended.setdefault(one.number, len(self.history))
 
+    def has_committed(self, number: int) -> bool:
+        """Whether the last step was of this actor, and left nothing of what it has done uncommitted."""
+        last = self.history[-1]
+        return last.action.actor == number and bool(last.step.publishes) and not self._actors[number].touched
+
     def _settle(self) -> None:
         """Wait until every actor stands before its next step, is done, or waits for a lock.
 

@@ -93,7 +93,7 @@ def examine(
     """Run the schedules of these operations. `at_most`: so many; `sample`: so many random ones."""
     began = time.monotonic()
     report = Report(tuple(names))
-    experiment = Experiment(laboratory, [ALL[name] for name in names], one_process=one_process)
+    experiment = Experiment(laboratory, [ALL[name] for name in names], one_process=one_process, crashes=crashes)
     counts = experiment.serial.steps.values()
     report.interleavings = factorial(sum(counts)) // prod(map(factorial, counts))
     reduced = crashes or report.interleavings > all_up_to
@@ -102,11 +102,11 @@ def examine(
     if sample is not None:
         assert at_most is not None
         report.extent = Extent.SAMPLE
-        runs = random_runs(lambda: experiment.begin(crashes=crashes), sample, at_most, _weight)
+        runs = random_runs(experiment.begin, sample, at_most, _weight)
     else:
         # PostgreSQL decides the order in which two go on that waited for the same third one.
         lost = report.lose if len(names) > 2 else None
-        runs = every_run(lambda: experiment.begin(crashes=crashes), reduced=reduced, lost=lost)
+        runs = every_run(experiment.begin, reduced=reduced, lost=lost)
     for run in islice(runs, at_most):
         report.add(run, experiment.problem(run))
         if until_violated and report.first:

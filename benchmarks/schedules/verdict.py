@@ -35,26 +35,41 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Serial:
-    """What operations lead to, one after the other, in each order of all or some of them."""
+    """What operations lead to, one after the other, in each order of all or some of them.
+
+    `parts`: the same by the actor that ends between two transactions of its operation, after the first, the second, ….
+    """
 
     outcomes: dict[Order, Outcome]
     steps: dict[int, int]
+    parts: dict[int, list[tuple[Order, Outcome]]]
 
 
 class Experiment:
     """Some operations at once, on the world that they need."""
 
-    def __init__(self, laboratory: Laboratory, operations: Sequence[Operation], *, one_process: bool = False) -> None:
+    def __init__(
+        self,
+        laboratory: Laboratory,
+        operations: Sequence[Operation],
+        *,
+        one_process: bool = False,
+        crashes: bool = False,
+    ) -> None:
         self.laboratory = laboratory
         self.operations = operations
         self.one_process = one_process
+        self.crashes = crashes
         self.features = frozenset[str]().union(*(one.features for one in operations))
         # Each run, by the name of its world.
         self.histories: dict[str, list[str]] = {}
         self.world = World("")
         self.serial = self._one_after_the_other()
 
-    def begin(self, *, crashes: bool = False) -> Machine:
+    def begin(self) -> Machine:
+        return self._begin(crashes=self.crashes)
+
+    def _begin(self, *, crashes: bool) -> Machine:
         self.world = self.laboratory.worlds.new(self.features)
         return self.laboratory.machine(self.world, self.operations, crashes=crashes, one_process=self.one_process)
 
@@ -69,18 +84,37 @@ class Experiment:
         return Outcome(results, stored(self.laboratory.admin, self.world), recovered)
 
     def _one_after_the_other(self) -> Serial:
-        outcomes: dict[Order, Outcome] = {}
-        steps: dict[int, int] = {}
+        serial = Serial({}, {}, {})
         numbers = range(len(self.operations))
         for order in (order for length in range(len(numbers) + 1) for order in permutations(numbers, length)):
-            machine = self.begin()
-            for number in order:
-                while (action := Action(number)) in machine.offered():
-                    machine.do(action)
-            steps |= {n: sum(done.action.actor == n for done in machine.history) for n in order}
-            outcomes[order] = self.outcome(machine)
+            machine = self._begin(crashes=False)
+            commits = {number: self._do(machine, number) for number in order}
+            serial.steps.update({n: sum(done.action.actor == n for done in machine.history) for n in order})
+            serial.outcomes[order] = self.outcome(machine)
             machine.abandon()
-        return Serial(outcomes, steps)
+            for number in order if self.crashes else ():
+                for steps in commits[number]:
+                    serial.parts.setdefault(number, []).append((order, self._in_part(order, number, steps)))
+        return serial
+
+    def _do(self, machine: Machine, number: int, at_most: int | None = None) -> list[int]:
+        """Do an operation, or so many of its steps; return after how many of them everything was committed."""
+        action, steps, commits = Action(number), 0, []
+        while action in machine.offered() and steps != at_most:
+            machine.do(action)
+            steps += 1
+            if machine.has_committed(number):
+                commits.append(steps)
+        return commits
+
+    def _in_part(self, order: Order, last: int, steps: int) -> Outcome:
+        """What the order leads to if one of its operations ends after so many steps, between two transactions."""
+        machine = self._begin(crashes=False)
+        for number in order:
+            self._do(machine, number, steps if number == last else None)
+        outcome = self.outcome(machine)
+        machine.abandon()
+        return outcome
 
     def problem(self, machine: Machine) -> str | None:
         """What is wrong with this run, which is over."""
@@ -89,9 +123,10 @@ class Experiment:
         for number, result in enumerate(machine.results):
             if number != machine.crashed and not is_answer(result):
                 return f"{'ABC'[number]} had no answer, though nothing had failed: {result!r}"
+        parts = [] if machine.crashed is None else self.serial.parts.get(machine.crashed, [])
         if not any(
-            self._is_possible(order, machine, outcome) and self._is_such(order, outcome)
-            for order in self.serial.outcomes
+            self._is_possible(order, machine, outcome) and self._is_such(order, serial, outcome)
+            for order, serial in (*self.serial.outcomes.items(), *parts)
         ):
             return self._describe(outcome, machine)
         cached = {done.step.name.rpartition(" ")[2] for done in machine.history if done.step.name in _CACHES}
@@ -130,8 +165,8 @@ class Experiment:
             if other != one
         )
 
-    def _is_such(self, order: Order, outcome: Outcome) -> bool:
-        serial, states = self.serial.outcomes[order], (self.serial.outcomes[order].state, outcome.state)
+    def _is_such(self, order: Order, serial: Outcome, outcome: Outcome) -> bool:
+        states = serial.state, outcome.state
         if any(one.passes_time and number not in order for number, one in enumerate(self.operations)):
             # Some deadlines were set before that hour, others after it.
             states = (_DEADLINE.sub("alive", states[0]), _DEADLINE.sub("alive", states[1]))
