@@ -176,7 +176,7 @@ class Experiment:
         )
         # The session may be gone when the request is repeated.
         told_again = all(
-            result == serial.results[number] or (isinstance(result, tuple) and result[0] == 404)
+            result == serial.results.get(number) or (isinstance(result, tuple) and result[0] == 404)
             for number, result in outcome.recovered.items()
         )
         return states[0] == states[1] and told and told_again
