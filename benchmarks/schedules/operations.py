@@ -28,6 +28,7 @@ class Operation:
     `recover`: what happens after its process has died, until the effect is there once: a client that repeats a request
     with its key, the relay that delivers a job again. `conclude`: makes of what it returned, after the run, what is
     compared. `is_whole`: one transaction. `listens`: returns the events that it hears, from its beginning on.
+    `is_shared`: of two at once, one may leave the work to the other, and end before it is done.
     """
 
     name: str
@@ -39,6 +40,7 @@ class Operation:
     passes_time: bool = False
     is_whole: bool = True
     listens: bool = False
+    is_shared: bool = False
 
 
 ALL: dict[str, Operation] = {}
@@ -155,7 +157,7 @@ def _retry(world: World) -> Any:
 
 
 _add("accept a job", _request("POST", "/observe-sequence?mode=async", _SEQUENCE))
-_add("job", _run_job, "job", recover=_run_job)
+_add("job", _run_job, "job", recover=_run_job, is_shared=True)
 _add("cancel the job", _call(lambda world: lifecycle.cancel(job_id=world.job).state), "job")
 _add("retry the job", _call(_retry), "job")
 

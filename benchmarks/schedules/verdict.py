@@ -142,7 +142,7 @@ class Experiment:
         """
         time = [number for number, one in enumerate(self.operations) if one.passes_time]
         done = outcome.results.keys() | outcome.recovered.keys()
-        if any(number not in order and number not in time for number in done):
+        if any(number not in order and number not in time and not self._is_left(number, order) for number in done):
             return False
         if any(number not in order for number in time) and not self._overlap(machine, time):
             return False
@@ -152,6 +152,10 @@ class Experiment:
             for later in order[place + 1 :]
             if later in machine.ended and earlier in machine.began and later != machine.crashed
         )
+
+    def _is_left(self, number: int, order: Order) -> bool:
+        operation = self.operations[number]
+        return operation.is_shared and any(self.operations[other] is operation for other in order)
 
     @property
     def _numbers(self) -> range:
