@@ -1,6 +1,6 @@
 """A worker whose connection to Redis breaks while it holds a message."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -69,3 +69,25 @@ def test_it_connects_again(client: httpx.Client, proxy: Proxy, worker_of_its_own
     assert not worker_of_its_own.has_ended
     assert end_of(client, job)["state"] == "done"
     assert end_of(client, train(client, "afterwards", [[["a"], ["b"]]]))["state"] == "done"
+
+
+def test_a_channel_that_is_closed_after_its_connection_leaves_the_message_in_redis(url: str, store: Redis) -> None:
+    """Kombu does so with a channel whose first attempt to close has failed. What it raises ends a worker."""
+    with app.connection_for_read(url) as connection, connection.SimpleQueue("given up") as queue:
+        queue.clear()
+        queue.put("held")
+        channel = queue.get(timeout=5).channel
+        assert channel is not None
+        held = store.hlen(f"{prefix()}unacked")
+        channel.connection.client = None
+        assert error_of(channel.qos.restore_unacked) is None
+        assert store.hlen(f"{prefix()}unacked") == held
+        channel.connection.client = connection
+
+
+def error_of(act: Callable[[], None]) -> Exception | None:
+    try:
+        act()
+    except Exception as error:  # noqa: BLE001  it is what is asked for
+        return error
+    return None
