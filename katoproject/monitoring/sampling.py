@@ -68,6 +68,9 @@ class Sampler:
         while True:
             try:
                 self.beat()
+            except OSError as error:
+                # No file to open, a full disk: the state of the machine, and no fault of the code.
+                log.error("Sampling failed: %s", error)
             except Exception:
                 # The thread must outlive any failure: without samples, operators would not see what went wrong.
                 log.exception("Sampling failed")
