@@ -157,9 +157,10 @@ class _Connection:
             await asyncio.get_running_loop().create_unix_connection(lambda: self.server, str(self.proxy.target))
         except OSError:
             self.client.abort()
-            self.leave_if_over()
+            self._among.discard(self)
         else:
             self.client.resume()
+            self.client.deliver()
 
     @property
     def is_forgotten(self) -> bool:
@@ -203,6 +204,11 @@ class _End(asyncio.Protocol):
         self._is_closed = False
 
     @property
+    def is_connected(self) -> bool:
+        """Whether it was ever open."""
+        return self._transport is not None
+
+    @property
     def is_over(self) -> bool:
         """Whether it is closed, or was never open, and has nothing left to pass on."""
         return (self._transport is None or self._is_closed) and not self._waiting
@@ -226,7 +232,8 @@ class _End(asyncio.Protocol):
         if weather.cut is Cut.BEFORE_THE_ANSWER and self._direction is Direction.TO_CLIENT and proxy.chooses_to_cut():
             self._connection.abort()
             return
-        if not self._waiting and not weather.delay and self._direction not in weather.held:
+        is_fair = not weather.delay and self._direction not in weather.held
+        if is_fair and not self._waiting and self.other.is_connected:
             self.other.send(data)
             return
         self._waiting.append((asyncio.get_running_loop().time() + weather.delay, data))
@@ -259,7 +266,9 @@ class _End(asyncio.Protocol):
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        if self._direction in self._connection.proxy.weather.held or self.is_silent:
+        # Some versions of asyncio read from a client once although that is paused: its request waits for the server.
+        is_held = self._direction in self._connection.proxy.weather.held or not self.other.is_connected
+        if is_held or self.is_silent:
             return
         while self._waiting:
             due, data = self._waiting[0]

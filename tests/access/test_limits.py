@@ -201,7 +201,7 @@ def test_a_job_that_ends_while_its_retry_begins_counts(
     end = "UPDATE sessions_app_job SET state = 'cancelled', finished_at = now() WHERE id = %s"
     begin = "UPDATE sessions_app_job SET state = 'waiting', finished_at = NULL WHERE id = %s"
     with ThreadPoolExecutor(1) as pool, psycopg.connect(database.info.dsn) as ending:
-        ending.execute("LOCK TABLE sessions_app_job IN SHARE ROW EXCLUSIVE MODE")  # others read it, and wait to write
+        ending.execute("SELECT FROM sessions_app_job WHERE id = %s FOR UPDATE", [job_id])
         retried = pool.submit(retry, key, job_id)
         waiting = "SELECT FROM pg_stat_activity WHERE %s = ANY(pg_blocking_pids(pid))"
         eventually(lambda: database.execute(waiting, [ending.info.backend_pid]).rowcount == 1, "the retry waits")

@@ -223,8 +223,9 @@ def test_a_pattern_of_another_node(story: Story) -> None:
 
 
 def test_a_pattern_that_is_missing_there(story: Story) -> None:
-    story.create(config={"max_pattern_length": 2, "stm_mode": "ROLLING"})
+    story.create(config={"max_pattern_length": 3, "stm_mode": "ROLLING"})
     story.observe("a")
-    learn = story.observe("b", learned="PTRN|a-b")
+    story.observe("b")
+    learn = story.observe("c", learned="PTRN|a-b-c")
     wrong = predict(story, session="s1")
     story.breaks("memory.is_predicted", learn, wrong)
