@@ -253,6 +253,7 @@ def test_a_write_whose_answer_is_lost_is_a_503_and_not_repeated(
             writing = pool.submit(observe, client, session_id, "once")
             eventually(lambda: admin.execute(confirming).rowcount == 1, "the commit waits")
             admin.execute(f"SELECT pg_terminate_backend(pid) FROM ({confirming}) AS writer")
+            eventually(lambda: admin.execute(confirming).rowcount == 0, "its connection has ended")
         finally:
             admin.execute("ALTER SYSTEM RESET synchronous_standby_names")
             admin.execute("SELECT pg_reload_conf()")
