@@ -7,7 +7,7 @@ import random
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from benchmarks.torture.history import Operation, Recorder, Request
@@ -55,6 +55,19 @@ def empty(_: int) -> Arguments:
     return {}
 
 
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A request that is to be made. `body`: also what the history has as its arguments where no body is sent."""
+
+    operation: Operation
+    method: str
+    path: str
+    node: str
+    session: Session | None = None
+    body: Body = empty
+    sends_body: bool = True
+
+
 class Client:
     def __init__(self, run: Run, name: str) -> None:
         self.run = run
@@ -69,23 +82,12 @@ class Client:
     def new_key(self) -> str:
         return f"{self.name}-{next(self._keys)}"
 
-    async def send(
-        self,
-        operation: Operation,
-        method: str,
-        path: str,
-        *,
-        node: str,
-        session: Session | None = None,
-        body: Body = empty,
-        key: str | None = None,
-        sends_body: bool = True,
-    ) -> Request | None:
+    async def send(self, call: Call, key: str | None) -> Request | None:
         """None if there was no connection, so that nothing was sent."""
         number = next(self.run.numbers)
-        arguments = body(number)
-        content = json.dumps(arguments).encode() if arguments and sends_body else b""
-        request = encode(method, path, content, key)
+        arguments = call.body(number)
+        content = json.dumps(arguments).encode() if arguments and call.sends_body else b""
+        request = encode(call.method, call.path, content, key)
         connection = self.random.choice(self._connections)
         response: Response | None = None
         error: str | None = None
@@ -106,9 +108,9 @@ class Client:
             client=self.name,
             start=start,
             end=time.monotonic(),
-            operation=operation,
-            session=session.id if session else None,
-            node=node,
+            operation=call.operation,
+            session=call.session.id if call.session else None,
+            node=call.node,
             arguments=arguments,
             idempotency_key=key,
             status=response.status if response else None,
@@ -119,7 +121,7 @@ class Client:
             error=error,
         )
         self.run.recorder.add(seen)
-        self._count(seen, is_write=method != "GET")
+        self._count(seen, is_write=call.method != "GET")
         return seen
 
     def _count(self, seen: Request, *, is_write: bool) -> None:
@@ -132,18 +134,7 @@ class Client:
         elif seen.status not in (400, 404):
             counts["odd"] += 1
 
-    async def ask(
-        self,
-        operation: Operation,
-        method: str,
-        path: str,
-        *,
-        node: str,
-        session: Session | None = None,
-        body: Body = empty,
-        keyed: float = 0.0,
-        sends_body: bool = True,
-    ) -> Request | None:
+    async def ask(self, call: Call, *, keyed: float = 0.0) -> Request | None:
         """Send a request; with a key (in a share of `keyed`), again until it is answered.
 
         Returns None where it is not known what happened.
@@ -154,18 +145,15 @@ class Client:
         def same(number: int) -> Arguments:
             nonlocal arguments
             if arguments is None:
-                arguments = body(number)
+                arguments = call.body(number)
             return arguments
 
+        repeatable = replace(call, body=same)
         for _ in range(ATTEMPTS if key else 1):
-            seen = await self.send(
-                operation, method, path, node=node, session=session, body=same, key=key, sends_body=sends_body
-            )
+            seen = await self.send(repeatable, key)
             if seen is not None and seen.status is not None and seen.status != 503:
                 if key is not None and self.random.random() < REPEATED:
-                    await self.send(
-                        operation, method, path, node=node, session=session, body=same, key=key, sends_body=sends_body
-                    )
+                    await self.send(repeatable, key)
                 return seen
             await asyncio.sleep(self.random.uniform(*BACK_OFF))
             if not self.run.goes_on():

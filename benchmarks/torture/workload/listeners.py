@@ -11,7 +11,7 @@ from websockets.exceptions import InvalidHandshake, WebSocketException
 from benchmarks.torture.history import Event, Listening
 from benchmarks.torture.workload.client import Run
 
-STAY = (15.0, 60.0)  # seconds after which a listener connects anew, to another host
+STAY = (15.0, 60.0)  # seconds after which a listener connects again, to another host
 LAST_EVENTS = 3.0  # seconds for which it stays after the last request
 
 
