@@ -213,7 +213,8 @@ class Service:
     # Long-term memory and jobs.
 
     def _predict(self, session: Session, asked: dict[str, Any], now: float) -> Answer:
-        state, found = flat(session.stm), []
+        state = flat(session.stm)
+        found: list[dict[str, Any]] = []
         for content, frequency in self.memories.get(session.node, {}).items():
             pattern = flat(list(content))
             similarity = 2 * common(pattern, state) / (len(pattern) + len(state)) if state else 0

@@ -34,11 +34,15 @@ def test_an_argument_that_makes_no_sense(module: str, arguments: list[str]) -> N
     assert arguments[0] in ended.stderr.splitlines()[-1]
 
 
+def stop_badly(folder: Path) -> None:
+    raise OSError(f"{folder} is busy")
+
+
 def test_a_service_that_does_not_stop_well_is_a_complaint(tmp_path: Path) -> None:
     run = Run()
     with telling(run):
         run.seconds = 60.0
-        raise OSError(f"{tmp_path} is busy")
+        stop_badly(tmp_path)
     [complaint] = run.complaints
     assert f"OSError: {tmp_path} is busy" in complaint
 
