@@ -3,6 +3,8 @@
     index = Index()
     index.upsert([(name, events, frequency), …])   # new patterns, or new frequencies of known ones
     index.remove([name, …])
+    index.retire([name, …])                        # no candidates any more, but still a part of all statistics
+    index.restore([name, …])                       # candidates again
     index.clear()
     index.memory_bytes()
     view = index.view()
@@ -25,7 +27,7 @@ from threading import Lock
 import numpy as np
 import numpy.typing as npt
 
-from engine.arrays import Bytes, Columns, Ints, Statistics
+from engine.arrays import Bytes, Columns, Flags, Ints, Statistics
 from engine.growing import GrowingArray
 from engine.kernels.counting import count_learned, count_members
 from engine.kernels.name_table import enter_rows, find_rows, new_slots
@@ -86,8 +88,25 @@ class Index:
                 self._compact()
             self._publish()
 
+    def retire(self, names: Iterable[str]) -> None:
+        """Leave patterns out of every prediction, also those of these names that come later (kato-6.md 10.2).
+
+        Raises ValueError for a name that is not 40 hexadecimal digits.
+        """
+        wanted = _binary_names(set(names))
+        with self._changing:
+            self._retired |= {name.tobytes() for name in wanted}
+            self._publish()
+
+    def restore(self, names: Iterable[str]) -> None:
+        """Undo `retire`; ignore names that are not retired. Raises ValueError as it does."""
+        wanted = _binary_names(set(names))
+        with self._changing:
+            self._retired -= {name.tobytes() for name in wanted}
+            self._publish()
+
     def clear(self) -> None:
-        """Forget everything."""
+        """Forget everything, and which names are retired."""
         with self._changing:
             self._start_empty()
 
@@ -102,6 +121,7 @@ class Index:
         self._symbol_frequency = np.zeros(0, dtype=np.int64)
         self._membership = np.zeros(0, dtype=np.int64)
         self._pattern_count = self._total_symbols = 0
+        self._retired: set[bytes] = set()
         self._start_without_patterns()
         self._publish()
 
@@ -206,6 +226,15 @@ class Index:
             frequency[live].astype(np.int64),
         )
 
+    def _retired_rows(self) -> Flags:
+        """By row, whether its name is retired; empty if no name is."""
+        names = np.frombuffer(b"".join(sorted(self._retired)), dtype=np.uint8).reshape(-1, NAME_BYTES)
+        flags = np.zeros(len(self._frequency.array()) if self._retired else 0, dtype=np.bool_)
+        if self._retired:
+            rows = find_rows(names, self._names.array(), self._slots)
+            flags[rows[rows >= 0]] = True
+        return flags
+
     def _publish(self) -> None:
         self._view = View(
             columns=Columns(
@@ -226,6 +255,7 @@ class Index:
             longest=self._longest,
             largest_event=self._largest_event,
             total_symbols=self._total_symbols,
+            retired=self._retired_rows(),
         )
 
 

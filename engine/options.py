@@ -9,6 +9,9 @@ LARGEST = 2**31 - 1
 
 FILTERS = ("length", "jaccard", "minhash", "bloom", "rapidfuzz")
 
+SINGLE_SYMBOL_MATCHES = ("first", "anywhere")
+"""Where the symbol of a one-symbol state may be in a pattern: at its start, or in any place (kato-6.md 3.5)."""
+
 RANK_FIELDS = (
     "potential",
     "similarity",
@@ -42,6 +45,7 @@ class Options:
     use_token_matching: bool = True
     fuzzy_token_threshold: float = 0.0
     rank_sort_algo: str = "potential"
+    single_symbol_match: str = "first"
     filter_pipeline: tuple[str, ...] = ()
     length_min_ratio: float = 0.5
     length_max_ratio: float = 2.0
@@ -56,7 +60,7 @@ class Options:
     def from_config(cls, config: Mapping[str, Any]) -> "Options":
         """The options in `config`. Other keys are ignored; absent and null ones take the default.
 
-        Raises ValueError for an unknown filter (D26) or rank field.
+        Raises ValueError for an unknown filter (D26), rank field or single_symbol_match.
         """
         given = {key: config[key] for key in cls.__dataclass_fields__ if config.get(key) is not None}
         # Each filter once: a second pass of the same filter drops nothing more.
@@ -70,6 +74,8 @@ class Options:
             raise ValueError(f"unknown filter: {', '.join(unknown)}")
         if options.rank_sort_algo not in RANK_FIELDS:
             raise ValueError(f"unknown rank_sort_algo: {options.rank_sort_algo}")
+        if options.single_symbol_match not in SINGLE_SYMBOL_MATCHES:
+            raise ValueError(f"unknown single_symbol_match: {options.single_symbol_match}")
         return options
 
     @property

@@ -1,18 +1,21 @@
 """Predictions of a node for an STM.
 
-    prediction = predict(index.view(), stm, config, emotives=fetch_windows, affinity=…, finalized=…)
+    prediction = predict(index.view(), stm, config, contract=KATO_6_3, emotives=fetch_windows, affinity=…, finalized=…)
     prediction.predictions         # JSON, an array of objects; fields and their order as in engine.md 5.10
     prediction.future_potentials   # JSON, an array of objects (5.8)
     prediction.count               # the number of predictions
 
 config: the session's effective configuration; keys that predictions do not depend on are ignored.
+contract: the version of KATO that the client speaks (`engine.contracts`). It changes what is computed of the same
+    memory and how it is shown, and nothing else: whatever the session has stored applies.
 emotives: called once, if any pattern is returned, with the names of the returned patterns, best first. It returns the
     stored emotives windows by name. A name that it leaves out has no emotives.
 affinity: aff(x, e) by symbol for the configured `affinity_emotive`; None if the session has none. For an emotive that
     was never learned, an empty mapping. For a state of two or more symbols, only the symbols of the state are looked
-    up; for a state of one symbol, all symbols of the patterns.
+    up; for a state of one symbol, under 3.10, all symbols of the patterns.
 stop: ends the prediction early, from another thread: it raises the reason of the stop.
 finalized: what the last finalize-training left (`engine.finalize`); None if there was none since the last clear-all.
+    6.3 does not depend on it.
 
 `engine.warm.warm()` compiles or loads all kernels. Call it once in each process before the first request. Set
 NUMBA_CACHE_DIR before you import this module.
@@ -24,17 +27,20 @@ from typing import Any
 
 import numpy as np
 
+from engine import render_3_10, render_6_3
 from engine.arrays import Floats, Ints
 from engine.candidates import choose
+from engine.contracts import KATO_3_10, KATO_6_3, Contract, Semantics
+from engine.facts import Facts, find_respelled
 from engine.finalize import Finalized
 from engine.kernels.domain import global_entropies
 from engine.kernels.futures import group_futures
 from engine.kernels.measure import FIELDS, FinalizedMembers, measure, share_futures
-from engine.kernels.members import Members, align_first_symbols, align_members
+from engine.kernels.members import Members, align_members, align_single
 from engine.kernels.select import DECIMALS
 from engine.limits import MOST_MATCHED_PLACES, PredictionTooLarge
 from engine.options import Options
-from engine.prediction_json import describe, describe_futures
+from engine.prediction_json import describe_futures
 from engine.query import Query, affinity_weights, encode
 from engine.stm import Stm
 from engine.stopping import NEVER, Stop
@@ -52,6 +58,8 @@ class Prediction:
     count: int
 
 
+_RENDERERS = {KATO_3_10.name: render_3_10.render, KATO_6_3.name: render_6_3.render}
+
 NOTHING = Prediction(b"[]", b"[]", 0)
 
 
@@ -60,6 +68,7 @@ def predict(
     stm: Stm,
     config: Mapping[str, Any],
     *,
+    contract: Contract = KATO_3_10,
     emotives: EmotivesOf,
     affinity: Mapping[str, float] | None = None,
     finalized: Finalized | None = None,
@@ -73,40 +82,59 @@ def predict(
     if not any(stm) or view.statistics.pattern_count == 0:
         return NOTHING
     stop.check()  # it may have waited for its index and for the interpreter
+    semantics = contract.semantics
     query = encode(view, stm, options, stop)
-    weights = affinity_weights(view, query, affinity)
-    rows, similarity, by_similarity = choose(view, query, weights, 3 * options.max_predictions, stop)
+    apart = query.state.size == 1 and semantics.one_symbol_apart
+    weights = affinity_weights(view, query, affinity, of_all=apart)
+    rows, similarity, in_ties = choose(view, query, semantics, weights, 3 * options.max_predictions, stop)
     if len(rows) == 0:
         return NOTHING
-    members = _align(view, query, rows, stop)
+    members = _align(view, query, semantics, rows, stop)
     values = measure(
         view.columns,
         members,
         similarity,
         query.state,
+        semantics,
         view.statistics,
-        _finalized_members(view, members.rows, finalized),
+        _finalized_members(view, members.rows, None if semantics.whole_pattern else finalized),
         weights,
         stop.flag,
     )
     stop.check()
     futures = group_futures(view.columns, members, similarity)
     share_futures(futures.group_of, futures.aggregate, values)
-    chosen = _rank(view, members, values, by_similarity, options)
+    chosen = _rank(view, members, values, in_ties, options)
     names = view.hex_names(members.rows[chosen])
-    windows = emotives(names)
-    predictions = describe(view, query, members, chosen, names, values, windows, stop, weighted=weights.active)
-    return Prediction(predictions, describe_futures(view, members, futures), len(chosen))
+    facts = Facts(
+        view=view,
+        query=query,
+        members=members,
+        chosen=chosen,
+        names=names,
+        respelled=find_respelled(view, query, members, chosen, stop),
+        values=values,
+        windows=emotives(names),
+        weighted=weights.active,
+        stop=stop,
+    )
+    return Prediction(render(contract, facts), describe_futures(view, members, futures), len(chosen))
 
 
-def _align(view: View, query: Query, rows: Ints, stop: Stop) -> Members:
+def render(contract: Contract, facts: Facts) -> bytes:
+    """The objects of the contract, as a JSON array."""
+    return _RENDERERS[contract.name](facts)
+
+
+def _align(view: View, query: Query, semantics: Semantics, rows: Ints, stop: Stop) -> Members:
     if query.state.size == 1:
-        return align_first_symbols(view.columns, rows)
+        token, anywhere = query.state.tokens[0], query.single_anywhere
+        return align_single(view.columns, rows, token, anywhere, semantics.by_position)
     if query.fuzzy.active and len(rows) * query.state.size > MOST_MATCHED_PLACES:
         raise PredictionTooLarge(
             "max_predictions", f"{len(rows)} patterns are too many for fuzzy matching with {query.state.size} symbols"
         )
-    members = align_members(view.columns, rows, query.state, query.fuzzy, stop.flag)
+    members = align_members(view.columns, rows, query.state, query.fuzzy, semantics.by_position, stop.flag)
     stop.check()
     return members
 
@@ -124,13 +152,16 @@ def _finalized_members(view: View, rows: Ints, finalized: Finalized | None) -> F
     return FinalizedMembers(flags, values, statistics.symbol_count)
 
 
-def _rank(view: View, members: Members, values: Floats, by_similarity: Ints, options: Options) -> Ints:
-    """The members to return, best first (5.7, D01). A weighted metric without affinity ranks as 0."""
+def _rank(view: View, members: Members, values: Floats, in_ties: Ints, options: Options) -> Ints:
+    """The members to return, best first (5.7, D01; kato-6.md 3.4). A weighted metric without affinity ranks as 0.
+
+    in_ties: by member, its place in the order of ties.
+    """
     if options.rank_sort_algo == "frequency":
         ranked = view.columns.frequency[members.rows].astype(np.float64)
     else:
         ranked = values[:, FIELDS.index(_SAME_VALUE.get(options.rank_sort_algo, options.rank_sort_algo))]
-    return np.lexsort((by_similarity, -np.rint(ranked * DECIMALS)))[: options.max_predictions]
+    return np.lexsort((in_ties, -np.rint(ranked * DECIMALS)))[: options.max_predictions]
 
 
 _SAME_VALUE = {"bayesian_prior": "pattern_probability", "bayesian_likelihood": "similarity"}

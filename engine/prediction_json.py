@@ -1,25 +1,22 @@
-"""The JSON of a prediction, from what the kernels computed (engine.md 5.8, 5.10)."""
+"""The JSON of predictions and of their futures, from what the kernels computed (engine.md 5.8, 5.10).
 
-from collections.abc import Mapping
-from typing import Any
+`shared_cells` makes the fields that all contracts show; a renderer (`engine.render_3_10`, `engine.render_6_3`) adds its
+own and puts them in order.
+"""
 
 import numpy as np
 from pydantic_core import to_json
 
-from engine.arrays import Floats, Ints
+from engine.facts import Facts
 from engine.json_objects import Cells, JsonObjects
 from engine.kernels.futures import Futures
 from engine.kernels.measure import FIELDS
 from engine.kernels.members import Members
 from engine.kernels.ordering import order_futures
-from engine.kernels.writing import LISTS, Written, write_futures, write_members
+from engine.kernels.writing import LISTS, Taken, Written, write_futures, write_members
 from engine.limits import PredictionTooLarge
 from engine.observation import mean_emotives
-from engine.query import Query
-from engine.stopping import Stop
 from engine.view import View
-
-EmotivesWindows = Mapping[str, list[dict[str, float]]]
 
 PREDICTION = (
     "type",
@@ -58,56 +55,40 @@ PREDICTION = (
     "bayesian_prior",
     "bayesian_likelihood",
 )
-"""The fields in their order. The predictions for a one-symbol state have two more (D13)."""
-ONE_SYMBOL_PREDICTION = (*PREDICTION, "pattern_data", "length")
+"""The fields in their order, for all contracts."""
 WEIGHTED = ("weighted_similarity", "weighted_evidence", "weighted_confidence", "weighted_snr")
 UNWEIGHTED = tuple(field for field in FIELDS if field not in WEIGHTED)
 _PLACES = {fields: np.array([[FIELDS.index(field)] for field in fields]) for fields in (FIELDS, UNWEIGHTED)}
 
 
-def describe(
-    view: View,
-    query: Query,
-    members: Members,
-    chosen: Ints,
-    names: list[str],
-    values: Floats,
-    windows: EmotivesWindows,
-    stop: Stop,
-    *,
-    weighted: bool,
-) -> bytes:
-    """The predictions of the chosen members, in that order, as a JSON array.
+def shared_cells(facts: Facts, taken: Taken) -> tuple[JsonObjects, dict[str, Cells]]:
+    """One object for each chosen member, and by key the values of all fields but anomalies.
 
-    chosen: numbers of members, at least one. names: of the chosen. values: as `measure` returns them, for all members.
-    weighted: whether the weighted metrics have values; otherwise they are null. Raises PredictionTooLarge.
+    Among the keys are the lists of the kernel and `length`, of which contracts may make other fields. Raises
+    PredictionTooLarge.
     """
+    view, query, members, chosen = facts.view, facts.query, facts.members, facts.chosen
     rows = members.rows[chosen]
     objects = JsonObjects(len(chosen))
-    written = write_members(
-        view.columns, members, chosen, query.state, query.stm_ends, view.json, query.json, stop.flag
-    )
-    stop.check()
+    written = write_members(view.columns, members, chosen, taken, query.state, view.json, query.json, facts.stop.flag)
+    facts.stop.check()
     cells = dict(zip(LISTS, _lists(objects, written), strict=True))
-    measured = FIELDS if weighted else UNWEIGHTED
-    numbers = values[chosen, _PLACES[measured]].ravel().tolist()
+    measured = FIELDS if facts.weighted else UNWEIGHTED
+    numbers = facts.values[chosen, _PLACES[measured]].ravel().tolist()
     numbers += view.columns.frequency[rows].tolist()
     numbers += (view.columns.starts[rows + 1] - view.columns.starts[rows]).tolist()
     cells.update(zip((*measured, "frequency", "length"), objects.numbers(numbers), strict=True))
     cells.update(
         type=objects.constant("prototypical"),
-        name=objects.texts([name.encode() for name in names], b'"', b'"'),
-        emotives=_emotives(objects, names, windows, stop),
-        anomalies=_anomalies(objects, view, query, members, chosen, stop),
+        name=objects.texts([name.encode() for name in facts.names], b'"', b'"'),
+        emotives=_emotives(objects, facts),
+        fuzzy_matches=_fuzzy_matches(objects, facts),
         bayesian_prior=cells["pattern_probability"],
         bayesian_likelihood=cells["similarity"],
-        pattern_data=cells["sequence"],
     )
-    cells["fuzzy_matches"] = cells["anomalies"]
-    if not weighted:
+    if not facts.weighted:
         cells.update(dict.fromkeys(WEIGHTED, objects.constant(None)))
-    order = ONE_SYMBOL_PREDICTION if query.state.size == 1 else PREDICTION
-    return objects.join({field: cells[field] for field in order})
+    return objects, cells
 
 
 def describe_futures(view: View, members: Members, futures: Futures) -> bytes:
@@ -137,38 +118,33 @@ def _lists(objects: JsonObjects, written: Written) -> list[Cells]:
     return objects.parts(written.data, written.starts, written.ends, b"[", b"]")
 
 
-def _emotives(objects: JsonObjects, names: list[str], windows: EmotivesWindows, stop: Stop) -> Cells:
-    if not any(windows.values()):
+def _emotives(objects: JsonObjects, facts: Facts) -> Cells:
+    if not any(facts.windows.values()):
         return objects.constant({})
     texts = []
-    for name in names:
-        stop.check()
-        texts.append(to_json(mean_emotives(windows.get(name, ()))))
+    for name in facts.names:
+        facts.stop.check()
+        texts.append(to_json(mean_emotives(facts.windows.get(name, ()))))
     return objects.texts(texts)
 
 
-def _anomalies(objects: JsonObjects, view: View, query: Query, members: Members, chosen: Ints, stop: Stop) -> Cells:
-    """The inexact matches of 5.4. The expected symbol is the first of the most similar pattern symbols."""
-    if not query.ratios:
+def _fuzzy_matches(objects: JsonObjects, facts: Facts) -> Cells:
+    """The inexact matches of 5.4."""
+    if not any(facts.respelled):
         return objects.constant([])
-    return objects.texts([to_json(_inexact_matches(view, query, members, member, stop)) for member in chosen.tolist()])
-
-
-def _inexact_matches(view: View, query: Query, members: Members, member: int, stop: Stop) -> list[dict[str, Any]]:
-    row = members.rows[member]
-    pattern = view.columns.tokens[view.columns.starts[row] : view.columns.starts[row + 1]]
-    own_tokens = set(pattern.tolist())
-    places = members.match_places[members.match_starts[member] : members.match_starts[member + 1]]
-    inexact = []
-    for symbol in map(query.observed.__getitem__, places.tolist()):
-        stop.check()
-        if view.token(symbol) in own_tokens:
-            continue
-        similar, ratios = query.ratios[symbol]
-        # By symbol of the pattern, its ratio; -1 for those that are not similar. At least one is.
-        nearest = np.minimum(np.searchsorted(similar, pattern), len(similar) - 1)
-        by_place = np.where(similar[nearest] == pattern, ratios[nearest], -1.0)
-        best = int(by_place.argmax())
-        expected = view.symbols[pattern[best]]
-        inexact.append({"observed": symbol, "expected": expected, "similarity": float(by_place[best]) * 100 / 100})
-    return inexact
+    observed, symbols = facts.query.observed, facts.view.symbols
+    return objects.texts(
+        [
+            to_json(
+                [
+                    {
+                        "observed": observed[match.place],
+                        "expected": symbols[match.expected],
+                        "similarity": match.ratio * 100 / 100,
+                    }
+                    for match in respelled
+                ]
+            )
+            for respelled in facts.respelled
+        ]
+    )

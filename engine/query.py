@@ -1,7 +1,7 @@
 """Encoding the state and the options of one prediction for the kernels."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import accumulate
 from math import floor
@@ -41,19 +41,19 @@ class Query:
 
     observed: its symbols, by place; json: the same as JSON; state: the same as tokens. Unknown symbols have numbers
         after those of the known ones.
-    stm_ends: where each event of the STM ends, in symbols.
     recall, fuzzy, ratios: what a pattern must reach, and what matches fuzzily.
     text: the joined state in character mode.
+    single_anywhere: whether the symbol of a one-symbol state may be anywhere in a pattern.
     """
 
     observed: list[str]
     json: Json
     state: State
-    stm_ends: Ints
     recall: Recall
     fuzzy: Fuzzy
     ratios: Ratios
     text: Needle
+    single_anywhere: bool
 
 
 def encode(view: View, stm: Stm, options: Options, stop: Stop) -> Query:
@@ -62,12 +62,14 @@ def encode(view: View, stm: Stm, options: Options, stop: Stop) -> Query:
     Raises ValueError for a symbol with a lone surrogate, PredictionTooLarge, and the reason of `stop`.
     """
     observed = state(stm)
-    encoded = _encode_state(view, observed)
+    encoded = _encode_state(view, observed, np.fromiter(accumulate(map(len, stm)), dtype=np.int64, count=len(stm)))
     by_tokens = options.use_token_matching
     text = NO_NEEDLE if by_tokens else needle(" ".join(observed))
+    pipeline = options.filter_pipeline if len(observed) > 1 else ()
     allowed = _NO_FLAGS
-    if options.filter_pipeline:
-        allowed = _filter(view, observed, encoded, text, options, stop)
+    if pipeline or len(view.retired) > 0:
+        allowed = (view.columns.frequency > 0) & (~view.retired if len(view.retired) > 0 else True)
+        _filter(view, observed, encoded, text, options, pipeline, allowed, stop)
     ratios: Ratios = {}
     if options.fuzzy_token_threshold > 0:
         ratios = _fuzzy_ratios(view, observed, options.fuzzy_token_threshold, stop)
@@ -80,22 +82,22 @@ def encode(view: View, stm: Stm, options: Options, stop: Stop) -> Query:
         observed=observed,
         json=json_texts([to_json(symbol) for symbol in observed]),
         state=encoded,
-        stm_ends=np.fromiter(accumulate(map(len, stm)), dtype=np.int64, count=len(stm)),
-        recall=Recall(threshold, by_tokens, least, view.largest_event, bool(options.filter_pipeline), allowed),
+        recall=Recall(threshold, by_tokens, least, view.largest_event, len(allowed) > 0, allowed),
         fuzzy=_encode_fuzzy(view, observed, ratios, active=options.fuzzy_token_threshold > 0),
         ratios=ratios,
         text=text,
+        single_anywhere=options.single_symbol_match == "anywhere",
     )
 
 
-def affinity_weights(view: View, query: Query, affinity: Mapping[str, float] | None) -> Weights:
-    """w(x) of 5.6 for the state's symbols, 0 for all others (D25); for a one-symbol state, for all symbols (5.9)."""
+def affinity_weights(view: View, query: Query, affinity: Mapping[str, float] | None, *, of_all: bool) -> Weights:
+    """w(x) of 5.6 for the state's symbols, 0 for all others (D25); or for all symbols (5.9)."""
     if affinity is None:
         return Weights(False, np.zeros(0))
     known = len(view.symbol_frequency)
     weights = np.zeros(known + query.state.size)
-    weights[query.state.tokens if query.state.size > 1 else slice(None)] = 0.01
-    for symbol in query.observed if query.state.size > 1 else affinity:
+    weights[slice(None) if of_all else query.state.tokens] = 0.01
+    for symbol in affinity if of_all else query.observed:
         token = view.token(symbol)
         frequency = int(view.symbol_frequency[token]) if token is not None else 0
         if frequency > 0:
@@ -103,7 +105,7 @@ def affinity_weights(view: View, query: Query, affinity: Mapping[str, float] | N
     return Weights(True, weights)
 
 
-def _encode_state(view: View, observed: list[str]) -> State:
+def _encode_state(view: View, observed: list[str], ends: Ints) -> State:
     known = len(view.symbol_frequency)
     unknown: dict[str, int] = {}
     tokens = np.empty(len(observed), dtype=np.int64)
@@ -111,12 +113,12 @@ def _encode_state(view: View, observed: list[str]) -> State:
         token = view.token(symbol)
         tokens[place] = known + unknown.setdefault(symbol, len(unknown)) if token is None else token
     if len(observed) > WORD:
-        return State(len(observed), tokens, np.zeros(0, dtype=np.uint64), *_places_by_token(known, tokens))
+        return State(len(observed), tokens, np.zeros(0, dtype=np.uint64), *_places_by_token(known, tokens), ends)
     masks = np.zeros(known, dtype=np.uint64)
     for place, token in enumerate(tokens.tolist()):
         if token < known:
             masks[token] |= np.uint64(1 << place)
-    return State(len(observed), tokens, masks, _NO_INTS, _NO_INTS)
+    return State(len(observed), tokens, masks, _NO_INTS, _NO_INTS, ends)
 
 
 def _places_by_token(known: int, tokens: Ints, places: Ints | None = None) -> tuple[Ints, Ints]:
@@ -152,10 +154,18 @@ def _encode_fuzzy(view: View, observed: list[str], ratios: Ratios, *, active: bo
     return Fuzzy(True, first, places, np.full(len(observed), -1))
 
 
-def _filter(view: View, observed: list[str], encoded: State, text: Needle, options: Options, stop: Stop) -> Flags:
-    """By row, whether every filter of the pipeline keeps it."""
-    allowed = view.columns.frequency > 0
-    for name in options.filter_pipeline:
+def _filter(
+    view: View,
+    observed: list[str],
+    encoded: State,
+    text: Needle,
+    options: Options,
+    pipeline: Iterable[str],
+    allowed: Flags,
+    stop: Stop,
+) -> None:
+    """Leave out of `allowed`, by row, what a filter of the pipeline does not keep."""
+    for name in pipeline:
         if name == "length":
             shortest = max(1, floor(len(observed) * options.length_min_ratio))
             keep_lengths(view.columns.starts, shortest, floor(len(observed) * options.length_max_ratio), allowed)
@@ -171,7 +181,6 @@ def _filter(view: View, observed: list[str], encoded: State, text: Needle, optio
             texts, longest = view.texts, view.longest
             keep_similar(view.columns, encoded, longest, by_tokens, threshold, text, texts, allowed, stop.flag)
         stop.check()
-    return allowed
 
 
 def _keep_minhash(view: View, observed: list[str], options: Options, allowed: Flags, stop: Stop) -> None:

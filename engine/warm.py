@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+from engine.contracts import CONTRACTS
 from engine.finalize import Finalized
 from engine.index import Index
 from engine.naming import pattern_name
@@ -28,4 +29,13 @@ def warm(widths: Iterable[bool] = (False, True)) -> None:
                 {"use_token_matching": False, "filter_pipeline": FILTERS, "length_min_ratio": 0.0},
                 {"fuzzy_token_threshold": 0.5},
             ):
-                predict(view, stm, config, emotives=lambda names: {}, affinity={"a": 1.0}, finalized=finalized)
+                for contract in CONTRACTS.values():
+                    predict(
+                        view,
+                        stm,
+                        config,
+                        contract=contract,
+                        emotives=lambda names: {},
+                        affinity={"a": 1.0},
+                        finalized=finalized,
+                    )

@@ -1,4 +1,4 @@
-"""How blocks divide the events of a pattern into past, present and future (engine.md 5.4, 5.5)."""
+"""How blocks divide the events of a pattern into past, present and future (engine.md 5.4, 5.5; kato-6.md 3.3)."""
 
 from typing import NamedTuple
 
@@ -16,6 +16,7 @@ class State(NamedTuple):
 
     masks: by token, for a state of at most 64 symbols; otherwise empty, and token t is at
         places[first[t] : first[t + 1]], ascending.
+    ends: where each event of the STM ends, in symbols.
     """
 
     size: int
@@ -23,6 +24,7 @@ class State(NamedTuple):
     masks: Masks
     first: Ints
     places: Ints
+    ends: Ints
 
 
 class Fuzzy(NamedTuple):
@@ -38,7 +40,7 @@ class Fuzzy(NamedTuple):
 
 
 class Workspace(NamedTuple):
-    """Scratch memory for one pattern at a time; the functions of `blocks` and `long_states` say what it holds."""
+    """Scratch memory for one pattern at a time; `blocks`, `long_states` and `moves` say what it holds."""
 
     at: Ints
     hit_masks: Masks
@@ -46,6 +48,7 @@ class Workspace(NamedTuple):
     windows: Ints
     blocks: Ints
     by_place: Ints
+    pairs: Ints
 
 
 class Span(NamedTuple):
@@ -80,6 +83,7 @@ def workspace(longest: int, state_size: int) -> Workspace:
         np.empty((2 * most, 4), dtype=np.int64),
         np.empty((most, 3), dtype=np.int64),
         np.empty((3, state_size), dtype=np.int64),
+        np.empty((4, most), dtype=np.int64),
     )
 
 
@@ -118,7 +122,7 @@ def fuzzy_matches(
 
 @inlined
 def split_events(tokens: Tokens, ends: Tokens, span: Span, extent: Extent, match: int) -> tuple[int, int]:
-    """The numbers of the first and last (exclusive) event of present.
+    """The numbers of the first and last (exclusive) event of present, by counts and values.
 
     match: the token of the first match, -1 if there is none. A last past event that holds it belongs to present (D18).
     """
@@ -129,6 +133,13 @@ def split_events(tokens: Tokens, ends: Tokens, span: Span, extent: Extent, match
         if holds(tokens, span.start + low, span.start + high, match):
             present -= 1
     return present, future
+
+
+@inlined
+def events_around(ends: Tokens, span: Span, first: int, last: int) -> tuple[int, int]:
+    """The numbers of the first and last (exclusive) event that hold symbols `first` to `last` (exclusive)."""
+    present = events_until(ends, span.events, span.event_count, first + 1) - 1
+    return present, events_until(ends, span.events, span.event_count, last)
 
 
 @inlined

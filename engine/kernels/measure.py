@@ -1,4 +1,4 @@
-"""The metrics of an ensemble (engine.md 5.6).
+"""The metrics of an ensemble (engine.md 5.6; kato-6.md 3.1, 3.5, 3.6).
 
 Sums run in the order of the plain implementation, so that their last bits depend on the data alone: symbols in order of
 first appearance, members in ensemble order.
@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from engine.arrays import Columns, Flags, Floats, Ints, Statistics
+from engine.contracts import Semantics
 from engine.kernels.alignment import State, signal_to_noise
 from engine.kernels.compiler import compiled, inlined
 from engine.kernels.domain import Domain, count_symbols, find_domain, weight_of
@@ -91,6 +92,7 @@ def measure(
     members: Members,
     similarity: Floats,
     state: State,
+    semantics: Semantics,
     statistics: Statistics,
     finalized: FinalizedMembers,
     weights: Weights,
@@ -98,23 +100,25 @@ def measure(
 ) -> Floats:
     """The metrics of 5.6, shape (members, FIELDS). predictive_information is 0 until `share_futures` fills it in.
 
-    A state of one symbol has its own confidence and potential (5.9). stop: the flag of a `Stop`.
+    A state of one symbol may have its own confidence and potential (5.9). stop: the flag of a `Stop`.
     """
+    apart, whole = state.size == 1 and semantics.one_symbol_apart, semantics.whole_pattern
     values = np.zeros((members.rows.shape[0], len(FIELDS)))
     values[:, SIMILARITY] = similarity
-    domain = find_domain(columns.tokens, members, state, statistics)
+    domain = find_domain(columns, members, state, statistics, whole)
     counts = np.zeros_like(domain.number)
-    measure_matches(columns, members, state.size, values)
+    measure_matches(columns, members, state.size, apart, values)
     measure_present(columns, members, state.tokens, statistics.pattern_count, domain, counts, values, stop)
-    measure_shares(columns, members, statistics, finalized, domain, counts, values)
+    measure_shares(columns, members, whole, statistics, finalized, domain, counts, values)
     if weights.active:
-        measure_weights(columns, members, state.tokens, weights.by_token, counts, values, stop)
-    measure_potentials(state.size == 1, weights.active, values)
+        extras_by_place = semantics.by_position
+        measure_weights(columns, members, state.tokens, extras_by_place, apart, weights.by_token, counts, values, stop)
+    measure_potentials(apart, weights.active, values)
     return values
 
 
 @compiled
-def measure_matches(columns: Columns, members: Members, state_size: int, values: Floats) -> None:
+def measure_matches(columns: Columns, members: Members, state_size: int, apart: bool, values: Floats) -> None:
     """evidence, confidence, snr and fragmentation (5.5, 5.9), and the metrics made of shares of F_Σ."""
     starts, rows, matched = columns.starts, members.rows, members.matched
     blocks, present_sizes = members.blocks, members.high - members.low
@@ -123,7 +127,7 @@ def measure_matches(columns: Columns, members: Members, state_size: int, values:
     strength = 0.0
     for m in range(rows.shape[0]):
         values[m, EVIDENCE] = matched[m] / (starts[rows[m] + 1] - starts[rows[m]])
-        values[m, CONFIDENCE] = 1.0 if state_size == 1 else ratio(matched[m], present_sizes[m])
+        values[m, CONFIDENCE] = 1.0 if apart else ratio(matched[m], present_sizes[m])
         values[m, SNR] = signal_to_noise(matched[m], state_size)
         values[m, FRAGMENTATION] = blocks[m] - 1
         values[m, PATTERN_PROBABILITY] = frequency[m] / whole
@@ -204,6 +208,7 @@ def norm_of(vector: Floats) -> float:
 def measure_shares(
     columns: Columns,
     members: Members,
+    whole: bool,
     statistics: Statistics,
     finalized: FinalizedMembers,
     domain: Domain,
@@ -212,18 +217,22 @@ def measure_shares(
 ) -> None:
     """entropy, normalized_entropy and tfidf_score: of present, or of the whole pattern if it is finalised.
 
-    counts: by token, zeros before and after.
+    whole: of all whole patterns, with their global_normalized_entropy. counts: by token, zeros before and after.
     """
     tokens, starts, rows, lows, highs = columns.tokens, columns.starts, members.rows, members.low, members.high
     flags, global_entropies, number, rarity = finalized.flags, finalized.global_entropies, domain.number, domain.rarity
+    entropies = domain.entropy
     distinct = np.empty((starts[rows + 1] - starts[rows]).sum(), dtype=np.int64)
     absent = math.log2(statistics.pattern_count) + 1
     for m in range(rows.shape[0]):
         low, high, v = lows[m], highs[m], statistics.symbol_count
-        if flags[m]:
+        if whole:
+            low, high = starts[rows[m]], starts[rows[m] + 1]
+        elif flags[m]:
             low, high, v = starts[rows[m]], starts[rows[m] + 1], finalized.symbol_count
             values[m, GLOBAL_NORMALIZED_ENTROPY] = global_entropies[m]
         entropy, normalized, score, share, bits, digits, count = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0
+        of_symbols = 0.0
         size = count_symbols(tokens, low, high, distinct, counts)
         for d in range(size):
             if counts[distinct[d]] != count:  # most symbols occur once: one logarithm for all of these
@@ -235,19 +244,34 @@ def measure_shares(
             normalized += share * digits
             x = number[distinct[d]] - 1
             score += share * (rarity[x] if x >= 0 else absent)
+            of_symbols += entropies[x] if whole else 0.0
         values[m, ENTROPY] = 0.0 - entropy
         values[m, NORMALIZED_ENTROPY] = 0.0 - normalized
-        values[m, TFIDF_SCORE] = score / size if lows[m] < highs[m] else 0.0
+        values[m, TFIDF_SCORE] = score / size if whole or lows[m] < highs[m] else 0.0
+        if whole:
+            values[m, GLOBAL_NORMALIZED_ENTROPY] = 0.0 - of_symbols
 
 
 @compiled
 def measure_weights(
-    columns: Columns, members: Members, state_tokens: Ints, weights: Floats, counts: Ints, values: Floats, stop: Flags
+    columns: Columns,
+    members: Members,
+    state_tokens: Ints,
+    extras_by_place: bool,
+    apart: bool,
+    weights: Floats,
+    counts: Ints,
+    values: Floats,
+    stop: Flags,
 ) -> None:
-    """The four weighted metrics (5.6, 5.9). counts: by token, zeros before and after."""
+    """The four weighted metrics (5.6, 5.9).
+
+    extras_by_place: extras are the state places without a match; otherwise the symbols that are not in present.
+    counts: by token, zeros before and after.
+    """
     tokens, starts, rows, lows, highs = columns.tokens, columns.starts, members.rows, members.low, members.high
     match_starts, match_places = members.match_starts, members.match_places
-    one_symbol = state_tokens.shape[0] == 1
+    is_extra = np.zeros(state_tokens.shape[0], dtype=np.bool_)
     for m in range(rows.shape[0]):
         if is_set(stop):
             break
@@ -256,21 +280,25 @@ def measure_weights(
             matched += weights[state_tokens[match_places[p]]]
         for i in range(lows[m], highs[m]):
             counts[tokens[i]] = 1
-        for token in state_tokens:
-            observed += weights[token]
-            extra += weights[token] if counts[token] == 0 else 0.0
+        for place in range(state_tokens.shape[0]):
+            is_extra[place] = extras_by_place or counts[state_tokens[place]] == 0
+        if extras_by_place:
+            is_extra[match_places[match_starts[m] : match_starts[m + 1]]] = False
+        for place in range(state_tokens.shape[0]):
+            observed += weights[state_tokens[place]]
+            extra += weights[state_tokens[place]] if is_extra[place] else 0.0
         for i in range(lows[m], highs[m]):
             counts[tokens[i]] = 0
         pattern = weight_of(tokens, starts[rows[m]], starts[rows[m] + 1], weights)
         present = weight_of(tokens, lows[m], highs[m], weights)
         values[m, WEIGHTED_SIMILARITY] = ratio(2 * matched, observed + pattern)
         values[m, WEIGHTED_EVIDENCE] = ratio(matched, pattern)
-        values[m, WEIGHTED_CONFIDENCE] = 1.0 if one_symbol else ratio(matched, present)
-        values[m, WEIGHTED_SNR] = 1.0 if one_symbol else ratio(matched, matched + extra)
+        values[m, WEIGHTED_CONFIDENCE] = 1.0 if apart else ratio(matched, present)
+        values[m, WEIGHTED_SNR] = 1.0 if apart else ratio(matched, matched + extra)
 
 
 @compiled
-def measure_potentials(one_symbol: bool, weighted: bool, values: Floats) -> None:
+def measure_potentials(apart: bool, weighted: bool, values: Floats) -> None:
     """potential (5.6, 5.9), from the other metrics."""
     for m in range(values.shape[0]):
         evidence, confidence, snr = values[m, EVIDENCE], values[m, CONFIDENCE], values[m, SNR]
@@ -279,7 +307,7 @@ def measure_potentials(one_symbol: bool, weighted: bool, values: Floats) -> None
             snr = values[m, WEIGHTED_SNR]
         unity = ratio(1.0, values[m, FRAGMENTATION] + 1)
         values[m, POTENTIAL] = (evidence + confidence) * snr + values[m, ITFDF_SIMILARITY] + unity
-        if one_symbol:
+        if apart:
             values[m, POTENTIAL] = evidence + 2
 
 

@@ -1,15 +1,16 @@
-"""Aligning the members of an ensemble with the state (engine.md 5.4, 5.5)."""
+"""Aligning the members of an ensemble with the state (engine.md 5.4, 5.5; kato-6.md 3.3)."""
 
 from typing import NamedTuple
 
 import numpy as np
 
-from engine.arrays import Columns, Flags, Ints
+from engine.arrays import Columns, Flags, Ints, Tokens
 from engine.kernels import long_states
 from engine.kernels.alignment import Fuzzy, Span, State, extent_of, fuzzy_matches, split_events, workspace
-from engine.kernels.blocks import NONE, PLACE, SIZE, WORD, collect_hits, find_blocks, first_run, write_singles
+from engine.kernels.blocks import AT, NONE, PLACE, SIZE, WORD, collect_hits, find_blocks, first_run, write_singles
 from engine.kernels.compiler import compiled, inlined
-from engine.kernels.event_ends import event_end
+from engine.kernels.event_ends import event_end, holds
+from engine.kernels.moves import AT_PLACE, AT_POSITION, IN_EVENT, list_pairs, settle
 from engine.kernels.stopping import is_set
 
 
@@ -20,6 +21,7 @@ class Members(NamedTuple):
     present, future: the number of the first event of each.
     low, high: present is tokens[low : high].
     match_places: the state places that match; member m has match_places[match_starts[m] : match_starts[m + 1]].
+    match_positions: the place in the pattern of each; of use only where they are asked for, and without fuzzy matching.
     """
 
     rows: Ints
@@ -31,13 +33,17 @@ class Members(NamedTuple):
     high: Ints
     match_starts: Ints
     match_places: Ints
+    match_positions: Ints
 
 
 @compiled
-def align_members(columns: Columns, rows: Ints, state: State, fuzzy: Fuzzy, stop: Flags) -> Members:
-    """The patterns of these rows as members, for a state of two or more symbols. stop: the flag of a `Stop`."""
+def align_members(columns: Columns, rows: Ints, state: State, fuzzy: Fuzzy, by_position: bool, stop: Flags) -> Members:
+    """The patterns of these rows as members, for a state of two or more symbols.
+
+    by_position: divide them by matched positions, if they do not match fuzzily. stop: the flag of a `Stop`.
+    """
     starts, event_starts, tokens, ends = columns.starts, columns.event_starts, columns.tokens, columns.ends
-    state_size, state_tokens, masks = state.size, state.tokens, state.masks
+    state_size, state_tokens, masks, stm_ends = state.size, state.tokens, state.masks, state.ends
     first_place, places = state.first, state.places
     is_fuzzy, fuzzy_first, fuzzy_places, seen = fuzzy.active, fuzzy.first, fuzzy.places, fuzzy.seen
     count = rows.shape[0]
@@ -48,10 +54,12 @@ def align_members(columns: Columns, rows: Ints, state: State, fuzzy: Fuzzy, stop
         capacity += state_size if is_fuzzy else min(length, state_size)
     scratch = workspace(longest, state_size)
     at, hit_masks, run_ends = scratch.at, scratch.hit_masks, scratch.ends
-    windows, blocks, by_place = scratch.windows, scratch.blocks, scratch.by_place
+    windows, blocks, by_place, pairs_found = scratch.windows, scratch.blocks, scratch.by_place, scratch.pairs
+    by_position = by_position and not is_fuzzy
     block_count, present, future, low, high = np.empty((5, count), dtype=np.int64)
     match_starts = np.zeros(count + 1, dtype=np.int64)
     match_places = np.empty(capacity, dtype=np.int64)
+    match_positions = np.empty(capacity if by_position else 0, dtype=np.int64)
     seen[:] = -1
     for m in range(count):
         if is_set(stop):
@@ -81,44 +89,105 @@ def align_members(columns: Columns, rows: Ints, state: State, fuzzy: Fuzzy, stop
                 blocks,
                 stop,
             )
-        extent = extent_of(found, end - start, blocks)
-        matched, place = extent.matched, extent.place
-        if is_fuzzy:
-            matched, place = fuzzy_matches(tokens, start, end, row, fuzzy_first, fuzzy_places, seen, stop)
-        match = state_tokens[place] if matched > 0 else -1
         events = event_starts[row]
         span = Span(start, end - start, events, event_starts[row + 1] - events)
-        present[m], future[m] = split_events(tokens, ends, span, extent, match)
+        if by_position:
+            order_blocks(found, blocks, stop)
+            matched = list_pairs(found, blocks, pairs_found)
+            settle(tokens, ends, span, state_tokens, stm_ends, pairs_found, matched, stop)
+            present[m] = pairs_found[IN_EVENT, 0] if matched > 0 else 0
+            future[m] = pairs_found[IN_EVENT, matched - 1] + 1 if matched > 0 else span.event_count
+        else:
+            extent = extent_of(found, end - start, blocks)
+            matched, place = extent.matched, extent.place
+            if is_fuzzy:
+                matched, place = fuzzy_matches(tokens, start, end, row, fuzzy_first, fuzzy_places, seen, stop)
+            match = state_tokens[place] if matched > 0 else -1
+            present[m], future[m] = split_events(tokens, ends, span, extent, match)
         low[m] = start + event_end(ends, events, present[m])
         high[m] = start + event_end(ends, events, future[m])
         block_count[m] = found
-        if is_fuzzy:
+        if by_position:
+            first_match = match_starts[m]
+            match_starts[m + 1] = first_match + matched
+            for p in range(matched):
+                match_places[first_match + p] = pairs_found[AT_PLACE, p]
+                match_positions[first_match + p] = pairs_found[AT_POSITION, p]
+        elif is_fuzzy:
             match_starts[m + 1] = list_fuzzy_matches(row, seen, match_starts[m], match_places)
         else:
             match_starts[m + 1] = list_matches(found, blocks, match_starts[m], match_places, stop)
-    return Members(rows, np.diff(match_starts), block_count, present, future, low, high, match_starts, match_places)
+    return Members(
+        rows,
+        np.diff(match_starts),
+        block_count,
+        present,
+        future,
+        low,
+        high,
+        match_starts,
+        match_places,
+        match_positions,
+    )
 
 
 @compiled
-def align_first_symbols(columns: Columns, rows: Ints) -> Members:
-    """`align_members` for a state of one symbol, which matches the first symbol of each pattern (5.9)."""
+def align_single(columns: Columns, rows: Ints, token: int, anywhere: bool, by_position: bool) -> Members:
+    """`align_members` for a state of one symbol: it matches the first symbol of a pattern or, `anywhere`, another."""
+    starts, event_starts, tokens, ends = columns.starts, columns.event_starts, columns.tokens, columns.ends
     count = rows.shape[0]
-    ones, zeros = np.ones(count, dtype=np.int64), np.zeros(count, dtype=np.int64)
-    low = columns.starts[rows]
-    high = low + columns.ends[columns.event_starts[rows]]
-    return Members(rows, ones, ones, zeros, ones, low, high, np.arange(count + 1), zeros)
+    ones, places = np.ones(count, dtype=np.int64), np.zeros(count, dtype=np.int64)
+    present, low, high, positions = np.zeros((4, count), dtype=np.int64)
+    for m in range(count):
+        start, events = starts[rows[m]], event_starts[rows[m]]
+        if anywhere:
+            span = Span(start, starts[rows[m] + 1] - start, events, event_starts[rows[m] + 1] - events)
+            present[m] = event_of_single(tokens, ends, span, token, by_position)
+        low[m] = start + event_end(ends, events, present[m])
+        high[m] = start + event_end(ends, events, present[m] + 1)
+        positions[m] = low[m] - start
+        while tokens[start + positions[m]] != token:
+            positions[m] += 1
+    return Members(rows, ones, ones, present, present + 1, low, high, np.arange(count + 1), places, positions)
+
+
+@inlined
+def event_of_single(tokens: Tokens, ends: Tokens, span: Span, token: int, by_position: bool) -> int:
+    """The event in which a state of this one symbol matches a pattern; -1 if none has it.
+
+    It is the first that has it. By position, the match then moves to the event that leaves strictly the fewest missing
+    symbols (kato-6.md 3.3): the smallest of those that have it, if there is only one as small.
+    """
+    first, best, least, low = -1, -1, 0, 0
+    for event in range(span.event_count):
+        high = event_end(ends, span.events, event + 1)
+        if holds(tokens, span.start + low, span.start + high, token):
+            if first < 0:
+                first, best, least = event, event, high - low
+            elif by_position and high - low < least:
+                best, least = event, high - low
+            elif by_position and high - low == least:
+                best = first
+        low = high
+    return best
+
+
+@inlined
+def order_blocks(count: int, blocks: Ints, stop: Flags) -> None:
+    """Sort the blocks by place, which sorts them by position, too."""
+    for b in range(1, count):
+        if is_set(stop):
+            break
+        while b > 0 and blocks[b, PLACE] < blocks[b - 1, PLACE]:
+            for k in (AT, PLACE, SIZE):
+                blocks[b, k], blocks[b - 1, k] = blocks[b - 1, k], blocks[b, k]
+            b -= 1
 
 
 @inlined
 def list_matches(count: int, blocks: Ints, end: int, match_places: Ints, stop: Flags) -> int:
     """Append the state places of the blocks, ascending, at `end`; return the new end."""
-    for b in range(1, count):
-        if is_set(stop):
-            break
-        while b > 0 and blocks[b, PLACE] < blocks[b - 1, PLACE]:
-            for k in (PLACE, SIZE):
-                blocks[b, k], blocks[b - 1, k] = blocks[b - 1, k], blocks[b, k]
-            b -= 1
+    order_blocks(count, blocks, stop)
     for b in range(count):
         for k in range(blocks[b, SIZE]):
             match_places[end] = blocks[b, PLACE] + k

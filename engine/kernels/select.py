@@ -10,12 +10,14 @@ from typing import NamedTuple
 import numpy as np
 
 from engine.arrays import Columns, Flags, Floats, Ints, Masks, Texts, Tokens
+from engine.contracts import Semantics
 from engine.kernels import long_states
 from engine.kernels.alignment import (
     Extent,
     Fuzzy,
     Span,
     State,
+    events_around,
     extent_of,
     fuzzy_matches,
     pre_potential,
@@ -24,11 +26,21 @@ from engine.kernels.alignment import (
     workspace,
 )
 from engine.kernels.bits import lowest_bit
-from engine.kernels.blocks import NONE, collect_hits, common_subsequence, count_singles, find_blocks, first_run
+from engine.kernels.blocks import (
+    NONE,
+    collect_hits,
+    common_subsequence,
+    count_singles,
+    find_blocks,
+    first_run,
+    write_singles,
+)
 from engine.kernels.compiler import compiled, inlined
 from engine.kernels.domain import weight_of
 from engine.kernels.event_ends import event_end
 from engine.kernels.measure import Weights
+from engine.kernels.members import event_of_single, order_blocks
+from engine.kernels.moves import AT_POSITION, list_pairs, repeats, settle
 from engine.kernels.stopping import is_set
 from engine.kernels.text_similarity import Needle, joined_similarity
 
@@ -45,7 +57,7 @@ class Recall(NamedTuple):
     threshold: the recall threshold. by_tokens: token mode, not character mode (5.2).
     least: by pattern length, the smallest l that can reach the threshold.
     largest_event: the most symbols in an event of any pattern.
-    filtered: whether there are filters; if so, `allowed` holds by row whether the pattern passed them.
+    filtered: whether some patterns cannot be candidates; if so, `allowed` holds by row which can.
     """
 
     threshold: float
@@ -57,12 +69,13 @@ class Recall(NamedTuple):
 
 
 class Search(NamedTuple):
-    """What patterns are compared with. text: the joined state in character mode."""
+    """What patterns are compared with, and how. text: the joined state in character mode."""
 
     state: State
     recall: Recall
     fuzzy: Fuzzy
     text: Needle
+    by_position: bool
 
 
 class Scan(NamedTuple):
@@ -126,8 +139,16 @@ def highest_potential(size: int, further: int, length: int, state_size: int) -> 
 def key_of(tokens: Tokens, ends: Tokens, span: Span, extent: Extent, blocks: int, match: int, state_size: int) -> float:
     """pre (5.6) to 12 decimals as a whole number. match: as in `split_events`."""
     present, future = split_events(tokens, ends, span, extent, match)
+    return key_between(ends, span, extent.matched, present, future, blocks, state_size)
+
+
+@inlined
+def key_between(
+    ends: Tokens, span: Span, matched: int, present: int, future: int, blocks: int, state_size: int
+) -> float:
+    """The same for a present from one event to another (exclusive)."""
     present_size = event_end(ends, span.events, future) - event_end(ends, span.events, present)
-    return float(np.rint(pre_potential(extent.matched, blocks, span.length, present_size, state_size) * DECIMALS))
+    return float(np.rint(pre_potential(matched, blocks, span.length, present_size, state_size) * DECIMALS))
 
 
 @compiled
@@ -145,7 +166,7 @@ def select(
     """
     starts, event_starts, tokens = columns.starts, columns.event_starts, columns.tokens
     ends, frequency = columns.ends, columns.frequency
-    state_size, state_tokens = search.state.size, search.state.tokens
+    state_size, state_tokens, stm_ends = search.state.size, search.state.tokens, search.state.ends
     first_place, places = search.state.first, search.state.places
     threshold, by_tokens, least = search.recall.threshold, search.recall.by_tokens, search.recall.least
     largest_event, filtered, allowed = search.recall.largest_event, search.recall.filtered, search.recall.allowed
@@ -154,7 +175,8 @@ def select(
     rows, keys, similarities = found.rows, found.keys, found.similarity
     scratch = workspace(least.shape[0], state_size)
     at, hit_masks, run_ends = scratch.at, scratch.hit_masks, scratch.ends
-    windows, blocks = scratch.windows, scratch.blocks
+    windows, blocks, matched_pairs = scratch.windows, scratch.blocks, scratch.pairs
+    by_position = search.by_position and not is_fuzzy
     ended_by, lengths, tails = scratch.by_place[0], scratch.by_place[1], scratch.by_place[2]
     row, count, bar = scan.row - 1, scan.candidates, scan.bar
     while row + 1 < frequency.shape[0] and count < rows.shape[0] and not is_set(stop):
@@ -179,7 +201,8 @@ def select(
         elif pairs == NONE:
             block_count, last = count_singles(hits, at, hit_masks)
             extent = Extent(block_count, at[0], last, lowest_bit(hit_masks[0]))
-            most = min(largest_event * (last - at[0]), span.length)
+            reach = at[hits - 1] + 1 if by_position else last  # as far as the last match may move
+            most = min(largest_event * (reach - at[0]), span.length)
             if not is_fuzzy and potential_of_singles(block_count, most, span.length, state_size) * DECIMALS < bar:
                 continue
         else:
@@ -191,8 +214,22 @@ def select(
         if is_fuzzy:
             matched, place = fuzzy_matches(tokens, start, end, row, fuzzy_first, fuzzy_places, seen, stop)
             extent = Extent(matched, extent.first, extent.last, place)
-        match = state_tokens[extent.place] if extent.matched > 0 else -1
-        key = key_of(tokens, ends, span, extent, block_count, match, state_size)
+        if by_position:
+            first, last = extent.first, extent.last
+            # A pattern moves pairs to other events only if it has more places for them.
+            if hits > extent.matched and (masks is None or repeats(hits, hit_masks)):
+                if masks is not None and pairs == NONE:
+                    write_singles(hits, at, hit_masks, blocks)
+                order_blocks(block_count, blocks, stop)
+                list_pairs(block_count, blocks, matched_pairs)
+                settle(tokens, ends, span, state_tokens, stm_ends, matched_pairs, extent.matched, stop)
+                first = matched_pairs[AT_POSITION, 0]
+                last = matched_pairs[AT_POSITION, extent.matched - 1] + 1
+            present, future = events_around(ends, span, first, last)
+            key = key_between(ends, span, extent.matched, present, future, block_count, state_size)
+        else:
+            match = state_tokens[extent.place] if extent.matched > 0 else -1
+            key = key_of(tokens, ends, span, extent, block_count, match, state_size)
         if key < bar:
             continue
         if not by_tokens:
@@ -209,21 +246,46 @@ def select(
 
 
 @compiled
-def select_by_first(columns: Columns, token: int, weights: Weights, scan: Scan, found: Found) -> Scan:
-    """`select` for a state of one symbol: candidates are the patterns that start with it, and keys potentials (5.9)."""
-    starts, tokens, frequency = columns.starts, columns.tokens, columns.frequency
+def select_by_symbol(
+    columns: Columns,
+    token: int,
+    recall: Recall,
+    anywhere: bool,
+    semantics: Semantics,
+    weights: Weights,
+    scan: Scan,
+    found: Found,
+) -> Scan:
+    """`select` for a state of one symbol: candidates are the patterns that begin with it or, `anywhere`, that have it.
+
+    Keys are potentials for a one-symbol state apart (5.9), otherwise pre. No threshold counts.
+    """
+    starts, event_starts, tokens = columns.starts, columns.event_starts, columns.tokens
+    ends, frequency = columns.ends, columns.frequency
     rows, keys, similarities = found.rows, found.keys, found.similarity
+    filtered, allowed, apart = recall.filtered, recall.allowed, semantics.one_symbol_apart
     row, count, bar = scan.row - 1, scan.candidates, scan.bar
     while row + 1 < frequency.shape[0] and count < rows.shape[0]:
         row += 1
-        start, end = starts[row], starts[row + 1]
-        if frequency[row] == 0 or tokens[start] != token:
+        start, end, events = starts[row], starts[row + 1], event_starts[row]
+        if frequency[row] == 0 or (filtered and not allowed[row]) or (tokens[start] != token and not anywhere):
             continue
+        event = 0
+        if anywhere:
+            span = Span(start, end - start, events, event_starts[row + 1] - events)
+            event = event_of_single(tokens, ends, span, token, semantics.by_position)
+            if event < 0:
+                continue
         evidence = 1 / (end - start)
-        if weights.active:
+        if apart and weights.active:
             evidence = weights.by_token[token] / weight_of(tokens, start, end, weights.by_token)
-        key = np.rint((evidence + 2) * DECIMALS)
+        if apart:
+            key, similarity = np.rint((evidence + 2) * DECIMALS), 2 / (end - start + 1)
+        else:
+            size = event_end(ends, events, event + 1) - event_end(ends, events, event)
+            key = np.rint(pre_potential(1, 1, end - start, size, 1) * DECIMALS)
+            similarity = token_similarity(1, end - start, 1)
         if key >= bar:
-            rows[count], keys[count], similarities[count] = row, key, 2 / (end - start + 1)
+            rows[count], keys[count], similarities[count] = row, key, similarity
             count += 1
     return Scan(row + 1, count, bar)

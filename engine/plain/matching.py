@@ -1,24 +1,23 @@
-"""One pattern against the state: similarity, blocks, alignment (engine.md 5.2 to 5.5)."""
+"""One pattern against the state: similarity, blocks, alignment (engine.md 5.2 to 5.5; kato-6.md 3.1, 3.3)."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import accumulate
 from typing import Any, NamedTuple
 
+from engine.contracts import Semantics
 from engine.options import Options
 from engine.plain.knowledge import Pattern
+from engine.plain.segmentation import Block, Events, Parts, by_consumption, by_position, by_value, pairs_of
 from engine.stm import Stm, state
 from engine.stopping import Stop
 
-Events = list[list[str]]
 
+class FuzzyMatch(NamedTuple):
+    """An observed symbol, and the most similar symbol of the pattern."""
 
-class Block(NamedTuple):
-    """A run of `size` equal symbols: pattern symbols from `start` on, state symbols from `state_start` on."""
-
-    start: int
-    state_start: int
-    size: int
+    observed: str
+    expected: str
+    similarity: float
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,16 +27,20 @@ class Match:
     pattern: Pattern
     similarity: float
     matches: list[str]
-    anomalies: list[dict[str, Any]]
-    past: Events
-    present: Events
-    future: Events
-    missing: Events
-    extras: Events
+    fuzzy_matches: list[dict[str, Any]]
+    parts: Parts
     evidence: float
     confidence: float
     snr: float
     fragmentation: float
+
+    @property
+    def present(self) -> Events:
+        return self.parts.present
+
+    @property
+    def future(self) -> Events:
+        return self.parts.future
 
     @property
     def unity(self) -> float:
@@ -112,24 +115,18 @@ def _runs(symbols: list[str], observed: list[str], i0: int, i1: int, j0: int, j1
     return [*before, best, *after]
 
 
-def fuzzy_matches(
-    symbols: list[str], observed: list[str], threshold: float, stop: Stop
-) -> tuple[list[str], list[dict[str, Any]]]:
-    """matches and anomalies of 5.4 for F > 0: every observed symbol takes the most similar pattern symbol."""
-    matches, anomalies = [], []
+def fuzzy_matches(symbols: list[str], observed: list[str], threshold: float, stop: Stop) -> list[FuzzyMatch]:
+    """The matches of 5.4 for F > 0: every observed symbol takes the most similar pattern symbol."""
+    matches = []
     for symbol in observed:
         ratios = [character_ratio(symbol, expected, stop) for expected in symbols]
         best = max(ratios, default=0.0)
-        if not ratios or best * 100 < threshold * 100:
-            continue
-        matches.append(symbol)
-        expected = symbols[ratios.index(best)]
-        if expected != symbol:
-            anomalies.append({"observed": symbol, "expected": expected, "similarity": best * 100 / 100})
-    return matches, anomalies
+        if ratios and best * 100 >= threshold * 100:
+            matches.append(FuzzyMatch(symbol, symbols[ratios.index(best)], best * 100 / 100))
+    return matches
 
 
-def align(pattern: Pattern, stm: Stm, options: Options, stop: Stop) -> Match | None:
+def align(pattern: Pattern, stm: Stm, options: Options, semantics: Semantics, stop: Stop) -> Match | None:
     """The pattern as a match; None if it is below the threshold or has no symbol in common with the state (5.2)."""
     symbols, observed = pattern.symbols, state(stm)
     similar = similarity(symbols, observed, stop, by_tokens=options.use_token_matching)
@@ -137,46 +134,33 @@ def align(pattern: Pattern, stm: Stm, options: Options, stop: Stop) -> Match | N
     if similar < options.recall_threshold or (options.recall_threshold > 0 and not blocks):
         return None
     matches = [symbol for block in blocks for symbol in symbols[block.start : block.start + block.size]]
-    anomalies: list[dict[str, Any]] = []
+    fuzzy: list[FuzzyMatch] = []
     if options.fuzzy_token_threshold > 0:
-        matches, anomalies = fuzzy_matches(symbols, observed, options.fuzzy_token_threshold, stop)
-    first = blocks[0].start if blocks else 0
-    last = blocks[-1].start + blocks[-1].size if blocks else len(symbols)
-    past, present, future = split(pattern.events, first, last)
-    if past and matches and matches[0] in past[-1]:
-        present.insert(0, past.pop())
-    matched = len(matches)
-    unmatched = len(observed) - matched
-    in_present = len(state(present))
+        fuzzy = fuzzy_matches(symbols, observed, options.fuzzy_token_threshold, stop)
+        matches = [match.observed for match in fuzzy]
+    if not semantics.by_position:
+        parts = by_value(pattern.events, stm, blocks, matches)
+    elif options.fuzzy_token_threshold > 0:
+        parts = by_consumption(pattern.events, stm, blocks, matches, [match.expected for match in fuzzy])
+    else:
+        parts = by_position(pattern.events, stm, pairs_of(blocks), stop)
     return Match(
         pattern=pattern,
         similarity=similar,
         matches=matches,
-        anomalies=anomalies,
-        past=past,
-        present=present,
-        future=future,
-        missing=without(present, matches),
-        extras=without(stm, state(present)),
-        evidence=matched / len(symbols),
-        confidence=matched / in_present if in_present else 0.0,
-        snr=ratio(2 * matched - unmatched, 2 * matched + unmatched),
+        fuzzy_matches=[match._asdict() for match in fuzzy if match.observed != match.expected],
+        parts=parts,
+        evidence=len(matches) / len(symbols),
+        confidence=ratio(len(matches), len(state(parts.present))),
+        snr=signal_to_noise(len(matches), len(observed)),
         fragmentation=float(len(blocks) - 1),
     )
 
 
-def split(events: Events, first: int, last: int) -> tuple[Events, Events, Events]:
-    """past, present and future of 5.5 for blocks that cover symbols `first` to `last` (exclusive)."""
-    ends = [0, *accumulate(len(event) for event in events)]
-    present = next(e for e, end in enumerate(ends) if end >= first)
-    future = next(e for e, end in enumerate(ends) if end >= last and e >= present)
-    return events[:present], events[present:future], events[future:]
-
-
-def without(events: Iterable[list[str]], symbols: Iterable[str]) -> Events:
-    """The events without the symbols that are in `symbols`."""
-    excluded = set(symbols)
-    return [[symbol for symbol in event if symbol not in excluded] for event in events]
+def signal_to_noise(matched: int, observed: int) -> float:
+    """snr of 5.5, which counts as noise what the matcher left over of the state."""
+    unmatched = observed - matched
+    return ratio(2 * matched - unmatched, 2 * matched + unmatched)
 
 
 def ratio(part: float, whole: float) -> float:

@@ -7,8 +7,9 @@ from math import floor, log2, log10, sqrt
 from typing import Any
 
 from engine.plain.knowledge import Finalized, Knowledge, normalized_entropy, symbol_shares
-from engine.plain.matching import Events, Match, ratio
+from engine.plain.matching import Match, ratio
 from engine.plain.numbers import rounded, total
+from engine.plain.segmentation import Events
 from engine.stm import state
 
 FutureKey = tuple[tuple[str, ...], ...]
@@ -18,7 +19,8 @@ FutureKey = tuple[tuple[str, ...], ...]
 class Ensemble:
     """Matches in ensemble order, and what their metrics depend on.
 
-    finalized: by name. probability: P(x) of every symbol in matches or missing of any member; others have none.
+    finalized: by name. exact_counts: df(x) is the count pmf(x), and the whole pattern has a score (kato-6.md 3.6).
+    probability: P(x) of every symbol in matches or missing of any member; others have none.
     """
 
     matches: Sequence[Match]
@@ -26,6 +28,7 @@ class Ensemble:
     knowledge: Knowledge
     finalized: Mapping[str, Finalized]
     probability: Mapping[str, float]
+    exact_counts: bool
 
     @property
     def frequency(self) -> int:
@@ -34,8 +37,11 @@ class Ensemble:
 
 
 def symbol_probabilities(matches: Sequence[Match], knowledge: Knowledge) -> dict[str, float]:
-    """P(x) = pmf(x)/N, for the symbols in matches or missing of any match."""
-    domain = {symbol for match in matches for symbol in [*match.matches, *state(match.missing)]}
+    """P(x) = pmf(x)/N, for the symbols in matches or missing of any match.
+
+    Each symbol of present is one of these, though a fuzzy match may have another spelling (kato-6.md 3.8).
+    """
+    domain = {symbol for match in matches for symbol in [*match.matches, *state(match.present)]}
     return {symbol: knowledge.pattern_membership[symbol] / knowledge.pattern_count for symbol in domain}
 
 
@@ -82,14 +88,17 @@ def entropies(match: Match, ensemble: Ensemble) -> dict[str, float]:
 
 
 def tfidf_score(match: Match, ensemble: Ensemble) -> float:
-    if not match.present:
+    if not match.present and not ensemble.exact_counts:
         return 0.0
     final = ensemble.finalized.get(match.pattern.name)
     tf = final.tf if final else symbol_shares(state(match.present))
     count = ensemble.knowledge.pattern_count
     scores = []
     for symbol, share in tf.items():
-        df = floor(ensemble.probability.get(symbol, 0.0) * count) or 1
+        if ensemble.exact_counts:
+            df = ensemble.knowledge.pattern_membership[symbol] if symbol in ensemble.probability else 1
+        else:
+            df = floor(ensemble.probability.get(symbol, 0.0) * count) or 1
         scores.append(share * (log2(count / df) + 1))
     return total(scores) / len(scores)
 

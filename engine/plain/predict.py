@@ -1,21 +1,25 @@
-"""Candidates, ensemble, ranking: the whole prediction (engine.md 5, with D01, D13, D14, D15, D20, D21, D26, D27)."""
+"""Candidates, ensemble, ranking: the whole prediction (engine.md 5, with D01, D13, D14, D15, D20, D21, D26, D27;
+kato-6.md 3).
+"""
 
-from collections.abc import Mapping
-from typing import Any, NamedTuple
+from collections.abc import Collection, Mapping
+from typing import NamedTuple
 
+from engine.contracts import KATO_3_10, Contract, Semantics
 from engine.observation import mean_emotives
 from engine.options import Options
 from engine.plain import metrics
 from engine.plain.filters import passes
-from engine.plain.knowledge import Finalized, Knowledge, Pattern
-from engine.plain.matching import Match, align, ratio, without
+from engine.plain.knowledge import Finalized, Knowledge, finalize
+from engine.plain.matching import Match, align, ratio
 from engine.plain.numbers import rounded, total
+from engine.plain.one_symbol import one_symbol_candidates
+from engine.plain.renderers import RENDERERS, Fields
 from engine.plain.weights import WEIGHTED_FIELDS, symbol_weights, weighted_metrics, weighted_metrics_of_one_symbol
 from engine.stm import Stm, state
 from engine.stopping import NEVER, Stop
 
 Affinity = Mapping[str, float]
-Fields = dict[str, Any]
 
 
 class Prediction(NamedTuple):
@@ -30,8 +34,10 @@ def predict(
     stm: Stm,
     options: Options,
     *,
+    contract: Contract = KATO_3_10,
     affinity: Affinity | None = None,
     finalized: Mapping[str, Finalized] | None = None,
+    retired: Collection[str] = (),
     stop: Stop = NEVER,
 ) -> Prediction:
     """The ranked predictions and the future potentials. `affinity`: aff(x, e) of the configured emotive, or None.
@@ -41,68 +47,48 @@ def predict(
     observed = state(stm)
     if not observed:
         return Prediction([], [])
+    semantics = contract.semantics
+    matches = [m for m in _candidates(knowledge, stm, options, semantics, stop) if m.pattern.name not in retired]
+    apart = len(observed) == 1 and semantics.one_symbol_apart
+    weighted = {} if affinity is None else _weighted(knowledge, matches, observed, affinity, apart=apart)
     potentials = None
-    if len(observed) == 1:
-        matches, weighted = _one_symbol_candidates(knowledge, observed[0], affinity)
+    if apart:
         potentials = {m.pattern.name: _potential_of_one_symbol(m, weighted.get(m.pattern.name)) for m in matches}
-    else:
-        matches, weighted = _candidates(knowledge, stm, options, affinity, stop)
-    selected = _select(matches, 3 * options.max_predictions, potentials)
+    selected = _select(matches, 3 * options.max_predictions, potentials, semantics)
+    if semantics.whole_pattern:
+        finalized = finalize(knowledge)
     ensemble = metrics.Ensemble(
         matches=selected,
         observed=observed,
         knowledge=knowledge,
         finalized=finalized or {},
         probability=metrics.symbol_probabilities(selected, knowledge),
+        exact_counts=semantics.whole_pattern,
     )
-    predictions = _describe(ensemble, weighted, potentials, stop)
-    predictions.sort(key=lambda fields: _rank(fields, options.rank_sort_algo))
+    described = _describe(ensemble, weighted, potentials, stop)
+    render, one_symbol = RENDERERS[contract.name], len(observed) == 1
+    predictions = [render(fields, match, one_symbol=one_symbol) for fields, match in described]
     futures = metrics.future_potentials(metrics.group_futures(selected))
-    return Prediction(predictions[: options.max_predictions], futures)
+    return Prediction(_ranked(predictions, options, semantics)[: options.max_predictions], futures)
 
 
-def _candidates(
-    knowledge: Knowledge, stm: Stm, options: Options, affinity: Affinity | None, stop: Stop
-) -> tuple[list[Match], dict[str, dict[str, float]]]:
+def _candidates(knowledge: Knowledge, stm: Stm, options: Options, semantics: Semantics, stop: Stop) -> list[Match]:
     observed = state(stm)
+    if len(observed) == 1:
+        return one_symbol_candidates(knowledge, observed[0], options, semantics, stop)
     kept = [p for p in knowledge.patterns.values() if passes(p.symbols, observed, options, stop)]
-    matches = [match for pattern in kept if (match := align(pattern, stm, options, stop))]
-    if affinity is None:
-        return matches, {}
+    return [match for pattern in kept if (match := align(pattern, stm, options, semantics, stop))]
+
+
+def _weighted(
+    knowledge: Knowledge, matches: list[Match], observed: list[str], affinity: Affinity, *, apart: bool
+) -> dict[str, dict[str, float]]:
+    """By name, the weighted metrics."""
+    if apart:
+        weights = symbol_weights({*observed, *(x for m in matches for x in m.pattern.symbols)}, affinity, knowledge)
+        return {m.pattern.name: weighted_metrics_of_one_symbol(m, observed[0], weights) for m in matches}
     weights = symbol_weights(observed, affinity, knowledge)
-    return matches, {match.pattern.name: weighted_metrics(match, observed, weights) for match in matches}
-
-
-def _one_symbol_candidates(
-    knowledge: Knowledge, symbol: str, affinity: Affinity | None
-) -> tuple[list[Match], dict[str, dict[str, float]]]:
-    """The candidates of 5.9: the patterns that start with the symbol."""
-    patterns = [pattern for pattern in knowledge.patterns.values() if pattern.symbols[0] == symbol]
-    matches = [_one_symbol_match(pattern, symbol) for pattern in patterns]
-    if affinity is None:
-        return matches, {}
-    weights = symbol_weights({symbol, *(x for p in patterns for x in p.symbols)}, affinity, knowledge)
-    return matches, {m.pattern.name: weighted_metrics_of_one_symbol(m, symbol, weights) for m in matches}
-
-
-def _one_symbol_match(pattern: Pattern, symbol: str) -> Match:
-    length = len(pattern.symbols)
-    present = pattern.events[:1]
-    return Match(
-        pattern=pattern,
-        similarity=2 / (length + 1),
-        matches=[symbol],
-        anomalies=[],
-        past=[],
-        present=present,
-        future=pattern.events[1:],
-        missing=without(present, [symbol]),
-        extras=[[]],
-        evidence=1 / length,
-        confidence=1.0,
-        snr=1.0,
-        fragmentation=0.0,
-    )
+    return {m.pattern.name: weighted_metrics(m, observed, weights) for m in matches}
 
 
 def _potential_of_one_symbol(match: Match, weighted: Mapping[str, float] | None) -> float:
@@ -110,24 +96,33 @@ def _potential_of_one_symbol(match: Match, weighted: Mapping[str, float] | None)
     return (weighted["weighted_evidence"] if weighted else match.evidence) + 2
 
 
-def _select(matches: list[Match], limit: int, potentials: Mapping[str, float] | None) -> list[Match]:
-    """The ensemble in its order: by similarity.
+def _select(
+    matches: list[Match], limit: int, potentials: Mapping[str, float] | None, semantics: Semantics
+) -> list[Match]:
+    """The ensemble in its order: by similarity, or by name (kato-6.md 3.8).
 
-    If there are more than `limit` matches, the best by pre (5.6) or, for a one-symbol state, by potential.
+    If there are more than `limit` matches, the best by pre (5.6) or, for a one-symbol state apart, by potential.
     """
-    by_similarity = sorted(matches, key=lambda m: (-m.similarity, m.pattern.name))
+    if semantics.largest_name_first:
+        in_order = sorted(matches, key=lambda m: m.pattern.name, reverse=True)
+    else:
+        in_order = sorted(matches, key=lambda m: (-m.similarity, m.pattern.name))
     if len(matches) <= limit:
-        return by_similarity
+        return in_order
 
     def leading(match: Match) -> int:
         return -rounded(potentials[match.pattern.name] if potentials else match.pre_potential)
 
-    return sorted(by_similarity, key=leading)[:limit]
+    return sorted(in_order, key=leading)[:limit]
 
 
-def _rank(fields: Fields, rank_field: str) -> tuple[int, float, str]:
-    """The sort key of 5.7. A weighted metric without affinity is null and ranks as 0."""
-    return (-rounded(fields[rank_field] or 0), -fields["similarity"], fields["name"])
+def _ranked(predictions: list[Fields], options: Options, semantics: Semantics) -> list[Fields]:
+    """Best first (5.7; kato-6.md 3.4). A weighted metric without affinity is null and ranks as 0."""
+    if semantics.largest_name_first:
+        in_order = sorted(predictions, key=lambda fields: fields["name"], reverse=True)
+    else:
+        in_order = sorted(predictions, key=lambda fields: (-fields["similarity"], fields["name"]))
+    return sorted(in_order, key=lambda fields: -rounded(fields[options.rank_sort_algo] or 0))
 
 
 def _describe(
@@ -135,8 +130,8 @@ def _describe(
     weighted: Mapping[str, Mapping[str, float]],
     potentials: Mapping[str, float] | None,
     stop: Stop,
-) -> list[Fields]:
-    """The prediction objects of all members, in ensemble order (5.6, 5.10)."""
+) -> list[tuple[Fields, Match]]:
+    """The fields of all members and the members, in ensemble order (5.6, 5.10); without what renderers add."""
     groups = metrics.group_futures(ensemble.matches)
     aggregates = metrics.aggregate_potentials(groups)
     posterior_weight = total(m.similarity * (m.pattern.frequency / ensemble.frequency) for m in ensemble.matches)
@@ -155,8 +150,7 @@ def _describe(
             fields["potential"] = _potential(match, fields, weights)
         else:
             fields["potential"] = potentials[match.pattern.name]
-            fields.update(pattern_data=match.pattern.events, length=len(match.pattern.symbols))
-        described.append(fields)
+        described.append((fields, match))
     return described
 
 
@@ -176,12 +170,12 @@ def _fields(match: Match, ensemble: metrics.Ensemble) -> Fields:
         "frequency": match.pattern.frequency,
         "emotives": mean_emotives(match.pattern.emotives),
         "matches": match.matches,
-        "past": match.past,
-        "present": match.present,
-        "missing": match.missing,
-        "extras": match.extras,
-        "anomalies": match.anomalies,
-        "fuzzy_matches": match.anomalies,
+        "past": match.parts.past,
+        "present": match.parts.present,
+        "missing": match.parts.missing,
+        "extras": match.parts.extras,
+        "anomalies": [],
+        "fuzzy_matches": match.fuzzy_matches,
         "potential": 0.0,
         "evidence": match.evidence,
         "similarity": match.similarity,
@@ -190,7 +184,7 @@ def _fields(match: Match, ensemble: metrics.Ensemble) -> Fields:
         "confluence": metrics.confluence(match, ensemble),
         "predictive_information": 0.0,
         "sequence": match.pattern.events,
-        "future": match.future,
+        "future": match.parts.future,
         "confidence": match.confidence,
         **dict.fromkeys(WEIGHTED_FIELDS),
         **metrics.entropies(match, ensemble),

@@ -24,19 +24,19 @@ def symbol_weights(symbols: Iterable[str], affinity: Mapping[str, float], knowle
 
 
 def weighted_metrics(match: Match, observed: Sequence[str], weights: Weights) -> dict[str, float]:
-    """The four fields for a state of two or more symbols."""
+    """The four fields (5.6)."""
     matched = _weight(match.matches, weights)
     pattern = _weight(match.pattern.symbols, weights)
     return {
         "weighted_similarity": ratio(2 * matched, _weight(observed, weights) + pattern),
         "weighted_evidence": ratio(matched, pattern),
-        "weighted_confidence": ratio(matched, _weight(state(match.present), weights)),
-        "weighted_snr": ratio(matched, matched + _weight(state(match.extras), weights)),
+        "weighted_confidence": ratio(matched, _weight(state(match.parts.present), weights)),
+        "weighted_snr": ratio(matched, matched + _weight(state(match.parts.extras), weights)),
     }
 
 
 def weighted_metrics_of_one_symbol(match: Match, symbol: str, weights: Weights) -> dict[str, float]:
-    """The four fields for a one-symbol state."""
+    """The four fields for a one-symbol state that has metrics of its own (5.9)."""
     matched = weights[symbol]
     pattern = _weight(match.pattern.symbols, weights)
     return {

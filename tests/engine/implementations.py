@@ -1,10 +1,11 @@
 """The two implementations of prediction, called in the same way."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, NamedTuple
 
 from pydantic_core import from_json
 
+from engine.contracts import KATO_3_10, Contract
 from engine.finalize import Finalized, statistics_of
 from engine.index import Index
 from engine.options import Options
@@ -15,13 +16,18 @@ from engine.view import View
 
 
 class Inputs(NamedTuple):
-    """A node and a prediction to make. finalized_patterns: those of the last finalize-training, if there was one."""
+    """A node and a prediction to make.
+
+    finalized_patterns: those of the last finalize-training, if there was one. retired: names of patterns.
+    """
 
     patterns: list[Pattern]
     stm: list[list[str]]
     config: Mapping[str, Any]
     affinity: Mapping[str, float] | None = None
     finalized_patterns: list[Pattern] | None = None
+    contract: Contract = KATO_3_10
+    retired: Collection[str] = ()
 
 
 class Outcome(NamedTuple):
@@ -37,7 +43,17 @@ def predict_plain(inputs: Inputs) -> Outcome:
         finalized = finalize(Knowledge(inputs.finalized_patterns))
     options = Options.from_config(inputs.config)
     knowledge = Knowledge(inputs.patterns)
-    return Outcome(*plain.predict(knowledge, inputs.stm, options, affinity=inputs.affinity, finalized=finalized))
+    return Outcome(
+        *plain.predict(
+            knowledge,
+            inputs.stm,
+            options,
+            contract=inputs.contract,
+            affinity=inputs.affinity,
+            finalized=finalized,
+            retired=inputs.retired,
+        )
+    )
 
 
 def predict_parsed(inputs: Inputs) -> Outcome:
@@ -50,11 +66,13 @@ def predict_fast(inputs: Inputs) -> Prediction:
     """What the fast implementation returns."""
     index = Index()
     index.upsert((pattern.name, pattern.events, pattern.frequency) for pattern in inputs.patterns)
+    index.retire(inputs.retired)
     windows = {pattern.name: pattern.emotives for pattern in inputs.patterns}
     return predict(
         index.view(),
         inputs.stm,
         inputs.config,
+        contract=inputs.contract,
         emotives=lambda names: {name: windows[name] for name in names},
         affinity=inputs.affinity,
         finalized=_finalized(inputs.finalized_patterns, index.view()),

@@ -5,8 +5,9 @@ from typing import Any
 
 from hypothesis import strategies as st
 
+from engine.contracts import CONTRACTS
 from engine.naming import pattern_name
-from engine.options import FILTERS, RANK_FIELDS
+from engine.options import FILTERS, RANK_FIELDS, SINGLE_SYMBOL_MATCHES
 from engine.plain.knowledge import Pattern
 from tests.engine.implementations import Inputs
 
@@ -43,6 +44,7 @@ configs = st.fixed_dictionaries(
         "use_token_matching": st.booleans(),
         "fuzzy_token_threshold": st.sampled_from([0.0, 0.5, 2 / 3, 0.8, 14 / 15, 1.0]),
         "rank_sort_algo": st.sampled_from(RANK_FIELDS),
+        "single_symbol_match": st.sampled_from(SINGLE_SYMBOL_MATCHES),
         "filter_pipeline": st.lists(st.sampled_from(FILTERS), max_size=3),
         "length_min_ratio": st.sampled_from([0.0, 0.5, 1.0]),
         "length_max_ratio": st.sampled_from([1.0, 1.5, 2.0]),
@@ -63,4 +65,7 @@ def all_inputs(draw: st.DrawFn, config: st.SearchStrategy[dict[str, Any]] = conf
     stm = draw(st.just([]) | events(few) | events(few, longest=1) | st.sampled_from([p.events for p in known] or [[]]))
     affinity = draw(st.none() | st.dictionaries(symbols, st.floats(-3, 3), max_size=5))
     finalized = draw(st.none() | st.just(known[: len(known) // 2]))
-    return Inputs(known, stm, draw(config), affinity, finalized)
+    contract = draw(st.sampled_from(list(CONTRACTS.values())))
+    names = [pattern.name for pattern in known]
+    retired = draw(st.just([]) | st.lists(st.sampled_from(names), max_size=3)) if names else []
+    return Inputs(known, stm, draw(config), affinity, finalized, contract, retired)

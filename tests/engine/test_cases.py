@@ -33,10 +33,10 @@ OutcomeOf = Callable[[str], Outcome]
 
 @pytest.fixture(params=IMPLEMENTATIONS)
 def outcome_of(request: pytest.FixtureRequest) -> OutcomeOf:
-    return lambda name: IMPLEMENTATIONS[request.param](_inputs(BY_NAME[name], replay(BY_NAME[name])))
+    return lambda name: IMPLEMENTATIONS[request.param](inputs_of(BY_NAME[name], replay(BY_NAME[name])))
 
 
-def _inputs(case: dict[str, Any], replayed: Replayed) -> Inputs:
+def inputs_of(case: dict[str, Any], replayed: Replayed) -> Inputs:
     stored = replayed.node.patterns.values()
     patterns = [
         Pattern(name=p.lesson.name, events=p.lesson.events, frequency=p.frequency, emotives=p.emotives) for p in stored

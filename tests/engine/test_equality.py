@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic_core import to_json
 
+from engine.contracts import CONTRACTS, Contract
 from engine.naming import pattern_name
 from engine.plain.knowledge import Pattern
 from tests.engine import strategies
@@ -61,7 +62,8 @@ def test_pruned_ensembles(inputs: Inputs) -> None:
 
 @pytest.mark.parametrize("vocabulary", [4, 12, 60])
 @pytest.mark.parametrize("events", [1, 3, 30])
-def test_more_candidates_than_there_is_room_for(vocabulary: int, events: int) -> None:
+@pytest.mark.parametrize("contract", CONTRACTS.values(), ids=CONTRACTS)
+def test_more_candidates_than_there_is_room_for(vocabulary: int, events: int, contract: Contract) -> None:
     source = random.Random(vocabulary)
     symbols = [chr(ord("a") + number) for number in range(vocabulary)]
 
@@ -71,7 +73,7 @@ def test_more_candidates_than_there_is_room_for(vocabulary: int, events: int) ->
     drawn = {pattern_name(e): e for e in (draw(6) for _ in range(1500))}
     known = [Pattern(name=name, events=e, frequency=source.randint(1, 3)) for name, e in drawn.items()]
     stm = [source.choices(symbols, k=3) for _ in range(events)]
-    assert_equal(Inputs(known, stm, {"max_predictions": 7, "recall_threshold": 0.05}))
+    assert_equal(Inputs(known, stm, {"max_predictions": 7, "recall_threshold": 0.05}, contract=contract))
 
 
 @THOROUGH
@@ -120,4 +122,5 @@ def test_states_longer_than_a_word(data: st.DataObject) -> None:
         )
     )
     known = list({pattern.name: pattern for pattern in known}.values())
-    assert_equal(Inputs(known, [state[:cut], state[cut:]], config))
+    contract = data.draw(st.sampled_from(list(CONTRACTS.values())))
+    assert_equal(Inputs(known, [state[:cut], state[cut:]], config, contract=contract))

@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from pydantic_core import from_json, to_json
 
+from engine.contracts import CONTRACTS
 from engine.index import Index
 from engine.naming import pattern_name
 from engine.observation import mean_emotives
@@ -43,7 +44,8 @@ def extreme_inputs(draw: st.DrawFn) -> Inputs:
     stm = draw(strategies.events(few) | strategies.events(few, longest=1) | st.sampled_from(drawn))
     affinity = draw(st.dictionaries(st.sampled_from(few), extremes | st.sampled_from([inf, -inf]), min_size=1))
     finalized = draw(st.none() | st.just(known[: len(known) // 2]))
-    return Inputs(known, stm, draw(CONFIGS), affinity, finalized)
+    contract = draw(st.sampled_from(list(CONTRACTS.values())))
+    return Inputs(known, stm, draw(CONFIGS), affinity, finalized, contract)
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))

@@ -32,7 +32,7 @@ _CODE_OF_DOCUMENT = re.compile(rf"\b((?:engine|http|decisions)\.md)(?:\]\([^)]*\
 # A document and the sections after it: `engine.md 5.3, 5.4 and appendix A`.
 _SECTION = r"(?:\d+(?:\.\d+)*|[Aa]ppendix [A-Z])(?!\w|\.\d)"
 _CITATION = re.compile(
-    rf"\b(engine|http)\.md(?:\]\([^)]*\))?,?\s+(?:\#\s+)?\(?(?:sections?\s+)?"
+    rf"\b(engine|http|kato-6)\.md(?:\]\([^)]*\))?,?\s+(?:\#\s+)?\(?(?:sections?\s+)?"
     rf"({_SECTION}(?:(?:,\s+|\s+and\s+|,\s+and\s+|\s+to\s+|\s*[–-]\s*){_SECTION})*)"
 )
 _HEADING = re.compile(r"^#{1,6}\s+(.*?)\s*$", re.MULTILINE)

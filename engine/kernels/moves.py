@@ -1,0 +1,185 @@
+"""The pairs of matched positions, and moving those of repeated symbols (kato-6.md 3.3, 3.8).
+
+Pairs are the columns of an array, in order: AT_POSITION, where the symbol is in the pattern; AT_PLACE, where it is in
+the state; IN_EVENT and IN_OBSERVED, the events of the pattern and of the STM that hold these. Positions and places are
+strictly increasing, so between a pair and the next nothing is paired: what is free there can be moved to.
+"""
+
+from engine.arrays import Flags, Ints, Masks, Numbers, Tokens
+from engine.kernels.alignment import Span
+from engine.kernels.blocks import AT, NONE, PLACE, SIZE
+from engine.kernels.compiler import compiled, inlined
+from engine.kernels.event_ends import event_end
+from engine.kernels.stopping import is_set
+
+AT_POSITION, AT_PLACE, IN_EVENT, IN_OBSERVED = range(4)
+
+NOWHERE = -1
+
+
+@inlined
+def repeats(hits: int, hit_masks: Masks) -> bool:
+    """Whether a pattern has a symbol of the state twice; otherwise no pair can move to another event."""
+    seen, again = NONE, NONE
+    for t in range(hits):
+        again |= seen & hit_masks[t]
+        seen |= hit_masks[t]
+    return bool(again != NONE)
+
+
+@inlined
+def list_pairs(count: int, blocks: Ints, pairs: Ints) -> int:
+    """Write the positions and places of the blocks, which are in order; return how many."""
+    end = 0
+    for b in range(count):
+        for k in range(blocks[b, SIZE]):
+            pairs[AT_POSITION, end] = blocks[b, AT] + k
+            pairs[AT_PLACE, end] = blocks[b, PLACE] + k
+            end += 1
+    return end
+
+
+@inlined
+def number_events(ends: Numbers, events: int, positions: Ints, count: int, numbers: Ints) -> None:
+    """Write the event of each position, counted from the event at `events` in the column `ends`."""
+    event = 0
+    for p in range(count):
+        while ends[events + event] <= positions[p]:
+            event += 1
+        numbers[p] = event
+
+
+@compiled
+def settle(
+    tokens: Tokens, ends: Tokens, span: Span, state_tokens: Ints, stm_ends: Ints, pairs: Ints, count: int, stop: Flags
+) -> None:
+    """Number the events of the pairs; then each pair in turn makes the first move a rule allows, until none is left.
+
+    stop: the flag of a `Stop`.
+    """
+    at, place, event, observed = pairs[AT_POSITION], pairs[AT_PLACE], pairs[IN_EVENT], pairs[IN_OBSERVED]
+    start, events = span.start, span.events
+    number_events(ends, events, at, count, event)
+    number_events(stm_ends, 0, place, count, observed)
+    moving = True
+    while moving:
+        moving = False
+        for p in range(count):
+            if is_set(stop):
+                return
+            token = state_tokens[place[p]]
+            low, high = at[p - 1] + 1 if p > 0 else 0, at[p + 1] if p + 1 < count else span.length
+            if occurs_beside(tokens, start + low, start + high, start + at[p], token):
+                target, alone = busiest(observed, event, p, count)
+                if alone:
+                    position = least_missing(tokens, ends, span, event, p, count, low, high, at[p], token)
+                else:
+                    position = free_in_event(tokens, start, ends, events, target, low, high, token)
+                if position != NOWHERE:
+                    at[p], moving = position, True
+                    event[p] = event_of(ends, events, position)
+                    continue
+            low, high = place[p - 1] + 1 if p > 0 else 0, place[p + 1] if p + 1 < count else state_tokens.shape[0]
+            if occurs_beside(state_tokens, low, high, place[p], token):
+                target, alone = busiest(event, observed, p, count)
+                position = free_in_event(state_tokens, 0, stm_ends, 0, target, low, high, token)
+                if position != NOWHERE:
+                    place[p], observed[p], moving = position, target, True
+
+
+@inlined
+def occurs_beside(symbols: Numbers, low: int, high: int, here: int, token: int) -> bool:
+    """Whether `token` is in symbols[low : high] in another place than `here`."""
+    found = False
+    for i in range(low, high):
+        found |= (symbols[i] == token) & (i != here)
+    return found
+
+
+@inlined
+def event_of(ends: Numbers, events: int, position: int) -> int:
+    """The number of the event that holds a position."""
+    event = 0
+    while ends[events + event] <= position:
+        event += 1
+    return event
+
+
+@inlined
+def busiest(group: Ints, other: Ints, p: int, count: int) -> tuple[int, bool]:
+    """Where most companions of pair p are on the other side, and whether it has no companions.
+
+    group: by pair, the event whose pairs are companions. other: by pair, the event on the other side. Both ascend, so
+    companions are neighbours. It is NOWHERE unless one event has the most, and strictly more than that of pair p.
+    """
+    q, end = p, p + 1
+    while q > 0 and group[q - 1] == group[p]:
+        q -= 1
+    while end < count and group[end] == group[p]:
+        end += 1
+    alone = end - q == 1
+    best, most, here = NOWHERE, 0, 0
+    while q < end:
+        value, size = other[q], 0
+        while q < end and other[q] == value:
+            size += q != p
+            q += 1
+        if value == other[p]:
+            here = size
+        if size > most:
+            best, most = value, size
+        elif size == most:
+            best = NOWHERE
+    return best if most > here else NOWHERE, alone
+
+
+@inlined
+def free_in_event(
+    symbols: Numbers, start: int, ends: Numbers, events: int, event: int, low: int, high: int, token: int
+) -> int:
+    """The first position from low to high (exclusive) in that event that has the token; NOWHERE if there is none."""
+    if event == NOWHERE:
+        return NOWHERE
+    first = max(low, event_end(ends, events, event))
+    for position in range(first, min(high, event_end(ends, events, event + 1))):
+        if symbols[start + position] == token:
+            return position
+    return NOWHERE
+
+
+@inlined
+def least_missing(
+    tokens: Tokens,
+    ends: Tokens,
+    span: Span,
+    event: Ints,
+    p: int,
+    count: int,
+    low: int,
+    high: int,
+    here: int,
+    token: int,
+) -> int:
+    """The free occurrence that leaves strictly the fewest missing symbols, of all and of `here`; NOWHERE if none does.
+
+    A pair between two others changes nothing. Of the occurrences in one event the first stands for all.
+    """
+    if 0 < p < count - 1:
+        return NOWHERE
+    best, least, number, last_seen = NOWHERE, 0, event[p], event[p]
+    for candidate in range(-1, high - low):  # first, where the pair is
+        position = low + candidate
+        if candidate >= 0:
+            if tokens[span.start + position] != token or position == here:
+                continue
+            number = event_of(ends, span.events, position)
+            if number == last_seen or number == event[p]:
+                continue
+            last_seen = number
+        first, last = number if p == 0 else event[0], number if p == count - 1 else event[count - 1]
+        size = event_end(ends, span.events, last + 1) - event_end(ends, span.events, first)
+        if candidate < 0 or size < least:
+            best, least = position if candidate >= 0 else NOWHERE, size
+        elif size == least:
+            best = NOWHERE
+    return best
