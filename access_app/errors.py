@@ -1,6 +1,6 @@
 """Why an operation on a key is refused."""
 
-from foundation.errors import Refusal
+from foundation.errors import KatoError, Refusal
 
 
 class KeyUnknown(Refusal):
@@ -39,6 +39,7 @@ class KeyExpired(Refusal):
 
 class QuotaUsedUp(Refusal):
     status = 429
+    known_as = KatoError(429, "SESSION_LIMIT_EXCEEDED", "SessionLimitExceededError")
     retry_after = 60
 
     def __init__(self, resource: str, quota: int, *, whose: str) -> None:

@@ -17,7 +17,7 @@ from access_app.tokens import key_id_of
 from foundation import callers, logs
 from foundation.callers import Caller
 from foundation.errors import Refusal, Unavailable
-from foundation.http.answers import refusal_answer
+from foundation.http.refusals import refusal_answer
 from foundation.postgresql.trouble import STORE_TROUBLE, WrongSchema
 from katoproject.configuration import identity
 from katoproject.server.browser_headers import browser_headers

@@ -4,6 +4,7 @@ from django.http import HttpRequest, HttpResponse
 from drf_spectacular.utils import extend_schema
 from pydantic_core import to_json
 
+from foundation import contracts
 from foundation.callers import READ, WRITE
 from foundation.http.answers import json_answer
 from foundation.http.bodies import as_object, parse_object, read_raw_body
@@ -20,7 +21,9 @@ class Config(SessionView):
 
     @extend_schema(summary="The configuration in force", responses={200: bodies.ConfigAnswer, **errors(404)})
     def get(self, request: HttpRequest, session_id: str) -> HttpResponse:
-        config = session_config.effective(reads.own_config(session_id))
+        stored = reads.stored_config(session_id)
+        in_force = session_config.effective(stored.own, contract=stored.contract)
+        config = session_config.shown(in_force, contract=contracts.in_force())
         return json_answer(to_json({"session_id": session_id, "config": config}))
 
     @extend_schema(
@@ -34,7 +37,10 @@ class Config(SessionView):
         given = parse_object(request, body)
         if "config" in given:
             given = as_object(given["config"], ["body", "config"])
-        changes = session_config.validate(given)
+        # A statement of its own, before any other: which rules apply is known from then on, for it never changes.
+        contract = reads.stored_config(session_id).contract
+        contracts.require(contract)
+        changes = session_config.validate(given, contract=contract)
 
         def perform() -> bytes:
             operations.update_config(session_id=session_id, changes=changes)

@@ -16,9 +16,10 @@ from pydantic_core import to_json
 from foundation import callers
 from foundation.asking import Asker, NoAnswer
 from foundation.callers import MONITOR
-from foundation.http.answers import error_answer, json_answer, unavailable
+from foundation.http.answers import error_answer, json_answer
 from foundation.http.bodies import parse_query
 from foundation.http.error_shapes import Error
+from foundation.http.refusals import unavailable
 from foundation.http.schema import INVALID_REQUEST, response
 from foundation.http.views import Confirmation, LeanView
 from katoproject.monitoring import history, latest, series
