@@ -39,10 +39,11 @@ class KeyExpired(Refusal):
 
 class QuotaUsedUp(Refusal):
     status = 429
-    known_as = KatoError(429, "SESSION_LIMIT_EXCEEDED", "SessionLimitExceededError")
     retry_after = 60
 
     def __init__(self, resource: str, quota: int, *, whose: str) -> None:
+        kind = resource.removesuffix("s")
+        self.known_as = KatoError(429, f"{kind.upper()}_LIMIT_EXCEEDED", f"{kind.capitalize()}LimitExceededError")
         super().__init__(f"{whose} may have {quota} {resource} at a time, and has as many")
 
 

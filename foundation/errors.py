@@ -23,7 +23,7 @@ class Refusal(Exception):
     """
 
     status: ClassVar[int]
-    known_as: ClassVar[KatoError | None] = None
+    known_as: KatoError | None = None
     exit_status: ClassVar[int] = 1
     # Seconds after which it is worth trying again; None where it is not.
     retry_after: int | None = None

@@ -1,24 +1,40 @@
 """Response bodies with more than three fields (specification: http.md)."""
 
+from typing import Any, Protocol
+
 from pydantic_core import to_json
 
+from foundation.contracts import ContractName
+from sessions_app.api import render_3_10, render_6_3
 from sessions_app.observations import Observed
 from sessions_app.operations import Learned
 from sessions_app.reads.predicting import Cognition
 
 
-def observed_body(session_id: str, node_id: str, observed: Observed) -> bytes:
-    return to_json(
-        {
-            "status": "okay",
-            "session_id": session_id,
-            "processor_id": node_id,
-            "stm_length": observed.stm_length,
-            "time": observed.time,
-            "unique_id": observed.unique_id,
-            "auto_learned_pattern": observed.auto_learned_pattern,
-        }
-    )
+class Renderer(Protocol):
+    """A module that knows what one contract makes of what all have in common."""
+
+    @staticmethod
+    def observed(common: dict[str, Any], observed: Observed) -> dict[str, Any]: ...
+
+
+RENDERERS: dict[ContractName, Renderer] = {
+    ContractName.KATO_3_10: render_3_10,
+    ContractName.KATO_6_3: render_6_3,
+}
+
+
+def observed_body(session_id: str, node_id: str, observed: Observed, *, contract: ContractName) -> bytes:
+    common = {
+        "status": "okay",
+        "session_id": session_id,
+        "processor_id": node_id,
+        "stm_length": observed.stm_length,
+        "time": observed.time,
+        "unique_id": observed.unique_id,
+        "auto_learned_pattern": observed.auto_learned_pattern,
+    }
+    return to_json(RENDERERS[contract].observed(common, observed))
 
 
 def learned_body(session_id: str, learned: Learned) -> bytes:

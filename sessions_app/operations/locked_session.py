@@ -106,7 +106,7 @@ class LockedSession(SessionState):
         row = SessionRow._make(columns)
         met(node_id=row.node_id, contract=row.contract)
         config = effective(from_json(row.config), contract=of_row(row.contract))
-        super().__init__(row.node_id, config, NodeVectors(row.node_id))
+        super().__init__(row.node_id, config, NodeVectors(row.node_id, most=config["vector_search_limit"]))
         self.id = session_id
         self.time, self.percept = row.time, row.percept
         self.stm = Window(row.stm_start, row.stm_end)

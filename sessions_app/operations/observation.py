@@ -117,7 +117,8 @@ def _observe_in_steps(session_id: str, observation: Observation) -> tuple[str, O
     session = LockedSession(session_id)
     learned = session.observe(observation)
     session.save()
-    return session.node_id, Observed(observation.unique_id, len(session.stm), session.time, learned)
+    observed = Observed(observation.unique_id, len(session.stm), session.time, learned, session.vector_search)
+    return session.node_id, observed
 
 
 def _parameters(session_id: str, observation: Observation) -> Parameters:

@@ -21,7 +21,8 @@ _RESTORE = f"""
     WITH given AS (
         SELECT * FROM json_to_recordset(%(sessions)s::json) AS given (
             id text, node_id text, contract text,
-            created_at timestamptz, expires_at timestamptz, extended_until timestamptz, ttl_seconds bigint, config jsonb, metadata json, time bigint, percept json,
+            created_at timestamptz, expires_at timestamptz, extended_until timestamptz,
+            ttl_seconds bigint, config jsonb, metadata json, time bigint, percept json,
             stm_start bigint, stm_end bigint, seen_start bigint, emotives_start bigint, emotives_end bigint,
             seen_emotives_start bigint, metadata_end bigint, vectors_end bigint)
         WHERE expires_at IS NULL OR {ALIVE}

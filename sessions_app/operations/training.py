@@ -27,7 +27,7 @@ def train(*, node_id: str, config: Mapping[str, Any], sequences: Sequence[list[O
     own = {key: value for key, value in config.items() if value is not None}
     in_force = effective(own, contract=contracts.default())  # what differs between contracts is about predictions
     lessons: list[Lesson] = []
-    vectors = NodeVectors(node_id)
+    vectors = NodeVectors(node_id, most=in_force["vector_search_limit"])
     vectors.expect(one.vector for observations in sequences for one in observations if one.vector)
     for observations in sequences:
         session = SessionState(node_id, in_force, vectors)
