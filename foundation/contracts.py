@@ -29,7 +29,6 @@ class UnknownContract(Refusal):
     """Nothing was done: the client and the service do not agree on what a request means."""
 
     status: ClassVar[int] = 400
-    known_as = KatoError(400, "UNKNOWN_CONTRACT", "UnknownContractError", recoverable=False)
 
     def __init__(self, given: str, *, source: str = HEADER) -> None:
         valid = " and ".join(ContractName)

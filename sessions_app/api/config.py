@@ -12,7 +12,7 @@ from sessions_app import config as session_config
 from sessions_app import operations, reads
 from sessions_app.api.answering import answer_once_for_session
 from sessions_app.api.base import SessionView
-from sessions_app.api.schema import CONFIG_BODY, IDEMPOTENCY_KEY, errors
+from sessions_app.api.schema import CONFIG_BODY, IDEMPOTENCY_KEY, OTHER_CONTRACT, errors
 from sessions_app.shapes import bodies
 
 
@@ -30,7 +30,7 @@ class Config(SessionView):
         summary="Change settings; all of them or none",
         request=CONFIG_BODY,
         parameters=[IDEMPOTENCY_KEY],
-        responses={200: bodies.ConfigUpdated, **errors(400, 404, 413, 415, 422)},
+        responses={200: bodies.ConfigUpdated, 409: OTHER_CONTRACT, **errors(400, 404, 413, 415, 422)},
     )
     def post(self, request: HttpRequest, session_id: str) -> HttpResponse:
         body = read_raw_body(request, self.body_limit)

@@ -12,7 +12,7 @@ def observed(common: dict[str, Any], observed: Observed) -> dict[str, Any]:
 
 
 def _vector_search(search: VectorSearch) -> dict[str, Any]:
-    matches = [
+    matches: list[dict[str, Any]] = [
         {
             "vctr_id": name,
             "rank": rank,

@@ -1,6 +1,7 @@
 """Response bodies with more than three fields (specification: http.md)."""
 
-from typing import Any, Protocol
+from collections.abc import Callable
+from typing import Any
 
 from pydantic_core import to_json
 
@@ -10,17 +11,9 @@ from sessions_app.observations import Observed
 from sessions_app.operations import Learned
 from sessions_app.reads.predicting import Cognition
 
-
-class Renderer(Protocol):
-    """A module that knows what one contract makes of what all have in common."""
-
-    @staticmethod
-    def observed(common: dict[str, Any], observed: Observed) -> dict[str, Any]: ...
-
-
-RENDERERS: dict[ContractName, Renderer] = {
-    ContractName.KATO_3_10: render_3_10,
-    ContractName.KATO_6_3: render_6_3,
+_OBSERVED: dict[ContractName, Callable[[dict[str, Any], Observed], dict[str, Any]]] = {
+    ContractName.KATO_3_10: render_3_10.observed,
+    ContractName.KATO_6_3: render_6_3.observed,
 }
 
 
@@ -34,7 +27,7 @@ def observed_body(session_id: str, node_id: str, observed: Observed, *, contract
         "unique_id": observed.unique_id,
         "auto_learned_pattern": observed.auto_learned_pattern,
     }
-    return to_json(RENDERERS[contract].observed(common, observed))
+    return to_json(_OBSERVED[contract](common, observed))
 
 
 def learned_body(session_id: str, learned: Learned) -> bytes:

@@ -65,6 +65,11 @@ JOB_REFUSED = response(
 )
 JOB_NOT_FOUND = response(Error, "No such job, or it finished more than a week ago.", {"detail": "Job j not found"})
 JOB_FINISHED = response(Error, "The job is finished, so there is nothing to do.", {"detail": "Job j is done already"})
+OTHER_CONTRACT = response(
+    Error,
+    "The header asks for another contract than that of the session. Nothing was changed.",
+    {"detail": "The session follows contract 3.10 since it was created, and X-KATO-Contract asks for 6.3"},
+)
 E1_NOT_FOUND = response(Error, "No such session, or it has expired.", {"detail": _MISSING})
 
 
