@@ -17,7 +17,8 @@ _PREDICTING = ("/sessions/{session_id}/predictions", "/sessions/{session_id}/cog
 def change(result: Schema) -> None:
     """The whole document, before it has examples."""
     schemas = result["components"]["schemas"]
-    for name, shape in {**REPLACED, "KatoError": KatoError, "InternalError": InternalError}.items():
+    shapes: dict[str, type[BaseModel]] = {**REPLACED, "KatoError": KatoError, "InternalError": InternalError}
+    for name, shape in shapes.items():
         _put(schemas, name, shape)
     for name, fields in GONE.items():
         for field in fields:

@@ -49,7 +49,8 @@ class ObservedAnswer(bodies.ObservedAnswer):
 class Prediction(predictions.Prediction):
     model_config = ConfigDict(title="Prediction")
 
-    anomalies: list[str] = Field(  # type: ignore[assignment]  not a subtype: another contract
+    # Not a subtype: it is never used in its place.
+    anomalies: list[str] = Field(  # type: ignore[assignment]
         description="What is missing, what is extra, and the observed symbols of `fuzzy_matches`, in this order."
     )
 
