@@ -42,7 +42,7 @@ class _OneDocument(SchemaGenerator):
         return _document(_contract(request))
 
 
-class _OfContract:
+class _OfItsQuery:
     """A page about the document of the contract that its own query names."""
 
     def _get_schema_url(self, request: Any) -> str:
@@ -57,13 +57,13 @@ class OpenApi(SpectacularJSONAPIView):
 
 
 # Its script is a request of its own: the browser is told to run none that is inside a page.
-class Docs(_OfContract, SpectacularSwaggerSplitView):
+class Docs(_OfItsQuery, SpectacularSwaggerSplitView):
     http_method_names = _METHODS
     needs = {"GET": OPEN}
     url_name = "openapi"
 
 
-class Redoc(_OfContract, SpectacularRedocView):
+class Redoc(_OfItsQuery, SpectacularRedocView):
     http_method_names = _METHODS
     needs = {"GET": OPEN}
     url_name = "openapi"
