@@ -18,7 +18,8 @@ from katoproject.monitoring.snapshot import Snapshot, take
 # What sessions, jobs, patterns and operations of all nodes add up to: not for a caller that is bound to some.
 _OF_ALL_NODES = frozenset(
     {
-        *("kato_sessions", "kato_sessions_expired", "kato_session_operations", "kato_observations", "kato_patterns_learned", "kato_upkeep"),
+        *("kato_sessions", "kato_sessions_expired"),
+        *("kato_session_operations", "kato_observations", "kato_patterns_learned", "kato_upkeep"),
         *("kato_cache_writes", "kato_cache_comparisons", "kato_cache_disagreements"),
         *("kato_index_nodes", "kato_index_memory_bytes"),
         *("kato_sessions_active", "kato_sessions_expired_left", "kato_cleanup_lag_seconds"),

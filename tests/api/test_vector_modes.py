@@ -5,7 +5,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.api.test_contracts import NEW, OLD, asking, create
+from tests.support.contracts import NEW, OLD, asking, create
 from tests.support.sessions import LiveSession
 from tests.support.vectors import name
 
