@@ -2,9 +2,13 @@
 
 import httpx
 import pytest
+from websockets.exceptions import InvalidStatus
+from websockets.sync.client import connect
 
+from benchmarks.stack import WebServer
 from foundation.contracts import HEADER
 from tests.support.contracts import NEW, OLD, asking, config_of, create
+from tests.support.listeners import events_url
 from tests.support.sessions import create_session
 
 # The switch
@@ -79,6 +83,16 @@ def test_browsers_may_read_it(client: httpx.Client) -> None:
         },
     )
     assert preflight.headers["Access-Control-Allow-Headers"] == HEADER
+
+
+def test_a_websocket_has_a_contract_too(server: WebServer) -> None:
+    url = events_url(server.url)
+    with connect(url, additional_headers=asking(NEW), proxy=None) as connection:
+        assert connection.response is not None
+        assert connection.response.headers[HEADER] == NEW
+    with pytest.raises(InvalidStatus) as refused:
+        connect(url, additional_headers=asking("7.0"), proxy=None)
+    assert (refused.value.response.status_code, refused.value.response.headers[HEADER]) == (400, OLD)
 
 
 def test_a_differing_header_wins_for_what_is_shown(client: httpx.Client) -> None:
