@@ -137,8 +137,8 @@ class Hub:
                 await _refuse(proto, refusal, handshake, trace_id)
                 return
             protocol = PROTOCOL if PROTOCOL in offers else None
-            echoed = (contracts.HEADER.lower().encode(), contracts.in_force().encode())
-            await proto.send({"type": "websocket.accept", "subprotocol": protocol, "headers": [echoed]})
+            # Without the contract: Granian sends no headers of ours with this.
+            await proto.send({"type": "websocket.accept", "subprotocol": protocol})
             status = 101
             client = Client(proto, caller, handshake["REMOTE_ADDR"])
             self._make_room_for(client)
