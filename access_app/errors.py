@@ -1,6 +1,6 @@
 """Why an operation on a key is refused."""
 
-from foundation.errors import Refusal
+from foundation.errors import KatoError, Refusal
 
 
 class KeyUnknown(Refusal):
@@ -42,6 +42,8 @@ class QuotaUsedUp(Refusal):
     retry_after = 60
 
     def __init__(self, resource: str, quota: int, *, whose: str) -> None:
+        kind = resource.removesuffix("s")
+        self.known_as = KatoError(429, f"{kind.upper()}_LIMIT_EXCEEDED", f"{kind.capitalize()}LimitExceededError")
         super().__init__(f"{whose} may have {quota} {resource} at a time, and has as many")
 
 

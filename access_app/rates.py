@@ -15,7 +15,7 @@ from django.conf import settings
 from access_app.limits import Limits
 from foundation.addresses import owner_of
 from foundation.callers import Denied
-from foundation.errors import Refusal
+from foundation.errors import KatoError, Refusal
 
 MOST_BUCKETS = 10_000
 # Tokens that are not valid, of one address, before the response says to wait.
@@ -24,6 +24,7 @@ _WRONG_TOKENS_AT_ONCE, _WRONG_TOKENS_PER_SECOND = 20.0, 1.0
 
 class TooOften(Refusal):
     status = 429
+    known_as = KatoError(429, "RATE_LIMIT_EXCEEDED", "RateLimitExceededError")
 
     def __init__(self, reason: str, wait: float) -> None:
         super().__init__(reason)

@@ -1,18 +1,29 @@
 """Refusals: exceptions that know their HTTP status and body, and what a command prints."""
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 from foundation.problems import MOST_PROBLEMS, Problem, cut, explain_problems
+
+
+class KatoError(NamedTuple):
+    """What KATO calls a refusal since 5.1 (kato-6.md 5.1): status, code, the name of its class, and whether the client
+    can do something about it."""
+
+    status: int
+    code: str
+    type: str
+    recoverable: bool = True
 
 
 class Refusal(Exception):
     """A request that cannot be performed. Nothing was changed.
 
-    An HTTP client receives `status` and `body()`. A command prints `explanation`, one line, and exits with
-    `exit_status`.
+    An HTTP client receives `status` and `body()`; under newer contracts, where KATO has a name for the refusal, its
+    status and its error object. A command prints `explanation`, one line, and exits with `exit_status`.
     """
 
     status: ClassVar[int]
+    known_as: KatoError | None = None
     exit_status: ClassVar[int] = 1
     # Seconds after which it is worth trying again; None where it is not.
     retry_after: int | None = None
@@ -27,8 +38,18 @@ class Refusal(Exception):
         """The `detail` of the HTTP body: a text (E1), an object (E2) or a list of problems (E4)."""
         return str(self)
 
+    @property
+    def note(self) -> dict[str, str]:
+        """What stands beside the `detail`: nothing, or a `note`."""
+        return {}
+
     def body(self) -> dict[str, Any]:
-        return {"detail": self.detail}
+        return {"detail": self.detail, **self.note}
+
+    @property
+    def context(self) -> dict[str, Any]:
+        """The facts of the refusal, for programs, where it is `known_as` something."""
+        return {}
 
     @property
     def explanation(self) -> str:
@@ -39,6 +60,7 @@ class Unavailable(Refusal):
     """Another attempt may succeed in a second."""
 
     status = 503
+    known_as = KatoError(503, "SERVICE_UNAVAILABLE", "ServiceUnavailableError")
     retry_after = 1
 
 
@@ -48,6 +70,8 @@ class Overloaded(Unavailable):
 
 
 class StoreUnavailable(Unavailable):
+    known_as = KatoError(503, "DATABASE_CONNECTION_ERROR", "DatabaseConnectionError")
+
     def __init__(self, reason: str = "") -> None:
         super().__init__("The session store is not available at the moment" + (f": {reason}" if reason else ""))
 
@@ -70,11 +94,12 @@ class InvalidRequest(Refusal):
     def detail(self) -> list[Problem]:
         return [cut(problem) for problem in self.problems[:MOST_PROBLEMS]]
 
-    def body(self) -> dict[str, Any]:
+    @property
+    def note(self) -> dict[str, str]:
         more = len(self.problems) - MOST_PROBLEMS
         if not self.complete:
-            return {"detail": self.detail, "note": "There may be more problems: only the first ones were looked for"}
-        return {"detail": self.detail, **({"note": f"And {more} more problems"} if more > 0 else {})}
+            return {"note": "There may be more problems: only the first ones were looked for"}
+        return {"note": f"And {more} more problems"} if more > 0 else {}
 
 
 class BeyondLimit(InvalidRequest):

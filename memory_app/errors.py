@@ -4,7 +4,9 @@ from typing import Any
 
 from engine.named_vectors import NamedVector
 from engine.naming import PATTERN_PREFIX
-from foundation.errors import BeyondLimit, InvalidRequest, Refusal, Unavailable
+from foundation.errors import BeyondLimit, InvalidRequest, KatoError, Refusal, Unavailable
+
+_SHOWN = 100  # characters of a name that is none
 
 
 class NodeUnknown(Refusal):
@@ -19,6 +21,8 @@ class NodeUnknown(Refusal):
 class PredictionTimedOut(Unavailable):
     """A prediction, or `what` else needs the index, took too long. The part of the index that was built is kept."""
 
+    known_as = KatoError(504, "TIMEOUT", "TimeoutError")
+
     def __init__(self, seconds: float, what: str = "The prediction") -> None:
         super().__init__(
             f"{what} was stopped after {seconds:g} s (KATO_PREDICTION_TIMEOUT_SECONDS); nothing was changed"
@@ -28,9 +32,35 @@ class PredictionTimedOut(Unavailable):
 class PredictionRefused(InvalidRequest):
     """A prediction would take too much memory. `setting`: the one of the session that can make it smaller."""
 
+    known_as = KatoError(507, "RESOURCE_EXHAUSTED", "ResourceExhaustedError")
+
     def __init__(self, setting: str, reason: str) -> None:
         message = f"The prediction would take too much memory: {reason}. Change {setting}"
+        self._setting = setting
         super().__init__([{"type": "prediction_too_large", "loc": ["config", setting], "msg": message, "input": None}])
+
+    @property
+    def context(self) -> dict[str, Any]:
+        return {"setting": self._setting}
+
+
+class MalformedPatternName(Refusal):
+    """What should name a pattern is no SHA-1 in hexadecimal digits. 3.10 knows no such error: nothing has that name."""
+
+    status = 422
+    known_as = KatoError(422, "VALIDATION_ERROR", "ValidationError")
+
+    def __init__(self, given: str) -> None:
+        super().__init__(f"{given[:_SHOWN]!r} is not the name of a pattern: 40 hexadecimal digits, in small letters")
+
+
+class PatternUnknown(Refusal):
+    """The node has not learned this pattern."""
+
+    status = 404
+
+    def __init__(self, given: str) -> None:
+        super().__init__(f"Pattern {given} not found")
 
 
 class TooManyAffinities(BeyondLimit):

@@ -4,6 +4,7 @@ from collections import deque
 from collections.abc import Iterable
 from itertools import islice
 from time import perf_counter
+from typing import NamedTuple
 
 from django.conf import settings
 from pydantic_core import to_json
@@ -36,16 +37,26 @@ NEIGHBOUR_SECONDS: float = settings.ENV.limit_neighbour_seconds
 _Neighbours = set[tuple[float, str]]  # distance and hexadecimal name
 
 
+class Neighbour(NamedTuple):
+    """A stored vector; distance: to the one that was asked about."""
+
+    name: str
+    distance: float
+
+
 class NodeVectors:
     """The vectors of one node as one transaction sees them, including those that the transaction itself learned.
+
+    most: how many neighbours a vector has.
 
     `store` gives what was learned to the node, all at once and in the order of the names, so that transactions that
     learn the same vectors wait for each other, but never in a circle. Before that, a search finds it on the *stage*:
     the same table, under a memory number that no other transaction knows.
     """
 
-    def __init__(self, node_id: str) -> None:
+    def __init__(self, node_id: str, *, most: int = NEIGHBOURS) -> None:
         self.node_id = node_id
+        self.most = most
         self._expected = deque[NamedVector]()
         self._at_once = 1
         self._seconds, self._spent = float("inf"), 0.0
@@ -79,20 +90,30 @@ class NodeVectors:
             self._check(vector)
             self._learned.setdefault(vector.name, vector)
 
+    def check(self, vector: NamedVector) -> None:
+        """Without a search: that the vector could be learned. Raises VectorDimensionError, VectorsNotAvailable."""
+        if self._dimension_of_node is None:
+            self._dimension_of_node = space_of_node(self.node_id).dimension
+        self._check_with_learned(vector)
+
     def nearest(self, vector: NamedVector) -> list[str]:
-        """Names of the stored vectors nearest to this one: nearest first, equally near ones by name.
+        """The names of `search`. Raises as that does."""
+        return [neighbour.name for neighbour in self.search(vector)]
+
+    def search(self, vector: NamedVector) -> list[Neighbour]:
+        """The stored vectors nearest to this one: nearest first, equally near ones by name.
 
         Raises VectorDimensionError, VectorsNotAvailable, NeighboursTakeTooLong.
         """
         begun = perf_counter()
         found = set(self._of_node(vector))
         if self._learned:
-            [of_stage] = _search(self._put_on_stage(), [vector])
+            [of_stage] = _search(self._put_on_stage(), [vector], most=self.most)
             found |= of_stage
         self._spent += perf_counter() - begun
         if self._spent > self._seconds:
             raise NeighboursTakeTooLong(self._seconds)
-        return [VECTOR_PREFIX + name for _, name in sorted(found)[:NEIGHBOURS]]
+        return [Neighbour(VECTOR_PREFIX + name, distance) for distance, name in sorted(found)[: self.most]]
 
     def _of_node(self, vector: NamedVector) -> _Neighbours:
         """The nearest that the node has stored, found together with those of the vectors that are expected next."""
@@ -101,13 +122,12 @@ class NodeVectors:
             return self._found[vector.name]
         space = space_of_node(self.node_id)
         self._dimension_of_node = space.dimension
-        for one in (*islice(self._learned.values(), 1), vector):
-            self._check(one)
+        self._check_with_learned(vector)
         if space.memory is None:
             return set()
         batch = self._next_batch(vector)
         begun = perf_counter()
-        found = _search(space.memory, batch, indexed=bool(space.indexed), of_a_node=True)
+        found = _search(space.memory, batch, most=self.most, indexed=bool(space.indexed), of_a_node=True)
         # A statement of many large vectors must not take longer than a statement may.
         self._at_once = min(2 * self._at_once, _SEARCHES) if perf_counter() - begun < _LONG_SEARCH else 1
         self._found = dict(zip((one.name for one in batch), found, strict=True))
@@ -142,6 +162,10 @@ class NodeVectors:
         if self._stage is not None:
             VECTORS.execute(_DELETE_STAGE, {"memory": self._stage})
 
+    def _check_with_learned(self, vector: NamedVector) -> None:
+        for one in (*islice(self._learned.values(), 1), vector):
+            self._check(one)
+
     def _check(self, vector: NamedVector) -> None:
         expected = self.dimension
         if expected is not None and expected != vector.dimension:
@@ -149,9 +173,9 @@ class NodeVectors:
 
 
 def _search(
-    memory: int, vectors: list[NamedVector], *, indexed: bool = False, of_a_node: bool = False
+    memory: int, vectors: list[NamedVector], *, most: int, indexed: bool = False, of_a_node: bool = False
 ) -> list[_Neighbours]:
-    """The nearest vectors of one memory, for each of these vectors of one dimension.
+    """The `most` nearest vectors of one memory, for each of these vectors of one dimension.
 
     The memory number is part of the statement's text. So PostgreSQL plans each search for the size of this memory (with
     one plan for all, a node of ten vectors would pay for another node's hundred thousand) and finds its partial index.
@@ -167,7 +191,7 @@ def _search(
         ) AS given, LATERAL (
             SELECT {distance} AS distance, name
             FROM memory_app_vector WHERE memory = {memory} AND {still_there}
-            ORDER BY distance, memory_app_vector.name LIMIT {NEIGHBOURS}
+            ORDER BY distance, memory_app_vector.name LIMIT {most}
         ) AS stored
     """
     found = [_Neighbours() for _ in vectors]

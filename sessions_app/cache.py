@@ -48,8 +48,8 @@ SESSION_VIEWS = ("stm", "percept")
 PREDICTION_VIEWS = ("predictions", "cognition")
 
 # From the end: the id of a session that a file restored may contain anything.
-_NAME = re.compile(rf"(.*):(\d+):((?:{'|'.join((*SESSION_VIEWS, *PREDICTION_VIEWS))})(?::[-\d.]+)?)", re.DOTALL)
-_PREDICTION = re.compile(rf":(?:{'|'.join(PREDICTION_VIEWS)}):[-\d.]+\Z".encode())
+_NAME = re.compile(rf"(.*):(\d+):((?:{'|'.join((*SESSION_VIEWS, *PREDICTION_VIEWS))})(?::[-\d.]+)*)", re.DOTALL)
+_PREDICTION = re.compile(rf":(?:{'|'.join(PREDICTION_VIEWS)})(?::[-\d.]+)+\Z".encode())
 
 log = logging.getLogger(__name__)
 
@@ -76,7 +76,7 @@ def key(session_id: str, version: int, view: str) -> str:
 
 
 def _kind(view: str) -> str:
-    """The view without the node's version, which names of predictions end with: `predictions:7.120.0.0`."""
+    """The view alone: names of predictions end with a contract and the node's version, `predictions:6.3:7.120.0.0`."""
     return view.partition(":")[0]
 
 

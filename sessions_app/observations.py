@@ -21,16 +21,28 @@ class Observation:
 
 
 @dataclass(frozen=True, slots=True)
+class VectorSearch:
+    """How the neighbours of an observed vector were found. `found`: names and distances, the nearest first."""
+
+    own_name: str
+    requested_limit: int
+    performed: bool
+    found: list[tuple[str, float]]
+
+
+@dataclass(frozen=True, slots=True)
 class Observed:
     """The state right after one observation: events in the STM, observations since the last clear.
 
     `auto_learned_pattern`: `PTRN|` + name of the pattern that the session learned because of it, or None.
+    `vector_search`: where the observation had a vector and the session wants to know.
     """
 
     unique_id: str
     stm_length: int
     time: int
     auto_learned_pattern: str | None = None
+    vector_search: VectorSearch | None = None
 
 
 def percept_text(observation: Observation) -> str:

@@ -5,7 +5,6 @@ from typing import Any
 from django.http import HttpResponse
 from pydantic_core import to_json
 
-from foundation.errors import Refusal, Unavailable
 from foundation.json_text import checked
 
 JSON_TYPE = "application/json"
@@ -17,21 +16,9 @@ def json_answer(content: bytes, status: int = 200) -> HttpResponse:
 
 
 def error_answer(detail: Any, status: int) -> HttpResponse:
-    """E1 with a text, E2 with an object, E4 with a list of problems."""
-    return _error({"detail": detail}, status)
+    """E1 with a text, E2 with an object, E4 with a list of problems: the same under every contract."""
+    return error_body({"detail": detail}, status)
 
 
-def refusal_answer(refusal: Refusal) -> HttpResponse:
-    response = _error(refusal.body(), refusal.status)
-    for name, value in refusal.headers.items():
-        response[name] = value
-    return response
-
-
-def unavailable(reason: str) -> HttpResponse:
-    """A 503 that asks the client to try again in a second."""
-    return refusal_answer(Unavailable(reason))
-
-
-def _error(body: dict[str, Any], status: int) -> HttpResponse:
+def error_body(body: dict[str, Any], status: int) -> HttpResponse:
     return json_answer(to_json(body, inf_nan_mode="null"), status)

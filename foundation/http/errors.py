@@ -10,7 +10,8 @@ from django.http import Http404, HttpRequest, HttpResponse
 from rest_framework.exceptions import APIException, MethodNotAllowed
 
 from foundation.errors import Refusal, StoreUnavailable
-from foundation.http.answers import error_answer, refusal_answer
+from foundation.http.answers import error_answer
+from foundation.http.refusals import failure_answer, refusal_answer
 from foundation.postgresql.trouble import STORE_TROUBLE, means_wrong_schema, reason_for_clients
 
 log = logging.getLogger(__name__)
@@ -55,4 +56,4 @@ def _failure(error: BaseException | None, request: HttpRequest) -> HttpResponse:
         log.error("PostgreSQL is unavailable: %s", error)
         return refusal_answer(StoreUnavailable(reason_for_clients(error)))
     log.error("Unexpected failure of %s %s", request.method, request.path, exc_info=error)
-    return HttpResponse("Internal Server Error", status=500, content_type="text/plain; charset=utf-8")
+    return failure_answer(error)

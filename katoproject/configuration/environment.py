@@ -23,6 +23,7 @@ from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from engine.options import RANK_FIELDS
+from foundation.contracts import ContractName
 from katoproject.configuration.database_url import check_client_variables, check_database_url
 from katoproject.configuration.folders import check_data_folder
 from katoproject.configuration.redis_url import RedisServer, check_redis_host
@@ -61,6 +62,7 @@ class Environment(BaseSettings):
     open_to_the_network: bool = Field(False, alias="KATO_OPEN_TO_THE_NETWORK")
     requests_per_second_and_address: float = Field(0, ge=0, alias="KATO_RATE_PER_ADDRESS")
     api_key: SecretStr | None = Field(None, alias="KATO_API_KEY", repr=False)
+    contract: ContractName = Field(ContractName.KATO_3_10, alias="KATO_CONTRACT")
     service_name: str = Field("kato", min_length=1, alias="SERVICE_NAME")
     instance_id: str | None = Field(None, alias="KATO_INSTANCE_ID")
     hide_host: bool = Field(False, alias="KATO_HIDE_HOST")
@@ -230,6 +232,15 @@ class Environment(BaseSettings):
             raise ValueError(f"KATO_SECRET_KEY {reason}. ENVIRONMENT=production needs a random one: {MAKE_A_SECRET}")
         if "cors_origins" not in self.model_fields_set:
             self.cors_origins = []
+        return self
+
+    @model_validator(mode="after")
+    def _threshold_is_of_the_contract(self) -> "Environment":
+        if self.contract is not ContractName.KATO_3_10 and self.recall_threshold == 0:
+            raise ValueError(
+                f"RECALL_THRESHOLD must be above 0 with KATO_CONTRACT={self.contract}; a small number such as 0.001 "
+                "returns every pattern that matches at all"
+            )
         return self
 
     @model_validator(mode="after")

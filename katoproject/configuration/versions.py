@@ -4,3 +4,5 @@
 RELEASE = "0.1.0"
 # Of the HTTP API: the release of KATO whose clients work unchanged.
 API_VERSION = "3.10.1"
+# The same, of the contract 6.3.
+API_VERSION_6_3 = "6.3.2"

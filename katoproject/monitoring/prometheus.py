@@ -18,6 +18,7 @@ from katoproject.monitoring.snapshot import Snapshot, take
 # What sessions, jobs, patterns and operations of all nodes add up to: not for a caller that is bound to some.
 _OF_ALL_NODES = frozenset(
     {
+        *("kato_sessions", "kato_sessions_expired"),
         *("kato_session_operations", "kato_observations", "kato_patterns_learned", "kato_upkeep"),
         *("kato_cache_writes", "kato_cache_comparisons", "kato_cache_disagreements"),
         *("kato_index_nodes", "kato_index_memory_bytes"),
@@ -51,7 +52,9 @@ class _Counters(Collector):
 class _Derived(Collector):
     def collect(self) -> Iterator[Metric]:
         sampled = latest.read()
-        yield _operations(take())
+        taken = take()
+        yield _operations(taken)
+        yield from _names_of_kato(taken)
         yield InfoMetricFamily(
             "kato_instance", "The identity of the service", {"instance_id": instance(), "release": identity.RELEASE}
         )
@@ -69,6 +72,16 @@ def _operations(taken: Snapshot) -> Metric:
     for operation, number in taken.session_operations.items():
         family.add_metric([operation], number)
     return family
+
+
+def _names_of_kato(taken: Snapshot) -> Iterator[Metric]:
+    """What KATO 6.3 calls them (kato-6.md 9), so that its dashboards work: totals of all processes since the start."""
+    created = taken.session_operations.get("create", 0)
+    yield CounterMetricFamily("kato_sessions", "Sessions that were created", created)
+    yield GaugeMetricFamily("kato_sessions_expired", "Sessions that expired", taken.sessions_expired)
+    yield CounterMetricFamily("kato_requests", "Requests", taken.request_count)
+    yield GaugeMetricFamily("kato_requests_failed", "Requests that a fault of the service ended", taken.error_count)
+    yield CounterMetricFamily("kato_errors", "The same as kato_requests_failed", taken.error_count)
 
 
 def _processes() -> Iterator[Metric]:

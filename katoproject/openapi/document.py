@@ -11,16 +11,19 @@ from typing import Any, cast
 from django.conf import settings
 from drf_spectacular.openapi import AutoSchema
 
+from foundation import contracts
+from foundation.contracts import ContractName
 from foundation.http.error_shapes import Error, Problems
 from foundation.http.views import LeanView
+from katoproject.configuration.versions import API_VERSION, API_VERSION_6_3
+from katoproject.openapi import contract_6_3
 from katoproject.openapi.examples import add_examples
+from katoproject.openapi.parts import Schema, error, headers, reference, response, schemas_of
 from katoproject.server.paths import ALWAYS_ANSWERED
 
-Schema = dict[str, Any]
-
 DESCRIPTION = """
-The API of KATO 3.10: clients written for it work unchanged. A **session** observes events into its short-term memory
-(STM); its **node** learns them as patterns, and predicts from what it learned.
+The API of KATO <contract>: clients written for it work unchanged. A **session** observes events into its short-term
+memory (STM); its **node** learns them as patterns, and predicts from what it learned.
 
 * An `Idempotency-Key` makes it safe to repeat a POST.
 * As in KATO a number may be given as text (`"60"`), except in settings, and a boolean where a number is wanted. Unknown
@@ -28,6 +31,11 @@ The API of KATO 3.10: clients written for it work unchanged. A **session** obser
 * A missing session is a 404 with an `error` object, whatever else is wrong with the request; a missing route is a 404
   with `{"detail":"Not Found"}`. Trouble with a store is never a 404: it is a 503 that says when to come back.
 * HEAD is answered where GET is. Pages of any origin may read the answers; in production those of named origins.
+"""
+_CONTRACTS = """
+This is the document of contract **<contract>**; `/openapi.json?contract=<other>` and `/docs?contract=<other>` are about
+the other one. Without `X-KATO-Contract`, a session follows the contract that it was created for, and everything else
+<default>.
 """
 _WITH_KEYS = """
 **This service asks for an access key.** Send it as `Authorization: Bearer kato_…`. To try the API here, press
@@ -61,6 +69,11 @@ _HEADERS: dict[str, Schema] = {
         "description": "Program, version, instance, host and process that answered.",
         "required": True,
         "schema": {"type": "string"},
+    },
+    contracts.HEADER: {
+        "description": "The contract that this answer follows.",
+        "required": True,
+        "schema": {"type": "string", "enum": list(ContractName)},
     },
     "X-Session-ID": {
         "description": "The session of the path, which was found.",
@@ -109,8 +122,11 @@ _BAD_KEY = {
     "input": "",
 }
 
+_UNKNOWN_CONTRACT = "X-KATO-Contract names an unknown contract, '7.0': valid ones are 3.10 and 6.3"
+
 # Every operation has these responses. A view documents its other ones itself.
 _SHARED_RESPONSES = {
+    "400": "UnknownContract",
     "401": "Unauthorized",
     "403": "Forbidden",
     "429": "TooOften",
@@ -134,24 +150,37 @@ class OperationSchema(AutoSchema):
         return ["application/json"]
 
 
-def complete(result: Schema, **_: Any) -> Schema:
-    """drf-spectacular's postprocessing hook."""
-    result["info"]["description"] = DESCRIPTION + (_WITH_KEYS if settings.ENV.needs_keys else _WITHOUT_KEYS)
-    _add_components(result["components"])
+_VERSIONS = {ContractName.KATO_3_10: API_VERSION, ContractName.KATO_6_3: API_VERSION_6_3}
+
+
+def complete(result: Schema, generator: Any, **_: Any) -> Schema:
+    """drf-spectacular's postprocessing hook. The generator may say of which contract the document is."""
+    contract = getattr(generator, "contract", ContractName.KATO_3_10)
+    result["info"] |= {"version": _VERSIONS[contract], "description": _description(contract)}
+    _add_components(result["components"], contract)
     for path, item in result["paths"].items():
         for method, operation in item.items():
             _complete_operation(path, method, operation)
     for path, status, name in (("/sessions", "200", "session_id"), ("/jobs", "202", "job_id")):
         result["paths"][path]["post"]["responses"][status]["links"] = dict(_links(result["paths"], name))
+    if contract is ContractName.KATO_6_3:
+        contract_6_3.change(result)
     add_examples(result)
     result["tags"] = [{"name": name, "description": text} for name, text in TAGS.items()]
     return result
 
 
-def _add_components(components: Schema) -> None:
+def _description(contract: ContractName) -> str:
+    [other] = (name for name in ContractName if name is not contract)
+    about = DESCRIPTION + _CONTRACTS
+    for name, value in (("contract", contract), ("other", other), ("default", contracts.default())):
+        about = about.replace(f"<{name}>", value)
+    return about + (_WITH_KEYS if settings.ENV.needs_keys else _WITHOUT_KEYS)
+
+
+def _add_components(components: Schema, contract: ContractName) -> None:
     for shape in (Error, Problems):
-        schema = shape.model_json_schema(ref_template="#/components/schemas/{model}")
-        components["schemas"] |= {**schema.pop("$defs", {}), shape.__name__: schema}
+        components["schemas"] |= schemas_of(shape)
     components["headers"] = _HEADERS
     components["securitySchemes"] = {
         "AccessKey": {
@@ -161,46 +190,57 @@ def _add_components(components: Schema) -> None:
             "description": "The token of an access key, as `manage.py key create` prints it.",
         }
     }
-    components["parameters"] = {name: {"name": name, "in": "header", **more} for name, more in _PARAMETERS.items()}
+    parameters = {**_PARAMETERS, contracts.HEADER: _contract_parameter(contract)}
+    components["parameters"] = {name: {"name": name, "in": "header", **more} for name, more in parameters.items()}
     components["responses"] = {
-        "MethodNotAllowed": _error("Another method than those of this path.", "Method Not Allowed", "Allow"),
-        "Unauthorized": _error(
+        "UnknownContract": error("The header names an unknown contract.", _UNKNOWN_CONTRACT),
+        "MethodNotAllowed": error("Another method than those of this path.", "Method Not Allowed", "Allow"),
+        "Unauthorized": error(
             "The service asks for access keys, and the request has no valid one.",
             "This service needs an access key: send it as `Authorization: Bearer kato_…`",
             "WWW-Authenticate",
         ),
-        "Forbidden": _error(
+        "Forbidden": error(
             "The key has not the scope that this needs, or is not for this node. Nothing was changed.",
             "This key may not do this: it needs the scope write",
         ),
-        "TooOften": _error(
+        "TooOften": error(
             "Too many requests, of the key or the address; or a quota of the key is used up. Nothing was changed.",
             "This key may make 10 requests per second",
             "Retry-After",
         ),
-        "Unavailable": _error(
+        "Unavailable": error(
             "PostgreSQL does not answer, or the service is overloaded.",
             "The session store is not available at the moment",
             "Retry-After",
         ),
-        "BadKey": _response(
+        "BadKey": response(
             "The key is not of 1 to 255 characters, or was used for another request.",
             "Problems",
             {"detail": [_BAD_KEY]},
         ),
         "InternalError": {
             "description": "A fault of the service.",
-            "headers": _headers("X-Trace-ID", "X-Kato-Instance"),
+            "headers": headers("X-Trace-ID", "X-Kato-Instance"),
             "content": {"text/plain": {"schema": {"type": "string"}, "example": "Internal Server Error"}},
         },
     }
 
 
+def _contract_parameter(contract: ContractName) -> Schema:
+    """Required where the answers would otherwise be those of another contract."""
+    schema = {"type": "string", "enum": [contract]}
+    about = "The contract to follow. At creation it is that of the session; later the session's, if this is left out."
+    if contract is contracts.default():
+        return {"description": about, "schema": schema}
+    return {"description": about, "schema": schema, "required": True, "example": contract}
+
+
 def _complete_operation(path: str, method: str, operation: Schema) -> None:
     operation["tags"] = [_FAMILIES.get(path.split("/")[1], "monitoring")]
     _share_responses(path, operation)
-    for status, response in operation["responses"].items():
-        _complete_response(path, method, operation, status, response)
+    for status, described in operation["responses"].items():
+        _complete_response(path, method, operation, status, described)
     _share_parameters(path, operation)
     _describe_access(operation)
     if "requestBody" in operation:
@@ -209,20 +249,23 @@ def _complete_operation(path: str, method: str, operation: Schema) -> None:
 
 def _share_responses(path: str, operation: Schema) -> None:
     responses = operation["responses"]
+    if "400" in responses:
+        media = responses["400"]["content"]["application/json"]
+        media["schema"] = {"anyOf": [media["schema"], reference("schemas", "Error")]}
     for status, name in _SHARED_RESPONSES.items():
         if status in ("401", "403") and not operation["x-kato-scopes"]:
             continue
         if not (status == "503" and path in ALWAYS_ANSWERED):
-            responses.setdefault(status, _reference("responses", name))
+            responses.setdefault(status, reference("responses", name))
     if _takes_key(operation):
-        responses.setdefault("422", _reference("responses", "BadKey"))
+        responses.setdefault("422", reference("responses", "BadKey"))
     operation["responses"] = dict(sorted(responses.items()))
 
 
 def _complete_response(path: str, method: str, operation: Schema, status: str, response: Schema) -> None:
     if "$ref" in response:
         return
-    names = ["X-Trace-ID", "X-Kato-Instance"]
+    names = ["X-Trace-ID", "X-Kato-Instance", contracts.HEADER]
     # http.md 0.2: where the session was looked up before the route, and found.
     looked_up = path.startswith("/sessions/{session_id}/") or (method == "delete" and path == "/sessions/{session_id}")
     if looked_up and not path.endswith("/exists") and status != "404":
@@ -233,7 +276,7 @@ def _complete_response(path: str, method: str, operation: Schema, status: str, r
         names.append("Retry-After")
     if status.startswith("2") and _takes_key(operation):
         names.append("Idempotency-Replayed")
-    response["headers"] = _headers(*names)
+    response["headers"] = headers(*names)
     response["description"] = response["description"] or operation["summary"]
 
 
@@ -247,8 +290,10 @@ def _links(paths: Schema, name: str) -> Iterator[tuple[str, Schema]]:
 
 
 def _share_parameters(path: str, operation: Schema) -> None:
-    names = ["X-Trace-ID"] if path.startswith("/sessions/") else ["X-Trace-ID", "X-Session-ID"]
-    operation.setdefault("parameters", []).extend(_reference("parameters", name) for name in names)
+    names = ["X-Trace-ID", contracts.HEADER]
+    if not path.startswith("/sessions/"):
+        names.append("X-Session-ID")
+    operation.setdefault("parameters", []).extend(reference("parameters", name) for name in names)
 
 
 def _describe_access(operation: Schema) -> None:
@@ -265,23 +310,3 @@ def _describe_access(operation: Schema) -> None:
 
 def _takes_key(operation: Schema) -> bool:
     return any(parameter.get("name") == "Idempotency-Key" for parameter in operation.get("parameters", []))
-
-
-def _reference(kind: str, name: str) -> Schema:
-    return {"$ref": f"#/components/{kind}/{name}"}
-
-
-def _headers(*names: str) -> Schema:
-    return {name: _reference("headers", name) for name in names}
-
-
-def _response(description: str, schema: str, example: Any, *headers: str) -> Schema:
-    return {
-        "description": description,
-        "headers": _headers("X-Trace-ID", "X-Kato-Instance", *headers),
-        "content": {"application/json": {"schema": _reference("schemas", schema), "example": example}},
-    }
-
-
-def _error(description: str, detail: str, *headers: str) -> Schema:
-    return _response(description, "Error", {"detail": detail}, *headers)

@@ -32,6 +32,7 @@ EXAMPLES: dict[str, Any] = {
     "timestamp": ("2026-11-22T06:39:15.083399+00:00", 1795329555.083),
     "ttl_seconds": 3600,
     "uptime_seconds": 66.5,
+    "worker_pid": 4711,
     "program": f"kato-django/{RELEASE} (instance 3f2a9c1b7d40; host atlas; pid 4711)",
     # Sessions
     "metadata": {"by": "me"},

@@ -11,7 +11,7 @@ from foundation.http.cors import CrossOrigin
 from foundation.http.hosts import Hosts
 from katoproject.configuration.exposure import is_loopback
 
-_EXPOSED_HEADERS = "X-Trace-ID, X-Session-ID, X-Kato-Instance, Retry-After"
+_EXPOSED_HEADERS = "X-Trace-ID, X-Session-ID, X-Kato-Instance, X-KATO-Contract, Retry-After"
 _SHOWN = 100  # characters of a host
 
 _hosts_of_console = [urlsplit(origin).hostname or "" for origin in settings.ENV.console_origins]

@@ -8,12 +8,12 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 
 from access_app import rates
-from foundation import callers, logs
+from foundation import callers, contracts, logs
 from foundation.callers import Caller, Denied
 from foundation.errors import Overloaded, Refusal
-from foundation.http.answers import refusal_answer, unavailable
 from foundation.http.bodies import announced_size
 from foundation.http.encodings import check_content_encoding
+from foundation.http.refusals import refusal_answer, unavailable
 from foundation.http.slots import Slots
 from foundation.metrics import counts, requests
 from foundation.metrics.board import board
@@ -54,10 +54,11 @@ class Envelope:
         begun = perf_counter()
         is_operator = is_for_console(request)
         trace_id = logs.trace_id_of(request.META.get("HTTP_X_TRACE_ID"))
-        with logs.context(trace_id=trace_id):
+        with logs.context(trace_id=trace_id), contracts.one_request():
             board.enter()
             try:
                 check_host(request.META)
+                contracts.ask(request.META.get("HTTP_X_KATO_CONTRACT"))
                 _check_body(request)
                 response = self._answer_operator(request) if is_operator else self._answer_client(request)
             except Refusal as refusal:
@@ -66,6 +67,7 @@ class Envelope:
                 board.leave()
             response["X-Trace-ID"] = trace_id
             response[identity.HEADER] = self._program
+            response.headers.setdefault(contracts.HEADER, contracts.in_force())
             if not is_operator:
                 cross_origin.add_headers(request, response)
             seconds = perf_counter() - begun
@@ -115,6 +117,7 @@ class Envelope:
             # With a slot: to look up a key that this process does not know, it waits for the database.
             with callers.acting_as(_caller_of(request, is_prompt=False)):
                 response = self._get_response(request)
+                response[contracts.HEADER] = contracts.in_force()  # before a session that has no part in the response
                 _touch_session_of_header(request, response)
                 return response
         finally:

@@ -14,10 +14,10 @@ from django.db import close_old_connections
 from access_app import rates
 from access_app.keyring import KeyHolder, keyring
 from access_app.tokens import key_id_of
-from foundation import callers, logs
+from foundation import callers, contracts, logs
 from foundation.callers import Caller
 from foundation.errors import Refusal, Unavailable
-from foundation.http.answers import refusal_answer
+from foundation.http.refusals import refusal_answer
 from foundation.postgresql.trouble import STORE_TROUBLE, WrongSchema
 from katoproject.configuration import identity
 from katoproject.server.browser_headers import browser_headers
@@ -72,6 +72,7 @@ async def _refuse(proto: Any, refusal: Refusal, handshake: Environ, trace_id: st
     response = refusal_answer(refusal)
     response["X-Trace-ID"] = trace_id
     response[identity.HEADER] = identity.describe()
+    response[contracts.HEADER] = contracts.in_force()
     headers = [(name.lower().encode(), value.encode()) for name, value in response.items()]
     headers += browser_headers(handshake)
     await proto.send({"type": "websocket.http.response.start", "status": response.status_code, "headers": headers})
@@ -111,6 +112,10 @@ class Hub:
             await asyncio.wait(self._connections, timeout=PATIENCE_AT_STOP)
 
     async def _serve(self, watcher: Any) -> None:
+        with contracts.one_request():
+            await self._serve_one(watcher)
+
+    async def _serve_one(self, watcher: Any) -> None:
         proto, begun, status = watcher.proto, time.monotonic(), 403
         handshake: Environ = {"PATH_INFO": watcher.scope["path"]}
         add_headers(handshake, watcher.scope)
@@ -121,6 +126,7 @@ class Hub:
             await proto.receive()  # the handshake
             try:
                 check_handshake(handshake)
+                contracts.ask(handshake.get("HTTP_X_KATO_CONTRACT"))
                 if self._closed:
                     raise Unavailable("The service is stopping")
                 if watcher.scope["path"] != PATH:
@@ -131,6 +137,7 @@ class Hub:
                 await _refuse(proto, refusal, handshake, trace_id)
                 return
             protocol = PROTOCOL if PROTOCOL in offers else None
+            # Without the contract: Granian sends no headers of ours with this.
             await proto.send({"type": "websocket.accept", "subprotocol": protocol})
             status = 101
             client = Client(proto, caller, handshake["REMOTE_ADDR"])

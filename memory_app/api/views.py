@@ -10,15 +10,18 @@ from pydantic import TypeAdapter
 from pydantic_core import to_json
 
 from engine.naming import PATTERN_PREFIX, bare_name
-from foundation import callers, logs
+from foundation import callers, contracts, logs
 from foundation.callers import READ
+from foundation.contracts import ContractName
 from foundation.http.answers import json_answer
 from foundation.http.bodies import parse_header, parse_query
 from foundation.http.schema import INVALID_REQUEST
 from foundation.http.views import LeanView
 from memory_app.api import shapes
+from memory_app.api.kb_ids import kb_id
+from memory_app.errors import MalformedPatternName, PatternUnknown
 from memory_app.index import indexes
-from memory_app.node_ids import NodeId, display_id
+from memory_app.node_ids import NodeId
 from memory_app.patience import PREDICTION_SECONDS, Bounded
 from memory_app.reads import nodes
 
@@ -29,8 +32,14 @@ _NODE = [
 ]
 _AFTER = OpenApiParameter("after", str, description="Only symbols after this one: `next` of the page before.")
 
+_FLUSH = OpenApiParameter(
+    "flush", {"type": "boolean", "default": True}, description="Changes nothing: what was learned counts at once."
+)
+
 _TEXT = TypeAdapter(str)
+_FLAG = TypeAdapter(bool)
 _NODE_ID: TypeAdapter[str] = TypeAdapter(NodeId)
+_NAME = re.compile("[0-9a-f]{40}")
 _REST_OF_STATISTICS = 80  # bytes in a response: names, numbers, quotes and brackets
 
 
@@ -56,7 +65,7 @@ def _named_node(request: HttpRequest) -> str:
 
 
 def _response(node_id: str, **content: Any) -> HttpResponse:
-    return json_answer(to_json({**content, "node_id": display_id(node_id)}))
+    return json_answer(to_json({**content, "node_id": kb_id(node_id)}))
 
 
 class Pattern(LeanView):
@@ -70,10 +79,9 @@ class Pattern(LeanView):
     def get(self, request: HttpRequest, pattern_id: str) -> HttpResponse:
         node_id = node_of(request)
         name = bare_name(pattern_id)
-        found = nodes.pattern(node_id, name) if re.fullmatch("[0-9a-f]{40}", name) else None
+        found = nodes.pattern(node_id, name) if _NAME.fullmatch(name) else None
         if found is None:
-            # 200, because clients read the inner status (Q11).
-            return _response(node_id, pattern={"status": "error", "message": f"Pattern {pattern_id} not found"})
+            return _no_pattern(node_id, pattern_id, name)
         pattern = {
             "name": PATTERN_PREFIX + found.name,
             "pattern_data": found.events,
@@ -85,12 +93,27 @@ class Pattern(LeanView):
         return _response(node_id, pattern={"status": "okay", "pattern": pattern})
 
 
+def _no_pattern(node_id: str, given: str, name: str) -> HttpResponse:
+    """Raises MalformedPatternName and PatternUnknown, under 6.3."""
+    if contracts.in_force() is ContractName.KATO_3_10:
+        # 200, because clients read the inner status (Q11).
+        return _response(node_id, pattern={"status": "error", "message": f"Pattern {given} not found"})
+    if not _NAME.fullmatch(name):
+        raise MalformedPatternName(given)
+    raise PatternUnknown(given)
+
+
 class PatternCount(LeanView):
     needs = {"GET": READ}
 
-    @extend_schema(summary="Number of patterns", parameters=_NODE, responses={200: shapes.PatternCount})
+    @extend_schema(
+        summary="Number of patterns",
+        parameters=[*_NODE, _FLUSH],
+        responses={200: shapes.PatternCount, 422: INVALID_REQUEST},
+    )
     def get(self, request: HttpRequest) -> HttpResponse:
         node_id = node_of(request)
+        parse_query(request, "flush", _FLAG, True)  # every read sees what was learned before it
         return _response(node_id, pattern_count=nodes.count_patterns(node_id))
 
 

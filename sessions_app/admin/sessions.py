@@ -21,13 +21,14 @@ from unfold.widgets import UnfoldAdminIntegerFieldWidget
 from foundation.console.acts import Act
 from foundation.console.admin import ConsoleAdmin
 from foundation.console.formatting import duration, id_range, pretty
+from foundation.contracts import of_row
 from foundation.errors import Refusal
 from foundation.http.answers import json_answer
 from foundation.json_text import written
 from memory_app.admin.event_lists import newest, prediction_view
 from memory_app.admin.node_links import NodeFilter, node_filter_link, node_url, pattern_url
 from sessions_app import operations
-from sessions_app.config import effective
+from sessions_app.config import effective, shown
 from sessions_app.errors import SessionNotFound
 from sessions_app.expiry import AGE, ALIVE, LEFT, UNUSED_FOR
 from sessions_app.models.sessions import Session
@@ -201,7 +202,8 @@ class SessionAdmin(ConsoleAdmin):
     def details(self, request: HttpRequest, thing: Model) -> dict[str, Any]:
         session = inspection.inspect(thing.pk)
         shown_state = state_of(is_alive=session.is_alive, unused_for=session.unused_for)
-        own = session.config
+        own, contract = session.config, of_row(session.contract)
+        config = shown(effective(own, contract=contract), contract=contract)
         return {
             "session": session,
             "state": shown_state,
@@ -214,7 +216,7 @@ class SessionAdmin(ConsoleAdmin):
             "percept": pretty(session.percept),
             "metadata": pretty(session.metadata),
             "emotives": pretty(session.emotives),
-            "config": [(key, to_json(value).decode(), key in own) for key, value in effective(own).items()],
+            "config": [(key, to_json(value).decode(), key in own) for key, value in config.items()],
             "node_url": node_url(session.node_id),
             "predictions_url": self.url_of("predictions", thing.pk),
         }

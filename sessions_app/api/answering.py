@@ -7,7 +7,7 @@ from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from pydantic_core import from_json
 
-from foundation import callers
+from foundation import callers, contracts
 from foundation.errors import InvalidRequest
 from foundation.http.answers import json_answer
 from sessions_app import operations
@@ -47,7 +47,8 @@ def answer_once(request: HttpRequest, scope: str, perform: Callable[[], bytes], 
                 }
             ]
         )
-    parts = (str(request.method), request.get_full_path())
+    # Asked for in another form, it is another request.
+    parts = (str(request.method), request.get_full_path(), *filter(None, [contracts.asked()]))
     mark = idempotency.fingerprint(*(part.encode() for part in parts), body)
     content, repeated = idempotency.once(scope=caller.own(scope), key=key, fingerprint=mark, perform=perform)
     response = json_answer(content)

@@ -7,7 +7,7 @@ from django.http import HttpRequest, HttpResponse
 from drf_spectacular.utils import extend_schema
 from pydantic_core import to_json
 
-from foundation import callers
+from foundation import callers, contracts
 from foundation.callers import READ, WRITE
 from foundation.http.answers import json_answer
 from foundation.http.bodies import parse_body, read_raw_body
@@ -57,7 +57,7 @@ class Jobs(LeanView):
         body = read_raw_body(request, self.body_limit)
         given = parse_body(request, bodies.TrainJob, body)
         callers.current().require_node(given.node_id)
-        config = session_config.validate(given.config or {})
+        config = session_config.validate(given.config or {}, contract=contracts.in_force())
         _check_vectors(given.sequences)
 
         def accept() -> bytes:
@@ -78,7 +78,8 @@ def _parts(
     sequences: list[bodies.TrainingSequence], config: Mapping[str, Any]
 ) -> Iterator[list[bodies.TrainingSequence]]:
     """The sequences, cut into parts that one transaction each can learn quickly."""
-    in_force = session_config.effective({key: value for key, value in config.items() if value is not None})
+    own = {key: value for key, value in config.items() if value is not None}
+    in_force = session_config.effective(own, contract=contracts.in_force())
     rolling = max(1, in_force["max_pattern_length"]) if in_force["stm_mode"] == "ROLLING" else 1
     part: list[bodies.TrainingSequence] = []
     pairs = symbols = 0

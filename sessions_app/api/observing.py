@@ -6,6 +6,7 @@ from django.http import HttpRequest, HttpResponse
 from drf_spectacular.utils import extend_schema
 from pydantic_core import to_json
 
+from foundation import contracts
 from foundation.callers import READ, WRITE
 from foundation.http.answers import json_answer
 from foundation.http.bodies import parse_body, read_raw_body
@@ -44,7 +45,7 @@ class Observe(SessionView):
         def perform() -> bytes:
             node_id, observed = operations.observe(session_id=session_id, observation=observation)
             count_on_commit(observations=1, patterns=int(bool(observed.auto_learned_pattern)))
-            return observed_body(session_id, node_id, observed)
+            return observed_body(session_id, node_id, observed, contract=contracts.in_force())
 
         return answer_once_for_session(request, session_id, perform, body=body)
 

@@ -3,6 +3,7 @@
 from django.http import HttpRequest, HttpResponse
 from drf_spectacular.utils import extend_schema
 
+from foundation import contracts
 from foundation.callers import READ
 from foundation.http.answers import json_answer
 from sessions_app.api.base import SessionView
@@ -20,7 +21,7 @@ class Predictions(SessionView):
         responses={200: predictions.PredictionsAnswer, **errors(404, 422)},
     )
     def get(self, request: HttpRequest, session_id: str) -> HttpResponse:
-        return json_answer(predicting.answer(session_id, predicting.predictions(session_id)))
+        return json_answer(predicting.answer(session_id, predicting.predictions(session_id, asked=contracts.asked())))
 
 
 class CognitionData(SessionView):
@@ -31,5 +32,5 @@ class CognitionData(SessionView):
         responses={200: predictions.CognitionAnswer, **errors(404, 422)},
     )
     def get(self, request: HttpRequest, session_id: str) -> HttpResponse:
-        cognition = predicting.cognition(session_id)
+        cognition = predicting.cognition(session_id, asked=contracts.asked())
         return json_answer(cognition_body(session_id, cognition))

@@ -1,24 +1,33 @@
 """Response bodies with more than three fields (specification: http.md)."""
 
+from collections.abc import Callable
+from typing import Any
+
 from pydantic_core import to_json
 
+from foundation.contracts import ContractName
+from sessions_app.api import render_3_10, render_6_3
 from sessions_app.observations import Observed
 from sessions_app.operations import Learned
 from sessions_app.reads.predicting import Cognition
 
+_OBSERVED: dict[ContractName, Callable[[dict[str, Any], Observed], dict[str, Any]]] = {
+    ContractName.KATO_3_10: render_3_10.observed,
+    ContractName.KATO_6_3: render_6_3.observed,
+}
 
-def observed_body(session_id: str, node_id: str, observed: Observed) -> bytes:
-    return to_json(
-        {
-            "status": "okay",
-            "session_id": session_id,
-            "processor_id": node_id,
-            "stm_length": observed.stm_length,
-            "time": observed.time,
-            "unique_id": observed.unique_id,
-            "auto_learned_pattern": observed.auto_learned_pattern,
-        }
-    )
+
+def observed_body(session_id: str, node_id: str, observed: Observed, *, contract: ContractName) -> bytes:
+    common = {
+        "status": "okay",
+        "session_id": session_id,
+        "processor_id": node_id,
+        "stm_length": observed.stm_length,
+        "time": observed.time,
+        "unique_id": observed.unique_id,
+        "auto_learned_pattern": observed.auto_learned_pattern,
+    }
+    return to_json(_OBSERVED[contract](common, observed))
 
 
 def learned_body(session_id: str, learned: Learned) -> bytes:

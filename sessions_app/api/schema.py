@@ -1,11 +1,14 @@
 """Pieces of the OpenAPI document that several endpoints share."""
 
+from typing import Any
+
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse
 
+from foundation.contracts import ContractName
 from foundation.http.error_shapes import Error
 from foundation.http.schema import BODY_TOO_LARGE, INVALID_REQUEST, UNSUPPORTED_ENCODING, response
+from sessions_app import config
 from sessions_app.api.query import DEFAULT_LIMIT, DEFAULT_TTL, MAX_LIMIT, MAX_SKIP
-from sessions_app.config import schema_of_changes
 from sessions_app.models.jobs import Kind, State
 from sessions_app.shapes import error_bodies
 from sessions_app.shapes.bodies import MAX_TTL
@@ -62,6 +65,11 @@ JOB_REFUSED = response(
 )
 JOB_NOT_FOUND = response(Error, "No such job, or it finished more than a week ago.", {"detail": "Job j not found"})
 JOB_FINISHED = response(Error, "The job is finished, so there is nothing to do.", {"detail": "Job j is done already"})
+OTHER_CONTRACT = response(
+    Error,
+    "The header asks for another contract than that of the session. Nothing was changed.",
+    {"detail": "The session follows contract 3.10 since it was created, and X-KATO-Contract asks for 6.3"},
+)
 E1_NOT_FOUND = response(Error, "No such session, or it has expired.", {"detail": _MISSING})
 
 
@@ -101,12 +109,19 @@ PAGE = [
     *_PAGE,
     OpenApiParameter("node_id", {"type": "string", "maxLength": 512}, description="Only sessions of this node."),
 ]
-CONFIG_BODY = {
-    "application/json": {
-        "anyOf": [
-            {"type": "object", "properties": {"config": schema_of_changes()}, "required": ["config"]},
-            {**schema_of_changes(), "not": {"required": ["config"]}},
-        ],
-        "examples": [{"recall_threshold": 0.4}],
+
+
+def config_body(contract: ContractName) -> dict[str, Any]:
+    changes = config.RULES[contract].schema_of_changes()
+    return {
+        "application/json": {
+            "anyOf": [
+                {"type": "object", "properties": {"config": changes}, "required": ["config"]},
+                {**changes, "not": {"required": ["config"]}},
+            ],
+            "examples": [{"recall_threshold": 0.4}],
+        }
     }
-}
+
+
+CONFIG_BODY = config_body(ContractName.KATO_3_10)

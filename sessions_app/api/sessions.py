@@ -8,7 +8,7 @@ from drf_spectacular.utils import extend_schema
 from pydantic_core import to_json
 from rest_framework.request import Request
 
-from foundation import callers, logs
+from foundation import callers, contracts, logs
 from foundation.callers import READ, WRITE
 from foundation.http.answers import error_answer, json_answer
 from foundation.http.bodies import parse_body, read_raw_body
@@ -40,7 +40,8 @@ class Sessions(LeanView):
         body = read_raw_body(request, self.body_limit)
         given = parse_body(request, bodies.CreateSession, body)
         callers.current().require_node(given.node_id)
-        config = session_config.validate(given.config or {})
+        contract = contracts.in_force()
+        config = session_config.validate(given.config or {}, contract=contract)
 
         def perform() -> bytes:
             info = operations.create(
@@ -48,8 +49,9 @@ class Sessions(LeanView):
                 ttl_seconds=given.ttl_seconds or settings.ENV.session_ttl,
                 config=config,
                 metadata=given.metadata or {},
+                contract=contract,
             )
-            return to_json(describe_session(info))
+            return to_json(describe_session(info, contract=contract))
 
         return answer_once(request, scope_of_node(given.node_id), perform, body=body)
 
@@ -62,7 +64,8 @@ class Sessions(LeanView):
         callers.current().confirm()
         skip, limit = query.skip_and_limit(request)
         page = reads.page(skip=skip, limit=limit, node_id=query.node_id(request))
-        sessions = [describe_session(info) for info in page.sessions]
+        contract = contracts.in_force()
+        sessions = [describe_session(info, contract=contract) for info in page.sessions]
         end = skip + len(sessions)
         next_skip = end if sessions and end < page.total else None
         content = {"sessions": sessions, "total": page.total, "skip": skip, "limit": limit, "next_skip": next_skip}
@@ -98,7 +101,7 @@ class OneSession(SessionView):
             info = reads.session(session_id)
         except SessionNotFound as error:
             return error_answer(str(error), 404)  # body E1 here, E3 on all other routes (Q15)
-        return json_answer(to_json(describe_session(info)))
+        return json_answer(to_json(describe_session(info, contract=contracts.in_force())))
 
     @extend_schema(summary="Delete a session", responses={200: bodies.DeletedAnswer, **errors(404)})
     def delete(self, request: HttpRequest, session_id: str) -> HttpResponse:

@@ -15,6 +15,7 @@ from pydantic_core import from_json
 
 from engine.named_vectors import NamedVector
 from engine.stm import STM_LIMIT
+from foundation.contracts import ContractName
 from foundation.http.bodies import as_object
 from foundation.json_lines import Line, WrongLine, of_a_kind, parsed
 from memory_app.node_ids import NodeId
@@ -59,6 +60,7 @@ class Percept(Line):
 class Session(Line):
     session_id: Annotated[str, Field(min_length=1, max_length=MAX_ID_LENGTH)]
     node_id: NodeId
+    contract: Annotated[ContractName | None, Field(strict=False)] = None
     ttl_seconds: Annotated[int, Field(ge=1, le=MAX_TTL)]
     metadata: dict[str, Any] = {}
     config: dict[str, Any] = {}
@@ -76,8 +78,9 @@ class Session(Line):
 
     @cached_property
     def own_config(self) -> dict[str, Any]:
-        """The session's own settings. Raises InvalidConfiguration."""
-        return {key: value for key, value in config.validate(self.config).items() if value is not None}
+        """The session's own settings; a file without a contract is of KATO 3.10. Raises InvalidConfiguration."""
+        changes = config.validate(self.config, contract=self.contract or ContractName.KATO_3_10)
+        return {key: value for key, value in changes.items() if value is not None}
 
     @property
     def observations(self) -> int:
@@ -113,6 +116,7 @@ class Session(Line):
             ttl_seconds=self.ttl_seconds,
             config=self.own_config,
             metadata=self.metadata,
+            contract=self.contract,
             time=self.observations,
             created_at=self.created_at,
             expires_at=None if renew else self.expires_at,

@@ -5,6 +5,7 @@ import csv
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from foundation import contracts
 from sessions_app import config
 
 _TYPES = {"number": float, "integer": int}
@@ -45,7 +46,7 @@ def add_config_arguments(parser: argparse.ArgumentParser, keys: Iterable[str]) -
     """One option for each setting, such as `--recall-threshold 0.4`."""
     group = parser.add_argument_group("configuration", "settings, as a session has them")
     for key in keys:
-        rule = config.rule(key)
+        rule = _rule(key)
         kind: dict[str, Any] = {}
         match rule.schema["type"]:
             case "boolean":
@@ -59,6 +60,13 @@ def add_config_arguments(parser: argparse.ArgumentParser, keys: Iterable[str]) -
         group.add_argument(f"--{key.replace('_', '-')}", dest=key, default=None, help=_help(key, rule), **kind)
 
 
+def _rule(key: str) -> config.Rule:
+    """Of the service's contract; of a setting that this one has not, that of the other, so that all options exist."""
+    return next(
+        rules.all[key] for rules in (config.RULES[contracts.default()], *config.RULES.values()) if key in rules.all
+    )
+
+
 def _help(key: str, rule: config.Rule) -> str:
     meaning, default = _MEANINGS[key], config.DEFAULTS[key]
     limits = "" if rule.schema["type"] == "boolean" else f": {rule.message.removeprefix('Must be ')}"
@@ -70,4 +78,5 @@ def _help(key: str, rule: config.Rule) -> str:
 
 def given_config(options: Mapping[str, Any], keys: Iterable[str]) -> dict[str, Any]:
     """The settings that were given as options. Raises InvalidConfiguration."""
-    return config.validate({key: options[key] for key in keys if options[key] is not None})
+    given = {key: options[key] for key in keys if options[key] is not None}
+    return config.validate(given, contract=contracts.default())

@@ -18,6 +18,9 @@ class Session(models.Model):
     node_id = TextFieldInC()
     # The access key that created it; NULL where no key was needed.
     key_id = TextFieldInC(null=True)
+    # The version of KATO that it was created for, by name; it never changes. NULL: older than contracts, so it follows
+    # the service's default (see `foundation/contracts.py`).
+    contract = TextFieldInC(null=True)
     created_at = models.DateTimeField()
     ttl_seconds = models.BigIntegerField()
     # The deadline, by the database's clock. A touch sets it a little further than now + ttl_seconds, so that not every

@@ -8,8 +8,10 @@ from django.db import transaction
 
 from access_app import quotas
 from access_app.admission import CONFIRMED
-from foundation import callers, logs
+from foundation import callers, contracts, logs
+from foundation.contracts import ContractName
 from foundation.postgresql.statements import Parameters, Row
+from sessions_app.admitted import met
 from sessions_app.expiry import ALIVE, FIRST_DEADLINE
 from sessions_app.operations import announcements
 from sessions_app.operations.sql import FIRST_VERSION, json_text
@@ -19,8 +21,9 @@ from sessions_app.stores import SESSIONS
 _CREATE = f"""
     WITH session AS (
         INSERT INTO sessions_app_session
-            (id, node_id, key_id, created_at, ttl_seconds, expires_at, version, config, metadata, content_bytes)
-        SELECT %(id)s, %(node_id)s, %(key_id)s, now(), ttl_seconds, {FIRST_DEADLINE}, {FIRST_VERSION},
+            (id, node_id, key_id, contract, created_at, ttl_seconds, expires_at, version, config, metadata,
+            content_bytes)
+        SELECT %(id)s, %(node_id)s, %(key_id)s, %(contract)s, now(), ttl_seconds, {FIRST_DEADLINE}, {FIRST_VERSION},
                %(config)s::jsonb, %(metadata)s::json, 0
         FROM (VALUES (%(ttl)s::bigint)) AS given (ttl_seconds)
         WHERE {CONFIRMED}
@@ -37,19 +40,30 @@ def new_session_id() -> str:
     return f"session-{uuid.uuid4().hex}-{time_ns() // 1_000_000}"
 
 
-def create(*, node_id: str, ttl_seconds: int, config: dict[str, Any], metadata: dict[str, Any]) -> SessionInfo:
-    """Create a session that lives for `ttl_seconds` after its last access. `config`: from `config.validate`.
+def create(
+    *,
+    node_id: str,
+    ttl_seconds: int,
+    config: dict[str, Any],
+    metadata: dict[str, Any],
+    contract: ContractName | None = None,
+) -> SessionInfo:
+    """Create a session that lives for `ttl_seconds` after its last access.
 
-    Raises QuotaUsedUp.
+    config: from `config.validate`, by the rules of the contract. contract: what the session is pinned to; None for the
+    service's default. Raises QuotaUsedUp.
     """
     session_id = new_session_id()
-    logs.about(session_id=session_id, node_id=node_id)
+    contract = contract or contracts.default()
+    logs.about(session_id=session_id)
+    met(node_id=node_id, contract=contract)
     own = {key: value for key, value in config.items() if value is not None}
     given = json_text(metadata)
     parameters = {
         "id": session_id,
         "node_id": node_id,
         "key_id": callers.current().key_id,
+        "contract": contract.value,
         "ttl": ttl_seconds,
         "config": json_text(own),
         "metadata": given,
@@ -60,7 +74,7 @@ def create(*, node_id: str, ttl_seconds: int, config: dict[str, Any], metadata: 
         row = _create_within_quota(parameters)
     assert row is not None  # the store has confirmed the caller, or raised
     created_at, expires_at = row
-    return SessionInfo(session_id, node_id, created_at, expires_at, ttl_seconds, given.encode(), own)
+    return SessionInfo(session_id, node_id, created_at, expires_at, ttl_seconds, given.encode(), own, contract)
 
 
 @transaction.atomic

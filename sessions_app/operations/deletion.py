@@ -2,19 +2,19 @@
 
 from django.db import transaction
 
-from foundation import logs
 from foundation.postgresql.statements import Parameters
 from sessions_app import cache
-from sessions_app.admitted import ADMITTED
+from sessions_app.admitted import ADMITTED, met
 from sessions_app.errors import SessionNotFound
 from sessions_app.expiry import ALIVE
 from sessions_app.operations import announcements
 from sessions_app.stores import SESSIONS
 
 _DELETE = f"""
-    WITH session AS (DELETE FROM sessions_app_session WHERE id = %(id)s AND {ADMITTED} RETURNING id, node_id, version),
-    announced AS ({announcements.record(announcements.Kind.DELETED, "id, node_id, clock_timestamp() FROM session")})
-    SELECT version, node_id FROM session
+    WITH session AS (
+        DELETE FROM sessions_app_session WHERE id = %(id)s AND {ADMITTED} RETURNING id, node_id, contract, version
+    ), announced AS ({announcements.record(announcements.Kind.DELETED, "id, node_id, clock_timestamp() FROM session")})
+    SELECT version, node_id, contract FROM session
 """
 _DELETE_ENTRIES = "DELETE FROM sessions_app_entry WHERE session_id = ANY(%(ids)s)"
 
@@ -45,8 +45,8 @@ def delete(*, session_id: str) -> None:
     row = SESSIONS.execute_one(_DELETE, {"id": session_id})
     if row is None:
         raise SessionNotFound(session_id)
-    version, node_id = row
-    logs.about(node_id=node_id)
+    version, node_id, contract = row
+    met(node_id=node_id, contract=contract)
     # A statement of its own: it must see the entries that were committed while the first one waited for the row lock.
     SESSIONS.execute(_DELETE_ENTRIES, {"ids": [session_id]})
     cache.forget_on_commit(session_id, version)

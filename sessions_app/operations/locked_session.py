@@ -7,10 +7,10 @@ from pydantic_core import from_json, to_json
 
 import memory_app.operations.patterns
 from engine.named_vectors import NamedVector
-from foundation import logs
+from foundation.contracts import of_row
 from memory_app.vectors import NodeVectors
 from sessions_app import cache
-from sessions_app.admitted import ADMITTED
+from sessions_app.admitted import ADMITTED, met
 from sessions_app.config import effective
 from sessions_app.errors import SessionNotFound, SessionTooLarge
 from sessions_app.expiry import TOUCHED_DEADLINE
@@ -21,7 +21,7 @@ from sessions_app.operations.sql import CACHED_VERSION, NEXT_VERSION, trim_if_du
 from sessions_app.stores import SESSIONS
 
 _LOCK = f"""
-    SELECT node_id, config, time, percept::text, stm_start, stm_end, emotives_start, emotives_end,
+    SELECT node_id, contract, config, time, percept::text, stm_start, stm_end, emotives_start, emotives_end,
         metadata_start, metadata_end, vectors_start, vectors_end,
         seen_start, seen_end, seen_emotives_start, seen_emotives_end, content_bytes
     FROM sessions_app_session WHERE id = %(id)s AND {ADMITTED} FOR UPDATE
@@ -68,6 +68,7 @@ class SessionRow(NamedTuple):
     """The columns of _LOCK. `config` is the session's own, as JSON."""
 
     node_id: str
+    contract: str | None
     config: str
     time: int
     percept: str | None
@@ -103,8 +104,9 @@ class LockedSession(SessionState):
         if columns is None:
             raise SessionNotFound(session_id)
         row = SessionRow._make(columns)
-        logs.about(node_id=row.node_id)
-        super().__init__(row.node_id, effective(from_json(row.config)), NodeVectors(row.node_id))
+        met(node_id=row.node_id, contract=row.contract)
+        config = effective(from_json(row.config), contract=of_row(row.contract))
+        super().__init__(row.node_id, config, NodeVectors(row.node_id, most=config["vector_search_limit"]))
         self.id = session_id
         self.time, self.percept = row.time, row.percept
         self.stm = Window(row.stm_start, row.stm_end)

@@ -8,10 +8,9 @@ from pydantic_core import to_json
 
 from engine.observation import make_event
 from engine.stm import STM_LIMIT
-from foundation import logs
 from foundation.postgresql.statements import Parameters
 from sessions_app import cache, config
-from sessions_app.admitted import ADMITTED
+from sessions_app.admitted import ADMITTED, met
 from sessions_app.expiry import TOUCHED_DEADLINE
 from sessions_app.limits import LARGEST_SESSION
 from sessions_app.models.sessions import Stream
@@ -54,7 +53,7 @@ _OBSERVE = f"""
             expires_at = {TOUCHED_DEADLINE}
         WHERE id = %(id)s AND {ADMITTED} AND {_NO_LEARNING_DUE}
             AND content_bytes + %(size)s <= {LARGEST_SESSION}
-        RETURNING id, node_id, time, stm_start, stm_end, emotives_end, metadata_end,
+        RETURNING id, node_id, contract, time, stm_start, stm_end, emotives_end, metadata_end,
             COALESCE((config->>'sort_symbols')::boolean, %(sort_symbols)s) AS sort_symbols,
             {CACHED_VERSION} AS cached_version
     ), appended AS (
@@ -68,8 +67,8 @@ _OBSERVE = f"""
         ) AS entry (stream, position, value)
         WHERE entry.value IS NOT NULL
     )
-    SELECT node_id, time, stm_end - stm_start AS stm_length, stm_end + emotives_end + metadata_end AS appended,
-        cached_version
+    SELECT node_id, contract, time, stm_end - stm_start AS stm_length,
+        stm_end + emotives_end + metadata_end AS appended, cached_version
     FROM session
 """
 
@@ -78,6 +77,7 @@ class _ObservedRow(NamedTuple):
     """`appended`: entries ever appended to the streams; `cached_version`: see CACHED_VERSION."""
 
     node_id: str
+    contract: str | None
     time: int
     stm_length: int
     appended: int
@@ -97,7 +97,7 @@ def observe(*, session_id: str, observation: Observation) -> tuple[str, Observed
     if columns is None:
         return _observe_in_steps(session_id, observation)
     row = _ObservedRow._make(columns)
-    logs.about(node_id=row.node_id)
+    met(node_id=row.node_id, contract=row.contract)
     cache.forget_on_commit(session_id, row.cached_version)
     _trim_or_log(session_id, row.appended, parameters)
     return row.node_id, Observed(observation.unique_id, row.stm_length, row.time)
@@ -117,7 +117,8 @@ def _observe_in_steps(session_id: str, observation: Observation) -> tuple[str, O
     session = LockedSession(session_id)
     learned = session.observe(observation)
     session.save()
-    return session.node_id, Observed(observation.unique_id, len(session.stm), session.time, learned)
+    observed = Observed(observation.unique_id, len(session.stm), session.time, learned, session.vector_search)
+    return session.node_id, observed
 
 
 def _parameters(session_id: str, observation: Observation) -> Parameters:

@@ -20,17 +20,20 @@ from sessions_app.stores import SESSIONS
 _RESTORE = f"""
     WITH given AS (
         SELECT * FROM json_to_recordset(%(sessions)s::json) AS given (
-            id text, node_id text, created_at timestamptz, expires_at timestamptz, extended_until timestamptz,
+            id text, node_id text, contract text,
+            created_at timestamptz, expires_at timestamptz, extended_until timestamptz,
             ttl_seconds bigint, config jsonb, metadata json, time bigint, percept json,
             stm_start bigint, stm_end bigint, seen_start bigint, emotives_start bigint, emotives_end bigint,
             seen_emotives_start bigint, metadata_end bigint, vectors_end bigint)
         WHERE expires_at IS NULL OR {ALIVE}
     ), session AS (
         INSERT INTO sessions_app_session (
-            id, node_id, created_at, expires_at, extended_until, ttl_seconds, version, config, metadata, time, percept,
+            id, node_id, contract, created_at, expires_at, extended_until,
+            ttl_seconds, version, config, metadata, time, percept,
             stm_start, stm_end, seen_start, seen_end, emotives_start, emotives_end, seen_emotives_start,
             seen_emotives_end, metadata_end, vectors_end)
-        SELECT id, node_id, COALESCE(created_at, now()), COALESCE(expires_at, {FIRST_DEADLINE}), extended_until,
+        SELECT id, node_id, contract,
+            COALESCE(created_at, now()), COALESCE(expires_at, {FIRST_DEADLINE}), extended_until,
             ttl_seconds, {FIRST_VERSION}, config, metadata, time, percept,
             stm_start, stm_end, seen_start, stm_end, emotives_start, emotives_end, seen_emotives_start,
             emotives_end, metadata_end, vectors_end
@@ -50,7 +53,8 @@ _APPEND = """
 class SavedSession:
     """A session as it was. `stm` and `seen` end alike, as `emotives` and `seen_emotives` do (see `Inspection`).
 
-    percept: what is stored of it; expires_at: None where it is to live for its `ttl_seconds` from now.
+    contract: None where the file names none; percept: what is stored of it; expires_at: None where it is to live for
+    its `ttl_seconds` from now.
     """
 
     session_id: str
@@ -59,6 +63,7 @@ class SavedSession:
     config: dict[str, Any]
     metadata: dict[str, Any]
     time: int
+    contract: str | None = None
     created_at: datetime | None = None
     expires_at: datetime | None = None
     extended_until: datetime | None = None
@@ -84,6 +89,7 @@ class SavedSession:
         return {
             "id": self.session_id,
             "node_id": self.node_id,
+            "contract": self.contract,
             "created_at": self.created_at,
             "expires_at": self.expires_at,
             "extended_until": self.extended_until,

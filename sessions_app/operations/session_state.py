@@ -11,8 +11,9 @@ from engine.observation import make_event
 from engine.stm import STM_LIMIT, auto_learn
 from memory_app.errors import TooManyAffinities, VectorDimensionError
 from memory_app.vectors import NodeVectors
+from sessions_app.config.rules import SELF_ONLY
 from sessions_app.limits import MOST_AFFINITIES
-from sessions_app.observations import Observation, percept_text
+from sessions_app.observations import Observation, VectorSearch, percept_text
 
 
 class Window:
@@ -71,12 +72,15 @@ class SessionState:
         self.lessons: list[Lesson] = []
         self.learned_symbols = self.learned_affinities = self.learned_characters = 0
         self.vectors = vectors
+        # Of the last observation, where it had a vector and the configuration asks for it.
+        self.vector_search: VectorSearch | None = None
 
     def observe(self, observation: Observation) -> str | None:
         """Append one observation; returns the name of the pattern that it made the session learn, if any (3.2).
 
         Raises VectorDimensionError, VectorsNotAvailable.
         """
+        self.vector_search = None
         symbols = self._symbols_of(observation.vector) if observation.vector else ()
         event = make_event(observation.strings, sort_symbols=self.config["sort_symbols"], vector_symbols=symbols)
         if event:
@@ -93,13 +97,22 @@ class SessionState:
         return self._learn_if_due() if event else None
 
     def _symbols_of(self, vector: NamedVector) -> list[str]:
-        """The vector's symbols (2.3). Adds the vector to those that wait to be learned."""
-        neighbours = self.vectors.nearest(vector)
+        """The vector's symbols (2.3; kato-6.md 4). Adds the vector to those that wait to be learned."""
+        searches = self.config["vector_event_mode"] != SELF_ONLY
+        if searches:
+            neighbours = self.vectors.search(vector)
+        else:
+            self.vectors.check(vector)
+            neighbours = []
         waits = self.last_waiting() if self.vectors.dimension is None else None
         if waits and waits.dimension != vector.dimension:
             raise VectorDimensionError(vector, expected=waits.dimension)
         self.waiting.append(vector)
-        return vector_symbols(vector.name, neighbours)
+        if self.config["return_vector_search_results"]:
+            found = [(neighbour.name, neighbour.distance) for neighbour in neighbours]
+            limit = self.config["vector_search_limit"]
+            self.vector_search = VectorSearch(vector.name, requested_limit=limit, performed=searches, found=found)
+        return vector_symbols(vector.name, (neighbour.name for neighbour in neighbours))
 
     def _learn_if_due(self) -> str | None:
         length = self.config["max_pattern_length"]

@@ -7,6 +7,7 @@ from django.db import transaction
 
 import memory_app.operations.patterns
 from engine.lesson import Lesson
+from foundation import contracts
 from memory_app.vectors import NodeVectors
 from sessions_app.config import effective
 from sessions_app.errors import TooMuchLearning
@@ -23,9 +24,10 @@ def train(*, node_id: str, config: Mapping[str, Any], sequences: Sequence[list[O
     `config.validate`), so the node learns exactly what real sessions would teach it. A few statements store all of
     it. Raises VectorDimensionError, VectorsNotAvailable, TooMuchLearning, TooManyAffinities, PatternTooLarge.
     """
-    in_force = effective({key: value for key, value in config.items() if value is not None})
+    own = {key: value for key, value in config.items() if value is not None}
+    in_force = effective(own, contract=contracts.default())  # what differs between contracts is about predictions
     lessons: list[Lesson] = []
-    vectors = NodeVectors(node_id)
+    vectors = NodeVectors(node_id, most=in_force["vector_search_limit"])
     vectors.expect(one.vector for observations in sequences for one in observations if one.vector)
     for observations in sequences:
         session = SessionState(node_id, in_force, vectors)

@@ -9,12 +9,13 @@ from sessions_app.reads.sessions import (
     Existence,
     Population,
     SessionPage,
+    StoredConfig,
     count,
     existence,
-    own_config,
     page,
     population,
     session,
+    stored_config,
 )
 
 __all__ = [
@@ -23,12 +24,13 @@ __all__ = [
     "Population",
     "SessionPage",
     "ShortTermMemory",
+    "StoredConfig",
     "count",
     "existence",
-    "own_config",
     "page",
     "percept",
     "population",
     "session",
     "short_term_memory",
+    "stored_config",
 ]

@@ -3,15 +3,15 @@
 from collections.abc import Callable
 from typing import Protocol, TypeVar
 
-from foundation import logs
 from foundation.postgresql.statements import Row
+from sessions_app.admitted import met
 from sessions_app.errors import SessionNotFound
 from sessions_app.expiry import TOUCH_DUE
 from sessions_app.operations import touch
 from sessions_app.stores import SESSIONS
 
 # The first columns of every statement that `admit` runs.
-ADMISSION = f"{TOUCH_DUE} AS touch_due, node_id"
+ADMISSION = f"{TOUCH_DUE} AS touch_due, node_id, contract"
 
 
 class AdmittedRow(Protocol):
@@ -22,6 +22,9 @@ class AdmittedRow(Protocol):
 
     @property
     def node_id(self) -> str: ...
+
+    @property
+    def contract(self) -> str | None: ...
 
 
 Admitted = TypeVar("Admitted", bound=AdmittedRow)
@@ -36,7 +39,7 @@ def admit(session_id: str, statement: str, make: Callable[[Row], Admitted]) -> A
     if columns is None:
         raise SessionNotFound(session_id)
     row = make(columns)
-    logs.about(node_id=row.node_id)
+    met(node_id=row.node_id, contract=row.contract)
     if row.touch_due:
         touch(session_id=session_id)
     return row

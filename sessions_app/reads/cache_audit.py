@@ -13,7 +13,7 @@ from memory_app.reads.recall import Memory, recall
 from sessions_app import cache, counters
 from sessions_app.cache import PREDICTION_VIEWS, CachedEntry
 from sessions_app.reads.contents import SEEN_EMOTIVES, SEEN_EVENTS, STM, current_percept
-from sessions_app.reads.predicting import computed, version_in, view_name
+from sessions_app.reads.predicting import computed, contract_in, version_in, view_name
 from sessions_app.stores import SESSIONS
 
 log = logging.getLogger(__name__)
@@ -24,7 +24,8 @@ PREDICTIONS_AT_ONCE = 3
 
 # One statement and so one snapshot: the contents belong to the version.
 _ROW = f"""
-    SELECT version, node_id, config, percept::text, {STM} AS stm, {SEEN_EVENTS} AS seen, {SEEN_EMOTIVES} AS emotives
+    SELECT version, node_id, contract, config, percept::text,
+        {STM} AS stm, {SEEN_EVENTS} AS seen, {SEEN_EMOTIVES} AS emotives
     FROM sessions_app_session WHERE id = %(id)s
 """
 
@@ -32,6 +33,7 @@ _ROW = f"""
 class _Row(NamedTuple):
     version: int
     node_id: str
+    contract: str | None
     config: str
     percept: str | None
     stm: str
@@ -83,9 +85,9 @@ def _prediction(entry: CachedEntry, row: _Row, events: str) -> bytes | None:
         return None
 
     def compute(memory: Memory) -> bytes | None:
-        if view_name(entry.kind, memory.version) != entry.view:
+        if view_name(entry.kind, memory.version, contract_in(entry.view)) != entry.view:
             return None
-        return computed(memory, row.config, events, view=entry.kind)
+        return computed(memory, row.config, events, view=entry.kind, contract=row.contract)
 
     try:
         return recall(row.node_id, compute)

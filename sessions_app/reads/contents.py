@@ -68,6 +68,7 @@ class Percept:
 class _StmRow(NamedTuple):
     touch_due: bool
     node_id: str
+    contract: str | None
     version: int
     length: int
     events: str | None
@@ -76,6 +77,7 @@ class _StmRow(NamedTuple):
 class _PerceptRow(NamedTuple):
     touch_due: bool
     node_id: str
+    contract: str | None
     version: int
     percept: str | None
     emotives: str | None

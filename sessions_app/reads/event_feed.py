@@ -5,6 +5,7 @@ snapshot did not see: those of transactions that were running then, or had not b
 commits, and whatever else keeps running, its events come once, and with the next poll.
 """
 
+import os
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -116,7 +117,11 @@ class Batch:
 
     def message(self, binding: Binding) -> str:
         """The state at this moment, as clients with this binding get it."""
-        data = {"active_sessions": self.active_sessions[binding], "system_status": "healthy"}
+        data = {
+            "active_sessions": self.active_sessions[binding],
+            "system_status": "healthy",
+            "worker_pid": os.getpid(),
+        }
         return _message("state.snapshot", self.at, data)
 
 

@@ -16,7 +16,7 @@ from sessions_app.stores import SESSIONS
 
 # In the order of _Row.
 _COLUMNS = f"""
-    id, node_id, version, created_at, expires_at, extended_until, ttl_seconds,
+    id, node_id, contract, version, created_at, expires_at, extended_until, ttl_seconds,
     {ALIVE} AS is_alive, {AGE} AS age, {LEFT} AS left_seconds, {UNUSED_FOR} AS unused_for,
     time, config, metadata::text, percept::text,
     {STM} AS stm,
@@ -49,6 +49,7 @@ class _Row(NamedTuple):
 
     session_id: str
     node_id: str
+    contract: str | None
     version: int
     created_at: datetime
     expires_at: datetime
@@ -72,7 +73,9 @@ class _Row(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Inspection:
-    """One session at one version. `age`, `left`, `unused_for`: seconds; `config`: the session's own settings.
+    """One session at one version.
+
+    `contract`: as stored; `age`, `left`, `unused_for`: seconds; `config`: the session's own settings.
 
     `emotives`, `entries` and `vectors` are accumulated for the next learn, `percept` is as clients get it. `seen` and
     `seen_emotives` are what the last observation saw, which learning may have removed since.
@@ -80,6 +83,7 @@ class Inspection:
 
     session_id: str
     node_id: str
+    contract: str | None
     version: int
     created_at: datetime
     expires_at: datetime
@@ -133,6 +137,7 @@ def _inspection(columns: Row) -> Inspection:
     return Inspection(
         session_id=row.session_id,
         node_id=row.node_id,
+        contract=row.contract,
         version=row.version,
         created_at=row.created_at,
         expires_at=row.expires_at,
@@ -179,6 +184,8 @@ def exported(session: Inspection) -> dict[str, Any]:
         "accumulated_metadata": session.entries,
         "percept": session.percept,
     }
+    if session.contract is not None:
+        content["contract"] = session.contract
     if session.extended_until is not None:
         content["extended_until"] = session.extended_until
     if session.vectors:

@@ -7,6 +7,7 @@ cached under both, so a repeated request costs no more than a read.
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from operator import attrgetter
 from typing import Any, NamedTuple, TypeVar
 
@@ -15,6 +16,8 @@ from pydantic_core import from_json, to_json
 from engine.observation import make_event
 from engine.predict import Prediction
 from engine.stm import STM_LIMIT, state
+from foundation import contracts
+from foundation.contracts import ContractName, of_row
 from foundation.postgresql.statements import Row
 from memory_app.index import NodeVersion
 from memory_app.patience import PREDICTION_SECONDS
@@ -30,7 +33,7 @@ from sessions_app.stores import SESSIONS
 
 _STATE_COLUMNS = f"version, config, {STM} AS events"
 _STATE = f"SELECT {ADMISSION}, {_STATE_COLUMNS} FROM sessions_app_session WHERE id = %(id)s AND {ADMITTED}"
-_STATE_UNTOUCHED = f"SELECT false, node_id, {_STATE_COLUMNS} FROM sessions_app_session WHERE id = %(id)s"
+_STATE_UNTOUCHED = f"SELECT false, node_id, contract, {_STATE_COLUMNS} FROM sessions_app_session WHERE id = %(id)s"
 # What the last observation saw may differ from the present STM: learning empties the STM, the predictions stay.
 _COGNITION_COLUMNS = f"""
     version, config, time, {STM} AS stm, {SEEN_EVENTS} AS seen,
@@ -38,7 +41,9 @@ _COGNITION_COLUMNS = f"""
         AND position = seen_emotives_end AND position > seen_emotives_start) AS emotives
 """
 _COGNITION = f"SELECT {ADMISSION}, {_COGNITION_COLUMNS} FROM sessions_app_session WHERE id = %(id)s AND {ADMITTED}"
-_COGNITION_UNTOUCHED = f"SELECT false, node_id, {_COGNITION_COLUMNS} FROM sessions_app_session WHERE id = %(id)s"
+_COGNITION_UNTOUCHED = (
+    f"SELECT false, node_id, contract, {_COGNITION_COLUMNS} FROM sessions_app_session WHERE id = %(id)s"
+)
 _VERSION = "SELECT version FROM sessions_app_session WHERE id = %(id)s"
 
 
@@ -47,6 +52,7 @@ class _StateRow(NamedTuple):
 
     touch_due: bool
     node_id: str
+    contract: str | None
     version: int
     config: str
     events: str
@@ -55,6 +61,7 @@ class _StateRow(NamedTuple):
 class _CognitionRow(NamedTuple):
     touch_due: bool
     node_id: str
+    contract: str | None
     version: int
     config: str
     time: int
@@ -82,10 +89,16 @@ class Cognition:
         return state(self.stm)
 
 
-def predictions(session_id: str) -> bytes:
-    """JSON of `predictions`, `future_potentials` and `count` for the present STM. Raises SessionNotFound."""
+def predictions(session_id: str, *, asked: ContractName | None = None) -> bytes:
+    """JSON of `predictions`, `future_potentials` and `count` for the present STM. Raises SessionNotFound.
+
+    asked: the contract to show them by; None for the session's.
+    """
     return _at_one_moment(
-        session_id, lambda: admit(session_id, _STATE, _StateRow._make), _state_of(session_id), _predictions
+        session_id,
+        lambda: admit(session_id, _STATE, _StateRow._make),
+        _state_of(session_id),
+        partial(_predictions, asked=asked),
     )
 
 
@@ -102,7 +115,8 @@ def preview(
         return _at_one_moment(session_id, read, read, _predictions, seconds=seconds)
 
     def predict(session_id: str, row: _StateRow, memory: Memory) -> bytes:
-        return _whole(memory.predict(from_json(f"[{row.events}]"), effective({**from_json(row.config), **changes})))
+        in_force = effective({**from_json(row.config), **changes}, contract=of_row(row.contract))
+        return _whole(memory.predict(from_json(f"[{row.events}]"), in_force))
 
     return _at_one_moment(session_id, read, read, predict, seconds=seconds)
 
@@ -111,7 +125,7 @@ def imagine(
     *, node_id: str, config: Mapping[str, Any], events: Iterable[list[str]], seconds: float | None = PREDICTION_SECONDS
 ) -> bytes:
     """As `predictions`, for a session that would have observed these events; nothing is stored."""
-    in_force = effective(config)
+    in_force = effective(config, contract=contracts.default())
     made = (make_event(strings, sort_symbols=in_force["sort_symbols"]) for strings in events)
     stm = [event for event in made if event][-STM_LIMIT:]
     return recall(node_id, lambda memory: _whole(memory.predict(stm, in_force)), seconds=seconds)
@@ -123,28 +137,28 @@ def answer(session_id: str, predictions: bytes) -> bytes:
     return b"%b,%b" % (predictions.removesuffix(b"}"), rest.removeprefix(b"{"))
 
 
-def cognition(session_id: str) -> Cognition:
-    """Raises SessionNotFound."""
+def cognition(session_id: str, *, asked: ContractName | None = None) -> Cognition:
+    """asked: as of `predictions`. Raises SessionNotFound."""
     return _at_one_moment(
         session_id,
         lambda: admit(session_id, _COGNITION, _CognitionRow._make),
         lambda: _CognitionRow._make(_untouched(session_id, _COGNITION_UNTOUCHED)),
-        _cognition,
+        partial(_cognition, asked=asked),
     )
 
 
-def _cognition(session_id: str, row: _CognitionRow, memory: Memory) -> Cognition:
+def _cognition(session_id: str, row: _CognitionRow, memory: Memory, *, asked: ContractName | None = None) -> Cognition:
     return Cognition(
         node_id=row.node_id,
-        predictions=_cached_or_computed(session_id, row, row.seen, memory, view="cognition"),
+        predictions=_cached_or_computed(session_id, row, row.seen, memory, view="cognition", asked=asked),
         emotives=from_json(row.emotives) if row.emotives else {},
         stm=from_json(f"[{row.stm}]"),
         time=row.time,
     )
 
 
-def _predictions(session_id: str, row: _StateRow, memory: Memory) -> bytes:
-    return _cached_or_computed(session_id, row, row.events, memory, view="predictions")
+def _predictions(session_id: str, row: _StateRow, memory: Memory, *, asked: ContractName | None = None) -> bytes:
+    return _cached_or_computed(session_id, row, row.events, memory, view="predictions", asked=asked)
 
 
 def _state_of(session_id: str) -> Callable[[], _StateRow]:
@@ -187,24 +201,30 @@ def _at_one_moment(
 
 
 def _cached_or_computed(
-    session_id: str, row: _StateRow | _CognitionRow, events: str, memory: Memory, *, view: str
+    session_id: str,
+    row: _StateRow | _CognitionRow,
+    events: str,
+    memory: Memory,
+    *,
+    view: str,
+    asked: ContractName | None,
 ) -> bytes:
     """What the memory predicts for the events, cached as this `view` of the session."""
-    name = view_name(view, memory.version)
+    name = view_name(view, memory.version, asked or of_row(row.contract))
     cached = cache.get(session_id, row.version, name)
     if cached is not None:
         return cached
-    payload = computed(memory, row.config, events, view=view)
+    payload = computed(memory, row.config, events, view=view, contract=row.contract)
     cache.put(session_id, row.version, name, payload)
     return payload
 
 
-def computed(memory: Memory, config: str, events: str, *, view: str) -> bytes:
-    """The payload of this view, as JSON, never from the cache. `config` and `events` as they are stored.
+def computed(memory: Memory, config: str, events: str, *, view: str, contract: str | None) -> bytes:
+    """The payload of this view, as JSON, never from the cache. `config`, `events` and `contract` as they are stored.
 
     Raises LearnedMeanwhile.
     """
-    prediction = memory.predict(from_json(f"[{events}]"), effective(from_json(config)))
+    prediction = memory.predict(from_json(f"[{events}]"), effective(from_json(config), contract=of_row(contract)))
     return _PAYLOADS[view](prediction)
 
 
@@ -223,11 +243,19 @@ _PAYLOADS: dict[str, Callable[[Prediction], bytes]] = {
 }
 
 
-def view_name(view: str, version: NodeVersion) -> str:
-    """The view's part of the cache key: with the node's version, which the session's version does not cover."""
-    return f"{view}:{version.memory}.{version.learned}.{version.finalized}.{version.rebuilt}"
+def view_name(view: str, version: NodeVersion, contract: ContractName = ContractName.KATO_3_10) -> str:
+    """The view's part of the cache key: with what the session's version does not cover.
+
+    That is the contract that the predictions are shown by, from 6.3 on, and the node's version.
+    """
+    shown_by = "" if contract is ContractName.KATO_3_10 else f":{contract}"
+    return f"{view}{shown_by}:{version.memory}.{version.learned}.{version.finalized}.{version.rebuilt}"
 
 
 def version_in(view_name: str) -> NodeVersion:
-    """The inverse of `view_name`."""
-    return NodeVersion(*map(int, view_name.partition(":")[2].split(".")))
+    return NodeVersion(*map(int, view_name.rpartition(":")[2].split(".")))
+
+
+def contract_in(view_name: str) -> ContractName:
+    _, *contract, _ = view_name.split(":")
+    return ContractName(contract[0]) if contract else ContractName.KATO_3_10

@@ -8,8 +8,8 @@ from django.conf import settings
 from pydantic_core import from_json
 
 from access_app.admission import OF_CALLER
-from foundation import logs
-from sessions_app.admitted import ADMITTED
+from foundation.contracts import ContractName, of_row
+from sessions_app.admitted import ADMITTED, met
 from sessions_app.expiry import ALIVE, PROMISED_DEADLINE
 from sessions_app.reads.admission import ADMISSION, admit
 from sessions_app.shapes.session_info import SessionInfo
@@ -38,7 +38,7 @@ def _page(condition: str) -> str:
     PostgreSQL sends the rows that fit into the budget, and the first in any case: large metadata of others stays there.
     """
     return f"""
-        SELECT false AS touch_due, node_id, {_info_columns("expires_at")} FROM (
+        SELECT false AS touch_due, node_id, contract, {_info_columns("expires_at")} FROM (
             SELECT *, sum(size) OVER (ORDER BY created_at DESC, id DESC ROWS UNBOUNDED PRECEDING) AS used FROM (
                 SELECT *, {_LARGEST_CONFIG} + octet_length(node_id) + octet_length(metadata::text) AS size
                 FROM sessions_app_session WHERE {condition}
@@ -63,7 +63,7 @@ _POPULATION = f"""
     ) AS expired
 """
 _CONFIG = f"SELECT {ADMISSION}, config FROM sessions_app_session WHERE id = %(id)s AND {ADMITTED}"
-_EXISTS = f"SELECT node_id, {ALIVE} FROM sessions_app_session WHERE id = %(id)s AND {OF_CALLER}"
+_EXISTS = f"SELECT node_id, contract, {ALIVE} FROM sessions_app_session WHERE id = %(id)s AND {OF_CALLER}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,9 +92,18 @@ class SessionPage:
     total: int
 
 
+@dataclass(frozen=True, slots=True)
+class StoredConfig:
+    """The contract of a session, and the settings that it itself has."""
+
+    contract: ContractName
+    own: dict[str, Any]
+
+
 class _InfoRow(NamedTuple):
     touch_due: bool
     node_id: str
+    contract: str | None
     session_id: str
     created_at: datetime
     expires_at: datetime
@@ -111,12 +120,14 @@ class _InfoRow(NamedTuple):
             ttl_seconds=self.ttl_seconds,
             metadata=self.metadata.encode(),
             config=from_json(self.config),
+            contract=self.contract,
         )
 
 
 class _ConfigRow(NamedTuple):
     touch_due: bool
     node_id: str
+    contract: str | None
     config: str
 
 
@@ -125,10 +136,10 @@ def session(session_id: str) -> SessionInfo:
     return admit(session_id, _SESSION, _InfoRow._make).info()
 
 
-def own_config(session_id: str) -> dict[str, Any]:
-    """The settings that the session itself has. Raises SessionNotFound."""
-    own: dict[str, Any] = from_json(admit(session_id, _CONFIG, _ConfigRow._make).config)
-    return own
+def stored_config(session_id: str) -> StoredConfig:
+    """Raises SessionNotFound."""
+    row = admit(session_id, _CONFIG, _ConfigRow._make)
+    return StoredConfig(of_row(row.contract), from_json(row.config))
 
 
 def existence(session_id: str) -> Existence:
@@ -136,8 +147,8 @@ def existence(session_id: str) -> Existence:
     row = None if "\0" in session_id else SESSIONS.execute_one(_EXISTS, {"id": session_id})
     if row is None:
         return Existence(exists=False, expired=False)
-    node_id, alive = row
-    logs.about(node_id=node_id)
+    node_id, contract, alive = row
+    met(node_id=node_id, contract=contract)
     return Existence(exists=alive, expired=not alive)
 
 

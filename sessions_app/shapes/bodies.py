@@ -9,14 +9,15 @@ from django.conf import settings
 from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, Field, Tag, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
+from foundation.contracts import ContractName
 from memory_app.node_ids import NodeId
 from sessions_app import config
 from sessions_app.limits import MAX_EVENTS, MAX_TRAINING, MAX_VECTORS, Emotives, Metadata, Symbols, Text, Vectors
 
 Events = list[list[str]]
 # `config.validate` checks these, so that every message is the one of KATO.
-SettingsInForce = Annotated[dict[str, Any], WithJsonSchema(config.schema_in_force())]
-SettingsChanges = Annotated[dict[str, Any], WithJsonSchema(config.schema_of_changes())]
+SettingsInForce = Annotated[dict[str, Any], WithJsonSchema(config.schema_in_force(ContractName.KATO_3_10))]
+SettingsChanges = Annotated[dict[str, Any], WithJsonSchema(config.RULES[ContractName.KATO_3_10].schema_of_changes())]
 
 MAX_ID_LENGTH = 255
 MAX_TTL: int = settings.ENV.session_ttl_max

@@ -5,6 +5,7 @@ from typing import Any
 
 from pydantic_core import from_json, to_json
 
+from foundation.contracts import ContractName, of_row
 from sessions_app import config as session_config
 from sessions_app.models.jobs import Job
 from sessions_app.shapes.session_info import SessionInfo
@@ -18,8 +19,9 @@ def _moment(value: datetime | None) -> str | None:
     return None if value is None else moment(value)
 
 
-def describe_session(info: SessionInfo) -> dict[str, Any]:
-    """A session as the API returns it."""
+def describe_session(info: SessionInfo, *, contract: ContractName) -> dict[str, Any]:
+    """A session as the API returns it under a contract, which need not be the session's."""
+    in_force = session_config.effective(info.config, contract=of_row(info.contract))
     return {
         "session_id": info.session_id,
         "node_id": info.node_id,
@@ -27,7 +29,7 @@ def describe_session(info: SessionInfo) -> dict[str, Any]:
         "expires_at": moment(info.expires_at),
         "ttl_seconds": info.ttl_seconds,
         "metadata": from_json(info.metadata),
-        "session_config": session_config.effective(info.config),
+        "session_config": session_config.shown(in_force, contract=contract),
     }
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class SessionInfo:
-    """`metadata`: JSON as the client wrote it; `config`: the session's own settings."""
+    """`metadata`: JSON as the client wrote it; `config`: the session's own settings; `contract`: as stored."""
 
     session_id: str
     node_id: str
@@ -16,3 +16,4 @@ class SessionInfo:
     ttl_seconds: int
     metadata: bytes
     config: dict[str, Any]
+    contract: str | None

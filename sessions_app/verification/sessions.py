@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pydantic_core import from_json
 
 from engine.stm import STM_LIMIT
+from foundation.contracts import ContractName, of_row
 from foundation.verification import OF_NODE, Check, Connection, Fault, rows
 from sessions_app import config
 from sessions_app.errors import InvalidConfiguration
@@ -123,25 +124,29 @@ def _forget_size(connection: Connection, faults: list[Fault]) -> None:
     connection.execute(_FORGET_SIZE, {"ids": [fault.key[0] for fault in faults]})
 
 
-_CONFIGS = f"SELECT config::text, min(id), count(*) FROM sessions_app_session WHERE {OF_NODE} GROUP BY config"
+_CONFIGS = f"""
+    SELECT config::text, contract, min(id), count(*) FROM sessions_app_session WHERE {OF_NODE} GROUP BY config, contract
+"""
 
 
 def _find_invalid_configs(snapshot: Connection, node_id: str | None) -> Iterator[Fault]:
-    for text, session_id, number in rows(snapshot, _CONFIGS, node=node_id):
-        for key, problem in _problems_of_config(from_json(text)).items():
+    for text, contract, session_id, number in rows(snapshot, _CONFIGS, node=node_id):
+        for key, problem in _problems_of_config(from_json(text), contract).items():
             others = f" and {number - 1} more" if number > 1 else ""
             what = f"session {session_id}{others}: {key}: {problem}; set it with POST …/config"
             yield Fault((), what, repairable=False)
 
 
-def _problems_of_config(own: object) -> dict[str, str]:
+def _problems_of_config(own: object, stored: str | None) -> dict[str, str]:
+    """By the rules of the session's contract. One that stores none is of 3.10: it is older than contracts."""
     if not isinstance(own, dict):
         return {"config": "Must be an object"}
+    contract = ContractName.KATO_3_10 if stored is None else of_row(stored)
     try:
-        config.validate(own)
+        config.validate(own, contract=contract)
     except InvalidConfiguration as error:
         return error.problems
-    return {key: "Is not a setting" for key in own if key not in config.DEFAULTS}
+    return {key: "Is not a setting" for key in own if key not in config.RULES[contract].all}
 
 
 CHECKS = [

@@ -42,6 +42,7 @@ def who_serves(server: WebServer, listener: Listener) -> int:
 def insert(connection: psycopg.Connection, session_id: str) -> None:
     """Create a session as the service does, in a transaction of the caller's."""
     given = {"id": session_id, "node_id": "late", "key_id": None, "ttl": 3600, "config": "{}", "metadata": "{}"}
+    given["contract"] = None
     connection.execute(creation._CREATE, given)
 
 
@@ -50,6 +51,7 @@ def test_the_messages_have_the_shapes_of_kato(server: WebServer, client: httpx.C
     with listening(server) as listener:
         assert re.fullmatch(MOMENT, listener.snapshot.pop("timestamp"))
         count = client.get("/sessions/count").json()["active_session_count"]
+        assert listener.snapshot["data"].pop("worker_pid") in server.worker_pids
         data = {"active_sessions": count, "system_status": "healthy"}
         assert listener.snapshot == {"event_type": "state.snapshot", "data": data}
 

@@ -51,6 +51,22 @@ def test_another_address_is_refused_before_anything_starts(monkeypatch: pytest.M
         read_environment()
 
 
+def test_contract_6_3_does_not_start_with_a_threshold_of_0(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RECALL_THRESHOLD", "0")
+    assert read_environment().recall_threshold == 0
+    monkeypatch.setenv("KATO_CONTRACT", "6.3")
+    with pytest.raises(SystemExit, match=r"RECALL_THRESHOLD must be above 0 with KATO_CONTRACT=6\.3"):
+        read_environment()
+    monkeypatch.setenv("RECALL_THRESHOLD", "0.001")
+    assert read_environment().contract == "6.3"
+
+
+def test_an_unknown_contract_does_not_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KATO_CONTRACT", "6.2")
+    with pytest.raises(SystemExit, match=r"KATO_CONTRACT: .*'3\.10' or '6\.3'"):
+        read_environment()
+
+
 def test_settings_of_kato_without_a_meaning_here_are_ignored() -> None:
     result = run_check(
         CLICKHOUSE_HOST="x", QDRANT_PORT="y", KATO_USE_BLOOM_FILTER="z", SESSION="{", REDIS_ENABLED="true"

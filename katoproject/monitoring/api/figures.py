@@ -14,8 +14,8 @@ from foundation.metrics.folder import instance
 from katoproject.monitoring import resources
 from katoproject.monitoring.api import shapes
 from katoproject.monitoring.snapshot import Snapshot, StoreCount
+from memory_app.api.kb_ids import kb_id
 from memory_app.index import indexes
-from memory_app.node_ids import display_id
 from sessions_app import reads
 
 PATIENCE = 0.5  # seconds that a monitoring route waits for the database, where it can respond without it
@@ -55,7 +55,7 @@ def processors() -> shapes.Processors:
         memory_limit_bytes=settings.ENV.index_memory_mb * 1024 * 1024,
         processors=[
             shapes.Processor(
-                processor_id=display_id(node.node_id),
+                processor_id=kb_id(node.node_id),
                 node_id=node.node_id,
                 created_at=_moment(node.created_at),
                 last_accessed=_moment(node.last_used),

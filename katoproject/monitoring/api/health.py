@@ -1,5 +1,6 @@
 """`/`, `/health` (is the process alive?) and `/health/ready` (can it do its work?)."""
 
+import os
 import time
 
 from django.db import Error as DatabaseTrouble
@@ -11,6 +12,7 @@ from pydantic_core import to_json
 from foundation import callers
 from foundation.asking import Asker, NoAnswer
 from foundation.callers import ANY_SCOPE, OPEN
+from foundation.contracts import ContractName
 from foundation.http.answers import json_answer
 from foundation.http.views import Confirmation, LeanView
 from katoproject.configuration import identity
@@ -46,6 +48,10 @@ class HealthAnswer(BaseModel):
     last_collection: float = Field(examples=[1795329488.9])
     active_sessions: int | None = Field(
         description="Null where the database does not say at once, and without an access key."
+    )
+    worker_pid: int = Field(examples=[4711], description="Of the process that answers.")
+    contracts: list[str] = Field(
+        examples=[list(ContractName)], description="The values of `X-KATO-Contract`: versions of KATO it answers as."
     )
     timestamp: str
     program: str
@@ -140,6 +146,8 @@ class Health(LeanView):
                     metrics_collected=len(SERIES),
                     last_collection=latest.collected_at(),
                     active_sessions=_active_sessions(),
+                    worker_pid=os.getpid(),
+                    contracts=list(ContractName),
                     timestamp=figures.now(),
                     program=identity.describe(),
                 )

@@ -13,12 +13,14 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from pydantic import Field, TypeAdapter
 from pydantic_core import to_json
 
-from foundation import callers
+from foundation import callers, contracts
 from foundation.asking import Asker, NoAnswer
 from foundation.callers import MONITOR
-from foundation.http.answers import error_answer, json_answer, unavailable
+from foundation.contracts import ContractName
+from foundation.http.answers import error_answer, json_answer
 from foundation.http.bodies import parse_query
 from foundation.http.error_shapes import Error
+from foundation.http.refusals import unavailable
 from foundation.http.schema import INVALID_REQUEST, response
 from foundation.http.views import Confirmation, LeanView
 from katoproject.monitoring import history, latest, series
@@ -38,7 +40,10 @@ _database = Asker()
 
 
 class _CachedMetrics:
-    """The body of `/metrics` about all nodes, computed at most once in METRICS_CACHE_TTL_SECONDS for all clients."""
+    """The body of `/metrics` about all nodes, computed at most once in METRICS_CACHE_TTL_SECONDS for all clients.
+
+    One for each contract, because they name nodes differently.
+    """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -52,7 +57,7 @@ class _CachedMetrics:
             return self._body
 
 
-_cached = _CachedMetrics()
+_cached = {contract: _CachedMetrics() for contract in ContractName}
 
 
 def _metrics() -> shapes.MetricsAnswer:
@@ -77,7 +82,7 @@ class Metrics(LeanView):
     @extend_schema(summary="Totals, rates and resources, of all processes", responses={200: shapes.MetricsAnswer})
     def get(self, request: HttpRequest) -> HttpResponse:
         of_all_nodes = callers.current().nodes is None
-        return json_answer(_cached.body() if of_all_nodes else to_json(_metrics()))
+        return json_answer(_cached[contracts.in_force()].body() if of_all_nodes else to_json(_metrics()))
 
 
 class Prometheus(LeanView):

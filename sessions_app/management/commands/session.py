@@ -9,6 +9,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import CommandParser
 
+from foundation import contracts
 from foundation.console.formatting import duration
 from foundation.http.bodies import as_object
 from foundation.terminal.arguments import add_json_argument, at_least, json_object, utf8
@@ -157,11 +158,11 @@ What its node learned stays after the session is deleted."""
         info = operations.create(
             node_id=given.node_id,
             ttl_seconds=given.ttl_seconds or settings.ENV.session_ttl,
-            config=session_config.validate(as_object(config, ["config"])),
+            config=session_config.validate(as_object(config, ["config"]), contract=contracts.default()),
             metadata=metadata,
         )
         if json:
-            self.print_json(describe_session(info))
+            self.print_json(describe_session(info, contract=contracts.default()))
         else:
             self.stdout.write(info.session_id)
 

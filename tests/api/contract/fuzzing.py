@@ -32,6 +32,9 @@ ENDS = {"DELETE /sessions/{session_id}", "POST /sessions/{session_id}/extend", "
 # Of a service that asks for keys. From the environment, because every user of the machine sees arguments.
 TOKEN = os.environ.get("KATO_API_KEY")
 _AUTHORIZATION = {"Authorization": f"Bearer {TOKEN}"} if TOKEN else {}
+# Of the document; without it, that of the service.
+CONTRACT = os.environ.get("KATO_CONTRACT")
+_HEADERS = {**_AUTHORIZATION, **({"X-KATO-Contract": CONTRACT} if CONTRACT else {})}
 
 
 if TOKEN:
@@ -123,9 +126,7 @@ def _is_negative(meta: CaseMetadata, location: ParameterLocation) -> bool:
 
 def _make(base_url: str, name: str) -> str:
     path, body = MAKES[name]
-    made: str = (
-        httpx.post(base_url.rstrip("/") + path, json=body, headers=_AUTHORIZATION).raise_for_status().json()[name]
-    )
+    made: str = httpx.post(base_url.rstrip("/") + path, json=body, headers=_HEADERS).raise_for_status().json()[name]
     return made
 
 

@@ -13,6 +13,7 @@ import pytest
 
 from benchmarks.stack import WebServer
 from foundation.callers import Scope
+from foundation.contracts import HEADER, ContractName
 from katoproject.configuration.environment import PROJECT_DIR
 from tests.access.keys import make_key
 from tests.api.contract.document import DESCRIBED
@@ -22,19 +23,26 @@ pytestmark = pytest.mark.long
 FEW = ("--max-examples=1", "--generation-deterministic")
 
 
-def fuzz(url: str, *options: str, **environment: str) -> subprocess.CompletedProcess[str]:
+def fuzz(
+    url: str, *options: str, contract: ContractName = ContractName.KATO_3_10, **environment: str
+) -> subprocess.CompletedProcess[str]:
     program = Path(sys.executable).with_name("schemathesis")
     config = Path(__file__).with_name("schemathesis.toml")
-    command = [str(program), "--config-file", str(config), "run", f"{url}/openapi.json", *FEW, *options]
-    environ = {**os.environ, **environment}
+    document = f"{url}/openapi.json?contract={contract}"
+    asking = ("--header", f"{HEADER}: {contract}")
+    command = [str(program), "--config-file", str(config), "run", document, *asking, *FEW, *options]
+    environ = {**os.environ, "KATO_CONTRACT": contract, **environment}
     return subprocess.run(command, cwd=PROJECT_DIR, env=environ, capture_output=True, text=True, check=False)
 
 
+@pytest.mark.parametrize("contract", ContractName)
 @pytest.mark.parametrize(
     "options", [("--phases=fuzzing,stateful",), pytest.param((), marks=pytest.mark.exhaustive)], ids=["few", "all"]
 )
-def test_every_response_is_as_the_document_says(server: WebServer, options: tuple[str, ...]) -> None:
-    done = fuzz(server.url, *options)
+def test_every_response_is_as_the_document_says(
+    server: WebServer, options: tuple[str, ...], contract: ContractName
+) -> None:
+    done = fuzz(server.url, *options, contract=contract)
     assert done.returncode == 0, done.stdout
     assert f"{len(DESCRIBED)} selected / {len(DESCRIBED)} total" in done.stdout
 
