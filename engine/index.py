@@ -3,6 +3,8 @@
     index = Index()
     index.upsert([(name, events, frequency), …])   # new patterns, or new frequencies of known ones
     index.remove([name, …])
+    index.retire([name, …])                        # no prediction returns them any more; they still count
+    index.restore([name, …])                       # not retired any more
     index.clear()
     index.memory_bytes()
     view = index.view()
@@ -77,14 +79,29 @@ class Index:
 
     def remove(self, names: Iterable[str]) -> None:
         """Forget patterns; ignore unknown names. Raises ValueError for a name that is not 40 hexadecimal digits."""
-        wanted = _binary_names(set(names))
         with self._changing:
-            found = find_rows(wanted, self._names.array(), self._slots)
-            rows = found[found >= 0]
+            rows = self._rows_of(names)
             self._change(rows, np.zeros_like(rows))
+            self._retired = np.setdiff1d(self._retired, rows)
             if 2 * self._pattern_count < len(self._frequency.array()):
                 self._compact()
             self._publish()
+
+    def retire(self, names: Iterable[str]) -> None:
+        """Let no prediction return these patterns, which count in all statistics as before; ignore unknown names."""
+        with self._changing:
+            self._retired = np.union1d(self._retired, self._rows_of(names))
+            self._publish()
+
+    def restore(self, names: Iterable[str]) -> None:
+        """The reverse of `retire`."""
+        with self._changing:
+            self._retired = np.setdiff1d(self._retired, self._rows_of(names))
+            self._publish()
+
+    def _rows_of(self, names: Iterable[str]) -> Ints:
+        found = find_rows(_binary_names(set(names)), self._names.array(), self._slots)
+        return found[found >= 0]
 
     def clear(self) -> None:
         """Forget everything."""
@@ -94,7 +111,7 @@ class Index:
     def memory_bytes(self) -> int:
         """The memory of the arrays, with their spare room, and of the symbols. Older views may hold more."""
         columns = (self._names, self._starts, self._event_starts, self._tokens, self._ends, self._frequency)
-        arrays = self._slots.nbytes + self._symbol_frequency.nbytes + self._membership.nbytes
+        arrays = sum(one.nbytes for one in (self._slots, self._symbol_frequency, self._membership, self._retired))
         return sum(column.nbytes() for column in columns) + arrays + self._symbols.memory_bytes()
 
     def _start_empty(self) -> None:
@@ -112,6 +129,7 @@ class Index:
         self._event_starts.append([0])
         self._tokens, self._ends = GrowingArray(self._width), GrowingArray(self._width)
         self._frequency = GrowingArray(np.uint32)
+        self._retired: Ints = np.zeros(0, dtype=np.int64)  # rows
         self._slots = new_slots(0)
         self._longest = self._largest_event = 0
 
@@ -196,6 +214,7 @@ class Index:
         lengths, event_counts = np.diff(self._starts.array()), np.diff(self._event_starts.array())
         tokens, ends = self._tokens.array(), self._ends.array()
         live = frequency > 0
+        retired = np.flatnonzero(np.isin(np.flatnonzero(live), self._retired))
         self._start_without_patterns()
         self._append_rows(
             names[live],
@@ -205,8 +224,14 @@ class Index:
             ends[np.repeat(live, event_counts)].astype(_WIDE),
             frequency[live].astype(np.int64),
         )
+        self._retired = retired
 
     def _publish(self) -> None:
+        frequency = self._frequency.array()
+        if len(self._retired):
+            # What predictions see. Statistics count by `_frequency`.
+            frequency = frequency.copy()
+            frequency[self._retired] = 0
         self._view = View(
             columns=Columns(
                 names=self._names.array(),
@@ -214,7 +239,7 @@ class Index:
                 event_starts=self._event_starts.array(),
                 tokens=self._tokens.array(),
                 ends=self._ends.array(),
-                frequency=self._frequency.array(),
+                frequency=frequency,
             ),
             statistics=Statistics(self._pattern_count, int(np.count_nonzero(self._membership)), self._membership),
             symbol_frequency=self._symbol_frequency,

@@ -65,7 +65,7 @@ def _candidates(
     knowledge: Knowledge, stm: Stm, options: Options, affinity: Affinity | None, stop: Stop
 ) -> tuple[list[Match], dict[str, dict[str, float]]]:
     observed = state(stm)
-    kept = [p for p in knowledge.patterns.values() if passes(p.symbols, observed, options, stop)]
+    kept = [p for p in knowledge.predictable if passes(p.symbols, observed, options, stop)]
     matches = [match for pattern in kept if (match := align(pattern, stm, options, stop))]
     if affinity is None:
         return matches, {}
@@ -77,7 +77,7 @@ def _one_symbol_candidates(
     knowledge: Knowledge, symbol: str, affinity: Affinity | None
 ) -> tuple[list[Match], dict[str, dict[str, float]]]:
     """The candidates of 5.9: the patterns that start with the symbol."""
-    patterns = [pattern for pattern in knowledge.patterns.values() if pattern.symbols[0] == symbol]
+    patterns = [pattern for pattern in knowledge.predictable if pattern.symbols[0] == symbol]
     matches = [_one_symbol_match(pattern, symbol) for pattern in patterns]
     if affinity is None:
         return matches, {}

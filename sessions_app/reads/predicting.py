@@ -225,7 +225,7 @@ _PAYLOADS: dict[str, Callable[[Prediction], bytes]] = {
 
 def view_name(view: str, version: NodeVersion) -> str:
     """The view's part of the cache key: with the node's version, which the session's version does not cover."""
-    return f"{view}:{version.memory}.{version.learned}.{version.finalized}.{version.rebuilt}"
+    return f"{view}:{version.memory}.{version.learned}.{version.finalized}.{version.rebuilt}.{version.acts}"
 
 
 def version_in(view_name: str) -> NodeVersion:
