@@ -43,6 +43,8 @@ _NARROW, _WIDE = np.dtype(np.uint16), np.dtype(np.uint32)
 class Index:
     """See the module's docstring. wide: use 32-bit tokens from the start, not only once 16 bits are too few."""
 
+    _retired: Ints  # rows
+
     def __init__(self, *, wide: bool = False) -> None:
         self._width = _WIDE if wide else _NARROW
         self._changing = Lock()
@@ -129,7 +131,7 @@ class Index:
         self._event_starts.append([0])
         self._tokens, self._ends = GrowingArray(self._width), GrowingArray(self._width)
         self._frequency = GrowingArray(np.uint32)
-        self._retired: Ints = np.zeros(0, dtype=np.int64)  # rows
+        self._retired = np.zeros(0, dtype=np.int64)
         self._slots = new_slots(0)
         self._longest = self._largest_event = 0
 

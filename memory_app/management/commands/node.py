@@ -16,6 +16,7 @@ from foundation.terminal.text import counted, readable
 from memory_app import vector_indexes, vector_table
 from memory_app.management.arguments import node_id
 from memory_app.management.importing import add_import
+from memory_app.management.retiring import add_acts
 from memory_app.node_ids import display_id
 from memory_app.operations.nodes import clear, reindex
 from memory_app.reads import nodes
@@ -38,6 +39,7 @@ first learn on. Ids are exact: case and spaces count."""
         self._add_show(commands)
         self._add_clear(commands)
         self._add_reindex(commands)
+        add_acts(self, commands)
         add_import(self, commands)
 
     # Looking ---------------------------------------------------------------------------------------------------------
