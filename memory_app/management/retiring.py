@@ -1,13 +1,13 @@
 """`manage.py node retire`, `un-retire`, `purge` and `acts`."""
 
-import sys
 from typing import Any
 
 from foundation.terminal.arguments import add_json_argument, at_least
 from foundation.terminal.command import Command
-from foundation.terminal.errors import Error, WrongArguments
+from foundation.terminal.errors import Error
 from foundation.terminal.text import counted, readable
 from memory_app.management.arguments import node_id, pattern_id
+from memory_app.management.confirming import confirm
 from memory_app.operations import purging, retiring
 from memory_app.reads import acts
 
@@ -20,7 +20,7 @@ def add_acts(command: Command, commands: Any) -> None:
         "retire",
         lambda **options: _retire(command, **options),
         about="Let a node neither predict nor learn some patterns.\n"
-        "Takes effect at once and for all clients. Statistics stay as they are, and un-retire brings the patterns back.",
+        "Takes effect at once and for all clients. Statistics stay, and un-retire brings the patterns back.",
         examples="""
   manage.py node retire kitchen PTRN|6e203a0c5b2f4ab0a3e1d6a8f30b5f0b26c1a7de --why 'learned from a broken sensor'
 """,
@@ -101,7 +101,7 @@ def _purge(
 ) -> None:
     if not yes:
         what = counted(len(patterns), "retired pattern") if patterns else "all retired patterns"
-        _ask(command, f"Permanently forget {what} of node {readable(node)}? Type the node's id to continue: ", node)
+        confirm(command, f"Permanently forget {what} of node {readable(node)}? Type the node's id to continue: ", node)
     done = purging.purge(node_id=node, names=patterns or None, limit=limit, why=why)
     if json:
         command.print_json({"node_id": node, "purged": done.names, "failed": done.failed, "remaining": done.remaining})
@@ -110,15 +110,6 @@ def _purge(
     if done.failed:
         first = next(iter(done.failed))
         raise Error(f"{counted(len(done.failed), 'pattern')} not purged, the first: {first}: {done.failed[first]}")
-
-
-def _ask(command: Command, question: str, expected: str) -> None:
-    if not sys.stdin.isatty():
-        raise WrongArguments("Cannot ask, because standard input is not a terminal; pass --yes")
-    command.stderr.write(question, style_func=str, ending="")
-    command.stderr.flush()
-    if sys.stdin.readline().rstrip("\n") != expected:
-        raise Error("Nothing was purged")
 
 
 def _acts(command: Command, node: str | None, limit: int, json: bool, **options: Any) -> None:

@@ -129,7 +129,8 @@ def test_vectors_go_that_no_other_pattern_names(open_session: OpenSession, datab
         WHERE node_id = %s
     """
     rows = [database.execute(query, [one.node]).fetchall() for one in (session, without)]
-    assert rows[0] == rows[1] and len(rows[0]) == 1
+    assert rows[0] == rows[1]
+    assert len(rows[0]) == 1
     assert_same_memory(session, without)
 
 
