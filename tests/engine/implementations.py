@@ -50,6 +50,7 @@ def predict_fast(inputs: Inputs) -> Prediction:
     """What the fast implementation returns."""
     index = Index()
     index.upsert((pattern.name, pattern.events, pattern.frequency) for pattern in inputs.patterns)
+    index.retire(pattern.name for pattern in inputs.patterns if pattern.retired)
     windows = {pattern.name: pattern.emotives for pattern in inputs.patterns}
     return predict(
         index.view(),
