@@ -109,7 +109,8 @@ class PatternAct(models.Model):
 
     class Meta:
         indexes = [
-            models.Index(fields=["memory", "changed"], name="act_changed"),
+            models.Index(fields=["memory", "changed"], name="act_of_memory"),
+            models.Index(fields=["changed"], name="act_changed"),
             models.Index(fields=["node_id", "number"], name="act_of_node"),
         ]
 

@@ -59,7 +59,8 @@ class Migration(migrations.Migration):
             ],
             options={
                 "indexes": [
-                    models.Index(fields=["memory", "changed"], name="act_changed"),
+                    models.Index(fields=["memory", "changed"], name="act_of_memory"),
+                    models.Index(fields=["changed"], name="act_changed"),
                     models.Index(fields=["node_id", "number"], name="act_of_node"),
                 ],
             },

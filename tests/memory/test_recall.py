@@ -213,7 +213,8 @@ def test_a_learn_that_waits_for_a_retirement_is_refused(node: str, database: psy
     assert [error.name for error in refusals] == [pattern_name(EVENTS)]
 
 
-def test_what_is_acted_on_while_an_index_is_built_is_followed(node: str) -> None:
+@pytest.mark.parametrize("has_read", [False, True])
+def test_what_is_acted_on_while_an_index_is_built_is_followed(node: str, has_read: bool) -> None:
     """Also a pattern that was purged and un-retired, of which no row is left."""
     [one, other] = [prepare_lesson([[symbol], ["z"]]) for symbol in "ab"]
     assert one is not None
@@ -224,14 +225,15 @@ def test_what_is_acted_on_while_an_index_is_built_is_followed(node: str) -> None
     changes = index._read_changes()
     assert changes is not None
     index._begin(changes)
-    index._read_on(Stop())
-    assert len(index.index.view()) == 3
+    if has_read:
+        index._read_on(Stop())
+        assert len(index.index.view()) == 3
     retire(node_id=node, names=[one.name, other.name])
     purge(node_id=node, names=[one.name], limit=10)
     un_retire(node_id=node, names=[one.name])
     view = index.follow().view
     assert len(view) == 2
-    assert sorted(view.columns.frequency.tolist()) == [0, 0, 1]
+    assert sorted(view.columns.frequency.tolist())[-2:] == [0, 1]
 
 
 def test_an_index_that_is_built_later_leaves_out_what_is_retired(node: str) -> None:
