@@ -1,7 +1,7 @@
 """The permissions of operators: three groups, each with all permissions of the one before.
 
 Django's permissions on the models stand for operations here: `change_session` for expire, extend and clear,
-`delete_node` for making a node forget. The groups belong to the service: every `migrate` resets them to exactly these
+`delete_node` for making a node forget, `change_pattern` for retiring. The groups belong to the service: every `migrate` resets them to exactly these
 permissions. For another set, create another group.
 """
 
@@ -14,7 +14,11 @@ VIEWER = (
     *("sessions_app.view_session", "sessions_app.view_job", "memory_app.view_node", "memory_app.view_pattern"),
     "access_app.view_accesskey",
 )
-OPERATOR = (*VIEWER, "sessions_app.change_session", "sessions_app.delete_session", "sessions_app.change_job")
+OPERATOR = (
+    *VIEWER,
+    *("sessions_app.change_session", "sessions_app.delete_session", "sessions_app.change_job"),
+    "memory_app.change_pattern",
+)
 ADMINISTRATOR = (
     *OPERATOR,
     "memory_app.delete_node",

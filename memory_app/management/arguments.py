@@ -1,16 +1,14 @@
 """The types of arguments that name nodes and patterns, for argparse."""
 
 import argparse
-import re
 
 from pydantic import TypeAdapter, ValidationError
 
-from engine.naming import bare_name
 from foundation.terminal.arguments import utf8
 from memory_app.node_ids import NodeId
+from memory_app.pattern_ids import name_in
 
 _NODE = TypeAdapter(NodeId)
-_NAME = re.compile("[0-9a-f]{40}")
 
 
 def node_id(text: str) -> str:
@@ -23,7 +21,7 @@ def node_id(text: str) -> str:
 
 def pattern_id(text: str) -> str:
     """The bare name. Raises ArgumentTypeError."""
-    name = bare_name(text.strip())
-    if not _NAME.fullmatch(name):
+    name = name_in(text)
+    if name is None:
         raise argparse.ArgumentTypeError("a pattern id is 40 lowercase hexadecimal digits, after an optional PTRN|")
     return name

@@ -1,22 +1,20 @@
 """Names of patterns in requests: 40 lowercase hexadecimal digits, with or without `PTRN|`."""
 
-import re
 from collections.abc import Iterable
 from typing import Annotated
 
 from pydantic import AfterValidator, Field
 from pydantic_core import PydanticCustomError
 
-from engine.naming import bare_name
+from memory_app.pattern_ids import name_in
 
 MOST_PATTERN_IDS = 1000
-_NAME = re.compile("[0-9a-f]{40}")
 _SHOWN = 5  # of the wrong ones
 _LONGEST_SHOWN = 60  # characters
 
 
 def _checked(given: list[str]) -> list[str]:
-    wrong = [one for one in given if not _NAME.fullmatch(_name(one))]
+    wrong = [one for one in given if name_in(one) is None]
     if wrong:
         raise PydanticCustomError(
             "invalid_pattern_ids",
@@ -26,13 +24,9 @@ def _checked(given: list[str]) -> list[str]:
     return given
 
 
-def _name(given: str) -> str:
-    return bare_name(given.strip())
-
-
 def names_of(given: Iterable[str]) -> list[str]:
-    """The bare names of checked ids, each once, in their order."""
-    return list(dict.fromkeys(map(_name, given)))
+    """The bare names in checked ids, each once, in their order."""
+    return list(dict.fromkeys(name for one in given if (name := name_in(one)) is not None))
 
 
 PatternIds = Annotated[list[str], Field(min_length=1, max_length=MOST_PATTERN_IDS), AfterValidator(_checked)]
