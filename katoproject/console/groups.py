@@ -1,8 +1,8 @@
 """The permissions of operators: three groups, each with all permissions of the one before.
 
 Django's permissions on the models stand for operations here: `change_session` for expire, extend and clear,
-`delete_node` for making a node forget, `change_pattern` for retiring. The groups belong to the service: every `migrate` resets them to exactly these
-permissions. For another set, create another group.
+`change_pattern` for retiring patterns, `delete_node` for making a node forget. The groups belong to the service: every
+`migrate` resets them to exactly these permissions. For another set, create another group.
 """
 
 from typing import Any
