@@ -42,11 +42,13 @@ _COLUMNS = """
     changed, kind, session_id, node_id, happened_at, recorded_at, NULL::text AS act, NULL::text[] AS patterns,
     NULL::bigint AS number
 """
-# After all kinds of events of sessions.
+# After all kinds of events of sessions. Acts are kept for good, and after a restore into another cluster their ids come
+# again; so only what is recent is news.
 _ACTS = f"""
     SELECT changed, 99, NULL, node_id, min(happened_at), min(happened_at), kind,
         (array_agg(encode(name, 'hex') ORDER BY number))[:{_MOST_NAMED}], count(*)
-    FROM memory_app_patternact WHERE changed >= %(upper)s::xid8 OR changed = ANY(%(running)s::xid8[])
+    FROM memory_app_patternact
+    WHERE (changed >= %(upper)s::xid8 OR changed = ANY(%(running)s::xid8[])) AND happened_at > now() - interval '1 hour'
     GROUP BY changed, kind, node_id
 """
 # The join leaves out ids that the database has not assigned yet: such rows are left over from before the restore of a
