@@ -1,14 +1,6 @@
 """The indexes of this process: one per node in use, brought up to date before each prediction (P5).
 
-The change feed. Every pattern row carries `changed`, the id of the transaction that last wrote it. Each read of the
-feed remembers the *horizon*: the id of the oldest transaction that was still running. The next read asks for rows
-changed at or above that horizon. A transaction that takes its id early and commits late was running at every read
-before its commit, so no horizon has passed it, and it is never skipped. Rows between the horizon and now may be read
-twice, which does no harm: a row states a frequency, it does not add to one.
-
-Retired patterns have records of their own, and a purged pattern has no row left that could say so. Each act on patterns
-leaves a row in `PatternAct`, which the feed follows in the same way, and changes `acts_version` of the node: only then
-are acts read.
+`feed.py` says how that misses nothing.
 """
 
 import threading
@@ -16,7 +8,6 @@ import time
 from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
 from django.conf import settings
 from pydantic_core import from_json
@@ -24,64 +15,9 @@ from pydantic_core import from_json
 from engine.index import Index
 from engine.stopping import NEVER, Stop
 from engine.view import View
-from memory_app import moments
+from memory_app import feed, moments
+from memory_app.feed import PATTERNS_AT_ONCE, ActedOn, Changes, PatternRow
 from memory_app.moments import Moment
-from memory_app.stores import PATTERNS
-
-# Ids at or above the next one to be assigned are left over from another life of the database (a restored back-up): an
-# index reads such rows when it is built; if it followed them, it would read them again and again.
-_CHANGES = """
-    SELECT node.memory, node.rebuilt, node.finalized_version, node.acts_version, pg_current_snapshot()::text,
-        encode(pattern.name, 'hex'), pattern.events::text, pattern.frequency, pattern.emotives::text <> '[]'
-    FROM memory_app_node AS node
-    LEFT JOIN memory_app_pattern AS pattern
-        ON pattern.memory = %(memory)s AND node.memory = %(memory)s
-        AND pattern.changed >= %(horizon)s::xid8 AND pattern.changed < pg_snapshot_xmax(pg_current_snapshot())
-    WHERE node.node_id = %(node_id)s
-"""
-# What the patterns are now that were acted on since the horizon.
-_ACTS = """
-    SELECT node.acts_version, encode(act.name, 'hex'),
-        EXISTS (SELECT FROM memory_app_pattern AS one WHERE one.memory = node.memory AND one.name = act.name),
-        EXISTS (SELECT FROM memory_app_retirement AS one WHERE one.memory = node.memory AND one.name = act.name)
-    FROM memory_app_node AS node LEFT JOIN (
-        SELECT DISTINCT name FROM memory_app_patternact WHERE memory = %(memory)s AND changed >= %(horizon)s::xid8
-            AND changed < pg_snapshot_xmax(pg_current_snapshot())
-    ) AS act ON true
-    WHERE node.memory = %(memory)s
-"""
-_PATTERNS_AT_ONCE = 10_000
-_NEXT_PATTERNS = f"""
-    SELECT encode(name, 'hex'), events::text, frequency, emotives::text <> '[]'
-    FROM memory_app_pattern WHERE memory = %(memory)s AND name > decode(%(after)s, 'hex')
-    ORDER BY name LIMIT {_PATTERNS_AT_ONCE}
-"""
-_RETIRED = """
-    SELECT encode(name, 'hex') FROM memory_app_retirement
-    WHERE memory = %(memory)s AND name > decode(%(after)s, 'hex') AND name <= decode(%(until)s, 'hex')
-"""
-
-
-# Name, events as JSON, frequency, whether it has emotives. Plain tuples: an index reads up to a million at once.
-PatternRow = tuple[str, str, int, bool]
-
-
-class Changes(NamedTuple):
-    """One read of the change feed: what a node is at the moment of `snapshot`, and the patterns that changed."""
-
-    memory: int
-    rebuilt: int
-    finalized_version: int
-    acts_version: int
-    snapshot: str
-    patterns: list[PatternRow]
-
-
-class ActedOn(NamedTuple):
-    """What a pattern is now: whether it has a row, and whether it is retired."""
-
-    is_known: bool
-    is_retired: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +99,9 @@ class NodeIndex:
                     stored, finalized_version = None, 0
                     acts_version, acted_on = self.acts_version, {}
                 elif changes.acts_version != acts_version:
-                    acts_version = self._read_acts(acted_on, acts_version)
+                    if acts := feed.read_acts(memory=self.memory, horizon=self.horizon):
+                        acts_version = acts.version
+                        acted_on |= acts.patterns
                 elif changes.finalized_version == finalized_version:
                     break
                 elif stored := moments.read(self.memory):
@@ -193,23 +131,7 @@ class NodeIndex:
 
     def _read_changes(self) -> Changes | None:
         """None if there is no such node."""
-        rows = PATTERNS.execute(_CHANGES, {"node_id": self.node_id, "memory": self.memory, "horizon": self.horizon})
-        if not rows:
-            return None
-        # The node's columns are the same in each row; those of a pattern are NULL where none has changed.
-        memory, rebuilt, finalized_version, acts_version, snapshot, *_ = rows[0]
-        patterns = [
-            (name, events, frequency, has_emotives)
-            for _, _, _, _, _, name, events, frequency, has_emotives in rows
-            if name is not None
-        ]
-        return Changes(memory, rebuilt, finalized_version, acts_version, snapshot, patterns)
-
-    def _read_acts(self, acted_on: dict[str, ActedOn], known: int) -> int:
-        """Note what the patterns are now that were acted on; returns the version that this is of."""
-        rows = PATTERNS.execute(_ACTS, {"memory": self.memory, "horizon": self.horizon})
-        acted_on.update((name, ActedOn(is_known, is_retired)) for _, name, is_known, is_retired in rows if name)
-        return int(rows[0][0]) if rows else known
+        return feed.read_changes(self.node_id, memory=self.memory, horizon=self.horizon)
 
     def _apply(self, changes: Changes, acted_on: dict[str, ActedOn]) -> None:
         # In this order: a pattern that was purged and learned anew is among the changes.
@@ -231,20 +153,16 @@ class NodeIndex:
     def _read_on(self, stop: Stop) -> None:
         """Read the rest of the memory, at least one page of it, in the order of names."""
         while self.unread_after is not None:
-            page = PATTERNS.execute_in_order(_NEXT_PATTERNS, {"memory": self.memory, "after": self.unread_after})
+            page = feed.next_patterns(self.memory, after=self.unread_after)
             if page:
                 self._upsert(page)
-                self._leave_out_retired(until=page[-1][0])
-            self.unread_after = page[-1][0] if len(page) == _PATTERNS_AT_ONCE else None
+                # Acts since the build began will be followed after it.
+                if self.acts_version:
+                    retired = feed.retired_between(self.memory, after=self.unread_after, until=page[-1][0])
+                    self.index.retire(retired)
+            self.unread_after = page[-1][0] if len(page) == PATTERNS_AT_ONCE else None
             if self.unread_after is not None:
                 stop.check()
-
-    def _leave_out_retired(self, *, until: str) -> None:
-        """Of the page that was just read. Acts since the build began will be followed after it."""
-        if self.acts_version:
-            parameters = {"memory": self.memory, "after": self.unread_after, "until": until}
-            if rows := PATTERNS.execute(_RETIRED, parameters):
-                self.index.retire(name for (name,) in rows)
 
     def _upsert(self, patterns: list[PatternRow]) -> None:
         names, events, frequencies, with_emotives = zip(*patterns, strict=True)
