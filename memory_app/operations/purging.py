@@ -5,6 +5,7 @@ are stored sums: the journal of the pattern says what is to be subtracted. Vecto
 The record of the retirement stays, so that the pattern is not learned again by accident.
 """
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from itertools import chain
@@ -19,11 +20,12 @@ from engine.named_vectors import VECTOR_PREFIX
 from memory_app.models import PatternAct
 from memory_app.operations import affinities, journal
 from memory_app.operations.affinities import Felt
-from memory_app.operations.retiring import NEXT_ACTS_VERSION, act_of_caller, lock, record
+from memory_app.operations.retiring import NEXT_ACTS_VERSION, act_of_caller, lock, record, retire
 from memory_app.patience import PREDICTION_SECONDS, Bounded
 from memory_app.stores import PATTERNS, VECTORS
 from memory_app.vector_table import space_of_memory
 
+_VECTOR = re.compile(re.escape(VECTOR_PREFIX) + "[0-9a-f]{40}")
 NOT_RETIRED = "not retired"
 
 _MOST_BYTES = 32 * MEBI
@@ -93,20 +95,31 @@ class _Doomed(NamedTuple):
 
 
 @transaction.atomic
-def purge(*, node_id: str, names: Sequence[str] | None, limit: int, why: str | None = None) -> Purged:
+def purge(
+    *,
+    node_id: str,
+    names: Sequence[str] | None,
+    limit: int,
+    why: str | None = None,
+    retire_first: bool = False,
+) -> Purged:
     """Purge up to `limit` of these retired patterns of the node; of all that are retired where `names` is None.
 
-    Fewer where they are very large. All in one transaction: no other one sees a part of it. Irreversible. Raises
-    PredictionTimedOut where reading the node takes too long, which vectors make necessary; nothing is changed then.
+    Fewer where they are very large. All in one transaction: no other one sees a part of it. Irreversible.
+    retire_first: also those of the names that are not retired yet. A transaction must not retire them itself before
+    this: the index, which this may follow, would show what may be rolled back. Raises PredictionTimedOut where reading
+    the node takes too long, which vectors make necessary; nothing is changed then.
     """
     memory = lock(node_id)
     if memory is None:
         return Purged([], dict.fromkeys(names or (), NOT_RETIRED), 0)
-    wanted, failed = _candidates(memory, names, limit)
+    wanted, failed = _candidates(memory, names, limit, retire_first=retire_first)
     if wanted:
         doomed = _read(memory, wanted)
-        # Before anything is deleted: the index must not follow what may be rolled back.
+        # Before anything is written, see above.
         unused = _vectors_only_of(node_id, memory, doomed)
+        if retire_first:
+            retire(node_id=node_id, names=[one.name for one in doomed], why=why)
         for estimated in (False, True):
             felt = (Felt(set(one.symbols), one.felt) for one in doomed if one.is_exact is not estimated)
             affinities.take_back(memory, felt, estimated=estimated)
@@ -120,12 +133,16 @@ def purge(*, node_id: str, names: Sequence[str] | None, limit: int, why: str | N
     return Purged(wanted, failed, remaining)
 
 
-def _candidates(memory: int, names: Sequence[str] | None, limit: int) -> tuple[list[str], dict[str, str]]:
+def _candidates(
+    memory: int, names: Sequence[str] | None, limit: int, *, retire_first: bool
+) -> tuple[list[str], dict[str, str]]:
     """The patterns to purge, and those that cannot be. Leaves out what is purged already."""
     if names is None:
         return [name for (name,) in PATTERNS.execute(_FIND_ALL, {"memory": memory, "limit": limit})], {}
     purged: dict[str, bool] = dict(PATTERNS.execute(_FIND, {"memory": memory, "names": list(names)}))
     given = list(dict.fromkeys(names))
+    if retire_first:
+        return [name for name in given if not purged.get(name, False)][:limit], {}
     failed = {name: NOT_RETIRED for name in given if name not in purged}
     return [name for name in given if not purged.get(name, True)][:limit], failed
 
@@ -153,9 +170,14 @@ def _doomed(name: str, events: str, frequency: int, emotives: str, felt: str | N
     return _Doomed(name, symbols, journal.estimate(from_json(emotives), frequency), is_exact=False)
 
 
+def _is_vector(symbol: str) -> bool:
+    """Whether it may be the name of a vector. Clients may observe any text, also with this prefix."""
+    return _VECTOR.fullmatch(symbol) is not None
+
+
 def _vectors_only_of(node_id: str, memory: int, doomed: Iterable[_Doomed]) -> list[str]:
     """The vectors that these patterns name and no other does, without their prefix."""
-    named = Counter(chain.from_iterable({one for one in it.symbols if one.startswith(VECTOR_PREFIX)} for it in doomed))
+    named = Counter(chain.from_iterable(filter(_is_vector, set(one.symbols)) for one in doomed))
     if not named or space_of_memory(memory).dimension is None:
         return []
     from memory_app.index import indexes  # loads the kernels, which few commands need

@@ -134,6 +134,15 @@ def test_vectors_go_that_no_other_pattern_names(open_session: OpenSession, datab
     assert_same_memory(session, without)
 
 
+def test_texts_that_look_like_names_of_vectors(open_session: OpenSession) -> None:
+    session = open_session()
+    session.observe_sequence(observation(vectors=[[0.0, 1.0]]), observation("x"), learn_at_end=True)
+    texts = ["VCTR|", "VCTR|x", f"VCTR|{NEVER}", f"VCTR|{'A' * 40}"]
+    name = session.observe_sequence(observation(*texts), learn_at_end=True)["final_learned_pattern"]
+    retire(session, name)
+    assert purge(session, name)["status"] == "completed"
+
+
 def test_the_last_vectors_take_their_dimension_with_them(open_session: OpenSession) -> None:
     session = open_session()
     name = session.observe_sequence(observation("x", vectors=[[1.0, 2.0]]), learn_at_end=True)["final_learned_pattern"]

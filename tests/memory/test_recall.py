@@ -240,3 +240,14 @@ def test_an_index_that_is_built_later_leaves_out_what_is_retired(node: str) -> N
     retire(node_id=node, names=[pattern_name(EVENTS)])
     view = NodeIndex(node).follow().view
     assert (len(view), view.columns.frequency.tolist()) == (1, [0])
+
+
+def test_a_pattern_is_retired_and_purged_in_one_transaction_that_may_be_rolled_back(node: str) -> None:
+    """As a request to delete one does; the index of this process stays that of what is committed."""
+    name = pattern_name(EVENTS)
+    with transaction.atomic():
+        assert purge(node_id=node, names=[name], limit=1, retire_first=True).names == [name]
+        transaction.set_rollback(True)
+    assert predicted(node)["name"] == name
+    assert purge(node_id=node, names=[name], limit=1, retire_first=True).names == [name]
+    assert json.loads(recall(node, lambda memory: memory.predict(EVENTS, {})).predictions) == []
