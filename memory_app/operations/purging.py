@@ -21,7 +21,6 @@ from memory_app.models import PatternAct
 from memory_app.operations import affinities, journal
 from memory_app.operations.affinities import Felt
 from memory_app.operations.retiring import NEXT_ACTS_VERSION, act_of_caller, lock, record, retire
-from memory_app.patience import PREDICTION_SECONDS, Bounded
 from memory_app.stores import PATTERNS, VECTORS
 from memory_app.vector_table import space_of_memory
 
@@ -180,7 +179,8 @@ def _vectors_only_of(node_id: str, memory: int, doomed: Iterable[_Doomed]) -> li
     named = Counter(chain.from_iterable(filter(_is_vector, set(one.symbols)) for one in doomed))
     if not named or space_of_memory(memory).dimension is None:
         return []
-    from memory_app.index import indexes  # loads the kernels, which few commands need
+    from memory_app.index import indexes  # these load NumPy and the kernels, which few commands need
+    from memory_app.patience import PREDICTION_SECONDS, Bounded
 
     with Bounded(PREDICTION_SECONDS, "Purging") as stop:
         view = indexes.follow(node_id, stop).view
