@@ -3,8 +3,8 @@
     index = Index()
     index.upsert([(name, events, frequency), …])   # new patterns, or new frequencies of known ones
     index.remove([name, …])
-    index.retire([name, …])                        # no candidates any more, but still a part of all statistics
-    index.restore([name, …])                       # candidates again
+    index.retire([name, …])                        # no prediction returns them any more; they still count
+    index.restore([name, …])                       # not retired any more
     index.clear()
     index.memory_bytes()
     view = index.view()
@@ -27,7 +27,7 @@ from threading import Lock
 import numpy as np
 import numpy.typing as npt
 
-from engine.arrays import Bytes, Columns, Flags, Ints, Statistics
+from engine.arrays import Bytes, Columns, Ints, Statistics
 from engine.growing import GrowingArray
 from engine.kernels.counting import count_learned, count_members
 from engine.kernels.name_table import enter_rows, find_rows, new_slots
@@ -42,6 +42,8 @@ _NARROW, _WIDE = np.dtype(np.uint16), np.dtype(np.uint32)
 
 class Index:
     """See the module's docstring. wide: use 32-bit tokens from the start, not only once 16 bits are too few."""
+
+    _retired: Ints  # rows
 
     def __init__(self, *, wide: bool = False) -> None:
         self._width = _WIDE if wide else _NARROW
@@ -79,41 +81,39 @@ class Index:
 
     def remove(self, names: Iterable[str]) -> None:
         """Forget patterns; ignore unknown names. Raises ValueError for a name that is not 40 hexadecimal digits."""
-        wanted = _binary_names(set(names))
         with self._changing:
-            found = find_rows(wanted, self._names.array(), self._slots)
-            rows = found[found >= 0]
+            rows = self._rows_of(names)
             self._change(rows, np.zeros_like(rows))
+            self._retired = np.setdiff1d(self._retired, rows)
             if 2 * self._pattern_count < len(self._frequency.array()):
                 self._compact()
             self._publish()
 
     def retire(self, names: Iterable[str]) -> None:
-        """Leave patterns out of every prediction, also those of these names that come later (kato-6.md 10.2).
-
-        Raises ValueError for a name that is not 40 hexadecimal digits.
-        """
-        wanted = _binary_names(set(names))
+        """Let no prediction return these patterns, which count in all statistics as before; ignore unknown names."""
         with self._changing:
-            self._retired |= {name.tobytes() for name in wanted}
+            self._retired = np.union1d(self._retired, self._rows_of(names))
             self._publish()
 
     def restore(self, names: Iterable[str]) -> None:
-        """Undo `retire`; ignore names that are not retired. Raises ValueError as it does."""
-        wanted = _binary_names(set(names))
+        """The reverse of `retire`."""
         with self._changing:
-            self._retired -= {name.tobytes() for name in wanted}
+            self._retired = np.setdiff1d(self._retired, self._rows_of(names))
             self._publish()
 
+    def _rows_of(self, names: Iterable[str]) -> Ints:
+        found = find_rows(_binary_names(set(names)), self._names.array(), self._slots)
+        return found[found >= 0]
+
     def clear(self) -> None:
-        """Forget everything, and which names are retired."""
+        """Forget everything."""
         with self._changing:
             self._start_empty()
 
     def memory_bytes(self) -> int:
         """The memory of the arrays, with their spare room, and of the symbols. Older views may hold more."""
         columns = (self._names, self._starts, self._event_starts, self._tokens, self._ends, self._frequency)
-        arrays = self._slots.nbytes + self._symbol_frequency.nbytes + self._membership.nbytes
+        arrays = sum(one.nbytes for one in (self._slots, self._symbol_frequency, self._membership, self._retired))
         return sum(column.nbytes() for column in columns) + arrays + self._symbols.memory_bytes()
 
     def _start_empty(self) -> None:
@@ -121,7 +121,6 @@ class Index:
         self._symbol_frequency = np.zeros(0, dtype=np.int64)
         self._membership = np.zeros(0, dtype=np.int64)
         self._pattern_count = self._total_symbols = 0
-        self._retired: set[bytes] = set()
         self._start_without_patterns()
         self._publish()
 
@@ -132,6 +131,7 @@ class Index:
         self._event_starts.append([0])
         self._tokens, self._ends = GrowingArray(self._width), GrowingArray(self._width)
         self._frequency = GrowingArray(np.uint32)
+        self._retired = np.zeros(0, dtype=np.int64)
         self._slots = new_slots(0)
         self._longest = self._largest_event = 0
 
@@ -216,6 +216,7 @@ class Index:
         lengths, event_counts = np.diff(self._starts.array()), np.diff(self._event_starts.array())
         tokens, ends = self._tokens.array(), self._ends.array()
         live = frequency > 0
+        retired = np.flatnonzero(np.isin(np.flatnonzero(live), self._retired))
         self._start_without_patterns()
         self._append_rows(
             names[live],
@@ -225,17 +226,14 @@ class Index:
             ends[np.repeat(live, event_counts)].astype(_WIDE),
             frequency[live].astype(np.int64),
         )
-
-    def _retired_rows(self) -> Flags:
-        """By row, whether its name is retired; empty if no name is."""
-        names = np.frombuffer(b"".join(sorted(self._retired)), dtype=np.uint8).reshape(-1, NAME_BYTES)
-        flags = np.zeros(len(self._frequency.array()) if self._retired else 0, dtype=np.bool_)
-        if self._retired:
-            rows = find_rows(names, self._names.array(), self._slots)
-            flags[rows[rows >= 0]] = True
-        return flags
+        self._retired = retired
 
     def _publish(self) -> None:
+        frequency = self._frequency.array()
+        if len(self._retired):
+            # What predictions see. Statistics count by `_frequency`.
+            frequency = frequency.copy()
+            frequency[self._retired] = 0
         self._view = View(
             columns=Columns(
                 names=self._names.array(),
@@ -243,7 +241,7 @@ class Index:
                 event_starts=self._event_starts.array(),
                 tokens=self._tokens.array(),
                 ends=self._ends.array(),
-                frequency=self._frequency.array(),
+                frequency=frequency,
             ),
             statistics=Statistics(self._pattern_count, int(np.count_nonzero(self._membership)), self._membership),
             symbol_frequency=self._symbol_frequency,
@@ -255,7 +253,6 @@ class Index:
             longest=self._longest,
             largest_event=self._largest_event,
             total_symbols=self._total_symbols,
-            retired=self._retired_rows(),
         )
 
 

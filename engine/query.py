@@ -67,8 +67,8 @@ def encode(view: View, stm: Stm, options: Options, stop: Stop) -> Query:
     text = NO_NEEDLE if by_tokens else needle(" ".join(observed))
     pipeline = options.filter_pipeline if len(observed) > 1 else ()
     allowed = _NO_FLAGS
-    if pipeline or len(view.retired) > 0:
-        allowed = (view.columns.frequency > 0) & (~view.retired if len(view.retired) > 0 else True)
+    if pipeline:
+        allowed = view.columns.frequency > 0
         _filter(view, observed, encoded, text, options, pipeline, allowed, stop)
     ratios: Ratios = {}
     if options.fuzzy_token_threshold > 0:

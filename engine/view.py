@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from engine.arrays import Columns, Flags, Hashes, Ints, Json, Statistics, Texts
+from engine.arrays import Columns, Hashes, Ints, Json, Statistics, Texts
 
 NAME_BYTES = 20
 
@@ -28,7 +28,6 @@ class View:
     symbols: by token. tokens_by_symbol: the reverse. Both have more symbols than the view if the index has grown since.
     longest, largest_event: the most symbols in a pattern, and in an event.
     total_symbols: Σ length·frequency.
-    retired: by row, whether the pattern is retired, which counts but is no candidate; empty if none is.
     """
 
     columns: Columns
@@ -42,7 +41,6 @@ class View:
     longest: int
     largest_event: int
     total_symbols: int
-    retired: Flags
 
     def __len__(self) -> int:
         return self.statistics.pattern_count

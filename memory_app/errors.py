@@ -77,6 +77,30 @@ class TooManyAffinities(BeyondLimit):
         )
 
 
+class RetiredPattern(Refusal):
+    """A learn of a pattern that is retired or purged on its node."""
+
+    status = 409
+
+    def __init__(self, name: str, *, node_id: str) -> None:
+        super().__init__(
+            f"Pattern {name} is retired on node {node_id!r}; nothing was changed. Un-retire it to learn it again"
+        )
+        self.name = name
+        self.node_id = node_id
+
+    def body(self) -> dict[str, Any]:
+        return {
+            "error": {
+                "type": "RetiredPatternError",
+                "code": "RETIRED_PATTERN",
+                "message": str(self),
+                "recoverable": True,
+                "context": {"pattern_name": PATTERN_PREFIX + self.name, "node_id": self.node_id},
+            }
+        }
+
+
 class PatternTooLarge(BeyondLimit):
     """A learn that would make one pattern keep more emotives and metadata than it may."""
 

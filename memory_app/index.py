@@ -1,10 +1,6 @@
 """The indexes of this process: one per node in use, brought up to date before each prediction (P5).
 
-The change feed. Every pattern row carries `changed`, the id of the transaction that last wrote it. Each read of the
-feed remembers the *horizon*: the id of the oldest transaction that was still running. The next read asks for rows
-changed at or above that horizon. A transaction that takes its id early and commits late was running at every read
-before its commit, so no horizon has passed it, and it is never skipped. Rows between the horizon and now may be read
-twice, which does no harm: a row states a frequency, it does not add to one.
+`feed.py` says how that misses nothing.
 """
 
 import threading
@@ -12,7 +8,6 @@ import time
 from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
 from django.conf import settings
 from pydantic_core import from_json
@@ -20,41 +15,9 @@ from pydantic_core import from_json
 from engine.index import Index
 from engine.stopping import NEVER, Stop
 from engine.view import View
-from memory_app import moments
+from memory_app import feed, moments
+from memory_app.feed import PATTERNS_AT_ONCE, ActedOn, Changes, PatternRow
 from memory_app.moments import Moment
-from memory_app.stores import PATTERNS
-
-# Ids at or above the next one to be assigned are left over from another life of the database (a restored back-up): an
-# index reads such rows when it is built; if it followed them, it would read them again and again.
-_CHANGES = """
-    SELECT node.memory, node.rebuilt, node.finalized_version, pg_current_snapshot()::text,
-        encode(pattern.name, 'hex'), pattern.events::text, pattern.frequency, pattern.emotives::text <> '[]'
-    FROM memory_app_node AS node
-    LEFT JOIN memory_app_pattern AS pattern
-        ON pattern.memory = %(memory)s AND node.memory = %(memory)s
-        AND pattern.changed >= %(horizon)s::xid8 AND pattern.changed < pg_snapshot_xmax(pg_current_snapshot())
-    WHERE node.node_id = %(node_id)s
-"""
-_PATTERNS_AT_ONCE = 10_000
-_NEXT_PATTERNS = f"""
-    SELECT encode(name, 'hex'), events::text, frequency, emotives::text <> '[]'
-    FROM memory_app_pattern WHERE memory = %(memory)s AND name > decode(%(after)s, 'hex')
-    ORDER BY name LIMIT {_PATTERNS_AT_ONCE}
-"""
-
-
-# Name, events as JSON, frequency, whether it has emotives. Plain tuples: an index reads up to a million at once.
-PatternRow = tuple[str, str, int, bool]
-
-
-class Changes(NamedTuple):
-    """One read of the change feed: what a node is at the moment of `snapshot`, and the patterns that changed."""
-
-    memory: int
-    rebuilt: int
-    finalized_version: int
-    snapshot: str
-    patterns: list[PatternRow]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,13 +26,14 @@ class NodeVersion:
 
     Within one memory every learn adds to `learned`, the sum of length · frequency, and of two snapshots of a database
     one always contains the other. So equal numbers mean equal content, in every process, without a counter in the
-    database.
+    database that learns would have to update. What retires and purges patterns changes `acts`.
     """
 
     memory: int
     learned: int
     finalized: int
     rebuilt: int
+    acts: int = 0
 
 
 # Seconds for which a thread waits for another one that follows the same index, before it looks whether to go on.
@@ -97,6 +61,7 @@ class NodeIndex:
     memory: int = _NO_MEMORY
     rebuilt: int = 0
     finalized_version: int = 0
+    acts_version: int = 0
     moment: Moment | None = None
     has_emotives: bool = False
     version: NodeVersion | None = None
@@ -125,12 +90,18 @@ class NodeIndex:
             stop.check()
         try:
             changes, stored, finalized_version = self._read_changes(), None, self.finalized_version
+            acts_version, acted_on = self.acts_version, dict[str, ActedOn]()
             while changes:
                 if (changes.memory, changes.rebuilt) != (self.memory, self.rebuilt):
                     self._begin(changes)
                 if self.unread_after is not None:
                     self._read_on(stop)
                     stored, finalized_version = None, 0
+                    acts_version, acted_on = self.acts_version, {}
+                elif changes.acts_version != acts_version:
+                    if acts := feed.read_acts(memory=self.memory, horizon=self.horizon):
+                        acts_version = acts.version
+                        acted_on |= acts.patterns
                 elif changes.finalized_version == finalized_version:
                     break
                 elif stored := moments.read(self.memory):
@@ -138,13 +109,15 @@ class NodeIndex:
                 # Another transaction may have learned since: the index must hold all patterns of the stored moment.
                 changes = self._read_changes()
             if changes:
-                self._apply(changes)
+                self._apply(changes, acted_on)
             else:
                 self._reset(memory=_NO_MEMORY, rebuilt=0, snapshot="1:1:")
             view = self.index.view()
             if stored:
                 self.moment, self.finalized_version = moments.moment(self.memory, stored, view), finalized_version
-            version = NodeVersion(self.memory, view.total_symbols, self.finalized_version, self.rebuilt)
+            version = NodeVersion(
+                self.memory, view.total_symbols, self.finalized_version, self.rebuilt, self.acts_version
+            )
             if version != self.version:
                 self.version, self.known_since = version, time.monotonic()
             return NodeView(view, version, self.known_since, self.snapshot, self.moment, self.has_emotives)
@@ -158,35 +131,36 @@ class NodeIndex:
 
     def _read_changes(self) -> Changes | None:
         """None if there is no such node."""
-        rows = PATTERNS.execute(_CHANGES, {"node_id": self.node_id, "memory": self.memory, "horizon": self.horizon})
-        if not rows:
-            return None
-        # The node's columns are the same in each row; those of a pattern are NULL where none has changed.
-        memory, rebuilt, finalized_version, snapshot, *_ = rows[0]
-        patterns = [
-            (name, events, frequency, has_emotives)
-            for _, _, _, _, name, events, frequency, has_emotives in rows
-            if name is not None
-        ]
-        return Changes(memory, rebuilt, finalized_version, snapshot, patterns)
+        return feed.read_changes(self.node_id, memory=self.memory, horizon=self.horizon)
 
-    def _apply(self, changes: Changes) -> None:
+    def _apply(self, changes: Changes, acted_on: dict[str, ActedOn]) -> None:
+        # In this order: a pattern that was purged and learned anew is among the changes.
+        if gone := [name for name, now in acted_on.items() if not now.is_known]:
+            self.index.remove(gone)
         if changes.patterns:
             self._upsert(changes.patterns)
-        self.snapshot = changes.snapshot
+        if retired := [name for name, now in acted_on.items() if now.is_retired]:
+            self.index.retire(retired)
+        if restored := [name for name, now in acted_on.items() if not now.is_retired]:
+            self.index.restore(restored)
+        self.snapshot, self.acts_version = changes.snapshot, changes.acts_version
 
     def _begin(self, changes: Changes) -> None:
         """Start to read a whole memory. The snapshot is older than all that is read, so the feed misses nothing."""
         self._reset(changes.memory, changes.rebuilt, changes.snapshot)
-        self.unread_after = ""
+        self.unread_after, self.acts_version = "", changes.acts_version
 
     def _read_on(self, stop: Stop) -> None:
         """Read the rest of the memory, at least one page of it, in the order of names."""
         while self.unread_after is not None:
-            page = PATTERNS.execute_in_order(_NEXT_PATTERNS, {"memory": self.memory, "after": self.unread_after})
+            page = feed.next_patterns(self.memory, after=self.unread_after)
             if page:
                 self._upsert(page)
-            self.unread_after = page[-1][0] if len(page) == _PATTERNS_AT_ONCE else None
+                # Acts since the build began will be followed after it.
+                if self.acts_version:
+                    retired = feed.retired_between(self.memory, after=self.unread_after, until=page[-1][0])
+                    self.index.retire(retired)
+            self.unread_after = page[-1][0] if len(page) == PATTERNS_AT_ONCE else None
             if self.unread_after is not None:
                 stop.check()
 
@@ -199,7 +173,7 @@ class NodeIndex:
     def _reset(self, memory: int, rebuilt: int, snapshot: str) -> None:
         # A new object: predictions under way keep the one they began with.
         self.index, self.memory, self.rebuilt, self.snapshot = Index(), memory, rebuilt, snapshot
-        self.finalized_version, self.moment, self.has_emotives = 0, None, False
+        self.finalized_version, self.acts_version, self.moment, self.has_emotives = 0, 0, None, False
         self.unread_after = None
 
 

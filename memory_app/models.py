@@ -23,6 +23,8 @@ class Node(models.Model):
     finalized_version = models.BigIntegerField(db_default=0)
     # How often a rebuild was requested: an index that was built under another number is rebuilt.
     rebuilt = models.BigIntegerField(db_default=0)
+    # Changes with each act on patterns (`PatternAct`); 0 where there was none since the last clear-all.
+    acts_version = models.BigIntegerField(db_default=0)
 
     def __str__(self) -> str:
         return str(self.node_id)
@@ -38,7 +40,11 @@ class ClearedMemory(models.Model):
 
 
 class Pattern(models.Model):
-    """A learned pattern. `name`: the SHA-1 of its events, 20 bytes. `changed`: for the change feed (`index.py`)."""
+    """A learned pattern. `name`: the SHA-1 of its events, 20 bytes. `changed`: for the change feed (`index.py`).
+
+    `felt`: by emotive, what its learns added to the affinity of each of its symbols: exact numbers, as texts. A purge
+    takes that back. NULL: it is not known, because the pattern had emotives before there was such a record.
+    """
 
     pk = models.CompositePrimaryKey("memory", "name")
     memory = models.BigIntegerField()
@@ -50,12 +56,66 @@ class Pattern(models.Model):
     metadata = VerbatimJSONField()
     created = TransactionIdField()
     changed = TransactionIdField()
+    felt = VerbatimJSONField(null=True)
 
     class Meta:
         indexes = [models.Index(fields=["memory", "changed"], name="pattern_changed")]
 
     def __str__(self) -> str:
         return bytes(self.name).hex()
+
+
+class Retirement(models.Model):
+    """A pattern that its node must neither predict nor learn, whether it was ever learned or not.
+
+    `purged`: what it added to the memory has been taken back, too, so it has no row in `Pattern`.
+    """
+
+    pk = models.CompositePrimaryKey("memory", "name")
+    memory = models.BigIntegerField()
+    name = models.BinaryField()
+    purged = models.BooleanField(db_default=False)
+
+    def __str__(self) -> str:
+        return bytes(self.name).hex()
+
+
+class PatternAct(models.Model):
+    """Who retired, un-retired or purged a pattern, when and why; and for indexes, what they have to follow.
+
+    It outlives what it is about: un-retire and clear-all delete a retirement, never its history.
+
+    `frequency`, `exact`: of a purge, how often the pattern had been learned (0: never), and whether what it had added
+    to affinities was known exactly.
+    """
+
+    class Kind(models.TextChoices):
+        RETIRED = "retired"
+        UN_RETIRED = "un-retired"
+        PURGED = "purged"
+
+    number = models.BigAutoField(primary_key=True)
+    kind = models.CharField(max_length=10, choices=Kind)
+    node_id = TextFieldInC()
+    memory = models.BigIntegerField()
+    name = models.BinaryField()
+    happened_at = models.DateTimeField()
+    key_id = models.TextField(null=True)
+    trace_id = models.TextField(null=True)
+    why = models.TextField(null=True)
+    frequency = models.BigIntegerField(null=True)
+    exact = models.BooleanField(null=True)
+    changed = TransactionIdField()
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["memory", "changed"], name="act_of_memory"),
+            models.Index(fields=["changed"], name="act_changed"),
+            models.Index(fields=["node_id", "number"], name="act_of_node"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{bytes(self.name).hex()} {self.kind}"
 
 
 class VectorSpace(models.Model):

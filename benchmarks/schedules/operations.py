@@ -11,6 +11,7 @@ from benchmarks.schedules.actors import Actor, current
 from benchmarks.schedules.requests import comparable, send
 from benchmarks.schedules.steps import CLOCK, Step
 from benchmarks.schedules.world import TTL, World
+from engine.naming import pattern_name
 from foundation.errors import Refusal
 from sessions_app import operations
 from sessions_app.jobs import lifecycle, running
@@ -97,6 +98,17 @@ _add("learn, first of the node", _request("POST", "/learn"), "fresh")
 _add("learn by another session", _request("POST", "/learn", other=True))
 _add("clear-stm", _request("POST", "/clear-stm"))
 _add("clear-all", _request("POST", "/clear-all"))
+
+
+def _retire(world: World, actor: Actor) -> None:
+    operations.retire(session_id=world.session, names=_LEARNED["pattern_ids"])
+
+
+# What a learn of the world's STM learns.
+_LEARNED = {"pattern_ids": [pattern_name([["a"], ["b"]])]}
+_add("retire", _request("POST", "/patterns/retire", _LEARNED))
+_add("un-retire", _request("POST", "/patterns/un-retire", _LEARNED), prepare=_retire)
+_add("purge", _request("POST", "/patterns/purge", _LEARNED), prepare=_retire)
 _add("delete", _request("DELETE", ""))
 _add("configure", _request("POST", "/config", {"recall_threshold": 0.3, "max_pattern_length": 5}))
 _add("extend", _request("POST", "/extend?ttl_seconds=5000"))

@@ -25,6 +25,8 @@ TRIPLES = (
     ("learn", "learn by another session", "clear-all"),
     ("learn", "observe", "predict"),
     ("learn by another session", "clear-all", "predict"),
+    ("learn", "retire", "predict"),
+    ("learn", "purge", "un-retire"),
     ("delete", "import", "listen"),
     ("extend", "touch", "time passes"),
     ("observe", "import", "time passes, and the chore runs"),

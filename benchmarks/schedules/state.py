@@ -48,6 +48,8 @@ _STATE = f"""
             FROM memory_app_pattern AS pattern JOIN memory_app_node USING (memory) WHERE node_id = %(node)s),
         'affinities', (SELECT json_agg(json_build_array(symbol, emotive, value) ORDER BY symbol, emotive)
             FROM memory_app_symbolaffinity JOIN memory_app_node USING (memory) WHERE node_id = %(node)s),
+        'retired', (SELECT COALESCE(json_agg(json_build_array(encode(name, 'hex'), purged) ORDER BY name), '[]')
+            FROM memory_app_retirement JOIN memory_app_node USING (memory) WHERE node_id = %(node)s),
         'finalized', (SELECT finalized_statistics FROM memory_app_node WHERE node_id = %(node)s),
         'events', (SELECT json_agg(json_build_array(session_id, kind)
                 ORDER BY session_id LIKE 'session-%%', session_id, changed, kind)

@@ -12,12 +12,13 @@ from engine.stm import state
 
 @dataclass(frozen=True, kw_only=True)
 class Pattern:
-    """emotives: the stored window, oldest map first."""
+    """emotives: the stored window, oldest map first. retired: it counts in all statistics, and is never predicted."""
 
     name: str
     events: list[list[str]]
     frequency: int = 1
     emotives: list[dict[str, float]] = field(default_factory=list)
+    retired: bool = False
 
     @property
     def symbols(self) -> list[str]:
@@ -30,6 +31,10 @@ class Knowledge:
 
     def __init__(self, patterns: Iterable[Pattern]) -> None:
         self.patterns = {pattern.name: pattern for pattern in patterns}
+
+    @property
+    def predictable(self) -> list[Pattern]:
+        return [pattern for pattern in self.patterns.values() if not pattern.retired]
 
     @property
     def pattern_count(self) -> int:

@@ -15,7 +15,7 @@ def one_symbol_candidates(
 ) -> list[Match]:
     """The patterns that begin with the symbol or, if it may be anywhere, have it in any place."""
     anywhere = options.single_symbol_match == "anywhere"
-    patterns = [p for p in knowledge.patterns.values() if symbol in (p.symbols if anywhere else p.symbols[:1])]
+    patterns = [p for p in knowledge.predictable if symbol in (p.symbols if anywhere else p.symbols[:1])]
     if semantics.one_symbol_apart:
         return [_match_apart(pattern, symbol) for pattern in patterns]
     return [_match(pattern, symbol, stop, moving=anywhere) for pattern in patterns]

@@ -2,7 +2,7 @@
 kato-6.md 3).
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from engine.contracts import KATO_3_10, Contract, Semantics
@@ -37,7 +37,6 @@ def predict(
     contract: Contract = KATO_3_10,
     affinity: Affinity | None = None,
     finalized: Mapping[str, Finalized] | None = None,
-    retired: Collection[str] = (),
     stop: Stop = NEVER,
 ) -> Prediction:
     """The ranked predictions and the future potentials. `affinity`: aff(x, e) of the configured emotive, or None.
@@ -48,7 +47,7 @@ def predict(
     if not observed:
         return Prediction([], [])
     semantics = contract.semantics
-    matches = [m for m in _candidates(knowledge, stm, options, semantics, stop) if m.pattern.name not in retired]
+    matches = _candidates(knowledge, stm, options, semantics, stop)
     apart = len(observed) == 1 and semantics.one_symbol_apart
     weighted = {} if affinity is None else _weighted(knowledge, matches, observed, affinity, apart=apart)
     potentials = None
@@ -76,7 +75,7 @@ def _candidates(knowledge: Knowledge, stm: Stm, options: Options, semantics: Sem
     observed = state(stm)
     if len(observed) == 1:
         return one_symbol_candidates(knowledge, observed[0], options, semantics, stop)
-    kept = [p for p in knowledge.patterns.values() if passes(p.symbols, observed, options, stop)]
+    kept = [p for p in knowledge.predictable if passes(p.symbols, observed, options, stop)]
     return [match for pattern in kept if (match := align(pattern, stm, options, semantics, stop))]
 
 

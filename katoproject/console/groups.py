@@ -1,8 +1,8 @@
 """The permissions of operators: three groups, each with all permissions of the one before.
 
 Django's permissions on the models stand for operations here: `change_session` for expire, extend and clear,
-`delete_node` for making a node forget. The groups belong to the service: every `migrate` resets them to exactly these
-permissions. For another set, create another group.
+`change_pattern` for retiring patterns, `delete_node` for making a node forget. The groups belong to the service: every
+`migrate` resets them to exactly these permissions. For another set, create another group.
 """
 
 from typing import Any
@@ -14,7 +14,11 @@ VIEWER = (
     *("sessions_app.view_session", "sessions_app.view_job", "memory_app.view_node", "memory_app.view_pattern"),
     "access_app.view_accesskey",
 )
-OPERATOR = (*VIEWER, "sessions_app.change_session", "sessions_app.delete_session", "sessions_app.change_job")
+OPERATOR = (
+    *VIEWER,
+    *("sessions_app.change_session", "sessions_app.delete_session", "sessions_app.change_job"),
+    "memory_app.change_pattern",
+)
 ADMINISTRATOR = (
     *OPERATOR,
     "memory_app.delete_node",

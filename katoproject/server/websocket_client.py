@@ -62,6 +62,8 @@ class Client:
     def _knows(self, event: event_feed.Event) -> bool:
         """The count of sessions in its snapshot did not include a session that had expired but was not yet deleted."""
         assert self.informed_at is not None
+        if isinstance(event, event_feed.ActOnPatterns):
+            return False
         return event.kind == event_feed.Kind.EXPIRED and event.happened_at <= self.informed_at
 
     @property

@@ -19,17 +19,20 @@ from foundation.console.acts import Act
 from foundation.console.admin import ConsoleAdmin
 from foundation.console.formatting import id_range, pretty
 from memory_app import vector_table
+from memory_app.admin import retiring
 from memory_app.admin.event_lists import oldest
 from memory_app.admin.node_links import node_url
 from memory_app.models import Node
 from memory_app.node_ids import display_id
 from memory_app.operations.nodes import clear
-from memory_app.reads import nodes
+from memory_app.reads import acts, nodes
 
 _PATTERNS_PER_PAGE = 25
+_ACTS_PER_PAGE = 100
 _MOST_SYMBOLS = 200
 _EVENTS_IN_LIST = 12
 _NAME = re.compile("[0-9a-f]{40}")
+_NUMBER = re.compile(r"\d{1,18}")
 _CURSOR = re.compile(r"(\d{1,19})\.([0-9a-f]{40})")
 
 
@@ -53,6 +56,7 @@ class NodeAdmin(ConsoleAdmin):
             variant=ActionVariant.DANGER,
             for_many=False,
         ),
+        *retiring.ACTS,
     )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Node]:
@@ -79,6 +83,7 @@ class NodeAdmin(ConsoleAdmin):
         return [
             path("<path:object_id>/patterns/", wrapped(self.patterns_view), name=self._url_name("patterns")),
             path("<path:object_id>/patterns/<str:name>/", wrapped(self.pattern_view), name=self._url_name("pattern")),
+            path("<path:object_id>/acts/", wrapped(self.acts_view), name=self._url_name("acts")),
             path("<path:object_id>/symbols/", wrapped(self.symbols_view), name=self._url_name("symbols")),
         ]
 
@@ -87,6 +92,7 @@ class NodeAdmin(ConsoleAdmin):
             "node_url": node_url(node_id),
             "patterns_url": self.url_of("patterns", node_id),
             "symbols_url": self.url_of("symbols", node_id),
+            "acts_url": self.url_of("acts", node_id),
             "sessions_url": f"{reverse('admin:sessions_app_session_changelist')}?{urlencode({'node': node_id})}",
             "jobs_url": f"{reverse('admin:sessions_app_job_changelist')}?{urlencode({'node': node_id})}",
         }
@@ -145,6 +151,16 @@ class NodeAdmin(ConsoleAdmin):
             **self.links(node.pk),
         }
         return self.render(request, "console/pattern.html", node, **context)
+
+    def acts_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Who retired, un-retired and purged its patterns, when and why."""
+        node = self._node(request, object_id)
+        given = request.GET.get("before", "")
+        before = int(given) if _NUMBER.fullmatch(given) else acts.NEWEST
+        found = acts.latest(node_id=node.pk, before=before, limit=_ACTS_PER_PAGE)
+        rows = [{"act": one, "url": self.url_of("pattern", node.pk, one.pattern)} for one in found]
+        older = found[-1].number if len(found) == _ACTS_PER_PAGE else None
+        return self.render(request, "console/acts.html", node, acts=rows, older=older, **self.links(node.pk))
 
     def symbols_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """The most frequent symbols, or the one in the query. Builds the node's index where this process has none."""

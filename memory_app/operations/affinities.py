@@ -1,4 +1,4 @@
-"""Adding to the affinities of a node's symbols, inside the transaction of their cause.
+"""Adding to the affinities of a node's symbols, and taking back, inside the transaction of their cause.
 
 PostgreSQL makes the products of symbols and emotives: in the process each pair would take a kilobyte and ten times as
 long. It makes them in parts, each short enough for a statement, and in the order of the keys, as locks must be taken.
@@ -9,17 +9,21 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import NamedTuple
 
+from foundation.postgresql.statements import Parameters
 from memory_app.models import affinity_key
 from memory_app.stores import PATTERNS
 
-_ADD = """
-    WITH learned AS (
+_LEARNED = """
+    learned AS (
         SELECT symbol_key, emotive_key, sum(value) AS value
         FROM unnest(%(symbols_of)s::int[], %(symbol_keys)b::bytea[]) AS its_symbol (lesson, symbol_key)
         JOIN unnest(%(emotives_of)s::int[], %(emotive_keys)b::bytea[], %(values)s::numeric[])
             AS its_emotive (lesson, emotive_key, value) USING (lesson)
         GROUP BY symbol_key, emotive_key
     )
+"""
+_ADD = f"""
+    WITH {_LEARNED}
     INSERT INTO memory_app_symbolaffinity AS known
         (memory, symbol_key, emotive_key, symbol, emotive, value, changed)
     SELECT %(memory)s, symbol_key, emotive_key, symbol.text, emotive.text, value, pg_current_xact_id()
@@ -32,20 +36,49 @@ _ADD = """
     ON CONFLICT (memory, symbol_key, emotive_key) DO UPDATE
     SET value = known.value + EXCLUDED.value, changed = EXCLUDED.changed
 """
+# Where nothing is left, the row goes. Of an estimate, almost nothing is nothing.
+_NOTHING_LEFT = """
+    abs(known.value - learned.value) <= CASE WHEN %(estimated)s THEN 1e-12 * greatest(1, abs(learned.value)) ELSE 0 END
+"""
+_OF_KNOWN = """
+    known.memory = %(memory)s AND known.symbol_key = learned.symbol_key AND known.emotive_key = learned.emotive_key
+"""
+_TAKE_BACK = f"""
+    WITH {_LEARNED}, emptied AS (
+        DELETE FROM memory_app_symbolaffinity AS known USING learned WHERE {_OF_KNOWN} AND {_NOTHING_LEFT}
+    )
+    UPDATE memory_app_symbolaffinity AS known SET value = known.value - learned.value, changed = pg_current_xact_id()
+    FROM learned WHERE {_OF_KNOWN} AND NOT ({_NOTHING_LEFT})
+"""
 
 _PAIRS_AT_ONCE = 100_000
 """That one statement adds, unless a single symbol has more; a statement must be done within seconds."""
+
+
+Number = float | Decimal
 
 
 class Felt(NamedTuple):
     """aff(x, e) of each of these different symbols x grows by the number of each emotive e."""
 
     symbols: Iterable[str]
-    emotives: Mapping[str, float]
+    emotives: Mapping[str, Number]
 
 
 def add(memory: int, felt: Iterable[Felt]) -> None:
     """The sums are exact (`numeric`), so the order of adding does not matter."""
+    _in_parts(_ADD, memory, felt)
+
+
+def take_back(memory: int, felt: Iterable[Felt], *, estimated: bool) -> None:
+    """The reverse of `add`, in a transaction that has locked the node against learns. Ignores unknown pairs.
+
+    estimated: the numbers are not exactly what was added.
+    """
+    _in_parts(_TAKE_BACK, memory, felt, estimated=estimated)
+
+
+def _in_parts(statement: str, memory: int, felt: Iterable[Felt], **options: bool) -> None:
     lessons = [(list(symbols), emotives) for symbols, emotives in felt if emotives]
     pairs = Counter[str]()
     for symbols, emotives in lessons:
@@ -54,7 +87,8 @@ def add(memory: int, felt: Iterable[Felt]) -> None:
     symbol_keys = {symbol: affinity_key(symbol) for symbol in pairs}
     emotive_keys = {emotive: affinity_key(emotive) for _, emotives in lessons for emotive in emotives}
     for part in _parts(pairs, sorted(pairs, key=symbol_keys.__getitem__)):
-        _add(memory, lessons, {symbol: symbol_keys[symbol] for symbol in part}, emotive_keys)
+        parameters = _parameters(lessons, {symbol: symbol_keys[symbol] for symbol in part}, emotive_keys)
+        PATTERNS.execute(statement, {"memory": memory, **parameters, **options})
 
 
 def _parts(pairs: Mapping[str, int], symbols: Iterable[str]) -> Iterator[list[str]]:
@@ -70,30 +104,30 @@ def _parts(pairs: Mapping[str, int], symbols: Iterable[str]) -> Iterator[list[st
         yield part
 
 
-def _add(
-    memory: int,
-    lessons: Sequence[tuple[list[str], Mapping[str, float]]],
+def _parameters(
+    lessons: Sequence[tuple[list[str], Mapping[str, Number]]],
     symbol_keys: Mapping[str, bytes],
     emotive_keys: Mapping[str, bytes],
-) -> None:
+) -> Parameters:
     symbol_rows: list[tuple[int, bytes]] = []
-    emotive_rows: list[tuple[int, str, float]] = []
+    emotive_rows: list[tuple[int, str, Number]] = []
     for number, (symbols, emotives) in enumerate(lessons):
         if concerned := [(number, symbol_keys[symbol]) for symbol in symbols if symbol in symbol_keys]:
             symbol_rows += concerned
             emotive_rows += [(number, emotive, value) for emotive, value in emotives.items()]
-    PATTERNS.execute(
-        _ADD,
-        {
-            "memory": memory,
-            "symbols_of": [number for number, _ in symbol_rows],
-            "symbol_keys": [key for _, key in symbol_rows],
-            "emotives_of": [number for number, _, _ in emotive_rows],
-            "emotive_keys": [emotive_keys[emotive] for _, emotive, _ in emotive_rows],
-            "values": [format(Decimal(value), "f") for _, _, value in emotive_rows],
-            "symbols": list(symbol_keys),
-            "known_symbol_keys": list(symbol_keys.values()),
-            "emotives": list(emotive_keys),
-            "known_emotive_keys": list(emotive_keys.values()),
-        },
-    )
+    return {
+        "symbols_of": [number for number, _ in symbol_rows],
+        "symbol_keys": [key for _, key in symbol_rows],
+        "emotives_of": [number for number, _, _ in emotive_rows],
+        "emotive_keys": [emotive_keys[emotive] for _, emotive, _ in emotive_rows],
+        "values": [exact_text(value) for _, _, value in emotive_rows],
+        "symbols": list(symbol_keys),
+        "known_symbol_keys": list(symbol_keys.values()),
+        "emotives": list(emotive_keys),
+        "known_emotive_keys": list(emotive_keys.values()),
+    }
+
+
+def exact_text(value: Number) -> str:
+    """For PostgreSQL's `numeric`."""
+    return format(Decimal(value), "f")

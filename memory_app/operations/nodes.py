@@ -10,7 +10,7 @@ _CLEAR = """
     WITH cleared AS (SELECT node_id, memory FROM memory_app_node WHERE node_id = %(node_id)s FOR UPDATE),
     remembered AS (INSERT INTO memory_app_clearedmemory (memory) SELECT memory FROM cleared)
     UPDATE memory_app_node AS node
-    SET memory = nextval('memory_app_memory'), finalized_statistics = NULL, finalized_snapshot = NULL
+    SET memory = nextval('memory_app_memory'), finalized_statistics = NULL, finalized_snapshot = NULL, acts_version = 0
     FROM cleared WHERE node.node_id = cleared.node_id
 """
 _REINDEX = """
@@ -25,6 +25,10 @@ _DELETE_AFFINITIES = """
     DELETE FROM memory_app_symbolaffinity WHERE memory = %(memory)s AND symbol_key = ANY(ARRAY(
         SELECT symbol_key FROM memory_app_symbolaffinity WHERE memory = %(memory)s LIMIT %(limit)s)) RETURNING 1
 """
+_DELETE_RETIREMENTS = """
+    DELETE FROM memory_app_retirement WHERE memory = %(memory)s AND name = ANY(ARRAY(
+        SELECT name FROM memory_app_retirement WHERE memory = %(memory)s LIMIT %(limit)s)) RETURNING 1
+"""
 _DELETE_VECTORS = """
     DELETE FROM memory_app_vector WHERE memory = %(memory)s AND name = ANY(ARRAY(
         SELECT name FROM memory_app_vector WHERE memory = %(memory)s LIMIT %(limit)s)) RETURNING 1
@@ -34,7 +38,10 @@ _DELETE_CLEARED = "DELETE FROM memory_app_clearedmemory WHERE memory = %(memory)
 
 
 def clear(*, node_id: str) -> None:
-    """Forget everything the node learned. Waits for learns that are under way; later ones start from nothing."""
+    """Forget everything the node learned, and what was retired.
+
+    Waits for learns that are under way; later ones start from nothing.
+    """
     PATTERNS.execute(_CLEAR, {"node_id": node_id})
 
 
@@ -61,6 +68,7 @@ def delete_cleared(*, limit: int = 10_000) -> bool:
     if (
         not PATTERNS.execute(_DELETE_PATTERNS, parameters)
         and not PATTERNS.execute(_DELETE_AFFINITIES, parameters)
+        and not PATTERNS.execute(_DELETE_RETIREMENTS, parameters)
         and not _delete_vectors(memory, limit)
     ):
         PATTERNS.execute(_DELETE_CLEARED, parameters)

@@ -3,7 +3,8 @@
 Most of what a prediction needs of a node is in the index. The rest (emotives of the patterns returned, the affinity of
 some symbols) is read when it is needed, a moment after the index was followed, and a learn may commit in between. Its
 emotives beside the older frequencies would be a memory that never existed, cached under the older version. So those
-rows say whether they are newer than the index; if any is, the index is followed and asked again.
+rows say whether they are newer than the index, and the node's row says it for those that a purge has deleted; if any
+is, the index is followed and asked again.
 """
 
 from collections.abc import Callable, Mapping
@@ -31,19 +32,23 @@ _MOST_EMOTIVES = 32 * MEBI
 # As in the index's change feed: ids that are still to be assigned are left over from another life of the database.
 _NEWER = """(changed < pg_snapshot_xmax(pg_current_snapshot())
     AND NOT pg_visible_in_snapshot(changed, %(snapshot)s::pg_snapshot))"""
+_NEWER_ACTS = """
+    UNION ALL SELECT NULL, NULL, true FROM memory_app_node WHERE memory = %(memory)s AND acts_version <> %(acts)s
+"""
 _EMOTIVES = f"""
     SELECT encode(name, 'hex'), CASE WHEN sum(size) OVER () <= {_MOST_EMOTIVES} THEN emotives::text END, newer
     FROM (
         SELECT name, emotives, octet_length(emotives::text) AS size, {_NEWER} AS newer FROM memory_app_pattern
         WHERE memory = %(memory)s AND name = ANY(ARRAY(SELECT decode(hex, 'hex') FROM unnest(%(names)s::text[]) AS hex))
           AND emotives::text <> '[]'
-    ) AS remembered
+    ) AS remembered {_NEWER_ACTS}
 """
-_AFFINITY = f"""
+_AFFINITY_OF_ALL = f"""
     SELECT symbol, value, {_NEWER} FROM memory_app_symbolaffinity
     WHERE memory = %(memory)s AND emotive_key = %(emotive_key)s
 """
-_AFFINITY_OF_STATE = f"{_AFFINITY} AND symbol_key = ANY(%(symbol_keys)s::bytea[])"
+_AFFINITY_OF_STATE = f"{_AFFINITY_OF_ALL} AND symbol_key = ANY(%(symbol_keys)s::bytea[]) {_NEWER_ACTS}"
+_AFFINITY = f"{_AFFINITY_OF_ALL} {_NEWER_ACTS}"
 # Waits for learns that are under way; later ones wait for the end of this transaction.
 _LOCK_NODE = "SELECT memory FROM memory_app_node WHERE node_id = %(node_id)s FOR UPDATE"
 
@@ -115,9 +120,9 @@ class Memory:
 
     def _read(self, statement: str, **parameters: Any) -> dict[str, Any]:
         """Values of this memory by key, of rows that also say whether they are newer than the index."""
-        rows = PATTERNS.execute(
-            statement, {**parameters, "memory": self.version.memory, "snapshot": self.node.snapshot}
-        )
+        version = self.version
+        moment = {"memory": version.memory, "acts": version.acts, "snapshot": self.node.snapshot}
+        rows = PATTERNS.execute(statement, {**parameters, **moment})
         if any(is_newer for _, _, is_newer in rows):
             raise LearnedMeanwhile
         return {key: value for key, value, _ in rows}

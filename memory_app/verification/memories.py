@@ -31,7 +31,7 @@ _MEMORIES_OF = """
         FROM one WHERE one.memory IS NOT NULL
     ) SELECT memory FROM one WHERE memory IS NOT NULL)
 """
-_TABLES = ("memory_app_pattern", "memory_app_symbolaffinity", "memory_app_vectorspace")
+_TABLES = ("memory_app_pattern", "memory_app_symbolaffinity", "memory_app_retirement", "memory_app_vectorspace")
 _FIND_ORPHANED = """
     SELECT memory FROM ({used}) AS used
     WHERE NOT EXISTS (SELECT FROM memory_app_node AS node WHERE node.memory = used.memory)
@@ -138,7 +138,8 @@ _READ_MOMENTS = f"""
     SELECT memory, node_id, {_IS_SNAPSHOT}, finalized_statistics IS NOT NULL FROM memory_app_node
     WHERE {OF_NODE} AND (finalized_statistics IS NOT NULL OR finalized_snapshot IS NOT NULL)
 """
-# Events never change, and patterns are only deleted with their memory: what existed then can still be counted.
+# Events never change, and patterns are only deleted with their memory, or by a purge, which forgets the moment: what
+# existed then can still be counted.
 _COUNTED = """
     WITH existed AS MATERIALIZED (
         SELECT events FROM memory_app_pattern AS pattern JOIN memory_app_node AS node USING (memory)

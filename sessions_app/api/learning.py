@@ -26,7 +26,7 @@ class Learn(SessionView):
         summary="Learn the STM as a pattern of the node, and empty it",
         request=None,
         parameters=[IDEMPOTENCY_KEY],
-        responses={200: bodies.LearnedAnswer, 400: NOTHING_LEARNED, **errors(404, 422, 501)},
+        responses={200: bodies.LearnedAnswer, 400: NOTHING_LEARNED, **errors(404, 409, 422, 501)},
     )
     def post(self, request: HttpRequest, session_id: str) -> HttpResponse:
         def perform() -> bytes:

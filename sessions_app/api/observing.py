@@ -35,7 +35,7 @@ class Observe(SessionView):
         summary="Append one observation to the STM",
         request=bodies.ObservationInput,
         parameters=[IDEMPOTENCY_KEY],
-        responses={200: bodies.ObservedAnswer, 400: VECTOR_OF_WRONG_DIMENSION, **errors(404, 413, 415, 422, 501)},
+        responses={200: bodies.ObservedAnswer, 400: VECTOR_OF_WRONG_DIMENSION, **errors(404, 409, 413, 415, 422, 501)},
     )
     def post(self, request: HttpRequest, session_id: str) -> HttpResponse:
         body = read_raw_body(request, self.body_limit)
@@ -62,7 +62,7 @@ class ObserveSequence(SessionView):
             200: bodies.SequenceAnswer,
             202: bodies.JobAnswer,
             400: VECTOR_OF_WRONG_DIMENSION,
-            **errors(404, 413, 415, 422, 501),
+            **errors(404, 409, 413, 415, 422, 501),
         },
     )
     def post(self, request: HttpRequest, session_id: str) -> HttpResponse:

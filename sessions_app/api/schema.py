@@ -25,6 +25,15 @@ _WRONG_DIMENSION = {
     "vector_name": "VCTR|9d58821e286eae6a77923d694a12ede7cbeabfbd",
 }
 
+_PATTERN = "6e203a0c5b2f4ab0a3e1d6a8f30b5f0b26c1a7de"
+_RETIRED = {
+    "type": "RetiredPatternError",
+    "code": "RETIRED_PATTERN",
+    "message": f"Pattern {_PATTERN} is retired on node 'kitchen'; nothing was changed. Un-retire it to learn it again",
+    "recoverable": True,
+    "context": {"pattern_name": f"PTRN|{_PATTERN}", "node_id": "kitchen"},
+}
+
 _ERRORS = {
     400: response(
         error_bodies.InvalidConfiguration,
@@ -35,6 +44,11 @@ _ERRORS = {
         error_bodies.SessionNotFound,
         "No such session, or it has expired.",
         {"error": {"code": "SESSION_NOT_FOUND", "message": _MISSING, "session_id": _SESSION}},
+    ),
+    409: response(
+        error_bodies.RetiredPattern,
+        "It would learn a pattern that is retired on the node. Nothing was changed: un-retire the pattern and repeat.",
+        {"error": _RETIRED},
     ),
     413: BODY_TOO_LARGE,
     415: UNSUPPORTED_ENCODING,

@@ -2,7 +2,7 @@
 
 from django.urls import path, re_path
 
-from sessions_app.api import config, jobs, learning, observing, predictions, sessions
+from sessions_app.api import config, jobs, learning, observing, patterns, predictions, sessions
 
 _ID = "sessions/<str:session_id>"
 
@@ -24,6 +24,9 @@ urlpatterns = [
     path(f"{_ID}/clear-all", learning.ClearAll.as_view()),
     path(f"{_ID}/clear-stm", observing.ClearStm.as_view()),
     path(f"{_ID}/percept-data", observing.PerceptData.as_view()),
+    path(f"{_ID}/patterns/retire", patterns.Retire.as_view()),
+    path(f"{_ID}/patterns/un-retire", patterns.UnRetire.as_view()),
+    path(f"{_ID}/patterns/purge", patterns.Purge.as_view()),
     path("jobs", jobs.Jobs.as_view()),
     path("jobs/<str:job_id>", jobs.OneJob.as_view()),
     path("jobs/<str:job_id>/retry", jobs.Retry.as_view()),

@@ -11,6 +11,7 @@ from sessions_app.operations.deletion import delete, delete_expired
 from sessions_app.operations.learning import Learned, learn
 from sessions_app.operations.observation import observe
 from sessions_app.operations.restoration import Restored, SavedSession, restore
+from sessions_app.operations.retirement import purge, retire, un_retire
 from sessions_app.operations.sequence import SequenceObserved, observe_sequence
 from sessions_app.operations.training import train
 
@@ -30,8 +31,11 @@ __all__ = [
     "learn",
     "observe",
     "observe_sequence",
+    "purge",
     "restore",
+    "retire",
     "touch",
     "train",
+    "un_retire",
     "update_config",
 ]

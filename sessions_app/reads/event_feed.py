@@ -1,4 +1,4 @@
-"""The feed of session events for `/ws/events`, followed without gaps (docs/events.md).
+"""The feed of events, of sessions and of acts on patterns, for `/ws/events`, followed without gaps (docs/events.md).
 
 Each poll is one statement, so it sees one snapshot of the database. The next poll asks for exactly the rows that this
 snapshot did not see: those of transactions that were running then, or had not begun. However late a transaction
@@ -37,16 +37,33 @@ _COUNTS = f"""(
     ) ORDER BY binding.number)::text
     FROM jsonb_array_elements(%(bindings)s::jsonb) WITH ORDINALITY AS binding (prefixes, number)
 )"""
+# Of the patterns of one act, so many are named; the rest is counted.
+_MOST_NAMED = 1000
+_COLUMNS = """
+    changed, kind, session_id, node_id, happened_at, recorded_at, NULL::text AS act, NULL::text[] AS patterns,
+    NULL::bigint AS number
+"""
+# After all kinds of events of sessions. Acts are kept for good, and after a restore into another cluster their ids come
+# again; so only what is recent is news.
+_ACTS = f"""
+    SELECT changed, 99, NULL, node_id, min(happened_at), min(happened_at), kind,
+        (array_agg(encode(name, 'hex') ORDER BY number))[:{_MOST_NAMED}], count(*)
+    FROM memory_app_patternact
+    WHERE (changed >= %(upper)s::xid8 OR changed = ANY(%(running)s::xid8[])) AND happened_at > now() - interval '1 hour'
+    GROUP BY changed, kind, node_id
+"""
 # The join leaves out ids that the database has not assigned yet: such rows are left over from before the restore of a
 # back-up, and every poll would return them again until the ids get there.
 _POLL = f"""
     WITH now AS (SELECT pg_current_snapshot() AS snapshot),
     news AS (
-        SELECT * FROM sessions_app_sessionevent WHERE changed >= %(upper)s::xid8
-        UNION ALL SELECT * FROM sessions_app_sessionevent WHERE changed = ANY(%(running)s::xid8[])
+        SELECT {_COLUMNS} FROM sessions_app_sessionevent WHERE changed >= %(upper)s::xid8
+        UNION ALL SELECT {_COLUMNS} FROM sessions_app_sessionevent WHERE changed = ANY(%(running)s::xid8[])
+        UNION ALL {_ACTS}
     )
     SELECT now.snapshot::text, now() AS at, ({PRESENT_VERSION}) AS access_version, {_COUNTS} AS counts,
-        news.kind, news.session_id, news.node_id, news.happened_at, news.recorded_at
+        news.kind, news.session_id, news.node_id, news.happened_at, news.recorded_at, news.act, news.patterns,
+        news.number
     FROM now LEFT JOIN news ON news.changed < pg_snapshot_xmax(now.snapshot)
     ORDER BY news.changed, news.kind
 """
@@ -55,7 +72,24 @@ _NEVER = str(2**63)
 
 
 @dataclass(frozen=True, slots=True)
-class Event:
+class ActOnPatterns:
+    """Of one transaction. `patterns`: the first of their names. `count`: of all."""
+
+    act: str
+    node_id: str
+    happened_at: datetime
+    patterns: list[str]
+    count: int
+
+    @property
+    def message(self) -> str:
+        """As clients get it (http.md 3.2)."""
+        data = {"node_id": self.node_id, "patterns": self.patterns, "count": self.count}
+        return _message(f"patterns.{self.act}", self.happened_at, data)
+
+
+@dataclass(frozen=True, slots=True)
+class SessionNews:
     kind: Kind
     session_id: str
     node_id: str | None
@@ -73,8 +107,14 @@ class Event:
         return _message(_NAMES[self.kind], self.recorded_at, data)
 
 
+Event = SessionNews | ActOnPatterns
+
+
 class _Row(NamedTuple):
-    """The first four columns are the same in every row; the others are None where there is no new event."""
+    """The first four columns are the same in every row; the others are None where there is no new event.
+
+    The last three are None for an event of a session.
+    """
 
     snapshot: str
     at: datetime
@@ -85,6 +125,16 @@ class _Row(NamedTuple):
     node_id: str | None
     happened_at: datetime
     recorded_at: datetime
+    act: str | None
+    patterns: list[str]
+    number: int
+
+    @property
+    def event(self) -> Event:
+        assert self.kind is not None
+        if self.act is not None:
+            return ActOnPatterns(self.act, str(self.node_id), self.happened_at, self.patterns, self.number)
+        return SessionNews(Kind(self.kind), self.session_id, self.node_id, self.happened_at, self.recorded_at)
 
 
 class Checkpoint(NamedTuple):
@@ -135,11 +185,7 @@ def poll(*, since: Checkpoint | None, counting: Collection[Binding] = ()) -> Bat
     parameters = {"upper": upper, "running": running, "bindings": json_text(bindings)}
     rows = [_Row._make(row) for row in SESSIONS.execute(_POLL, parameters)]
     counts = from_json(rows[0].counts) if rows[0].counts else []
-    events = [
-        Event(Kind(row.kind), row.session_id, row.node_id, row.happened_at, row.recorded_at)
-        for row in rows
-        if row.kind is not None
-    ]
+    events = [row.event for row in rows if row.kind is not None]
     active_sessions = dict(zip(bindings, counts, strict=True))
     return Batch(Checkpoint(rows[0].snapshot), rows[0].at, rows[0].access_version, active_sessions, events)
 

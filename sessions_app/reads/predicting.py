@@ -249,7 +249,7 @@ def view_name(view: str, version: NodeVersion, contract: ContractName = Contract
     That is the contract that the predictions are shown by, from 6.3 on, and the node's version.
     """
     shown_by = "" if contract is ContractName.KATO_3_10 else f":{contract}"
-    return f"{view}{shown_by}:{version.memory}.{version.learned}.{version.finalized}.{version.rebuilt}"
+    return f"{view}{shown_by}:{version.memory}.{version.learned}.{version.finalized}.{version.rebuilt}.{version.acts}"
 
 
 def version_in(view_name: str) -> NodeVersion:

@@ -45,6 +45,23 @@ class NothingLearned(BaseModel):
     detail: str | VectorDimension
 
 
+class RetiredContext(BaseModel):
+    pattern_name: str
+    node_id: str
+
+
+class RetiredPatternError(BaseModel):
+    type: Literal["RetiredPatternError"]
+    code: Literal["RETIRED_PATTERN"]
+    message: str
+    recoverable: Literal[True]
+    context: RetiredContext
+
+
+class RetiredPattern(BaseModel):
+    error: RetiredPatternError
+
+
 class VectorsNotAvailable(BaseModel):
     error: Literal["VectorsNotAvailable"]
     message: str

@@ -24,7 +24,7 @@ from sessions_app.stores import SESSIONS
 _VERSION = "SELECT version FROM sessions_app_session WHERE id = %(id)s"
 # `memory` is NULL if no node has this memory now. A number above `highest` was never given out.
 _NODE_VERSION = f"""
-    SELECT node.memory, node.finalized_version, node.rebuilt, last_value AS highest, (
+    SELECT node.memory, node.finalized_version, node.rebuilt, node.acts_version, last_value AS highest, (
         SELECT COALESCE(sum(length * least(frequency, {LARGEST_FREQUENCY})), 0) FROM memory_app_pattern AS pattern
         WHERE pattern.memory = node.memory) AS learned
     FROM memory_app_memory LEFT JOIN memory_app_node AS node ON node.memory = %(memory)s
@@ -35,6 +35,7 @@ class _NodeRow(NamedTuple):
     memory: int | None
     finalized: int
     rebuilt: int
+    acts: int
     highest: int
     learned: Decimal
 
@@ -69,13 +70,19 @@ def _is_ahead(entry: CachedEntry, known: dict[int, NodeVersion]) -> bool:
         if node.memory is None:
             return cached.memory > node.highest
         known[node.memory] = NodeVersion(
-            memory=node.memory, learned=int(node.learned), finalized=node.finalized, rebuilt=node.rebuilt
+            memory=node.memory,
+            learned=int(node.learned),
+            finalized=node.finalized,
+            rebuilt=node.rebuilt,
+            acts=node.acts,
         )
     return _is_later(cached, known[cached.memory])
 
 
 def _is_later(one: NodeVersion, other: NodeVersion) -> bool:
-    """Both are versions of one memory. `learned` starts again at 0 when the index is rebuilt."""
+    """Both are versions of one memory. `learned` starts again at 0 when the index is rebuilt; a purge lowers it."""
+    if one.acts != other.acts:
+        return one.acts > other.acts
     if one.rebuilt != other.rebuilt:
         return one.rebuilt > other.rebuilt
     return one.learned > other.learned or one.finalized > other.finalized

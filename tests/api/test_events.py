@@ -18,7 +18,7 @@ from websockets.exceptions import InvalidStatus
 from benchmarks.stack import DEADLINE, WebServer, eventually
 from sessions_app.operations import creation
 from tests.support.listeners import Listener, connect_to, events_url, listening
-from tests.support.sessions import NewSession, observe
+from tests.support.sessions import NewSession, OpenSession, observe
 from tests.support.transactions import locked
 
 PROCESSES = 4
@@ -75,6 +75,20 @@ def test_the_messages_have_the_shapes_of_kato(server: WebServer, client: httpx.C
             "event_type": "session.destroyed",
             "data": {"session_id": session["session_id"], "reason": "explicit_delete"},
         }
+
+
+def test_acts_on_patterns_are_announced_once_per_act(server: WebServer, open_session: OpenSession) -> None:
+    session = open_session()
+    names = [f"{number:040x}" for number in range(1, 4)]
+    with listening(server) as listener:
+        for kind, given in [("retire", names), ("retire", names), ("un-retire", names[:1]), ("purge", names[1:])]:
+            session.post(f"patterns/{kind}", {"pattern_ids": given})
+        news = [listener.next() for _ in range(3)]
+    assert all(re.fullmatch(MOMENT, one.pop("timestamp")) for one in news)
+    assert [one["event_type"] for one in news] == ["patterns.retired", "patterns.un-retired", "patterns.purged"]
+    for one, acted_on in zip(news, [names, names[:1], names[1:]], strict=True):
+        assert sorted(one["data"].pop("patterns")) == acted_on
+        assert one["data"] == {"node_id": session.node, "count": len(acted_on)}
 
 
 def test_twenty_clients_of_all_processes_receive_a_hundred_creations_and_deletions(

@@ -133,6 +133,9 @@ def test_operations_of_a_session_answer_as_declared(kato: Any, node: str) -> Non
         call("cognition_data")
         call("finalize_training")
         call("clear_stm")
+        assert call("retire_patterns", ["0" * 40], why="a test")["retired"] == ["0" * 40]
+        assert call("purge_patterns")["purged"] == ["0" * 40]
+        assert call("un_retire_patterns", ["0" * 40])["un_retired"] == ["0" * 40]
         assert kato.symbol_affinity("a", node_id=node)["affinity"] == {"joy": 1.5}
         call("clear_all")
         assert kato.pattern_count(node_id=node)["pattern_count"] == 0

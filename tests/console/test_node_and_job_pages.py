@@ -94,3 +94,33 @@ def test_a_job_is_cancelled_and_retried(log_in: LogIn, job: Job) -> None:
     Job.objects.filter(id=job.id).update(state=State.DONE)
     told = browser.post(f"{JOBS}act/cancel/", {"id": job.id}, follow=True).content.decode()
     assert f"Job {job.id} is done already" in told
+
+
+def test_patterns_are_retired_and_purged_with_a_reason_that_is_shown(log_in: LogIn, open_session: OpenSession) -> None:
+    teacher = open_session()
+    name = teacher.teach("k", "ct").removeprefix("PTRN|")
+    operator, administrator = log_in("operator"), log_in("administrator")
+    fields = {"patterns": f"PTRN|{name}\n", "why": "a <broken> sensor"}
+    assert act(operator, NODES, "retire", teacher.node, **fields).status_code == 302
+    teacher.observe("k")
+    assert teacher.get("predictions")["predictions"] == []
+    assert act(operator, NODES, "purge", teacher.node, **fields).status_code == 403
+    assert act(administrator, NODES, "purge", teacher.node, **fields).status_code == 302
+    assert teacher.patterns() == 0
+    assert act(operator, NODES, "un-retire", teacher.node, **fields).status_code == 302
+    html = page(operator, change(NODES, teacher.node).removesuffix("change/") + "acts/")
+    assert html.count("a &lt;broken&gt; sensor") == 3
+    assert re.findall(r"<td>(retired|purged, learned 1×|un-retired)</td>", html) == [
+        "un-retired",
+        "purged, learned 1×",
+        "retired",
+    ]
+
+
+def test_a_console_act_needs_names_and_a_reason(log_in: LogIn, open_session: OpenSession) -> None:
+    teacher = open_session()
+    teacher.teach("a", "b")
+    operator = log_in("operator")
+    for fields in ({"patterns": "x", "why": "y"}, {"patterns": "0" * 40, "why": ""}, {"patterns": "", "why": "y"}):
+        assert act(operator, NODES, "retire", teacher.node, **fields).status_code == 200
+    assert "Nothing yet" in page(operator, change(NODES, teacher.node).removesuffix("change/") + "acts/")

@@ -1,6 +1,6 @@
 """The two implementations of prediction, called in the same way."""
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from pydantic_core import from_json
@@ -18,7 +18,7 @@ from engine.view import View
 class Inputs(NamedTuple):
     """A node and a prediction to make.
 
-    finalized_patterns: those of the last finalize-training, if there was one. retired: names of patterns.
+    finalized_patterns: those of the last finalize-training, if there was one.
     """
 
     patterns: list[Pattern]
@@ -27,7 +27,6 @@ class Inputs(NamedTuple):
     affinity: Mapping[str, float] | None = None
     finalized_patterns: list[Pattern] | None = None
     contract: Contract = KATO_3_10
-    retired: Collection[str] = ()
 
 
 class Outcome(NamedTuple):
@@ -51,7 +50,6 @@ def predict_plain(inputs: Inputs) -> Outcome:
             contract=inputs.contract,
             affinity=inputs.affinity,
             finalized=finalized,
-            retired=inputs.retired,
         )
     )
 
@@ -66,7 +64,7 @@ def predict_fast(inputs: Inputs) -> Prediction:
     """What the fast implementation returns."""
     index = Index()
     index.upsert((pattern.name, pattern.events, pattern.frequency) for pattern in inputs.patterns)
-    index.retire(inputs.retired)
+    index.retire(pattern.name for pattern in inputs.patterns if pattern.retired)
     windows = {pattern.name: pattern.emotives for pattern in inputs.patterns}
     return predict(
         index.view(),

@@ -30,8 +30,15 @@ def patterns(draw: st.DrawFn, few: Sequence[str] | None = None, *, most: int = 1
     windows = st.lists(
         st.dictionaries(st.sampled_from(["joy", "fear"]), st.sampled_from([-1.0, 0.1, 0.3, 2.5])), max_size=3
     )
+    frequencies, is_retired = st.integers(1, 4), st.sampled_from([False, False, False, True])
     return [
-        Pattern(name=pattern_name(e), events=e, frequency=draw(st.integers(1, 4)), emotives=draw(windows))
+        Pattern(
+            name=pattern_name(e),
+            events=e,
+            frequency=draw(frequencies),
+            emotives=draw(windows),
+            retired=draw(is_retired),
+        )
         for e in drawn
     ]
 
@@ -66,6 +73,4 @@ def all_inputs(draw: st.DrawFn, config: st.SearchStrategy[dict[str, Any]] = conf
     affinity = draw(st.none() | st.dictionaries(symbols, st.floats(-3, 3), max_size=5))
     finalized = draw(st.none() | st.just(known[: len(known) // 2]))
     contract = draw(st.sampled_from(list(CONTRACTS.values())))
-    names = [pattern.name for pattern in known]
-    retired = draw(st.just([]) | st.lists(st.sampled_from(names), max_size=3)) if names else []
-    return Inputs(known, stm, draw(config), affinity, finalized, contract, retired)
+    return Inputs(known, stm, draw(config), affinity, finalized, contract)

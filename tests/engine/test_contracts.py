@@ -9,7 +9,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from engine.contracts import CONTRACTS, KATO_3_10, KATO_6_3, Contract
-from engine.index import Index
 from engine.naming import pattern_name
 from engine.options import Options
 from engine.plain.knowledge import Pattern
@@ -17,7 +16,6 @@ from engine.plain.matching import find_blocks
 from engine.plain.moves import Alignment, event_numbers
 from engine.plain.numbers import rounded
 from engine.plain.segmentation import pairs_of
-from engine.predict import predict
 from engine.stm import state
 from engine.stopping import NEVER
 from tests.engine import strategies
@@ -232,40 +230,3 @@ def test_the_first_symbol_stays_where_it_matched(implementation: str) -> None:
 def test_another_place_for_one_symbol_is_an_error() -> None:
     with pytest.raises(ValueError, match="single_symbol_match: last"):
         Options.from_config({"single_symbol_match": "last"})
-
-
-# Retired patterns ----------------------------------------------------------------------------------------------------
-
-
-@both
-@pytest.mark.parametrize("contract", CONTRACTS.values(), ids=CONTRACTS)
-@pytest.mark.parametrize("stm", [[["a"]], [["a"], ["b"]]], ids=["one symbol", "two symbols"])
-def test_retired_patterns_are_left_out_before_the_cuts_and_still_count(
-    implementation: str, contract: Contract, stm: Events
-) -> None:
-    patterns: list[Events] = [[["a"], ["b"], [f"{number}"]] for number in range(10)]
-    retired = sorted(map(pattern_name, patterns))[1:-1]
-    found = predicted(implementation, patterns, stm, {"max_predictions": 1}, contract, retired=retired)
-    assert [one["name"] in retired for one in found] == [False]
-    assert found[0]["pattern_probability"] == 1 / 2
-    assert found[0]["confluence"] == 0.0  # a and b are in all ten patterns
-
-
-def test_an_index_keeps_names_retired_until_they_are_restored() -> None:
-    known, later = [["a"], ["b"]], [["a"], ["c"]]
-    index = Index()
-    index.upsert([(pattern_name(known), known, 1)])
-    index.retire([pattern_name(known), pattern_name(later)])
-    before = index.view()
-    index.upsert([(pattern_name(later), later, 1)])
-
-    def names() -> int:
-        return predict(index.view(), [["a"]], {}, emotives=lambda names: {}).count
-
-    assert names() == 0
-    index.restore([pattern_name(later)])
-    assert names() == 1
-    index.restore([pattern_name(known)])
-    assert names() == 2
-    assert len(before) == 1
-    assert before.symbol_statistics()["a"].membership == 1

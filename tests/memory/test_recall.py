@@ -13,12 +13,15 @@ from pytest_django import DjangoDbBlocker
 
 from benchmarks.stack import eventually
 from engine.lesson import prepare_lesson
+from engine.naming import pattern_name
 from engine.stopping import Stop
-from memory_app.errors import PredictionRefused
+from memory_app.errors import PredictionRefused, RetiredPattern
 from memory_app.index import NodeIndex, NodeView, indexes
 from memory_app.operations.finalizing import finalize
 from memory_app.operations.nodes import clear
 from memory_app.operations.patterns import learn
+from memory_app.operations.purging import purge
+from memory_app.operations.retiring import retire, un_retire
 from memory_app.reads import recall as recall_module
 from memory_app.reads.recall import TRIES, LearnedMeanwhile, recall
 from tests.support.transactions import waits_for_locks
@@ -154,3 +157,97 @@ def test_rows_from_another_life_of_the_database_are_no_later_ones(node: str, dat
     except LearnedMeanwhile:
         pytest.fail("they count as learned meanwhile, and always will")
     assert found["emotives"] == {"joy": 1.0}
+
+
+@pytest.mark.parametrize("config", [{}, {"affinity_emotive": "joy"}])
+def test_a_concurrent_purge_shows_completely_or_not_at_all(
+    node: str, after_following: Callable[..., None], config: dict[str, Any]
+) -> None:
+    """It deletes the rows that the prediction is about to read, so those cannot say that they are newer."""
+    other = prepare_lesson([["kettle"], ["tea"], ["x"]])
+    assert other is not None
+    with transaction.atomic():
+        learn(node_id=node, lessons=[other], persistence=100)
+
+    def purge_it(times: int) -> None:
+        if times == 0:
+            retire(node_id=node, names=[pattern_name(EVENTS)])
+            purge(node_id=node, names=None, limit=10)
+
+    after_following(purge_it)
+    prediction = predicted(node, **config)
+    assert (prediction["name"], prediction["emotives"]) == (pattern_name(other.events), {})
+    assert predicted(node, **config) == prediction
+
+
+def test_statistics_that_count_a_pattern_that_was_purged_meanwhile_are_not_stored(
+    node: str, after_following: Callable[..., None]
+) -> None:
+    def purge_it(times: int) -> None:
+        if times == 0:
+            retire(node_id=node, names=[pattern_name(EVENTS)])
+            purge(node_id=node, names=None, limit=10)
+
+    after_following(purge_it)
+    assert finalize(node_id=node) == 0
+
+
+def test_a_learn_that_waits_for_a_retirement_is_refused(node: str, database: psycopg.Connection) -> None:
+    """Its statement began before the retirement was committed."""
+    refusals: list[RetiredPattern] = []
+
+    def teach_it() -> None:
+        try:
+            teach(node, 1)
+        except RetiredPattern as error:
+            refusals.append(error)
+        finally:
+            connection.close()
+
+    teacher = threading.Thread(target=teach_it)
+    with transaction.atomic():
+        retire(node_id=node, names=[pattern_name(EVENTS)])
+        teacher.start()
+        eventually(lambda: database.execute("SELECT FROM pg_locks WHERE NOT granted").rowcount > 0, "the learn waits")
+    teacher.join()
+    assert [error.name for error in refusals] == [pattern_name(EVENTS)]
+
+
+@pytest.mark.parametrize("has_read", [False, True])
+def test_what_is_acted_on_while_an_index_is_built_is_followed(node: str, has_read: bool) -> None:
+    """Also a pattern that was purged and un-retired, of which no row is left."""
+    [one, other] = [prepare_lesson([[symbol], ["z"]]) for symbol in "ab"]
+    assert one is not None
+    assert other is not None
+    with transaction.atomic():
+        learn(node_id=node, lessons=[one, other], persistence=100)
+    index = NodeIndex(node)
+    changes = index._read_changes()
+    assert changes is not None
+    index._begin(changes)
+    if has_read:
+        index._read_on(Stop())
+        assert len(index.index.view()) == 3
+    retire(node_id=node, names=[one.name, other.name])
+    purge(node_id=node, names=[one.name], limit=10)
+    un_retire(node_id=node, names=[one.name])
+    view = index.follow().view
+    assert len(view) == 2
+    assert sorted(view.columns.frequency.tolist())[-2:] == [0, 1]
+
+
+def test_an_index_that_is_built_later_leaves_out_what_is_retired(node: str) -> None:
+    retire(node_id=node, names=[pattern_name(EVENTS)])
+    view = NodeIndex(node).follow().view
+    assert (len(view), view.columns.frequency.tolist()) == (1, [0])
+
+
+def test_a_pattern_is_retired_and_purged_in_one_transaction_that_may_be_rolled_back(node: str) -> None:
+    """As a request to delete one does; the index of this process stays that of what is committed."""
+    name = pattern_name(EVENTS)
+    with transaction.atomic():
+        assert purge(node_id=node, names=[name], limit=1, retire_first=True).names == [name]
+        transaction.set_rollback(True)
+    assert predicted(node)["name"] == name
+    assert purge(node_id=node, names=[name], limit=1, retire_first=True).names == [name]
+    assert json.loads(recall(node, lambda memory: memory.predict(EVENTS, {})).predictions) == []

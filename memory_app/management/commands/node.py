@@ -1,7 +1,6 @@
 """`manage.py node …`: whole nodes, from the command line."""
 
 import shlex
-import sys
 from itertools import islice
 from typing import Any
 
@@ -10,12 +9,14 @@ from django.core.management.base import CommandParser
 from foundation.postgresql.locks import alone
 from foundation.terminal.arguments import add_json_argument, at_least
 from foundation.terminal.command import Command as TerminalCommand
-from foundation.terminal.errors import Error, WrongArguments
+from foundation.terminal.errors import Error
 from foundation.terminal.progress import progress
 from foundation.terminal.text import counted, readable
 from memory_app import vector_indexes, vector_table
 from memory_app.management.arguments import node_id
+from memory_app.management.confirming import confirm
 from memory_app.management.importing import add_import
+from memory_app.management.retiring import add_acts
 from memory_app.node_ids import display_id
 from memory_app.operations.nodes import clear, reindex
 from memory_app.reads import nodes
@@ -38,6 +39,7 @@ first learn on. Ids are exact: case and spaces count."""
         self._add_show(commands)
         self._add_clear(commands)
         self._add_reindex(commands)
+        add_acts(self, commands)
         add_import(self, commands)
 
     # Looking ---------------------------------------------------------------------------------------------------------
@@ -147,7 +149,8 @@ first learn on. Ids are exact: case and spaces count."""
         nodes.find(node)
         patterns = nodes.count_patterns(node)
         if not yes:
-            self._ask(
+            confirm(
+                self,
                 f"Permanently forget {counted(patterns, 'pattern')} of node {readable(node)}? "
                 "Type the node's id to continue: ",
                 node,
@@ -157,14 +160,6 @@ first learn on. Ids are exact: case and spaces count."""
             self.print_json({"node_id": node, "patterns_forgotten": patterns})
         else:
             self.stdout.write(f"{counted(patterns, 'pattern')} forgotten")
-
-    def _ask(self, question: str, expected: str) -> None:
-        if not sys.stdin.isatty():
-            raise WrongArguments("Cannot ask, because standard input is not a terminal; pass --yes")
-        self.stderr.write(question, style_func=str, ending="")
-        self.stderr.flush()
-        if sys.stdin.readline().rstrip("\n") != expected:
-            raise Error("Nothing was forgotten")
 
     def _add_reindex(self, commands: Any) -> None:
         parser = self.add_subcommand(

@@ -18,6 +18,9 @@ BODIES: dict[str, dict[str, Any]] = {
         "observations": [observation("c", unique_id="u1"), observation("d")],
         "learn_at_end": True,
     },
+    "POST /sessions/{session_id}/patterns/retire": {"pattern_ids": ["0" * 40]},
+    "POST /sessions/{session_id}/patterns/un-retire": {"pattern_ids": ["0" * 40]},
+    "POST /sessions/{session_id}/patterns/purge": {"pattern_ids": ["0" * 40]},
 }
 
 

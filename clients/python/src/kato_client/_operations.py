@@ -309,6 +309,25 @@ class SessionOperations:
         """Clear the session **and make its node forget everything it has learned**."""
         return Call(remember=lambda journal, _: journal.cleared())
 
+    @route("POST", "/sessions/{session_id}/patterns/retire")
+    def retire_patterns(self, pattern_ids: Sequence[str], *, why: str | None = None) -> Call[types.PatternsRetired]:
+        """Let the node neither predict nor learn these patterns, until they are un-retired."""
+        return Call(body=_acted_on(pattern_ids, why))
+
+    @route("POST", "/sessions/{session_id}/patterns/un-retire")
+    def un_retire_patterns(
+        self, pattern_ids: Sequence[str], *, why: str | None = None
+    ) -> Call[types.PatternsUnRetired]:
+        """Let the node predict and learn retired patterns again; what was purged can be learned anew."""
+        return Call(body=_acted_on(pattern_ids, why))
+
+    @route("POST", "/sessions/{session_id}/patterns/purge")
+    def purge_patterns(
+        self, pattern_ids: Sequence[str] | None = None, *, max_patterns: int = 1000, why: str | None = None
+    ) -> Call[types.PatternsPurged]:
+        """Take back all that retired patterns added to the node: of these, or of all that are retired. Irreversible."""
+        return Call(body={**_acted_on(pattern_ids, why), "max_patterns": max_patterns})
+
     @route("GET", "/sessions/{session_id}/predictions")
     def predictions(self) -> Call[types.Predictions]:
         """Return the learned patterns that match the STM, best first."""
@@ -323,6 +342,11 @@ class SessionOperations:
     def cognition_data(self) -> Call[types.CognitionData]:
         """Return the STM, and the predictions of the last observation."""
         return Call()
+
+
+def _acted_on(pattern_ids: Sequence[str] | None, why: str | None) -> dict[str, Any]:
+    body: dict[str, Any] = {} if pattern_ids is None else {"pattern_ids": list(pattern_ids)}
+    return body if why is None else {**body, "why": why}
 
 
 def _sequence(

@@ -176,6 +176,33 @@ class AllCleared(Cleared):
     scope: str
 
 
+class PatternsRetired(TypedDict):
+    status: str
+    session_id: str
+    node_id: str
+    requested: list[str]
+    retired: list[str]
+    already_retired: list[str]
+
+
+class PatternsUnRetired(TypedDict):
+    status: str
+    session_id: str
+    node_id: str
+    requested: list[str]
+    un_retired: list[str]
+    not_retired: list[str]
+
+
+class PatternsPurged(TypedDict):
+    status: str
+    session_id: str
+    node_id: str
+    purged: list[str]
+    failed: dict[str, str]
+    remaining: int
+
+
 class Anomaly(TypedDict):
     observed: str
     expected: str

@@ -1,0 +1,96 @@
+"""Acts of an operator on the patterns of a node; each asks why."""
+
+from typing import Any
+
+from django import forms
+from unfold.enums import ActionVariant
+from unfold.widgets import UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
+
+from foundation.console.acts import Act
+from foundation.errors import Refusal
+from memory_app.operations import purging, retiring
+from memory_app.operations.purging import Purged
+from memory_app.pattern_ids import name_in
+
+_MOST = 1000
+
+
+class ActForm(forms.Form):
+    patterns = forms.CharField(
+        widget=UnfoldAdminTextareaWidget,
+        help_text="Their names, with PTRN| or without, one on each line.",
+    )
+    why = forms.CharField(
+        max_length=1000, widget=UnfoldAdminTextInputWidget, help_text="Kept with who did it and when."
+    )
+
+    def clean_patterns(self) -> list[str]:
+        words = str(self.cleaned_data["patterns"]).split()
+        if len(words) > _MOST:
+            raise forms.ValidationError(f"At most {_MOST} patterns at once, not {len(words)}")
+        names = []
+        for word in words:
+            name = name_in(word)
+            if name is None:
+                raise forms.ValidationError(f"This is no name, which has 40 lowercase hexadecimal digits: {word[:60]}")
+            names.append(name)
+        return names
+
+
+class NotPurged(Refusal):
+    """Some of the patterns cannot be purged, so none was."""
+
+    status = 409
+
+    def __init__(self, failed: dict[str, str]) -> None:
+        name, reason = next(iter(failed.items()))
+        super().__init__(f"Nothing was purged: {name} is {reason}")
+
+
+def _purge(node_id: str, **fields: Any) -> Purged:
+    """All of them or none, unlike the API: the page that follows has room for one message."""
+    done = purging.purge(node_id=node_id, names=fields["patterns"], limit=_MOST, why=fields["why"])
+    if done.failed:
+        raise NotPurged(done.failed)
+    return done
+
+
+ACTS = (
+    Act(
+        name="retire",
+        label="Retire patterns",
+        icon="visibility_off",
+        permission="memory_app.change_pattern",
+        perform=lambda node_id, **fields: retiring.retire(node_id=node_id, names=fields["patterns"], why=fields["why"]),
+        warning="The node will neither predict nor learn these patterns, for all sessions, until they are un-retired.",
+        done="Retired patterns",
+        form=ActForm,
+        for_many=False,
+    ),
+    Act(
+        name="un-retire",
+        label="Un-retire patterns",
+        icon="visibility",
+        permission="memory_app.change_pattern",
+        perform=lambda node_id, **fields: retiring.un_retire(
+            node_id=node_id, names=fields["patterns"], why=fields["why"]
+        ),
+        warning="The node will predict and learn these patterns again. What was purged does not come back.",
+        done="Un-retired patterns",
+        form=ActForm,
+        for_many=False,
+    ),
+    Act(
+        name="purge",
+        label="Purge retired patterns",
+        icon="delete_sweep",
+        permission="memory_app.delete_node",
+        perform=_purge,
+        warning="All that these retired patterns added to the node is taken back, as if it had never learned them. "
+        "This cannot be undone.",
+        done="Purged patterns",
+        form=ActForm,
+        variant=ActionVariant.DANGER,
+        for_many=False,
+    ),
+)

@@ -1,0 +1,192 @@
+"""Purging retired patterns: taking back all that they added to their node, as if it had never learned them.
+
+Frequencies, memberships and totals are sums over the rows of patterns, so deleting a row takes them back. Affinities
+are stored sums: the journal of the pattern says what is to be subtracted. Vectors go if no other pattern names them.
+The record of the retirement stays, so that the pattern is not learned again by accident.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from itertools import chain
+from typing import NamedTuple
+
+from django.conf import settings
+from django.db import transaction
+from pydantic_core import from_json
+
+from engine.limits import MEBI
+from engine.named_vectors import VECTOR_PREFIX
+from memory_app.models import PatternAct
+from memory_app.operations import affinities, journal
+from memory_app.operations.affinities import Felt
+from memory_app.operations.retiring import NEXT_ACTS_VERSION, act_of_caller, lock, record, retire
+from memory_app.stores import PATTERNS, VECTORS
+from memory_app.vector_table import space_of_memory
+
+_VECTOR = re.compile(re.escape(VECTOR_PREFIX) + "[0-9a-f]{40}")
+NOT_RETIRED = "not retired"
+
+_MOST_BYTES = 32 * MEBI
+"""Of the patterns that are purged at once; what is beyond remains."""
+_MOST_PAIRS: int = settings.ENV.limit_affinities
+"""Pairs of a symbol and an emotive that change at once, unless one pattern has more."""
+
+_NAMES = "ARRAY(SELECT decode(hex, 'hex') FROM unnest(%(names)b::text[]) AS hex)"
+_FIND = (
+    f"SELECT encode(name, 'hex'), purged FROM memory_app_retirement WHERE memory = %(memory)s AND name = ANY({_NAMES})"
+)
+_FIND_ALL = """
+    SELECT encode(name, 'hex') FROM memory_app_retirement WHERE memory = %(memory)s AND NOT purged
+    ORDER BY name LIMIT %(limit)s
+"""
+_READ = f"""
+    SELECT hex, events::text, frequency, emotives::text, felt::text FROM (
+        SELECT hex, place, pattern.*, sum(octet_length(events::text) + octet_length(emotives::text)
+            + octet_length(COALESCE(felt::text, ''))) OVER (ORDER BY place) AS used
+        FROM unnest(%(names)b::text[]) WITH ORDINALITY AS given (hex, place)
+        LEFT JOIN memory_app_pattern AS pattern ON memory = %(memory)s AND name = decode(hex, 'hex')
+    ) AS wanted WHERE used IS NULL OR used <= {_MOST_BYTES} OR place = 1 ORDER BY place
+"""
+# What finalize-training stored counts the patterns, so it is forgotten.
+_PURGE = f"""
+    WITH doomed AS (
+        SELECT decode(hex, 'hex') AS name, exact FROM unnest(%(names)b::text[], %(exact)s::bool[]) AS given (hex, exact)
+    ), deleted AS (
+        DELETE FROM memory_app_pattern WHERE memory = %(memory)s AND name = ANY({_NAMES}) RETURNING name, frequency
+    ), marked AS (
+        UPDATE memory_app_retirement SET purged = true WHERE memory = %(memory)s AND name = ANY({_NAMES})
+    ), purged AS (
+        SELECT name, COALESCE(frequency, 0) AS frequency, exact FROM doomed LEFT JOIN deleted USING (name)
+    ), recorded AS (
+        {record(PatternAct.Kind.PURGED, "purged", of_purge="acted_on.frequency, acted_on.exact")}
+    )
+    UPDATE memory_app_node SET acts_version = {NEXT_ACTS_VERSION},
+        finalized_version = finalized_version + CASE WHEN EXISTS (SELECT FROM deleted) THEN 1 ELSE 0 END,
+        finalized_snapshot = CASE WHEN NOT EXISTS (SELECT FROM deleted) THEN finalized_snapshot END,
+        finalized_statistics = CASE WHEN NOT EXISTS (SELECT FROM deleted) THEN finalized_statistics END
+    WHERE node_id = %(node_id)s
+"""
+_REMAINING = "SELECT count(*) FROM memory_app_retirement WHERE memory = %(memory)s AND NOT purged"
+_DELETE_VECTORS = f"DELETE FROM memory_app_vector WHERE memory = %(memory)s AND name = ANY({_NAMES})"
+# Without vectors there is no dimension that later ones must have. An HNSW index is of one dimension, so that stays.
+_DELETE_EMPTY_SPACE = """
+    DELETE FROM memory_app_vectorspace WHERE memory = %(memory)s AND NOT indexed
+        AND NOT EXISTS (SELECT FROM memory_app_vector WHERE memory = %(memory)s)
+"""
+
+
+class Purged(NamedTuple):
+    """`failed`: reasons by name. `remaining`: retired patterns of the node that are not purged yet."""
+
+    names: list[str]
+    failed: dict[str, str]
+    remaining: int
+
+
+class _Doomed(NamedTuple):
+    """`felt`: what its learns added to the affinity of each symbol. `is_exact`: that is known, not estimated."""
+
+    name: str
+    symbols: list[str]
+    felt: journal.Journal
+    is_exact: bool
+
+
+@transaction.atomic
+def purge(
+    *,
+    node_id: str,
+    names: Sequence[str] | None,
+    limit: int,
+    why: str | None = None,
+    retire_first: bool = False,
+) -> Purged:
+    """Purge up to `limit` of these retired patterns of the node; of all that are retired where `names` is None.
+
+    Fewer where they are very large. All in one transaction: no other one sees a part of it. Irreversible.
+    retire_first: also those of the names that are not retired yet. A transaction must not retire them itself before
+    this: the index, which this may follow, would show what may be rolled back. Raises PredictionTimedOut where reading
+    the node takes too long, which vectors make necessary; nothing is changed then.
+    """
+    memory = lock(node_id)
+    if memory is None:
+        return Purged([], dict.fromkeys(names or (), NOT_RETIRED), 0)
+    wanted, failed = _candidates(memory, names, limit, retire_first=retire_first)
+    if wanted:
+        doomed = _read(memory, wanted)
+        # Before anything is written, see above.
+        unused = _vectors_only_of(node_id, memory, doomed)
+        if retire_first:
+            retire(node_id=node_id, names=[one.name for one in doomed], why=why)
+        for estimated in (False, True):
+            felt = (Felt(set(one.symbols), one.felt) for one in doomed if one.is_exact is not estimated)
+            affinities.take_back(memory, felt, estimated=estimated)
+        if unused:
+            VECTORS.execute(_DELETE_VECTORS, {"memory": memory, "names": unused})
+            VECTORS.execute(_DELETE_EMPTY_SPACE, {"memory": memory})
+        wanted = [one.name for one in doomed]
+        exact = [one.is_exact for one in doomed]
+        PATTERNS.execute(_PURGE, {**act_of_caller(node_id, why), "memory": memory, "names": wanted, "exact": exact})
+    [(remaining,)] = PATTERNS.execute(_REMAINING, {"memory": memory}) if wanted or failed else [(0,)]
+    return Purged(wanted, failed, remaining)
+
+
+def _candidates(
+    memory: int, names: Sequence[str] | None, limit: int, *, retire_first: bool
+) -> tuple[list[str], dict[str, str]]:
+    """The patterns to purge, and those that cannot be. Leaves out what is purged already."""
+    if names is None:
+        return [name for (name,) in PATTERNS.execute(_FIND_ALL, {"memory": memory, "limit": limit})], {}
+    purged: dict[str, bool] = dict(PATTERNS.execute(_FIND, {"memory": memory, "names": list(names)}))
+    given = list(dict.fromkeys(names))
+    if retire_first:
+        return [name for name in given if not purged.get(name, False)][:limit], {}
+    failed = {name: NOT_RETIRED for name in given if name not in purged}
+    return [name for name in given if not purged.get(name, True)][:limit], failed
+
+
+def _read(memory: int, names: list[str]) -> list[_Doomed]:
+    """The first of these patterns: as many as can be purged at once."""
+    found: list[_Doomed] = []
+    pairs = 0
+    for name, events, frequency, emotives, felt in PATTERNS.execute(_READ, {"memory": memory, "names": names}):
+        one = (
+            _Doomed(name, [], {}, is_exact=True) if events is None else _doomed(name, events, frequency, emotives, felt)
+        )
+        pairs += len(set(one.symbols)) * len(one.felt)
+        if found and pairs > _MOST_PAIRS:
+            break
+        found.append(one)
+    return found
+
+
+def _doomed(name: str, events: str, frequency: int, emotives: str, felt: str | None) -> _Doomed:
+    symbols = list(chain.from_iterable(from_json(events)))
+    known = journal.read(felt, emotives=emotives)
+    if known is not None:
+        return _Doomed(name, symbols, known, is_exact=True)
+    return _Doomed(name, symbols, journal.estimate(from_json(emotives), frequency), is_exact=False)
+
+
+def _is_vector(symbol: str) -> bool:
+    """Whether it may be the name of a vector. Clients may observe any text, also with this prefix."""
+    return _VECTOR.fullmatch(symbol) is not None
+
+
+def _vectors_only_of(node_id: str, memory: int, doomed: Iterable[_Doomed]) -> list[str]:
+    """The vectors that these patterns name and no other does, without their prefix."""
+    named = Counter(chain.from_iterable(filter(_is_vector, set(one.symbols)) for one in doomed))
+    if not named or space_of_memory(memory).dimension is None:
+        return []
+    from memory_app.index import indexes  # these load NumPy and the kernels, which few commands need
+    from memory_app.patience import PREDICTION_SECONDS, Bounded
+
+    with Bounded(PREDICTION_SECONDS, "Purging") as stop:
+        view = indexes.follow(node_id, stop).view
+    found = []
+    for symbol, patterns in named.items():
+        token = view.token(symbol)
+        if token is None or view.statistics.membership[token] <= patterns:
+            found.append(symbol.removeprefix(VECTOR_PREFIX))
+    return found

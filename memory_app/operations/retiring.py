@@ -1,0 +1,107 @@
+"""Retiring patterns, and the reverse. What is retired is neither predicted nor learned; all statistics stay.
+
+Every act on patterns locks the node's row against learns (which hold it shared), so each learn is either before it, or
+finds the patterns retired. Locks are taken in the order of learns: the caller's session, the node, patterns.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from django.db import transaction
+
+from foundation import callers, logs
+from memory_app.models import PatternAct
+from memory_app.operations.patterns import insert_node
+from memory_app.stores import PATTERNS
+
+_LOCK_NODE = "SELECT memory FROM memory_app_node WHERE node_id = %(node_id)s FOR UPDATE"
+# Like the version of a session, it jumps to the clock's microseconds: after a restore from a back-up, no version comes
+# back under which Redis may still hold predictions that the restore undid.
+NEXT_ACTS_VERSION = "GREATEST(acts_version + 1, (extract(epoch FROM clock_timestamp()) * 1000000)::bigint)"
+_GIVEN = "unnest(%(names)b::text[]) WITH ORDINALITY AS given (name, place)"
+
+
+def record(kind: PatternAct.Kind, acted_on: str, *, of_purge: str = "NULL::bigint, NULL::boolean") -> str:
+    """SQL that records an act, one row for each pattern. `acted_on`: what has their binary names, as `name`."""
+    return f"""
+        INSERT INTO memory_app_patternact
+            (kind, node_id, memory, name, happened_at, key_id, trace_id, why, frequency, exact, changed)
+        SELECT '{kind}', %(node_id)s, %(memory)s, acted_on.name, clock_timestamp(), %(key_id)s, %(trace_id)s, %(why)s,
+            {of_purge}, pg_current_xact_id()
+        FROM {acted_on} AS acted_on
+    """
+
+
+def _statement(change: str, kind: PatternAct.Kind) -> str:
+    return f"""
+        WITH acted_on AS ({change}), recorded AS ({record(kind, "acted_on")}), noted AS (
+            UPDATE memory_app_node SET acts_version = {NEXT_ACTS_VERSION}
+            WHERE node_id = %(node_id)s AND EXISTS (SELECT FROM acted_on)
+        )
+        SELECT encode(name, 'hex') FROM acted_on
+    """
+
+
+_RETIRE = _statement(
+    f"""
+        INSERT INTO memory_app_retirement (memory, name) SELECT %(memory)s, decode(name, 'hex') FROM {_GIVEN}
+        ON CONFLICT (memory, name) DO NOTHING RETURNING name
+    """,
+    PatternAct.Kind.RETIRED,
+)
+_UN_RETIRE = _statement(
+    f"""
+        DELETE FROM memory_app_retirement
+        WHERE memory = %(memory)s AND name = ANY(ARRAY(SELECT decode(name, 'hex') FROM {_GIVEN})) RETURNING name
+    """,
+    PatternAct.Kind.UN_RETIRED,
+)
+
+
+class ActedOn(NamedTuple):
+    """Names, each once, in the order in which they were given. `others`: of those there was nothing to do for."""
+
+    names: list[str]
+    others: list[str]
+
+
+def lock(node_id: str) -> int | None:
+    """Keep learns of the node out until the transaction ends; returns its memory number, None where it has none."""
+    row = PATTERNS.execute_one(_LOCK_NODE, {"node_id": node_id})
+    return None if row is None else int(row[0])
+
+
+@transaction.atomic
+def retire(*, node_id: str, names: Sequence[str], why: str | None = None) -> ActedOn:
+    """Hide these patterns (40 hexadecimal digits each) from the node's predictions, and refuse to learn them.
+
+    A name that the node never learned is retired, too; the node exists from then on.
+    """
+    memory = lock(node_id)
+    if memory is None:
+        insert_node(node_id)
+        memory = lock(node_id)
+    return _divided(
+        names, PATTERNS.execute(_RETIRE, {**act_of_caller(node_id, why), "memory": memory, "names": list(names)})
+    )
+
+
+@transaction.atomic
+def un_retire(*, node_id: str, names: Sequence[str], why: str | None = None) -> ActedOn:
+    """Let the node predict and learn these patterns again. What was purged stays purged, and can be learned anew."""
+    memory = lock(node_id)
+    if memory is None:
+        return _divided(names, [])
+    return _divided(
+        names, PATTERNS.execute(_UN_RETIRE, {**act_of_caller(node_id, why), "memory": memory, "names": list(names)})
+    )
+
+
+def act_of_caller(node_id: str, why: str | None) -> dict[str, str | None]:
+    return {"node_id": node_id, "why": why, "key_id": callers.current().key_id, "trace_id": logs.trace_id()}
+
+
+def _divided(names: Iterable[str], rows: Iterable[Sequence[str]]) -> ActedOn:
+    done = {name for (name,) in rows}
+    given = list(dict.fromkeys(names))
+    return ActedOn([name for name in given if name in done], [name for name in given if name not in done])

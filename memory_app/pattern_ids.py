@@ -1,0 +1,13 @@
+"""Names of patterns as people and clients send them."""
+
+import re
+
+from engine.naming import bare_name
+
+_NAME = re.compile("[0-9a-f]{40}")
+
+
+def name_in(text: str) -> str | None:
+    """The bare name in `text`, which may begin with `PTRN|` and have white space around it; None if it is none."""
+    name = bare_name(text.strip())
+    return name if _NAME.fullmatch(name) else None

@@ -1,0 +1,112 @@
+"""`/sessions/{id}/patterns/…`: retire, un-retire and purge patterns of the session's node."""
+
+from django.http import HttpRequest, HttpResponse
+from drf_spectacular.utils import extend_schema
+from pydantic_core import to_json
+
+from foundation.callers import ADMIN, WRITE
+from foundation.http.bodies import parse_body, read_raw_body
+from sessions_app import operations
+from sessions_app.api.answering import answer_once_for_session
+from sessions_app.api.base import SessionView
+from sessions_app.api.schema import IDEMPOTENCY_KEY, errors
+from sessions_app.shapes import bodies
+from sessions_app.shapes.pattern_ids import names_of
+
+_BODY_LIMIT = 256 * 1024  # a thousand ids, each with its prefix, and as much again for white space and a reason
+
+
+class Retire(SessionView):
+    needs = {"POST": WRITE}
+    body_limit = _BODY_LIMIT
+
+    @extend_schema(
+        summary="Let the node neither predict nor learn some patterns, until they are un-retired",
+        request=bodies.ActOnPatterns,
+        parameters=[IDEMPOTENCY_KEY],
+        responses={200: bodies.RetiredAnswer, **errors(404, 413, 415, 422)},
+    )
+    def post(self, request: HttpRequest, session_id: str) -> HttpResponse:
+        body = read_raw_body(request, self.body_limit)
+        given = parse_body(request, bodies.ActOnPatterns, body)
+
+        def perform() -> bytes:
+            node_id, done = operations.retire(session_id=session_id, names=names_of(given.pattern_ids), why=given.why)
+            return to_json(
+                {
+                    "status": "okay",
+                    "session_id": session_id,
+                    "node_id": node_id,
+                    "requested": given.pattern_ids,
+                    "retired": done.names,
+                    "already_retired": done.others,
+                }
+            )
+
+        return answer_once_for_session(request, session_id, perform, body=body)
+
+
+class UnRetire(SessionView):
+    needs = {"POST": WRITE}
+    body_limit = _BODY_LIMIT
+
+    @extend_schema(
+        summary="Let the node predict and learn retired patterns again",
+        request=bodies.ActOnPatterns,
+        parameters=[IDEMPOTENCY_KEY],
+        responses={200: bodies.UnRetiredAnswer, **errors(404, 413, 415, 422)},
+    )
+    def post(self, request: HttpRequest, session_id: str) -> HttpResponse:
+        body = read_raw_body(request, self.body_limit)
+        given = parse_body(request, bodies.ActOnPatterns, body)
+
+        def perform() -> bytes:
+            names = names_of(given.pattern_ids)
+            node_id, done = operations.un_retire(session_id=session_id, names=names, why=given.why)
+            return to_json(
+                {
+                    "status": "okay",
+                    "session_id": session_id,
+                    "node_id": node_id,
+                    "requested": given.pattern_ids,
+                    "un_retired": done.names,
+                    "not_retired": done.others,
+                }
+            )
+
+        return answer_once_for_session(request, session_id, perform, body=body)
+
+
+# Irreversible, as clear-all is.
+class Purge(SessionView):
+    needs = {"POST": ADMIN}
+    body_limit = _BODY_LIMIT
+
+    @extend_schema(
+        summary="Take back all that retired patterns added to the node, as if it had never learned them",
+        request=bodies.PurgePatterns,
+        parameters=[IDEMPOTENCY_KEY],
+        responses={200: bodies.PurgedAnswer, **errors(404, 413, 415, 422)},
+    )
+    def post(self, request: HttpRequest, session_id: str) -> HttpResponse:
+        body = read_raw_body(request, self.body_limit)
+        given = parse_body(request, bodies.PurgePatterns, body)
+        names = None if given.pattern_ids is None else names_of(given.pattern_ids)
+
+        def perform() -> bytes:
+            node_id, done = operations.purge(
+                session_id=session_id, names=names, limit=given.max_patterns, why=given.why
+            )
+            status = "partial" if done.failed else "completed" if done.names else "nothing_to_purge"
+            return to_json(
+                {
+                    "status": status,
+                    "session_id": session_id,
+                    "node_id": node_id,
+                    "purged": done.names,
+                    "failed": done.failed,
+                    "remaining": done.remaining,
+                }
+            )
+
+        return answer_once_for_session(request, session_id, perform, body=body)

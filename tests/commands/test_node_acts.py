@@ -1,0 +1,56 @@
+"""`manage.py node retire`, `un-retire`, `purge` and `acts`."""
+
+import pytest
+
+from engine.naming import pattern_name
+from tests.support.commands import command
+from tests.support.sessions import OpenSession, observations
+
+pytestmark = pytest.mark.usefixtures("same_database")
+
+AB = pattern_name([["a"], ["b"]])
+BC = pattern_name([["b"], ["c"]])
+
+
+def test_the_three_acts_and_their_list(open_session: OpenSession) -> None:
+    session = open_session()
+    session.teach("a", "b")
+    session.teach("b", "c")
+    node = session.node
+    retired = command("node", "retire", node, f"PTRN|{AB}", BC, AB, "--why", "outdated", "--json")
+    assert retired.json == {"node_id": node, "retired": [AB, BC], "already_retired": []}
+    session.observe_sequence(*observations("a", "b"))
+    assert session.get("predictions")["predictions"] == []
+    assert command("node", "un-retire", node, BC).out == "1 pattern un-retired, 0 were not retired\n"
+    assert [one["name"] for one in session.get("predictions")["predictions"]] == [BC]
+    purged = command("node", "purge", node, "--yes", "--json")
+    assert purged.json == {"node_id": node, "purged": [AB], "failed": {}, "remaining": 0}
+    assert session.patterns() == 1
+    acts = command("node", "acts", "--node", node, "--json").lines
+    shown = [(one["act"], one["pattern"], one["why"], one["frequency"], one["exact"]) for one in acts]
+    assert shown[:2] == [("purged", AB, None, 1, True), ("un-retired", BC, None, None, None)]
+    assert sorted(shown[2:]) == sorted(("retired", name, "outdated", None, None) for name in (AB, BC))
+    assert "outdated" in command("node", "acts", "--node", node).out
+
+
+def test_what_cannot_be_purged_is_an_error_that_says_why(open_session: OpenSession) -> None:
+    session = open_session()
+    session.teach("a", "b")
+    result = command("node", "purge", session.node, AB, BC, "--yes")
+    assert result.status == 1
+    assert f"2 patterns not purged, the first: {AB}: not retired" in result.err
+    assert session.patterns() == 1
+
+
+def test_purge_asks_first(open_session: OpenSession) -> None:
+    result = command("node", "purge", open_session().node)
+    assert result.status == 2
+    assert "pass --yes" in result.err
+
+
+@pytest.mark.parametrize("wrong", [AB[1:], AB.upper(), f"VCTR|{AB}", "é"])
+@pytest.mark.parametrize("kind", ["retire", "un-retire", "purge"])
+def test_a_wrong_name_is_refused(open_session: OpenSession, kind: str, wrong: str) -> None:
+    result = command("node", kind, open_session().node, wrong)
+    assert result.status == 2
+    assert "40 lowercase hexadecimal digits" in result.err
