@@ -127,6 +127,11 @@ def parse_query(request: HttpRequest, name: str, adapter: TypeAdapter[Any], defa
     return default if text is None else _parse_text(text, ["query", name], adapter)
 
 
+def parse_path(name: str, text: str, adapter: TypeAdapter[Any]) -> Any:
+    """One part of the path. Raises InvalidRequest."""
+    return _parse_text(text, ["path", name], adapter)
+
+
 def parse_header(request: HttpRequest, name: str, adapter: TypeAdapter[Any], default: Any) -> Any:
     """One header. Raises InvalidRequest."""
     text = request.headers.get(name)

@@ -6,9 +6,11 @@
 {"end": true, "patterns": 1, "affinities": 1}
 """
 
+import json
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from decimal import Decimal
 from functools import cached_property
 from itertools import islice
 from typing import Annotated, Literal, Self
@@ -27,6 +29,9 @@ from memory_app.operations.patterns import add_affinities, learn
 
 BATCH = 1000  # lines in one transaction
 
+# Of ten: a double is below 1.8e308, and has 1074 digits behind the point at most.
+_LARGEST_EXPONENT, _SMALLEST_EXPONENT = 328, -1074
+
 
 def _storable(text: str) -> str:
     if "\0" in text:
@@ -41,6 +46,8 @@ class Head(Line):
     kato: Literal["node"]
     version: Literal[1]
     node_id: Annotated[Text, Field(max_length=MAX_LENGTH)]
+    # Of an export by this service; the parts of an interrupted one have the same where nothing changed in between.
+    moment: str | None = None
 
 
 class Pattern(Line):
@@ -73,9 +80,16 @@ class Pattern(Line):
         )
 
 
+def _a_sum_of_doubles(number: Decimal) -> Decimal:
+    """Exact sums have many digits, but only so many: others would be texts without end, written out."""
+    if number and not (number.adjusted() <= _LARGEST_EXPONENT and number.as_tuple().exponent >= _SMALLEST_EXPONENT):
+        raise ValueError("a number that is no sum of doubles")
+    return number
+
+
 class Affinity(Line):
     symbol: Text
-    affinity: dict[Text, float]
+    affinity: dict[Text, Annotated[Decimal, AfterValidator(_a_sum_of_doubles)]]
 
 
 class End(Line):
@@ -89,9 +103,13 @@ _KINDS: dict[str, type[Line]] = {"kato": Head, "events": Pattern, "symbol": Affi
 
 @dataclass(slots=True)
 class Content:
-    """What a file holds. window: the largest number of emotives of a pattern. complete: whether it has a last line."""
+    """What a file holds. window: the largest number of emotives of a pattern. complete: whether it has a last line.
+
+    moment: of its first line. A file of several parts, one after the other, must be of one.
+    """
 
     node_id: str | None = None
+    moment: str | None = None
     lines: int = 0
     patterns: int = 0
     affinities: int = 0
@@ -102,13 +120,14 @@ class Content:
 def check(lines: Iterable[bytes]) -> Content:
     """Check every line of a file. Raises WrongLine."""
     content = Content()
-    for number, line in parsed(lines, _line):
+    for number, line in read(lines):
         if content.complete:
             raise WrongLine(number, "there are more lines after the last one")
         content.lines = number
         match line:
             case Head():
-                content.node_id = line.node_id
+                _check_part(content, line, number)
+                content.node_id, content.moment = line.node_id, line.moment
             case Pattern():
                 content.patterns += 1
                 content.window = max(content.window, len(line.emotives))
@@ -125,20 +144,27 @@ def check(lines: Iterable[bytes]) -> Content:
     return content
 
 
+def _check_part(content: Content, head: Head, number: int) -> None:
+    """Raises WrongLine where a further part is not of the same export."""
+    if content.lines > 1 and (head.node_id, head.moment) != (content.node_id, content.moment):
+        raise WrongLine(number, "this part was exported from another node or at another moment than the part before")
+
+
 def add(*, node_id: str, lines: Iterable[bytes], window: int, from_line: int = 1) -> Iterator[int]:
     """Add what a checked file holds to a node; yields the number of the last line of each batch once it is committed.
 
     Frequencies and affinities are added to those in the node; each pattern keeps its last `window` emotives.
     """
-    numbered = ((number, line) for number, line in parsed(lines, _line) if number >= from_line)
+    numbered = ((number, line) for number, line in read(lines) if number >= from_line)
     while batch := list(islice(numbered, BATCH)):
         with transaction.atomic():
-            _add_batch(node_id, [line for _, line in batch], window)
+            add_lines(node_id, [line for _, line in batch], window)
         last_number, _ = batch[-1]
         yield last_number
 
 
-def _add_batch(node_id: str, lines: list[Line], window: int) -> None:
+def add_lines(node_id: str, lines: Iterable[Line], window: int, *, largest: int | None = None) -> None:
+    """Add checked lines to a node, in the transaction of their cause; `largest` as in `learn`."""
     lessons = []
     frequencies = Counter[str]()
     felt = []
@@ -149,9 +175,18 @@ def _add_batch(node_id: str, lines: list[Line], window: int) -> None:
                 frequencies[line.lesson.name] += line.frequency
             case Affinity():
                 felt.append(Felt([line.symbol], line.affinity))
-    learn(node_id=node_id, lessons=lessons, persistence=window, frequencies=frequencies, largest=None)
+    learn(node_id=node_id, lessons=lessons, persistence=window, frequencies=frequencies, largest=largest)
     add_affinities(node_id=node_id, felt=felt)
 
 
+def read(lines: Iterable[bytes]) -> Iterator[tuple[int, Line]]:
+    """The lines with their numbers. Raises WrongLine."""
+    return parsed(lines, _line)
+
+
 def _line(text: bytes) -> Line:
-    return of_a_kind(from_json(text), _KINDS)
+    value = from_json(text)
+    if isinstance(value, dict) and "affinity" in value:
+        # pydantic's parser would round the numbers to doubles.
+        value = json.loads(text, parse_float=Decimal)
+    return of_a_kind(value, _KINDS)

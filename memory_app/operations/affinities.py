@@ -41,7 +41,7 @@ class Felt(NamedTuple):
     """aff(x, e) of each of these different symbols x grows by the number of each emotive e."""
 
     symbols: Iterable[str]
-    emotives: Mapping[str, float]
+    emotives: Mapping[str, float | Decimal]
 
 
 def add(memory: int, felt: Iterable[Felt]) -> None:
@@ -72,12 +72,12 @@ def _parts(pairs: Mapping[str, int], symbols: Iterable[str]) -> Iterator[list[st
 
 def _add(
     memory: int,
-    lessons: Sequence[tuple[list[str], Mapping[str, float]]],
+    lessons: Sequence[tuple[list[str], Mapping[str, float | Decimal]]],
     symbol_keys: Mapping[str, bytes],
     emotive_keys: Mapping[str, bytes],
 ) -> None:
     symbol_rows: list[tuple[int, bytes]] = []
-    emotive_rows: list[tuple[int, str, float]] = []
+    emotive_rows: list[tuple[int, str, float | Decimal]] = []
     for number, (symbols, emotives) in enumerate(lessons):
         if concerned := [(number, symbol_keys[symbol]) for symbol in symbols if symbol in symbol_keys]:
             symbol_rows += concerned
