@@ -34,7 +34,7 @@ def _moment(text: str) -> ExportMoment:
     try:
         return export_moments.parse(text)
     except ValueError as error:
-        raise PydanticCustomError("export_moment", str(error)) from None  # type: ignore[arg-type]
+        raise PydanticCustomError("export_moment", str(error)) from None
 
 
 _TEXT = TypeAdapter(str)

@@ -8,7 +8,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import cached_property
@@ -23,14 +23,12 @@ from engine.lesson import Lesson
 from engine.naming import bare_name, pattern_name
 from engine.ranges import LARGEST_FREQUENCY
 from foundation.json_lines import Line, WrongLine, of_a_kind, parsed
+from memory_app.files.exact_numbers import exact
 from memory_app.node_ids import MAX_LENGTH
 from memory_app.operations.affinities import Felt
 from memory_app.operations.patterns import add_affinities, learn
 
 BATCH = 1000  # lines in one transaction
-
-# Of ten: a double is below 1.8e308, and has 1074 digits behind the point at most.
-_LARGEST_EXPONENT, _SMALLEST_EXPONENT = 328, -1074
 
 
 def _storable(text: str) -> str:
@@ -80,16 +78,9 @@ class Pattern(Line):
         )
 
 
-def _a_sum_of_doubles(number: Decimal) -> Decimal:
-    """Exact sums have many digits, but only so many: others would be texts without end, written out."""
-    if number and not (number.adjusted() <= _LARGEST_EXPONENT and number.as_tuple().exponent >= _SMALLEST_EXPONENT):
-        raise ValueError("a number that is no sum of doubles")
-    return number
-
-
 class Affinity(Line):
     symbol: Text
-    affinity: dict[Text, Annotated[Decimal, AfterValidator(_a_sum_of_doubles)]]
+    affinity: dict[Text, Decimal]
 
 
 class End(Line):
@@ -117,10 +108,16 @@ class Content:
     complete: bool = False
 
 
-def check(lines: Iterable[bytes]) -> Content:
-    """Check every line of a file. Raises WrongLine."""
+def check(lines: Iterable[bytes], is_fit: Callable[[Line], None] = lambda line: None) -> Content:
+    """Check every line of a file; `is_fit` raises ValueError for one that is not. Raises WrongLine."""
+
+    def parse(text: bytes) -> Line:
+        line = _line(text)
+        is_fit(line)
+        return line
+
     content = Content()
-    for number, line in read(lines):
+    for number, line in parsed(lines, parse):
         if content.complete:
             raise WrongLine(number, "there are more lines after the last one")
         content.lines = number
@@ -188,5 +185,5 @@ def _line(text: bytes) -> Line:
     value = from_json(text)
     if isinstance(value, dict) and "affinity" in value:
         # pydantic's parser would round the numbers to doubles.
-        value = json.loads(text, parse_float=Decimal)
+        value = json.loads(text, parse_float=exact, parse_int=exact)
     return of_a_kind(value, _KINDS)

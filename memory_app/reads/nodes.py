@@ -36,6 +36,11 @@ _FIND = """
 _COUNT_PATTERNS = """
     SELECT count(*) FROM memory_app_pattern JOIN memory_app_node USING (memory) WHERE node_id = %(node_id)s
 """
+_HAS_PATTERNS = """
+    SELECT EXISTS (
+        SELECT FROM memory_app_pattern
+        WHERE memory = (SELECT memory FROM memory_app_node WHERE node_id = %(node_id)s))
+"""
 _COUNT_NEW_PATTERNS = """
     SELECT count(*) FROM memory_app_pattern
     WHERE memory = (SELECT memory FROM memory_app_node WHERE node_id = %(node_id)s)
@@ -154,6 +159,10 @@ def _stored_pattern(name: str, events: str, length: int, frequency: int, emotive
 def count_patterns(node_id: str) -> int:
     [(number,)] = PATTERNS.execute(_COUNT_PATTERNS, {"node_id": node_id})
     return int(number)
+
+
+def has_patterns(node_id: str) -> bool:
+    return PATTERNS.execute(_HAS_PATTERNS, {"node_id": node_id}) == [(True,)]
 
 
 def count_new_patterns(node_id: str) -> int:

@@ -2,7 +2,8 @@
 
 from django.urls import path, re_path
 
-from sessions_app.api import config, jobs, learning, observing, predictions, sessions
+from memory_app.api import node_paths  # noqa: F401  `<node:…>` in routes
+from sessions_app.api import config, importing, jobs, learning, observing, predictions, sessions
 
 _ID = "sessions/<str:session_id>"
 
@@ -24,6 +25,7 @@ urlpatterns = [
     path(f"{_ID}/clear-all", learning.ClearAll.as_view()),
     path(f"{_ID}/clear-stm", observing.ClearStm.as_view()),
     path(f"{_ID}/percept-data", observing.PerceptData.as_view()),
+    path("nodes/<node:node_id>/import", importing.Import.as_view()),
     path("jobs", jobs.Jobs.as_view()),
     path("jobs/<str:job_id>", jobs.OneJob.as_view()),
     path("jobs/<str:job_id>/retry", jobs.Retry.as_view()),
