@@ -20,14 +20,12 @@ from foundation.http.streaming import Deadline, Stream
 from foundation.http.views import LeanView
 from foundation.postgresql.trouble import STORE_TROUBLE
 from memory_app.api.browsing import NODE_IN_PATH, node_of
-from memory_app.api.schema import NODE_UNKNOWN
+from memory_app.api.schema import NDJSON, NODE_FILE, NODE_UNKNOWN
 from memory_app.files import export_moments, exporting
 from memory_app.files.export_moments import ExportMoment
 from memory_app.files.exporting import Position
 
 log = logging.getLogger(__name__)
-
-NDJSON = "application/x-ndjson"
 
 
 def _moment(text: str) -> ExportMoment:
@@ -59,7 +57,9 @@ class Export(LeanView):
         ],
         responses={
             (200, NDJSON): OpenApiResponse(
-                str, "Lines of JSON as docs/migrating.md describes; without the last one, the export was cut short."
+                str,
+                "Lines of JSON as docs/migrating.md describes; without the last one, the export was cut short.",
+                [NODE_FILE],
             ),
             404: NODE_UNKNOWN,
             409: response(

@@ -77,7 +77,7 @@ class DeprecatedCognitionAnswer(BaseModel):
 class ListedNode(BaseModel):
     node_id: str = Field(description="The exact id.")
     shown_as: str = Field(description="The storage-style id, for display.", examples=["kitchen_kato"])
-    finalized: bool = Field(description="Whether finalize-training has fixed its statistics.")
+    finalized: bool = Field(description="Whether finalize-training has fixed its statistics.", examples=[True])
     vector_dimension: int | None = Field(examples=[768])
 
 

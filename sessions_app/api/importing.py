@@ -5,7 +5,7 @@ from io import BytesIO
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import OpenApiParameter, OpenApiRequest, extend_schema
 from pydantic import TypeAdapter
 
 from foundation.callers import WRITE
@@ -14,7 +14,7 @@ from foundation.http.bodies import check_values, parse_query, read_raw_body
 from foundation.http.views import LeanView
 from foundation.json_lines import Line, WrongLine
 from memory_app.api.browsing import NODE_IN_PATH, node_of
-from memory_app.api.exporting import NDJSON
+from memory_app.api.schema import NDJSON, NODE_FILE
 from memory_app.files import node_files
 from memory_app.files.node_files import Affinity, Content
 from sessions_app.api.answering import accepted, answer_once, scope_of_node
@@ -36,7 +36,7 @@ class Import(LeanView):
 
     @extend_schema(
         summary="Add what a file of another node holds, in the background",
-        request={(NDJSON): str},
+        request={NDJSON: OpenApiRequest(str, examples=[NODE_FILE])},
         parameters=[
             NODE_IN_PATH,
             OpenApiParameter(

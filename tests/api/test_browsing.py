@@ -11,9 +11,11 @@ from django.db import connection
 from pytest_django import DjangoDbBlocker
 
 from benchmarks.stack import WebServer
+from foundation.postgresql.statements import Store
 from memory_app.operations.nodes import clear
 from memory_app.reads import browsing
 from memory_app.reads.browsing import MOST_EXAMINED, MOST_SORTED, Order, Wanted
+from memory_app.stores import PATTERNS
 from tests.support.taught import lesson, teach, teach_many
 
 pytestmark = [pytest.mark.usefixtures("same_database"), pytest.mark.long]
@@ -212,7 +214,7 @@ def test_a_page_is_read_from_an_index_and_sorts_no_large_node(
     node_id, _ = large
     plans: list[str] = []
     for name in ("execute", "execute_in_order"):
-        monkeypatch.setattr(type(browsing.PATTERNS), name, _explained(getattr(browsing.PATTERNS, name), plans))
+        monkeypatch.setattr(Store, name, _explained(getattr(PATTERNS, name), plans))
     browsing.page(node_id, wanted, limit=100)
     [plan] = [plan for plan in plans if "WindowAgg" in plan]
     assert index in plan
