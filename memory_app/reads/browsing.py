@@ -93,7 +93,7 @@ _IS_FREQUENT = "frequency >= %(min_frequency)s"
 _COUNT_IN_RANGE = f"""
     SELECT count(*) FROM (
         SELECT FROM memory_app_pattern WHERE memory = %(memory)s AND {_IN_RANGE} LIMIT {MOST_SORTED + 1}
-    ) AS some
+    ) AS found
 """
 # OFFSET 0: the index of the names finds these rows. With the LIMIT further out PostgreSQL might read all others, too.
 _LOOK_UP = """

@@ -18,6 +18,7 @@ from pytest_django import DjangoDbBlocker
 
 from benchmarks.stack import WebServer, eventually
 from foundation.http import streaming
+from foundation.json_lines import WrongLine
 from memory_app.files import exporting, node_files
 from memory_app.operations.nodes import clear
 from tests.support.taught import lesson, teach, teach_many
@@ -149,7 +150,7 @@ def test_parts_of_different_moments_are_not_taken_for_one_file(client: httpx.Cli
     name = json.loads(first[-1])["name"]
     teach(node, lesson("d", "e"))
     second = client.get(path_of(node), params={"after": name}).content.splitlines(keepends=True)
-    with pytest.raises(node_files.WrongLine, match="another moment"):
+    with pytest.raises(WrongLine, match="another moment"):
         node_files.check(first + second)
 
 
