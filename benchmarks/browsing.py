@@ -22,12 +22,12 @@ LIMIT = 100
 LEARNS = 1500
 ROUNDS = 4
 
-# Names without order, frequencies as words have them, ten thousand patterns in each of a hundred transactions.
+# Names without order, frequencies as words have them, as many patterns in each transaction as a part of a job has.
 _FILL = """
     INSERT INTO memory_app_pattern (memory, name, events, length, frequency, emotives, metadata, created, changed)
     SELECT %(memory)s, decode(md5(n::text) || left(md5((-n)::text), 8), 'hex'),
         format('[["n%%s","of %%s"],["all"]]', n, n %% 1000)::json, 3, 1 + 1000000 / n, '[{"joy":0.5}]', '{}',
-        (100 + n / 10000)::text::xid8, (100 + n / 10000)::text::xid8
+        (100 + n / 500)::text::xid8, (100 + n / 500)::text::xid8
     FROM generate_series(%(first)s::int, %(last)s::int) AS n
 """
 
@@ -55,7 +55,7 @@ def main() -> None:
         connection = opened.enter_context(psycopg.connect(url, autocommit=True))
         for node, patterns in (("small", 1000), ("large", options.patterns)):
             _fill(connection, node, patterns)
-        _browsing(options.patterns)
+        _browsing(connection)
         _learning(connection)
 
 
@@ -74,7 +74,7 @@ def _fill(connection: psycopg.Connection, node: str, patterns: int) -> None:
 # Pages ---------------------------------------------------------------------------------------------------------------
 
 
-def _browsing(patterns: int) -> None:
+def _browsing(connection: psycopg.Connection) -> None:
     from memory_app.reads.browsing import Order, Wanted
 
     print(f"Pages of {LIMIT} patterns: PostgreSQL's and this process's CPU together, and the elapsed time, in ms")
@@ -82,16 +82,16 @@ def _browsing(patterns: int) -> None:
     for node in ("small", "large"):
         for order in Order:
             for prefix in ("", "a", "abcd"):
+                wanted = Wanted(order=order, prefix=prefix)
                 for where, share in (("first", 0.0), ("middle", 0.5), ("last", 0.999)):
-                    cpu, waited = _pages(node, Wanted(order=order, prefix=prefix), share)
+                    cpu, waited = _pages(node, wanted, _cursor(connection, node, wanted, share))
                     print(f"{node:>8}{order:>12}{prefix:>8}{where:>8}{cpu:>8.1f}{waited:>8.1f}", flush=True)
 
 
-def _pages(node: str, wanted: "Wanted", share: float) -> tuple[float, float]:
-    """CPU and elapsed milliseconds of a page that begins after this share of all patterns."""
+def _pages(node: str, wanted: "Wanted", after: "Cursor") -> tuple[float, float]:
+    """CPU and elapsed milliseconds of a page."""
     from memory_app.reads import browsing
 
-    after = _cursor(node, wanted, share)
     times = []
     backend = _backend()
     before = _cpu(backend)
@@ -104,20 +104,20 @@ def _pages(node: str, wanted: "Wanted", share: float) -> tuple[float, float]:
     return (_cpu(backend) - before) / PAGES * 1000, median(times[1:]) * 1000
 
 
-def _cursor(node: str, wanted: "Wanted", share: float) -> "Cursor":
+def _cursor(connection: psycopg.Connection, node: str, wanted: "Wanted", share: float) -> "Cursor":
     """After so many patterns in the order, found the slow way."""
     from memory_app.reads import browsing, nodes
-    from memory_app.stores import PATTERNS
 
     memory = nodes.find(node).memory
     key = "changed" if wanted.order == "newest" else "frequency"
-    [(value, name)] = PATTERNS.execute(
-        f"SELECT {key}::text, encode(name, 'hex') FROM memory_app_pattern WHERE memory = %(memory)s"
-        f" ORDER BY {key} DESC, name DESC OFFSET %(share)s * (SELECT count(*) FROM memory_app_pattern"
-        " WHERE memory = %(memory)s) LIMIT 1",
-        {"memory": memory, "share": share},
-    )
-    return browsing.Cursor(wanted.order, memory, int(value), name)
+    query = f"""
+        SELECT {key}::text, encode(name, 'hex') FROM memory_app_pattern WHERE memory = %(memory)s
+        ORDER BY {key} DESC, name DESC LIMIT 1 OFFSET (
+            SELECT (count(*) * %(share)s)::int FROM memory_app_pattern WHERE memory = %(memory)s)
+    """
+    row = connection.execute(query, {"memory": memory, "share": share}).fetchone()
+    assert row is not None
+    return browsing.Cursor(wanted.order, memory, int(row[0]), row[1])
 
 
 def _backend() -> psutil.Process:
