@@ -7,7 +7,7 @@ beside those of other requests, and each ends after a while.
 import threading
 import time
 import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from django.http import StreamingHttpResponse
 
@@ -37,13 +37,19 @@ class Stream(StreamingHttpResponse):
         """Raises TooManyStreams."""
         if not _places.acquire(blocking=False):
             raise TooManyStreams
-        # Once, whichever comes first: the server closes a response that it began to send, and no other.
+        # Once, whichever comes first: with the last part, before the client sees the end and asks again; or when the
+        # server closes the response; or never sent it.
         self._give_back = weakref.finalize(self, _places.release)
-        super().__init__(parts, content_type=content_type)
+        super().__init__(_followed_by(self._give_back, parts), content_type=content_type)
 
     def close(self) -> None:
         super().close()
         self._give_back()
+
+
+def _followed_by(act: Callable[[], object], parts: Iterator[bytes]) -> Iterator[bytes]:
+    yield from parts
+    act()
 
 
 class Deadline:
