@@ -14,6 +14,7 @@ class WrongLine(Exception):
 
     def __init__(self, number: int, problem: str) -> None:
         super().__init__(f"line {number}: {problem}")
+        self.number, self.problem = number, problem
 
 
 class Line(BaseModel):

@@ -81,6 +81,7 @@ class RetiredPattern(Refusal):
     """A learn of a pattern that is retired or purged on its node."""
 
     status = 409
+    known_as = KatoError(409, "RETIRED_PATTERN", "RetiredPatternError")
 
     def __init__(self, name: str, *, node_id: str) -> None:
         super().__init__(
@@ -89,16 +90,15 @@ class RetiredPattern(Refusal):
         self.name = name
         self.node_id = node_id
 
+    @property
+    def context(self) -> dict[str, Any]:
+        return {"pattern_name": PATTERN_PREFIX + self.name, "node_id": self.node_id}
+
     def body(self) -> dict[str, Any]:
-        return {
-            "error": {
-                "type": "RetiredPatternError",
-                "code": "RETIRED_PATTERN",
-                "message": str(self),
-                "recoverable": True,
-                "context": {"pattern_name": PATTERN_PREFIX + self.name, "node_id": self.node_id},
-            }
-        }
+        # KATO 3.10 cannot retire; its clients get what those of 6.3 get.
+        known = self.known_as
+        error = {"type": known.type, "code": known.code, "message": str(self), "recoverable": known.recoverable}
+        return {"error": {**error, "context": self.context}}
 
 
 class PatternTooLarge(BeyondLimit):

@@ -59,7 +59,10 @@ class Pattern(models.Model):
     felt = VerbatimJSONField(null=True)
 
     class Meta:
-        indexes = [models.Index(fields=["memory", "changed"], name="pattern_changed")]
+        indexes = [
+            models.Index(fields=["memory", "changed"], name="pattern_changed"),
+            models.Index(fields=["memory", "frequency", "name"], name="pattern_frequency"),
+        ]
 
     def __str__(self) -> str:
         return bytes(self.name).hex()

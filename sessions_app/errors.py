@@ -104,3 +104,12 @@ class JobFinished(Refusal):
 
     def __init__(self, job_id: str, state: str) -> None:
         super().__init__(f"Job {job_id} is {state} already")
+
+
+class NodeNotEmpty(Refusal):
+    """An import that should begin with an empty node."""
+
+    status = 409
+
+    def __init__(self, node_id: str) -> None:
+        super().__init__(f"Node {node_id!r} already knows something; import with add=true to add to it")

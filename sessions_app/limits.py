@@ -18,6 +18,8 @@ LARGEST_OBSERVATION: int = settings.ENV.limit_observation
 MAX_METADATA: int = settings.ENV.limit_metadata
 LARGEST_CREATION = 64 * 1024 + 6 * MAX_METADATA  # a character may be written as \\u and four digits
 MAX_TEXT: int = settings.ENV.limit_text
+MOST_SYMBOLS: int = settings.ENV.limit_symbols
+MOST_EMOTIVES: int = settings.ENV.limit_emotives
 MAX_VECTORS: int = settings.ENV.limit_vectors
 MAX_EVENTS: int = settings.ENV.limit_events
 MAX_LEARNED: int = settings.ENV.limit_values
@@ -40,8 +42,8 @@ def _bounded(metadata: dict[str, Any]) -> dict[str, Any]:
 
 
 Text = Annotated[str, Field(max_length=MAX_TEXT)]
-Symbols = Annotated[list[Text], Field(max_length=settings.ENV.limit_symbols)]
-Emotives = Annotated[dict[Text, float], Field(max_length=settings.ENV.limit_emotives)]
+Symbols = Annotated[list[Text], Field(max_length=MOST_SYMBOLS)]
+Emotives = Annotated[dict[Text, float], Field(max_length=MOST_EMOTIVES)]
 Metadata = Annotated[dict[str, Any], AfterValidator(_bounded)]
 
 # The bounds apply to the sum of an observation's vectors, so pydantic does not check them here.

@@ -58,9 +58,7 @@ def parse_body(request: HttpRequest, shape: type[Shape], body: bytes) -> Shape:
     if not _is_json(request):
         # Without a JSON content type the body is a text, which is not an object.
         raise InvalidRequest(_problems(shape.__pydantic_validator__, body.decode("utf-8", "replace")))
-    is_long = len(body) > _FEW_VALUES and (values := _count_values(body)) > _FEW_VALUES
-    if is_long and values > (most := settings.ENV.limit_values):
-        raise InvalidRequest([_too_many_values(values, most)])
+    is_long = check_values(body) > _FEW_VALUES
     validator = _hasty(shape) if is_long else shape.__pydantic_validator__
     parsed: Shape | None = None
     with suppress(ValidationError):
@@ -70,6 +68,14 @@ def parse_body(request: HttpRequest, shape: type[Shape], body: bytes) -> Shape:
         raise InvalidRequest(_problems(validator, _load(body)), complete=not is_long)
     check_storable(body)
     return parsed
+
+
+def check_values(body: bytes) -> int:
+    """About how many values a body has; 0 where it is too short to have many. Raises InvalidRequest if too many."""
+    values = _count_values(body) if len(body) > _FEW_VALUES else 0
+    if values > max(most := settings.ENV.limit_values, _FEW_VALUES):
+        raise InvalidRequest([_too_many_values(values, most)])
+    return values
 
 
 def _count_values(body: bytes) -> int:
@@ -125,6 +131,11 @@ def parse_query(request: HttpRequest, name: str, adapter: TypeAdapter[Any], defa
     """One query parameter. Raises InvalidRequest."""
     text = request.GET.get(name)
     return default if text is None else _parse_text(text, ["query", name], adapter)
+
+
+def parse_path(name: str, text: str, adapter: TypeAdapter[Any]) -> Any:
+    """One part of the path. Raises InvalidRequest."""
+    return _parse_text(text, ["path", name], adapter)
 
 
 def parse_header(request: HttpRequest, name: str, adapter: TypeAdapter[Any], default: Any) -> Any:

@@ -115,6 +115,8 @@ class Environment(BaseSettings):
     limit_session: int = Field(16 * MEBIBYTE, ge=1024, alias="KATO_LIMIT_SESSION")
     limit_page: int = Field(4 * MEBIBYTE, ge=1024, alias="KATO_LIMIT_PAGE")
 
+    export_seconds: float = Field(60, ge=1, le=3600, alias="KATO_EXPORT_SECONDS")
+
     # Connections, of each web process
     idle_timeout: float = Field(30, ge=1, le=3600, alias="KATO_IDLE_TIMEOUT_SECONDS")
     body_timeout: float = Field(20, ge=1, le=3600, alias="KATO_BODY_TIMEOUT_SECONDS")

@@ -55,7 +55,7 @@ TAGS = {
 }
 _FAMILIES = {
     **{name: name for name in ("sessions", "jobs", "health")},
-    **dict.fromkeys(("pattern", "patterns", "symbols", "percept-data", "cognition-data"), "kato-ops"),
+    **dict.fromkeys(("nodes", "pattern", "patterns", "symbols", "percept-data", "cognition-data"), "kato-ops"),
     **dict.fromkeys(("", "status"), "health"),
 }  # the first part of a path → its tag; the others have the tag `monitoring`
 

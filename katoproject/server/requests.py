@@ -4,14 +4,14 @@ import logging
 import sys
 import threading
 from collections.abc import Callable, Iterable
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
 from django.conf import settings
 
 from foundation.errors import Overloaded, Refusal
-from foundation.http import departure
+from foundation.http import departure, streaming
 from foundation.http.slots import PATIENCE
 from katoproject.configuration.environment import MEBIBYTE
 from katoproject.console import share as console
@@ -61,7 +61,7 @@ class Requests:
             share=max(memory // 2, settings.DATA_UPLOAD_MAX_MEMORY_SIZE),
         )
         self._running: set[Any] = set()  # Granian's watchers
-        for number in range(settings.ENV.limit_concurrency + SPARE_THREADS + console.THREADS):
+        for number in range(settings.ENV.limit_concurrency + SPARE_THREADS + console.THREADS + streaming.AT_ONCE):
             threading.Thread(target=self._work, name=f"request-{number}", daemon=True).start()
 
     def running(self) -> list[Any]:
@@ -110,7 +110,11 @@ class Requests:
             return
         try:
             for chunk in content:
-                _wait_for(proto.send({"type": "http.response.body", "body": chunk, "more_body": True}))
+                try:
+                    _wait_for(proto.send({"type": "http.response.body", "body": chunk, "more_body": True}))
+                except Empty:
+                    log.warning("The rest of a response was not sent: its client did not read it")
+                    return
                 if client_has_gone():
                     return
             proto.send({"type": "http.response.body", "body": b""})
@@ -159,12 +163,12 @@ class Departure:
 
 
 def _wait_for(awaitable: Any) -> Any:
-    """Block this thread until Granian has done something; return the result."""
+    """Block this thread until Granian has done something; return the result. Raises Empty if that takes too long."""
     if not hasattr(awaitable, "add_done_callback"):
         return None  # done already
     done: SimpleQueue[Any] = SimpleQueue()
     awaitable.add_done_callback(InPlace(done.put))
-    return done.get().result()
+    return done.get(timeout=streaming.PATIENCE).result()
 
 
 # Name of a header as sent → its key in the environ; empty for a header that is dropped. Limited, because clients choose

@@ -18,6 +18,7 @@ from engine.naming import bare_name
 from foundation.console.acts import Act
 from foundation.console.admin import ConsoleAdmin
 from foundation.console.formatting import id_range, pretty
+from foundation.errors import InvalidRequest
 from memory_app import vector_table
 from memory_app.admin import retiring
 from memory_app.admin.event_lists import oldest
@@ -25,7 +26,8 @@ from memory_app.admin.node_links import node_url
 from memory_app.models import Node
 from memory_app.node_ids import display_id
 from memory_app.operations.nodes import clear
-from memory_app.reads import acts, nodes
+from memory_app.reads import acts, browsing, nodes
+from memory_app.reads.browsing import ListedPattern, Order, Wanted
 
 _PATTERNS_PER_PAGE = 25
 _ACTS_PER_PAGE = 100
@@ -33,7 +35,8 @@ _MOST_SYMBOLS = 200
 _EVENTS_IN_LIST = 12
 _NAME = re.compile("[0-9a-f]{40}")
 _NUMBER = re.compile(r"\d{1,18}")
-_CURSOR = re.compile(r"(\d{1,19})\.([0-9a-f]{40})")
+_BEGINNING = re.compile("[0-9a-f]{0,40}")
+_FREQUENCY = re.compile("[1-9][0-9]{0,9}")
 
 
 @admin.register(Node)
@@ -107,28 +110,38 @@ class NodeAdmin(ConsoleAdmin):
             "patterns": nodes.count_patterns(node_id),
             "vectors": vector_table.count(memory),
             "dimension": vector_table.space_of_memory(memory).dimension,
-            "recent": self._rows(node_id, nodes.recent_patterns(node_id, limit=5).patterns),
+            "recent": self._rows(node_id, browsing.page(node_id, Wanted(), limit=5).patterns),
             "index": next((one for one in indexes.held() if one.node_id == node_id), None),
             **self.links(node_id),
         }
 
     def patterns_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        """The patterns learned last, or the one with the name in the query."""
+        """The patterns that the query asks for; its links lead to pages in the same order."""
         node = self._node(request, object_id)
-        name = bare_name(request.GET.get("q", "").strip()).lower()
-        older = None
-        if name:
-            found = _pattern(node.pk, name)
-            patterns = [] if found is None else [found]
-        else:
-            before = _CURSOR.fullmatch(request.GET.get("before", ""))
-            cursor = nodes.Cursor(changed=before[1], name=before[2]) if before else nodes.NEWEST
-            patterns, following = nodes.recent_patterns(node.pk, before=cursor, limit=_PATTERNS_PER_PAGE)
-            older = following and f"{following.changed}.{following.name}"
-        context = {"patterns": self._rows(node.pk, patterns), "older": older, "query": name, **self.links(node.pk)}
+        given = {name: request.GET.get(name, "").strip() for name in ("q", "frequency", "order")}
+        # Not stripped: a symbol may be a space.
+        given["symbol"] = request.GET.get("symbol", "")
+        page = browsing.PatternPage([], None)
+        problem = ""
+        try:
+            wanted = _wanted(**given)
+            after = request.GET.get("after")
+            cursor = browsing.cursor_of(after, wanted.order) if after else None
+            page = browsing.page(node.pk, wanted, after=cursor, limit=_PATTERNS_PER_PAGE)
+        except InvalidRequest as error:
+            problem = error.explanation
+        kept = {name: value for name, value in given.items() if value}
+        context = {
+            "patterns": self._rows(node.pk, page.patterns),
+            "following": page.following and urlencode({**kept, "after": str(page.following)}),
+            "first": urlencode(kept),
+            "given": given,
+            "problem": problem,
+            **self.links(node.pk),
+        }
         return self.render(request, "console/patterns.html", node, **context)
 
-    def _rows(self, node_id: str, patterns: Iterable[nodes.StoredPattern]) -> list[dict[str, Any]]:
+    def _rows(self, node_id: str, patterns: Iterable[ListedPattern]) -> list[dict[str, Any]]:
         return [
             {
                 "pattern": one,
@@ -191,6 +204,27 @@ class NodeAdmin(ConsoleAdmin):
         if node is None:
             raise Http404
         return node
+
+
+def _wanted(*, q: str, symbol: str, frequency: str, order: str) -> Wanted:
+    """What a search form asks for. Raises InvalidRequest."""
+    name = bare_name(q).lower()
+    if not _BEGINNING.fullmatch(name):
+        raise _unfit("q", q, "a name has 40 hexadecimal digits; give all, or the first ones")
+    if frequency and not _FREQUENCY.fullmatch(frequency):
+        raise _unfit("frequency", frequency, "a frequency is a whole number from 1 on")
+    if "\0" in symbol:
+        raise _unfit("symbol", symbol, "no symbol has the character U+0000")
+    return Wanted(
+        symbol=symbol or None,
+        prefix=name,
+        min_frequency=int(frequency or 1),
+        order=Order.FREQUENCY if order == Order.FREQUENCY else Order.NEWEST,
+    )
+
+
+def _unfit(name: str, value: str, reason: str) -> InvalidRequest:
+    return InvalidRequest([{"type": "unfit", "loc": ["query", name], "msg": reason, "input": value}])
 
 
 def _pattern(node_id: str, name: str) -> nodes.StoredPattern | None:

@@ -72,3 +72,39 @@ class DeprecatedCognitionAnswer(BaseModel):
     cognition_data: dict[str, Any] = Field(description="Always empty.")
     node_id: str
     warning: str = Field(examples=["Deprecated: ask a session instead"])
+
+
+class ListedNode(BaseModel):
+    node_id: str = Field(description="The exact id.")
+    shown_as: str = Field(description="The storage-style id, for display.", examples=["kitchen_kato"])
+    finalized: bool = Field(description="Whether finalize-training has fixed its statistics.", examples=[True])
+    vector_dimension: int | None = Field(examples=[768])
+
+
+class NodePage(BaseModel):
+    nodes: list[ListedNode]
+    next: str | None = Field(description="The `after` of the next page; null on the last one.", examples=["kitchen"])
+
+
+class ListedPattern(BaseModel):
+    name: str = Field(examples=["PTRN|6e203a0c5b2f4ab0a3e1d6a8f30b5f0b26c1a7de"])
+    pattern_data: list[list[str]] = Field(description="The events.")
+    length: int = Field(description="Symbols.", examples=[6])
+    frequency: int
+    emotives: list[dict[str, float]] | None = Field(
+        description="The last `persistence` learnings; null where they and the metadata are more than a page may have.",
+        examples=[[{"joy": 0.5}]],
+    )
+    metadata: dict[str, list[Any]] | None = Field(
+        description="All values ever learned, per name; null as `emotives`.", examples=[{"by": ["me"]}]
+    )
+    bytes: int = Field(description="Of the events, emotives and metadata, as stored.", examples=[92])
+
+
+class PatternPage(BaseModel):
+    patterns: list[ListedPattern]
+    node_id: str = Field(description="The exact id.")
+    next: str | None = Field(
+        description="The `after` of the next page, also of an empty one; null on the last page.",
+        examples=["newest.12.734.6e203a0c5b2f4ab0a3e1d6a8f30b5f0b26c1a7de"],
+    )

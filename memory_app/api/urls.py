@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from memory_app.api import views
+from memory_app.api import browsing, exporting, node_paths, views  # noqa: F401  node_paths: `<node:…>` in routes
 
 urlpatterns = [
     path("pattern/<str:pattern_id>", views.Pattern.as_view()),
@@ -13,4 +13,7 @@ urlpatterns = [
     path("symbols/stats", views.SymbolStatistics.as_view()),
     # A symbol may hold slashes: %2F reaches the routes as one.
     path("symbols/<path:symbol>/affinity", views.Affinity.as_view()),
+    path("nodes", browsing.Nodes.as_view()),
+    path("nodes/<node:node_id>/patterns", browsing.Patterns.as_view()),
+    path("nodes/<node:node_id>/export", exporting.Export.as_view()),
 ]

@@ -6,9 +6,11 @@
 {"end": true, "patterns": 1, "affinities": 1}
 """
 
+import json
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from decimal import Decimal
 from functools import cached_property
 from itertools import islice
 from typing import Annotated, Literal, Self
@@ -21,6 +23,7 @@ from engine.lesson import Lesson
 from engine.naming import bare_name, pattern_name
 from engine.ranges import LARGEST_FREQUENCY
 from foundation.json_lines import Line, WrongLine, of_a_kind, parsed
+from memory_app.files.exact_numbers import exact
 from memory_app.node_ids import MAX_LENGTH
 from memory_app.operations.affinities import Felt
 from memory_app.operations.patterns import add_affinities, learn
@@ -41,6 +44,8 @@ class Head(Line):
     kato: Literal["node"]
     version: Literal[1]
     node_id: Annotated[Text, Field(max_length=MAX_LENGTH)]
+    # Of an export by this service; the parts of an interrupted one have the same where nothing changed in between.
+    moment: str | None = None
 
 
 class Pattern(Line):
@@ -75,7 +80,7 @@ class Pattern(Line):
 
 class Affinity(Line):
     symbol: Text
-    affinity: dict[Text, float]
+    affinity: dict[Text, Decimal]
 
 
 class End(Line):
@@ -89,9 +94,13 @@ _KINDS: dict[str, type[Line]] = {"kato": Head, "events": Pattern, "symbol": Affi
 
 @dataclass(slots=True)
 class Content:
-    """What a file holds. window: the largest number of emotives of a pattern. complete: whether it has a last line."""
+    """What a file holds. window: the largest number of emotives of a pattern. complete: whether it has a last line.
+
+    moment: of its first line. A file of several parts, one after the other, must be of one.
+    """
 
     node_id: str | None = None
+    moment: str | None = None
     lines: int = 0
     patterns: int = 0
     affinities: int = 0
@@ -99,16 +108,23 @@ class Content:
     complete: bool = False
 
 
-def check(lines: Iterable[bytes]) -> Content:
-    """Check every line of a file. Raises WrongLine."""
+def check(lines: Iterable[bytes], is_fit: Callable[[Line], None] = lambda line: None) -> Content:
+    """Check every line of a file; `is_fit` raises ValueError for one that is not. Raises WrongLine."""
+
+    def parse(text: bytes) -> Line:
+        line = _line(text)
+        is_fit(line)
+        return line
+
     content = Content()
-    for number, line in parsed(lines, _line):
+    for number, line in parsed(lines, parse):
         if content.complete:
             raise WrongLine(number, "there are more lines after the last one")
         content.lines = number
         match line:
             case Head():
-                content.node_id = line.node_id
+                _check_part(content, line, number)
+                content.node_id, content.moment = line.node_id, line.moment
             case Pattern():
                 content.patterns += 1
                 content.window = max(content.window, len(line.emotives))
@@ -125,20 +141,27 @@ def check(lines: Iterable[bytes]) -> Content:
     return content
 
 
+def _check_part(content: Content, head: Head, number: int) -> None:
+    """Raises WrongLine where a further part is not of the same export."""
+    if content.lines > 1 and (head.node_id, head.moment) != (content.node_id, content.moment):
+        raise WrongLine(number, "this part was exported from another node or at another moment than the part before")
+
+
 def add(*, node_id: str, lines: Iterable[bytes], window: int, from_line: int = 1) -> Iterator[int]:
     """Add what a checked file holds to a node; yields the number of the last line of each batch once it is committed.
 
     Frequencies and affinities are added to those in the node; each pattern keeps its last `window` emotives.
     """
-    numbered = ((number, line) for number, line in parsed(lines, _line) if number >= from_line)
+    numbered = ((number, line) for number, line in read(lines) if number >= from_line)
     while batch := list(islice(numbered, BATCH)):
         with transaction.atomic():
-            _add_batch(node_id, [line for _, line in batch], window)
+            add_lines(node_id, [line for _, line in batch], window)
         last_number, _ = batch[-1]
         yield last_number
 
 
-def _add_batch(node_id: str, lines: list[Line], window: int) -> None:
+def add_lines(node_id: str, lines: Iterable[Line], window: int, *, largest: int | None = None) -> None:
+    """Add checked lines to a node, in the transaction of their cause; `largest` as in `learn`."""
     lessons = []
     frequencies = Counter[str]()
     felt = []
@@ -149,9 +172,18 @@ def _add_batch(node_id: str, lines: list[Line], window: int) -> None:
                 frequencies[line.lesson.name] += line.frequency
             case Affinity():
                 felt.append(Felt([line.symbol], line.affinity))
-    learn(node_id=node_id, lessons=lessons, persistence=window, frequencies=frequencies, largest=None)
+    learn(node_id=node_id, lessons=lessons, persistence=window, frequencies=frequencies, largest=largest)
     add_affinities(node_id=node_id, felt=felt)
 
 
+def read(lines: Iterable[bytes]) -> Iterator[tuple[int, Line]]:
+    """The lines with their numbers. Raises WrongLine."""
+    return parsed(lines, _line)
+
+
 def _line(text: bytes) -> Line:
-    return of_a_kind(from_json(text), _KINDS)
+    value = from_json(text)
+    if isinstance(value, dict) and "affinity" in value:
+        # pydantic's parser would round the numbers to doubles.
+        value = json.loads(text, parse_float=exact, parse_int=exact)
+    return of_a_kind(value, _KINDS)

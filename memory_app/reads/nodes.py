@@ -1,6 +1,6 @@
 """What a node knows: its patterns, its affinities, and their numbers."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from itertools import chain
@@ -18,10 +18,16 @@ from memory_app.stores import PATTERNS
 
 _NODES_AT_ONCE = 500
 _REST_OF_AFFINITY = 30  # bytes in a response: a number, quotes and brackets
-_PAGE = f"""
-    SELECT node_id, memory, finalized_snapshot IS NOT NULL, dimension, COALESCE(indexed, false)
-    FROM memory_app_node LEFT JOIN memory_app_vectorspace USING (memory)
-    WHERE node_id > %(after)s ORDER BY node_id LIMIT {_NODES_AT_ONCE}
+# A page of each range of ids, of which the first rows are the page of all: however many nodes lie in between.
+_PAGE = """
+    SELECT node.node_id, node.memory, node.finalized_snapshot IS NOT NULL, dimension, COALESCE(indexed, false)
+    FROM unnest(%(prefixes)b::text[]) AS prefix, LATERAL (
+        SELECT node_id, memory, finalized_snapshot FROM memory_app_node
+        WHERE node_id >= GREATEST(prefix, COALESCE(%(after)s, '') COLLATE "C")
+            AND node_id < prefix || U&'\\+10FFFF' AND node_id IS DISTINCT FROM %(after)s
+        ORDER BY node_id LIMIT %(limit)s
+    ) AS node LEFT JOIN memory_app_vectorspace AS space ON space.memory = node.memory
+    ORDER BY node.node_id LIMIT %(limit)s
 """
 _FIND = """
     SELECT node_id, memory, finalized_snapshot IS NOT NULL, dimension, COALESCE(indexed, false)
@@ -29,6 +35,11 @@ _FIND = """
 """
 _COUNT_PATTERNS = """
     SELECT count(*) FROM memory_app_pattern JOIN memory_app_node USING (memory) WHERE node_id = %(node_id)s
+"""
+_HAS_PATTERNS = """
+    SELECT EXISTS (
+        SELECT FROM memory_app_pattern
+        WHERE memory = (SELECT memory FROM memory_app_node WHERE node_id = %(node_id)s))
 """
 _COUNT_NEW_PATTERNS = """
     SELECT count(*) FROM memory_app_pattern
@@ -50,22 +61,6 @@ _PATTERN = """
         FROM memory_app_pattern JOIN memory_app_node USING (memory)
         WHERE node_id = %(node_id)s AND name = decode(%(name)s, 'hex')
     ) AS pattern
-"""
-# The node by a subselect: so its memory is one value, and the index returns the rows in order, without a sort.
-_RECENT = """
-    SELECT encode(name, 'hex'), events::text, length, frequency, emotives::text, metadata::text, changed::text, number
-    FROM (
-        SELECT *, count(*) OVER () AS number,
-            sum(size) OVER (ORDER BY changed DESC, name DESC ROWS UNBOUNDED PRECEDING) AS used
-        FROM (
-            SELECT *, octet_length(events::text) + octet_length(emotives::text) + octet_length(metadata::text) AS size
-            FROM memory_app_pattern AS pattern
-            WHERE memory = (SELECT memory FROM memory_app_node WHERE node_id = %(node_id)s)
-              AND (changed, name) < (%(changed)s::xid8, decode(%(name)s, 'hex'))
-            ORDER BY pattern.changed DESC, pattern.name DESC LIMIT %(limit)s + 1
-        ) AS wanted
-    ) AS counted
-    WHERE used <= %(budget)s OR used = size ORDER BY counted.changed DESC, counted.name DESC LIMIT %(limit)s
 """
 _AFFINITIES = """
     SELECT symbol, emotive, value FROM memory_app_symbolaffinity JOIN memory_app_node USING (memory)
@@ -107,24 +102,6 @@ class AffinityPage(NamedTuple):
     following: str | None
 
 
-class Cursor(NamedTuple):
-    """Where a pattern stands in the order of learning: the transaction that last learned it, and its name."""
-
-    changed: str
-    name: str
-
-
-class PatternPage(NamedTuple):
-    """`older`: the `before` of the next page, None on the last one."""
-
-    patterns: list[StoredPattern]
-    older: Cursor | None
-
-
-NEWEST = Cursor("18446744073709551615", "")
-"""Above all patterns."""
-
-
 def find(node_id: str) -> NodeInfo:
     """Raises NodeUnknown."""
     row = PATTERNS.execute_one(_FIND, {"node_id": node_id})
@@ -133,11 +110,26 @@ def find(node_id: str) -> NodeInfo:
     return NodeInfo(*row)
 
 
-def all_nodes(*, after: str = "") -> Iterator[NodeInfo]:
+def page(*, after: str | None = None, prefixes: Iterable[str] = ("",), limit: int) -> list[NodeInfo]:
+    """Nodes with ids that begin with one of the prefixes, by id, those after `after`."""
+    parameters = {"after": after, "prefixes": _disjoint(prefixes), "limit": limit}
+    return [NodeInfo(*row) for row in PATTERNS.execute(_PAGE, parameters)]
+
+
+def _disjoint(prefixes: Iterable[str]) -> list[str]:
+    """Without those that begin with another one: no id then begins with two of them."""
+    kept: list[str] = []
+    for prefix in sorted(prefixes):
+        if not kept or not prefix.startswith(kept[-1]):
+            kept.append(prefix)
+    return kept
+
+
+def all_nodes(*, after: str | None = None) -> Iterator[NodeInfo]:
     """Nodes with ids above `after`, by id, in bounded memory."""
-    while page := [NodeInfo(*row) for row in PATTERNS.execute(_PAGE, {"after": after})]:
-        yield from page
-        after = page[-1].node_id
+    while found := page(after=after, limit=_NODES_AT_ONCE):
+        yield from found
+        after = found[-1].node_id
 
 
 def pattern(node_id: str, name: str) -> StoredPattern | None:
@@ -151,16 +143,6 @@ def pattern(node_id: str, name: str) -> StoredPattern | None:
         what = f"The emotives and metadata of pattern {PATTERN_PREFIX}{name}"
         raise TooLargeToShow(what, parameter="pattern_id", limit=budget)
     return _stored_pattern(*columns)
-
-
-def recent_patterns(node_id: str, *, before: Cursor = NEWEST, limit: int) -> PatternPage:
-    """The patterns that were learned last: `limit`, or fewer where those are very long."""
-    parameters = {"node_id": node_id, "changed": before.changed, "name": before.name, "limit": limit}
-    rows = PATTERNS.execute(_RECENT, {**parameters, "budget": settings.ENV.limit_page})
-    patterns = [_stored_pattern(*columns) for *columns, _, _ in rows]
-    if not rows or len(rows) == rows[0][-1]:
-        return PatternPage(patterns, None)
-    return PatternPage(patterns, Cursor(rows[-1][-2], patterns[-1].name))
 
 
 def _stored_pattern(name: str, events: str, length: int, frequency: int, emotives: str, metadata: str) -> StoredPattern:
@@ -177,6 +159,10 @@ def _stored_pattern(name: str, events: str, length: int, frequency: int, emotive
 def count_patterns(node_id: str) -> int:
     [(number,)] = PATTERNS.execute(_COUNT_PATTERNS, {"node_id": node_id})
     return int(number)
+
+
+def has_patterns(node_id: str) -> bool:
+    return PATTERNS.execute(_HAS_PATTERNS, {"node_id": node_id}) == [(True,)]
 
 
 def count_new_patterns(node_id: str) -> int:

@@ -2,7 +2,8 @@
 
 from django.urls import path, re_path
 
-from sessions_app.api import config, jobs, learning, observing, patterns, predictions, sessions
+from memory_app.api import node_paths  # noqa: F401  `<node:…>` in routes
+from sessions_app.api import config, importing, jobs, learning, observing, patterns, predictions, sessions
 
 _ID = "sessions/<str:session_id>"
 
@@ -27,6 +28,7 @@ urlpatterns = [
     path(f"{_ID}/patterns/retire", patterns.Retire.as_view()),
     path(f"{_ID}/patterns/un-retire", patterns.UnRetire.as_view()),
     path(f"{_ID}/patterns/purge", patterns.Purge.as_view()),
+    path("nodes/<node:node_id>/import", importing.Import.as_view()),
     path("jobs", jobs.Jobs.as_view()),
     path("jobs/<str:job_id>", jobs.OneJob.as_view()),
     path("jobs/<str:job_id>/retry", jobs.Retry.as_view()),

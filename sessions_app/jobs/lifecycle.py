@@ -46,17 +46,21 @@ _PURGE = """
 """
 
 # A job waits for the earlier jobs of its session, so that requests sent in order take effect in order.
-# Finalize-training waits for all earlier jobs of its node, because it depends on what they learn.
-_BLOCKED_BY = """
+# Finalize-training waits for all earlier jobs of its node, because it depends on what they learn. Imports into a node
+# wait for each other: of two that want it empty, the second finds what the first added.
+_CONCERNS = """
+    (earlier.session_id = job.session_id OR job.kind = 'finalize-training'
+        OR (job.kind = 'import' AND earlier.kind = 'import'))
+"""
+_BLOCKED_BY = f"""
     earlier.state IN ('waiting', 'running') AND earlier.node_id = job.node_id AND earlier.number < job.number
-    AND (earlier.session_id = job.session_id OR job.kind = 'finalize-training')
+    AND {_CONCERNS}
 """
 BLOCKED = f"EXISTS (SELECT FROM sessions_app_job AS earlier WHERE {_BLOCKED_BY})"
 _FREED = f"""
-    SELECT job.id FROM sessions_app_job AS job, sessions_app_job AS finished
-    WHERE finished.id = %(id)s AND job.node_id = finished.node_id AND job.number > finished.number
-      AND job.state = 'waiting' AND (job.session_id = finished.session_id OR job.kind = 'finalize-training')
-      AND NOT {BLOCKED}
+    SELECT job.id FROM sessions_app_job AS job, sessions_app_job AS earlier
+    WHERE earlier.id = %(id)s AND job.node_id = earlier.node_id AND job.number > earlier.number
+      AND job.state = 'waiting' AND {_CONCERNS} AND NOT {BLOCKED}
 """
 _BACKLOG = """
     SELECT count(*) FILTER (WHERE state = 'waiting'), count(*) FILTER (WHERE state = 'running'),

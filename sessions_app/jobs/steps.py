@@ -1,12 +1,18 @@
 """One step of each kind of job. It runs in the transaction that also records the job's progress."""
 
+from collections import Counter
 from collections.abc import Callable
+from io import BytesIO
 
+from django.conf import settings
 from pydantic import TypeAdapter
 from pydantic_core import to_json
 
+from memory_app.files import node_files
+from memory_app.reads import nodes
 from sessions_app import operations
 from sessions_app.counters import count_on_commit
+from sessions_app.errors import NodeNotEmpty
 from sessions_app.jobs.deferrable import finalize_training, observe_sequence
 from sessions_app.models.jobs import Job, JobPart, Kind
 from sessions_app.shapes import bodies
@@ -51,8 +57,23 @@ def _train(job: Job) -> tuple[int, bytes]:
     return done, to_json({"sequences": done, "patterns_learned": before + learned})
 
 
+def _import(job: Job) -> tuple[int, bytes]:
+    """One part of the job: a batch of lines of a node's file."""
+    if job.done == 0 and not job.parameters["add"] and nodes.has_patterns(job.node_id):
+        raise NodeNotEmpty(job.node_id)
+    [part] = JobPart.objects.filter(job_id=job.id).order_by("number")[:1]
+    lines = [line for _, line in node_files.read(BytesIO(bytes(part.content)))]
+    node_files.add_lines(job.node_id, lines, job.parameters["window"], largest=settings.ENV.limit_pattern)
+    JobPart.objects.filter(job_id=job.id, number=part.number).delete()
+    result = Counter(job.result or {"patterns": 0, "affinities": 0})
+    result["patterns"] += sum(isinstance(line, node_files.Pattern) for line in lines)
+    result["affinities"] += sum(isinstance(line, node_files.Affinity) for line in lines)
+    return job.done + len(lines), to_json(result)
+
+
 STEPS: dict[str, Step] = {
     Kind.OBSERVE_SEQUENCE: _observe_sequence,
     Kind.FINALIZE_TRAINING: _finalize_training,
     Kind.TRAIN: _train,
+    Kind.IMPORT: _import,
 }

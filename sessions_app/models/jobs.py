@@ -21,6 +21,7 @@ class Kind(models.TextChoices):
     OBSERVE_SEQUENCE = "observe-sequence"
     FINALIZE_TRAINING = "finalize-training"
     TRAIN = "train"
+    IMPORT = "import"
 
 
 class Job(models.Model):

@@ -1,6 +1,7 @@
 """Jobs: the state matches the progress, and the stored parts of the work match both."""
 
 from collections.abc import Iterable, Iterator
+from io import BytesIO
 from itertools import groupby
 from operator import attrgetter
 from typing import NamedTuple
@@ -15,6 +16,7 @@ def _sql_list(names: list[str] | tuple[str, ...]) -> str:
     return f"({', '.join(repr(str(name)) for name in names)})"
 
 
+_OF_NODES = _sql_list((Kind.TRAIN.value, Kind.IMPORT.value))
 _OPEN = f"state IN {_sql_list(tuple(state.value for state in UNFINISHED))}"
 _IS_DONE = f"state = '{State.DONE.value}'"
 _JOBS = f"""
@@ -22,7 +24,7 @@ _JOBS = f"""
         (state IN {_sql_list(State.values)}, 'it has an unknown state', false),
         (kind IN {_sql_list(Kind.values)}, 'it has an unknown kind', false),
         (total >= 1 AND done BETWEEN 0 AND total, 'done is not between 0 and total', false),
-        (kind = '{Kind.TRAIN.value}' OR session_id IS NOT NULL, 'it has no session', false),
+        (kind IN {_OF_NODES} OR session_id IS NOT NULL, 'it has no session', false),
         (NOT {_IS_DONE} OR done = total, 'its state is done, but units of it are not', false),
         ({_IS_DONE} OR done <> total, 'all its units are done, but its state is not', {_OPEN}),
         ((finished_at IS NULL) = ({_OPEN}), 'finished_at does not match its state', true),
@@ -71,10 +73,11 @@ def _delete_parts(connection: Connection, faults: list[Fault]) -> None:
     connection.execute(_DELETE_PARTS, {"ids": ids, "numbers": numbers})
 
 
-# The remaining work of each unfinished job: of a sequence all pieces, numbered from 0; of a training the open batches.
+# The remaining work of each unfinished job: of a sequence all pieces, numbered from 0; of a training or an import the
+# open batches.
 _WORK = f"""
     SELECT job.id, kind, total - done AS remaining, part.number,
-        CASE WHEN kind = '{Kind.TRAIN.value}' THEN part.content END AS content
+        CASE WHEN kind IN {_OF_NODES} THEN part.content END AS content
     FROM sessions_app_job AS job LEFT JOIN sessions_app_jobpart AS part ON part.job_id = job.id
     WHERE NOT {_IS_DONE} AND kind <> '{Kind.FINALIZE_TRAINING.value}' AND {OF_NODE}
     ORDER BY job.id, part.number
@@ -82,7 +85,7 @@ _WORK = f"""
 
 
 class _Part(NamedTuple):
-    """`number` is None for a job without parts; `content` is read for trainings only."""
+    """`number` is None for a job without parts; `content` is read for trainings and imports only."""
 
     job_id: str
     kind: str
@@ -100,14 +103,14 @@ def _find_lost_parts(snapshot: Connection, node_id: str | None) -> Iterator[Faul
 
 
 def _is_complete(kind: str, remaining: int, parts: Iterable[_Part]) -> bool:
-    numbers, sequences = [], 0
+    numbers, units = [], 0
     for part in parts:
         if part.number is not None:
             numbers.append(part.number)
         if part.content is not None:
-            sequences += _count_sequences(part.content)
-    if kind == Kind.TRAIN:
-        return sequences == remaining
+            units += _count_lines(part.content) if kind == Kind.IMPORT else _count_sequences(part.content)
+    if kind in (Kind.TRAIN, Kind.IMPORT):
+        return units == remaining
     return bool(numbers) and numbers == list(range(len(numbers)))
 
 
@@ -117,6 +120,10 @@ def _count_sequences(content: bytes) -> int:
     except ValueError:
         return 0
     return len(given) if isinstance(given, list) else 0
+
+
+def _count_lines(content: bytes) -> int:
+    return sum(1 for _ in BytesIO(bytes(content)))
 
 
 _LAST_NUMBER = """

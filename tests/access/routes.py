@@ -12,6 +12,8 @@ from foundation.callers import Scope
 from foundation.http.views import LeanView
 from tests.api.contract.document import DESCRIBED
 
+# Of a body that is not JSON: lines that hold nothing.
+_LINES = {"example": {"kato": "node", "version": 1}}
 _BODIES_OWN_NODE = {"config": {"recall_threshold": 0.5}}
 
 
@@ -68,13 +70,17 @@ class Operation:
     @property
     def parameters(self) -> set[str]:
         """The names of its query parameters and headers."""
-        return {one["name"] for one in DESCRIBED[str(self)].get("parameters", []) if "name" in one}
+        return {
+            one["name"]
+            for one in DESCRIBED[str(self)].get("parameters", [])
+            if one.get("in") != "path" and "name" in one
+        }
 
     def body(self, node_id: str) -> Any:
         """The example of the document, for this node where it names one."""
         if "requestBody" not in DESCRIBED.get(str(self), {}):
             return None
-        content = DESCRIBED[str(self)]["requestBody"]["content"]["application/json"]
+        content = DESCRIBED[str(self)]["requestBody"]["content"].get("application/json", _LINES)
         example = content.get("example") or _BODIES_OWN_NODE
         return {**example, "node_id": node_id} if "node_id" in example else example
 
@@ -84,7 +90,8 @@ class Operation:
 
     def call(self, client: httpx.Client, *, node_id: str, path: dict[str, str], **options: Any) -> httpx.Response:
         """Call it with the body of the example. `path`: what is in the place of `{session_id}` and `{job_id}`."""
-        url = re.sub(r"\{(\w+)\}", lambda match: path.get(match[1], "x"), self.path)
+        known = {"node_id": node_id, **path}
+        url = re.sub(r"\{(\w+)\}", lambda match: known.get(match[1], "x"), self.path)
         return client.request(self.method, url, json=self.body(node_id), **options)
 
 

@@ -224,6 +224,40 @@ def test_a_prefix_is_compared_character_by_character(
         assert named.status_code == (200 if node in own else 403), node
 
 
+def listed_nodes(client: httpx.Client, **query: Any) -> list[str]:
+    """All pages, of two nodes each."""
+    found: list[str] = []
+    page: dict[str, Any] = {"next": None}
+    while not found or page["next"] is not None:
+        after = {} if page["next"] is None else {"after": page["next"]}
+        page = client.get("/nodes", params={**query, **after, "limit": 2}).json()
+        if not page["nodes"]:
+            break
+        found += [one["node_id"] for one in page["nodes"]]
+    return found
+
+
+def test_nodes_are_listed_in_pages(bound: httpx.Client, new_key: NewKey, operator: Key) -> None:
+    assert listed_nodes(bound) == ["mine-1", "mine-2"]
+    assert listed_nodes(bound, prefix="m") == ["mine-1", "mine-2"]
+    assert listed_nodes(bound, prefix="mine-2") == ["mine-2"]
+    assert listed_nodes(bound, prefix="yours") == listed_nodes(bound, after="yours-1") == []
+    several = new_key(Scope.READ, nodes=["yours-1", "mine", "mine-1", "none", "yours"]).client
+    assert listed_nodes(several) == ["mine-1", "mine-2", "yours-1", "yours-2"]
+    assert listed_nodes(several, after="mine-1") == ["mine-2", "yours-1", "yours-2"]
+    assert listed_nodes(new_key(Scope.READ, nodes=[]).client) == []
+    assert {"mine-1", "yours-1"} <= set(listed_nodes(operator.client))
+
+
+@pytest.mark.usefixtures("mine")
+@pytest.mark.parametrize(("method", "route"), [("GET", "patterns"), ("GET", "export"), ("POST", "import")])
+def test_a_node_in_the_path_of_another_key_is_forbidden(bound: httpx.Client, method: str, route: str) -> None:
+    own = bound.request(method, f"/nodes/mine-1/{route}", params={"add": True}, content=b'{"symbol":"a","affinity":{}}')
+    assert own.status_code in (200, 422)  # 422: a file without its last line
+    for foreign in ("yours-1", "yours-none"):
+        assert bound.request(method, f"/nodes/{foreign}/{route}").status_code == 403
+
+
 def test_jobs_of_odd_nodes(new_key: NewKey, operator: Key) -> None:
     made = {node: train(operator.client, f"job {node}", [[["a"]]])["job_id"] for node in ("a%", "a_", "a\\", "ab")}
     for prefix, expected in (("a%", ["a%"]), ("a_", ["a_"]), ("a\\", ["a\\"]), ("a", list(made))):

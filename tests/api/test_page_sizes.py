@@ -9,7 +9,8 @@ import pytest
 from django.conf import settings
 
 from benchmarks.stack import WebServer
-from memory_app.reads import nodes
+from memory_app.reads import browsing
+from memory_app.reads.browsing import Wanted
 from tests.support.sessions import NewSession, create_session
 
 BUDGET: int = settings.ENV.limit_page
@@ -90,10 +91,10 @@ def test_a_long_list_of_symbols_comes_in_pages(
 
 @pytest.mark.usefixtures("same_database")
 def test_a_page_of_long_patterns_ends_early_and_says_where_the_next_begins(large_node: str) -> None:
-    first = nodes.recent_patterns(large_node, limit=25)
-    assert first.older is not None
-    second = nodes.recent_patterns(large_node, before=first.older, limit=25)
-    assert second.older is None
+    first = browsing.page(large_node, Wanted(), limit=25)
+    assert first.following is not None
+    second = browsing.page(large_node, Wanted(), after=first.following, limit=25)
+    assert second.following is None
     names = [one.name for one in first.patterns + second.patterns]
     assert len(set(names)) == len(names) == 12
-    assert len(nodes.recent_patterns(large_node, limit=3).patterns) == 3
+    assert len(browsing.page(large_node, Wanted(), limit=3).patterns) == 3

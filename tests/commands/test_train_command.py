@@ -12,7 +12,8 @@ from django.db import OperationalError, connection, connections
 from pytest_django import DjangoDbBlocker
 
 from katoproject.configuration.environment import PROJECT_DIR
-from memory_app.reads import nodes
+from memory_app.reads import browsing, nodes
+from memory_app.reads.browsing import Wanted
 from sessions_app.files import training
 
 pytestmark = pytest.mark.long
@@ -40,7 +41,7 @@ def train(django_db_blocker: DjangoDbBlocker, server: object, node: str, tmp_pat
 
 def known(node: str) -> dict[str, tuple[int, Any, Any]]:
     """Patterns by their events, spelled `a+b c`: frequency, emotives, metadata."""
-    found = nodes.recent_patterns(node, limit=100_000).patterns
+    found = browsing.page(node, Wanted(), limit=100_000).patterns
     return {
         " ".join("+".join(event) for event in one.events): (one.frequency, one.emotives, one.metadata) for one in found
     }

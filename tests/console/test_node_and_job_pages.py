@@ -1,6 +1,7 @@
 """The console's pages of nodes and jobs."""
 
 import re
+from html import unescape
 
 import psycopg
 import pytest
@@ -58,10 +59,28 @@ def test_all_patterns_are_on_the_pages_the_last_learned_first(
     while path:
         html = page(browser, path)
         names += re.findall(rf"{base}([0-9a-f]{{40}})/", html)
-        older = re.search(r'href="(\?before=[^"]+)"', html)
-        path = f"{base}{older[1]}" if older else None
+        further = re.search(r'href="(\?[^"]*after=[^"]+)"', html)
+        path = f"{base}{unescape(further[1])}" if further else None
     assert len(names) == len(set(names)) == 60
     assert names[40:] == [name.removeprefix("PTRN|") for name in reversed(taught)]
+
+
+def test_patterns_are_found_by_symbol_name_and_frequency(log_in: LogIn, open_session: OpenSession) -> None:
+    teacher = open_session()
+    tea, milk = (teacher.teach("a", symbol).removeprefix("PTRN|") for symbol in "tm")
+    teacher.teach("a", "m")
+    browser = log_in("viewer")
+    base = f"{change(NODES, teacher.node).removesuffix('change/')}patterns/"
+
+    def found(**query: str) -> list[str]:
+        return re.findall(rf"{base}([0-9a-f]{{40}})/", page(browser, base, **query))
+
+    assert found(symbol="t") == [tea]
+    assert found(q=milk[:5]) == found(frequency="2") == [milk]
+    assert found(symbol="a", order="frequency") == [milk, tea]
+    assert found(symbol="z") == []
+    for wrong in ({"q": "xyz"}, {"frequency": "0"}, {"frequency": "many"}, {"after": "nonsense"}, {"after": "a\0"}):
+        assert found(**wrong) == []
 
 
 def test_a_node_forgets_when_an_administrator_says_so(log_in: LogIn, open_session: OpenSession) -> None:

@@ -11,7 +11,21 @@ pytestmark = pytest.mark.usefixtures("same_database")
 
 LISTS = (SESSIONS, JOBS, NODES)
 ODD = ("a\0b", "\xed\xa0\x80", "9" * 400, "x" * 5000)
-PARAMETERS = ("q", "p", "o", "state", "node", "after", "before", "window", "e", "_popup")
+PARAMETERS = (
+    "q",
+    "p",
+    "o",
+    "state",
+    "node",
+    "after",
+    "before",
+    "window",
+    "e",
+    "_popup",
+    "symbol",
+    "frequency",
+    "order",
+)
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ from foundation.terminal.text import counted, readable
 from memory_app import vector_indexes, vector_table
 from memory_app.management.arguments import node_id
 from memory_app.management.confirming import confirm
+from memory_app.management.exporting import add_export
 from memory_app.management.importing import add_import
 from memory_app.management.retiring import add_acts
 from memory_app.node_ids import display_id
@@ -30,6 +31,7 @@ first learn on. Ids are exact: case and spaces count."""
     examples = """
   manage.py node list --counts
   manage.py node show kitchen
+  manage.py node export kitchen > kitchen.ndjson
   manage.py node import kitchen.ndjson
 """
 
@@ -40,6 +42,7 @@ first learn on. Ids are exact: case and spaces count."""
         self._add_clear(commands)
         self._add_reindex(commands)
         add_acts(self, commands)
+        add_export(self, commands)
         add_import(self, commands)
 
     # Looking ---------------------------------------------------------------------------------------------------------
@@ -57,13 +60,13 @@ first learn on. Ids are exact: case and spaces count."""
 """,
         )
         parser.add_argument("--limit", type=at_least(1), default=50, metavar="N", help="at most this many (50)")
-        parser.add_argument("--after", type=node_id, default="", metavar="NODE", help="only nodes after this id")
+        parser.add_argument("--after", type=node_id, metavar="NODE", help="only nodes after this id")
         parser.add_argument(
             "--counts", action="store_true", help="count their patterns and vectors, which takes longer"
         )
         add_json_argument(parser, lines=True)
 
-    def _list(self, limit: int, after: str, counts: bool, json: bool, **options: Any) -> None:
+    def _list(self, limit: int, after: str | None, counts: bool, json: bool, **options: Any) -> None:
         found = nodes.all_nodes(after=after)
         rows = (_row(node, counts=counts) for node in islice(found, limit))
         last = None

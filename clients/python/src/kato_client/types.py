@@ -379,7 +379,7 @@ class JobSummary(TypedDict):
     """`progress`: from 0 to 1. `error`: why the job or its last attempt failed."""
 
     job_id: str
-    kind: Literal["observe-sequence", "finalize-training", "train"]
+    kind: Literal["observe-sequence", "finalize-training", "train", "import"]
     state: Literal["waiting", "running", "done", "failed", "cancelled"]
     progress: float
     done: int

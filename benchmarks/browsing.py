@@ -1,0 +1,179 @@
+"""`python -m benchmarks.browsing`: pages of the patterns of a large node, and what their index costs a learn."""
+
+import argparse
+import os
+import time
+from contextlib import ExitStack
+from statistics import median
+from typing import TYPE_CHECKING
+
+import psutil
+import psycopg
+
+from benchmarks.stack.stores import Stores, temporary_folder
+from katoproject.configuration.locations import postgres_url
+
+if TYPE_CHECKING:
+    from memory_app.reads.browsing import Cursor, Wanted
+
+PATTERNS = 1_000_000
+PAGES = 15
+LIMIT = 100
+LEARNS = 1500
+ROUNDS = 4
+
+# Names without order, frequencies as words have them, as many patterns in each transaction as a part of a job has.
+_FILL = """
+    INSERT INTO memory_app_pattern (memory, name, events, length, frequency, emotives, metadata, created, changed)
+    SELECT %(memory)s, decode(md5(n::text) || left(md5((-n)::text), 8), 'hex'),
+        format('[["n%%s","of %%s"],["all"]]', n, n %% 1000)::json, 3, 1 + 1000000 / n, '[{"joy":0.5}]', '{}',
+        (100 + n / 500)::text::xid8, (100 + n / 500)::text::xid8
+    FROM generate_series(%(first)s::int, %(last)s::int) AS n
+"""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.browsing", description=__doc__)
+    parser.add_argument("--patterns", type=int, default=PATTERNS, help=f"of the large node ({PATTERNS})")
+    options = parser.parse_args()
+    with ExitStack() as opened:
+        folder = opened.enter_context(temporary_folder())
+        stores = Stores(folder / "data", private=True)
+        stores.start()
+        opened.callback(stores.stop)
+        url = postgres_url(stores.data)
+        os.environ |= {
+            "DATABASE_URL": url,
+            "KATO_DATA_DIR": str(stores.data),
+            "DJANGO_SETTINGS_MODULE": "katoproject.settings",
+        }
+        import django
+        from django.core.management import call_command
+
+        django.setup()
+        call_command("migrate", verbosity=0, interactive=False)
+        connection = opened.enter_context(psycopg.connect(url, autocommit=True))
+        for node, patterns in (("small", 1000), ("large", options.patterns)):
+            _fill(connection, node, patterns)
+        _browsing(connection)
+        _learning(connection)
+
+
+def _fill(connection: psycopg.Connection, node: str, patterns: int) -> None:
+    row = connection.execute(
+        "INSERT INTO memory_app_node (node_id, memory) VALUES (%s, nextval('memory_app_memory')) RETURNING memory",
+        [node],
+    ).fetchone()
+    assert row is not None
+    for first in range(1, patterns + 1, 100_000):
+        last = min(patterns, first + 99_999)
+        connection.execute(_FILL, {"memory": row[0], "first": first, "last": last})
+    connection.execute("VACUUM ANALYZE memory_app_pattern")
+
+
+# Pages ---------------------------------------------------------------------------------------------------------------
+
+
+def _browsing(connection: psycopg.Connection) -> None:
+    from memory_app.reads.browsing import Order, Wanted
+
+    print(f"Pages of {LIMIT} patterns: PostgreSQL's and this process's CPU together, and the elapsed time, in ms")
+    print(f"{'node':>8}{'order':>12}{'prefix':>8}{'page':>8}{'CPU':>8}{'waited':>8}")
+    for node in ("small", "large"):
+        for order in Order:
+            for prefix in ("", "a", "abcd"):
+                wanted = Wanted(order=order, prefix=prefix)
+                for where, share in (("first", 0.0), ("middle", 0.5), ("last", 0.999)):
+                    cpu, waited = _pages(node, wanted, _cursor(connection, node, wanted, share))
+                    print(f"{node:>8}{order:>12}{prefix:>8}{where:>8}{cpu:>8.1f}{waited:>8.1f}", flush=True)
+
+
+def _pages(node: str, wanted: "Wanted", after: "Cursor") -> tuple[float, float]:
+    """CPU and elapsed milliseconds of a page."""
+    from memory_app.reads import browsing
+
+    times = []
+    backend = _backend()
+    before = _cpu(backend)
+    for number in range(PAGES + 1):
+        if number == 1:  # the first reads from the disk
+            before = _cpu(backend)
+        began = time.perf_counter()
+        browsing.page(node, wanted, after=after, limit=LIMIT)
+        times.append(time.perf_counter() - began)
+    return (_cpu(backend) - before) / PAGES * 1000, median(times[1:]) * 1000
+
+
+def _cursor(connection: psycopg.Connection, node: str, wanted: "Wanted", share: float) -> "Cursor":
+    """After so many patterns in the order, found the slow way."""
+    from memory_app.reads import browsing, nodes
+
+    memory = nodes.find(node).memory
+    key = "changed" if wanted.order == "newest" else "frequency"
+    query = f"""
+        SELECT {key}::text, encode(name, 'hex') FROM memory_app_pattern WHERE memory = %(memory)s
+        ORDER BY {key} DESC, name DESC LIMIT 1 OFFSET (
+            SELECT (count(*) * %(share)s)::int FROM memory_app_pattern WHERE memory = %(memory)s)
+    """
+    row = connection.execute(query, {"memory": memory, "share": share}).fetchone()
+    assert row is not None
+    return browsing.Cursor(wanted.order, memory, int(row[0]), row[1])
+
+
+def _backend() -> psutil.Process:
+    from django.db import connection
+
+    connection.ensure_connection()
+    assert connection.connection is not None
+    return psutil.Process(connection.connection.info.backend_pid)
+
+
+def _cpu(backend: psutil.Process) -> float:
+    return sum(backend.cpu_times()[:2]) + time.process_time()
+
+
+# Learning ------------------------------------------------------------------------------------------------------------
+
+
+def _learning(connection: psycopg.Connection) -> None:
+    print(f"\nA learn into the large node, of one pattern in one transaction: CPU in µs, the median of {ROUNDS} rounds")
+    figures: dict[str, list[float]] = {}
+    for number in range(ROUNDS):
+        # In both orders, because a round leaves the next one a table that is warm, and longer.
+        for name in ("without", "with") if number % 2 else ("with", "without"):
+            connection.execute("DROP INDEX IF EXISTS pattern_frequency")
+            if name == "with":
+                connection.execute("CREATE INDEX pattern_frequency ON memory_app_pattern (memory, frequency, name)")
+            connection.execute("VACUUM ANALYZE memory_app_pattern")
+            connection.execute("CHECKPOINT")
+            numbers = _numbers()
+            for kind in ("new", "again"):
+                figures.setdefault(f"{kind} {name}", []).append(_learn(numbers))
+    for kind in ("new", "again"):
+        old, new = (median(figures[f"{kind} {name}"]) for name in ("without", "with"))
+        print(f"{kind:>8}{old:>10.0f} without the index{new:>10.0f} with it   ratio {new / old:.3f}", flush=True)
+
+
+def _numbers() -> range:
+    first = time.time_ns()
+    return range(first, first + LEARNS)
+
+
+def _learn(numbers: range) -> float:
+    from django.db import transaction
+
+    from engine.lesson import prepare_lesson
+    from memory_app.operations.patterns import learn
+
+    lessons = [prepare_lesson([[f"n{number}", f"of {number % 1000}"], ["all"]]) for number in numbers]
+    backend = _backend()
+    before = _cpu(backend)
+    for one in lessons:
+        assert one is not None
+        with transaction.atomic():
+            learn(node_id="large", lessons=[one], persistence=5)
+    return (_cpu(backend) - before) / len(lessons) * 1e6
+
+
+if __name__ == "__main__":
+    main()

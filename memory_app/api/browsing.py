@@ -1,0 +1,146 @@
+"""`/nodes` and `/nodes/{id}/patterns`: what nodes there are, and what one knows, in pages (http.md 1.7)."""
+
+from typing import Annotated, Any
+
+from django.http import HttpRequest, HttpResponse
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from pydantic import AfterValidator, Field, TypeAdapter
+from pydantic_core import PydanticCustomError, to_json
+
+from engine.naming import PATTERN_PREFIX, bare_name
+from engine.ranges import LARGEST_FREQUENCY
+from foundation import callers, logs
+from foundation.callers import READ
+from foundation.http.answers import json_answer
+from foundation.http.bodies import parse_path, parse_query
+from foundation.http.schema import INVALID_REQUEST
+from foundation.http.views import LeanView
+from memory_app.api import shapes
+from memory_app.api.schema import NODE_UNKNOWN
+from memory_app.node_ids import MAX_LENGTH, NodeId, display_id
+from memory_app.reads import browsing, nodes
+from memory_app.reads.browsing import ListedPattern, Order, Wanted
+
+MAX_LIMIT, DEFAULT_LIMIT = 1000, 100
+
+_NODE_ID: TypeAdapter[str] = TypeAdapter(NodeId)
+_TEXT = TypeAdapter(str)
+_LIMIT = TypeAdapter(Annotated[int, Field(ge=1, le=MAX_LIMIT)])
+_FREQUENCY = TypeAdapter(Annotated[int, Field(ge=1, le=LARGEST_FREQUENCY)])
+_ORDER = TypeAdapter(Order)
+
+
+def _digits(text: str) -> str:
+    digits = bare_name(text)
+    if len(digits) > 40 or not set(digits) <= set("0123456789abcdef"):
+        raise PydanticCustomError(
+            "name_prefix", "Input should be the beginning of a name: at most 40 digits 0-9 and a-f, `PTRN|` before them"
+        )
+    return digits
+
+
+_NAME_PREFIX = TypeAdapter(Annotated[str, AfterValidator(_digits)])
+
+_PAGE = OpenApiParameter("limit", {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": DEFAULT_LIMIT})
+NODE_IN_PATH = OpenApiParameter(
+    "node_id",
+    {"type": "string", "maxLength": MAX_LENGTH},
+    OpenApiParameter.PATH,
+    description="The exact id of the node, percent-encoded.",
+)
+
+
+def node_of(node_id: str) -> str:
+    """The node that a path names. Raises InvalidRequest and ForeignNode."""
+    parse_path("node_id", node_id, _NODE_ID)
+    logs.about(node_id=node_id)
+    callers.current().require_node(node_id)
+    return node_id
+
+
+class Nodes(LeanView):
+    needs = {"GET": READ}
+
+    @extend_schema(
+        summary="Nodes that have learned something, by id",
+        parameters=[
+            OpenApiParameter("prefix", str, description="Only nodes whose ids begin with this."),
+            OpenApiParameter("after", str, description="Only nodes after this id: `next` of the page before."),
+            _PAGE,
+        ],
+        responses={200: shapes.NodePage, 422: INVALID_REQUEST},
+    )
+    def get(self, request: HttpRequest) -> HttpResponse:
+        prefix: str = parse_query(request, "prefix", _NODE_ID, "")
+        after: str | None = parse_query(request, "after", _NODE_ID, None)
+        limit: int = parse_query(request, "limit", _LIMIT, DEFAULT_LIMIT)
+        found = nodes.page(after=after, prefixes=_visible(prefix), limit=limit + 1)
+        following = found[limit - 1].node_id if len(found) > limit else None
+        described = [_described(node) for node in found[:limit]]
+        return json_answer(to_json({"nodes": described, "next": following}))
+
+
+def _visible(prefix: str) -> list[str]:
+    """The prefixes of the ids that begin with this one and that the caller sees."""
+    own = callers.current().nodes
+    if own is None:
+        return [prefix]
+    return [max(prefix, one, key=len) for one in own if prefix.startswith(one) or one.startswith(prefix)]
+
+
+def _described(node: nodes.NodeInfo) -> dict[str, Any]:
+    return {
+        "node_id": node.node_id,
+        "shown_as": display_id(node.node_id),
+        "finalized": node.finalized,
+        "vector_dimension": node.dimension,
+    }
+
+
+class Patterns(LeanView):
+    needs = {"GET": READ}
+
+    @extend_schema(
+        summary="Patterns of a node, in pages",
+        parameters=[
+            NODE_IN_PATH,
+            OpenApiParameter("symbol", str, description="Only patterns with this symbol, in any event."),
+            OpenApiParameter("prefix", str, description="Only patterns whose names begin with these digits."),
+            OpenApiParameter("min_frequency", {"type": "integer", "minimum": 1, "maximum": LARGEST_FREQUENCY}),
+            OpenApiParameter(
+                "order",
+                {"type": "string", "enum": [str(order) for order in Order], "default": "newest"},
+                description="`newest`: the last learned first, whether anew or again; `frequency`: the most frequent.",
+            ),
+            OpenApiParameter("after", str, description="`next` of the page before."),
+            _PAGE,
+        ],
+        responses={200: shapes.PatternPage, 404: NODE_UNKNOWN, 422: INVALID_REQUEST},
+    )
+    def get(self, request: HttpRequest, node_id: str) -> HttpResponse:
+        node_of(node_id)
+        wanted = Wanted(
+            symbol=parse_query(request, "symbol", _TEXT, None),
+            prefix=parse_query(request, "prefix", _NAME_PREFIX, ""),
+            min_frequency=parse_query(request, "min_frequency", _FREQUENCY, 1),
+            order=parse_query(request, "order", _ORDER, Order.NEWEST),
+        )
+        limit: int = parse_query(request, "limit", _LIMIT, DEFAULT_LIMIT)
+        after: str | None = parse_query(request, "after", _TEXT, None)
+        cursor = None if after is None else browsing.cursor_of(after, wanted.order)
+        page = browsing.page(node_id, wanted, after=cursor, limit=limit)
+        following = None if page.following is None else str(page.following)
+        listed = [_listed(pattern) for pattern in page.patterns]
+        return json_answer(to_json({"patterns": listed, "node_id": node_id, "next": following}))
+
+
+def _listed(pattern: ListedPattern) -> dict[str, Any]:
+    return {
+        "name": PATTERN_PREFIX + pattern.name,
+        "pattern_data": pattern.events,
+        "length": pattern.length,
+        "frequency": pattern.frequency,
+        "emotives": pattern.emotives,
+        "metadata": pattern.metadata,
+        "bytes": pattern.size,
+    }

@@ -1,0 +1,103 @@
+"""`/nodes/{id}/export`: everything that a node has learned, as its file (http.md 1.7)."""
+
+import logging
+from collections.abc import Generator, Iterator
+from typing import Annotated
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
+from pydantic import AfterValidator, Field, TypeAdapter
+from pydantic_core import PydanticCustomError
+
+from engine.naming import bare_name
+from foundation.callers import READ
+from foundation.errors import InvalidRequest, Refusal
+from foundation.http.bodies import parse_query
+from foundation.http.error_shapes import Error
+from foundation.http.schema import INVALID_REQUEST, response
+from foundation.http.streaming import Deadline, Stream
+from foundation.http.views import LeanView
+from foundation.postgresql.trouble import STORE_TROUBLE
+from memory_app.api.browsing import NODE_IN_PATH, node_of
+from memory_app.api.schema import NDJSON, NODE_FILE, NODE_UNKNOWN
+from memory_app.files import export_moments, exporting
+from memory_app.files.export_moments import ExportMoment
+from memory_app.files.exporting import Position
+
+log = logging.getLogger(__name__)
+
+
+def _moment(text: str) -> ExportMoment:
+    try:
+        return export_moments.parse(text)
+    except ValueError as error:
+        raise PydanticCustomError("export_moment", str(error)) from None
+
+
+_TEXT = TypeAdapter(str)
+_NAME = TypeAdapter(Annotated[str, AfterValidator(bare_name), Field(pattern="^[0-9a-f]{40}$")])
+_MOMENT = TypeAdapter(Annotated[str, Field(max_length=export_moments.MAX_LENGTH), AfterValidator(_moment)])
+
+
+class Export(LeanView):
+    needs = {"GET": READ}
+
+    @extend_schema(
+        summary="The file of a node: lines of JSON, from one moment",
+        parameters=[
+            NODE_IN_PATH,
+            OpenApiParameter("after", str, description="Go on after the pattern with this name."),
+            OpenApiParameter("after_symbol", str, description="Go on after the affinities of this symbol."),
+            OpenApiParameter(
+                "moment",
+                str,
+                description="That of the first line of an interrupted export: the rest is of the same content, or 409.",
+            ),
+        ],
+        responses={
+            (200, NDJSON): OpenApiResponse(
+                str,
+                "Lines of JSON as docs/migrating.md describes; without the last one, the export was cut short.",
+                [NODE_FILE],
+            ),
+            404: NODE_UNKNOWN,
+            409: response(
+                Error, "The node has changed since that moment.", {"detail": str(export_moments.NodeChanged())}
+            ),
+            422: INVALID_REQUEST,
+        },
+    )
+    def get(self, request: HttpRequest, node_id: str) -> HttpResponseBase:
+        node_of(node_id)
+        after = _position(request)
+        since: ExportMoment | None = parse_query(request, "moment", _MOMENT, None)
+        exporting.check(node_id, since)
+        if request.method == "HEAD":
+            return HttpResponse(content_type=NDJSON)
+        parts = exporting.parts(node_id, after=after, since=since)
+        return Stream(_bounded(parts, Deadline(settings.ENV.export_seconds)), content_type=NDJSON)
+
+
+def _position(request: HttpRequest) -> Position:
+    """Raises InvalidRequest."""
+    pattern: str = parse_query(request, "after", _NAME, "")
+    symbol: str | None = parse_query(request, "after_symbol", _TEXT, None)
+    if pattern and symbol is not None:
+        message = "Go on after a pattern or after the affinities of a symbol, not both"
+        raise InvalidRequest([{"type": "two_positions", "loc": ["query", "after"], "msg": message, "input": pattern}])
+    return Position(pattern, symbol)
+
+
+def _bounded(parts: Generator[bytes], deadline: Deadline) -> Iterator[bytes]:
+    """The parts until the deadline. It is too late for another status: what is missing is the last line of the file."""
+    try:
+        for part in parts:
+            yield part
+            if deadline.has_passed():
+                log.warning("An export was cut short after %g s (KATO_EXPORT_SECONDS)", settings.ENV.export_seconds)
+                return
+    except (Refusal, *STORE_TROUBLE) as error:
+        log.warning("An export was cut short: %s", error)
+    finally:
+        parts.close()

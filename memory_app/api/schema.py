@@ -1,0 +1,21 @@
+"""Pieces of the OpenAPI document that the endpoints of nodes share."""
+
+from drf_spectacular.utils import OpenApiExample
+
+from foundation.http.error_shapes import Error
+from foundation.http.schema import response
+
+NDJSON = "application/x-ndjson"
+NODE_FILE = OpenApiExample(
+    "example",
+    '{"kato":"node","version":1,"node_id":"kitchen"}\n'
+    '{"events":[["kettle","on"],["boil"]],"frequency":2,"emotives":[{"joy":0.5}],"metadata":{"by":["me"]}}\n'
+    '{"symbol":"kettle","affinity":{"joy":1.0}}\n'
+    '{"end":true,"patterns":1,"affinities":1}\n',
+)
+
+NODE_UNKNOWN = response(
+    Error,
+    "No node with this id has learned anything.",
+    {"detail": "Node 'kitchen' has learned nothing here; ids are exact"},
+)

@@ -1,0 +1,30 @@
+"""Numbers of affinities in files.
+
+An affinity is a sum of doubles, kept exactly; no double may be equal to it. An export has all its digits. Other
+programs write the double that is nearest to it, in as few digits as name that double.
+"""
+
+import math
+from decimal import Decimal
+from fractions import Fraction
+
+# Of ten. A double is below 1.8e308, and so are many of them together; it has at most 1074 digits behind the point.
+_LARGEST, _SMALLEST = 328, -1074
+
+
+def exact(text: str) -> Decimal:
+    """The sum of doubles that a JSON number stands for. Raises ValueError."""
+    number = Decimal(text)
+    exponent = number.as_tuple().exponent
+    assert isinstance(exponent, int)
+    if number.adjusted() <= _LARGEST and exponent >= _SMALLEST and "e" not in text.lower() and _is_sum(number):
+        return number
+    if not math.isfinite(double := float(text)):
+        raise ValueError("a number is larger than the largest double")
+    return Decimal(double)
+
+
+def _is_sum(number: Decimal) -> bool:
+    """Only halves, quarters, and so on, add up to it: no tenth does."""
+    denominator = Fraction(number).denominator
+    return denominator & (denominator - 1) == 0
