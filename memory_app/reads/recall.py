@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 from django.db import transaction
 from pydantic_core import from_json
 
+from engine.contracts import Contract, Semantics
 from engine.limits import MEBI, PredictionTooLarge
 from engine.predict import Prediction, predict
 from engine.ranges import clamped
@@ -77,8 +78,8 @@ class Memory:
     def version(self) -> NodeVersion:
         return self.node.version
 
-    def predict(self, stm: list[list[str]], config: Mapping[str, Any]) -> Prediction:
-        """`config`: the session's effective configuration.
+    def predict(self, stm: list[list[str]], config: Mapping[str, Any], *, contract: Contract) -> Prediction:
+        """`config`: the session's effective configuration. `contract`: whose predictions they are to be.
 
         Raises LearnedMeanwhile, PredictionRefused, and the reason of `stop`.
         """
@@ -89,8 +90,9 @@ class Memory:
                 self.node.view,
                 stm,
                 config,
+                contract=contract,
                 emotives=self._emotives,
-                affinity=self._affinity(stm, emotive) if emotive is not None else None,
+                affinity=self._affinity(stm, emotive, contract.semantics) if emotive is not None else None,
                 finalized=moment.finalized() if moment else None,
                 stop=self.stop,
             )
@@ -108,11 +110,11 @@ class Memory:
             windows[name] = from_json(emotives)
         return windows
 
-    def _affinity(self, stm: list[list[str]], emotive: str) -> dict[str, float]:
-        """aff(x, e) of the symbols that the engine asks about: the state's, or all for a state of one symbol."""
+    def _affinity(self, stm: list[list[str]], emotive: str, semantics: Semantics) -> dict[str, float]:
+        """aff(x, e) of the symbols that the engine asks about: the state's, or all where one symbol is apart."""
         symbols = state(stm)
         affinity = self._read(
-            _AFFINITY if len(symbols) == 1 else _AFFINITY_OF_STATE,
+            _AFFINITY if len(symbols) == 1 and semantics.one_symbol_apart else _AFFINITY_OF_STATE,
             emotive_key=affinity_key(emotive),
             symbol_keys=[affinity_key(symbol) for symbol in symbols],
         )

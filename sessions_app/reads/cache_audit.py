@@ -85,9 +85,10 @@ def _prediction(entry: CachedEntry, row: _Row, events: str) -> bytes | None:
         return None
 
     def compute(memory: Memory) -> bytes | None:
-        if view_name(entry.kind, memory.version, contract_in(entry.view)) != entry.view:
+        shown_by = contract_in(entry.view)
+        if view_name(entry.kind, memory.version, shown_by) != entry.view:
             return None
-        return computed(memory, row.config, events, view=entry.kind, contract=row.contract)
+        return computed(memory, row.config, events, view=entry.kind, stored_contract=row.contract, shown_by=shown_by)
 
     try:
         return recall(row.node_id, compute)

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from pydantic_core import from_json, to_json
 
+from engine.contracts import CONTRACTS
 from engine.observation import make_event
 from engine.predict import Prediction
 from engine.stm import STM_LIMIT, state
@@ -115,8 +116,9 @@ def preview(
         return _at_one_moment(session_id, read, read, _predictions, seconds=seconds)
 
     def predict(session_id: str, row: _StateRow, memory: Memory) -> bytes:
-        in_force = effective({**from_json(row.config), **changes}, contract=of_row(row.contract))
-        return _whole(memory.predict(from_json(f"[{row.events}]"), in_force))
+        contract = of_row(row.contract)
+        in_force = effective({**from_json(row.config), **changes}, contract=contract)
+        return _whole(memory.predict(from_json(f"[{row.events}]"), in_force, contract=CONTRACTS[contract]))
 
     return _at_one_moment(session_id, read, read, predict, seconds=seconds)
 
@@ -125,10 +127,15 @@ def imagine(
     *, node_id: str, config: Mapping[str, Any], events: Iterable[list[str]], seconds: float | None = PREDICTION_SECONDS
 ) -> bytes:
     """As `predictions`, for a session that would have observed these events; nothing is stored."""
-    in_force = effective(config, contract=contracts.default())
+    contract = contracts.default()
+    in_force = effective(config, contract=contract)
     made = (make_event(strings, sort_symbols=in_force["sort_symbols"]) for strings in events)
     stm = [event for event in made if event][-STM_LIMIT:]
-    return recall(node_id, lambda memory: _whole(memory.predict(stm, in_force)), seconds=seconds)
+
+    def predict(memory: Memory) -> bytes:
+        return _whole(memory.predict(stm, in_force, contract=CONTRACTS[contract]))
+
+    return recall(node_id, predict, seconds=seconds)
 
 
 def answer(session_id: str, predictions: bytes) -> bytes:
@@ -210,22 +217,25 @@ def _cached_or_computed(
     asked: ContractName | None,
 ) -> bytes:
     """What the memory predicts for the events, cached as this `view` of the session."""
-    name = view_name(view, memory.version, asked or of_row(row.contract))
+    shown_by = asked or of_row(row.contract)
+    name = view_name(view, memory.version, shown_by)
     cached = cache.get(session_id, row.version, name)
     if cached is not None:
         return cached
-    payload = computed(memory, row.config, events, view=view, contract=row.contract)
+    payload = computed(memory, row.config, events, view=view, stored_contract=row.contract, shown_by=shown_by)
     cache.put(session_id, row.version, name, payload)
     return payload
 
 
-def computed(memory: Memory, config: str, events: str, *, view: str, contract: str | None) -> bytes:
-    """The payload of this view, as JSON, never from the cache. `config`, `events` and `contract` as they are stored.
+def computed(
+    memory: Memory, config: str, events: str, *, view: str, stored_contract: str | None, shown_by: ContractName
+) -> bytes:
+    """The payload of this view, as JSON, never from the cache.
 
-    Raises LearnedMeanwhile.
+    `config`, `events` and `stored_contract` as they are stored. Raises LearnedMeanwhile.
     """
-    prediction = memory.predict(from_json(f"[{events}]"), effective(from_json(config), contract=of_row(contract)))
-    return _PAYLOADS[view](prediction)
+    in_force = effective(from_json(config), contract=of_row(stored_contract))
+    return _PAYLOADS[view](memory.predict(from_json(f"[{events}]"), in_force, contract=CONTRACTS[shown_by]))
 
 
 def _whole(prediction: Prediction) -> bytes:

@@ -9,6 +9,7 @@ import pytest
 from django.db import connection, transaction
 from pytest_django import DjangoDbBlocker
 
+from engine.contracts import KATO_3_10
 from engine.lesson import prepare_lesson
 from memory_app import moments
 from memory_app.index import Indexes, NodeIndex
@@ -140,8 +141,8 @@ def test_a_memory_predicts_what_its_version_knows_whatever_another_thread_follow
     teach(node_id, "one more")
     later = recall(node_id, itself)  # updates the index that `memory` was recalled from
     assert memory.version.learned + 2 == later.version.learned
-    assert memory.predict(asked, {"max_predictions": 1000}).count == PATTERNS
-    assert later.predict(asked, {"max_predictions": 1000}).count == PATTERNS + 1
+    assert memory.predict(asked, {"max_predictions": 1000}, contract=KATO_3_10).count == PATTERNS
+    assert later.predict(asked, {"max_predictions": 1000}, contract=KATO_3_10).count == PATTERNS + 1
 
 
 @pytest.mark.usefixtures("server")
@@ -151,13 +152,13 @@ def test_a_memory_predicts_by_the_finalization_of_its_version(node: Callable[[],
     asked: list[list[str]] = [["first"], ["symbol 0"]]
     finalize(node_id=node_id)
     memory = recall(node_id, itself)
-    before = memory.predict(asked, {})
+    before = memory.predict(asked, {}, contract=KATO_3_10)
     teach(node_id, "one more")
     finalize(node_id=node_id)
     later = recall(node_id, itself)
     assert later.version.finalized == memory.version.finalized + 1
-    assert memory.predict(asked, {}) == before
-    assert later.predict(asked, {}).predictions != before.predictions
+    assert memory.predict(asked, {}, contract=KATO_3_10) == before
+    assert later.predict(asked, {}, contract=KATO_3_10).predictions != before.predictions
 
 
 @pytest.mark.usefixtures("server")
@@ -181,7 +182,7 @@ def test_an_index_that_reads_a_later_finalization_has_all_that_it_is_about(
     fresh = NodeIndex(node_id).follow()
     assert found.version == fresh.version
     asked: list[list[str]] = [["first"], ["learned meanwhile"]]
-    assert Memory(found).predict(asked, {}) == Memory(fresh).predict(asked, {})
+    assert Memory(found).predict(asked, {}, contract=KATO_3_10) == Memory(fresh).predict(asked, {}, contract=KATO_3_10)
 
 
 @pytest.mark.usefixtures("server")

@@ -12,6 +12,7 @@ from django.db import connection, transaction
 from pytest_django import DjangoDbBlocker
 
 from benchmarks.stack import eventually
+from engine.contracts import KATO_3_10
 from engine.lesson import prepare_lesson
 from engine.naming import pattern_name
 from engine.stopping import Stop
@@ -47,7 +48,7 @@ def teach(node_id: str, joy: float) -> None:
 
 
 def predicted(node_id: str, **config: Any) -> dict[str, Any]:
-    made = recall(node_id, lambda memory: memory.predict(EVENTS, config))
+    made = recall(node_id, lambda memory: memory.predict(EVENTS, config, contract=KATO_3_10))
     [prediction] = json.loads(made.predictions)
     return dict(prediction)
 
@@ -250,4 +251,4 @@ def test_a_pattern_is_retired_and_purged_in_one_transaction_that_may_be_rolled_b
         transaction.set_rollback(True)
     assert predicted(node)["name"] == name
     assert purge(node_id=node, names=[name], limit=1, retire_first=True).names == [name]
-    assert json.loads(recall(node, lambda memory: memory.predict(EVENTS, {})).predictions) == []
+    assert json.loads(recall(node, lambda memory: memory.predict(EVENTS, {}, contract=KATO_3_10)).predictions) == []
