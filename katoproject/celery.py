@@ -53,7 +53,35 @@ class Acknowledging(QoS):
         super().restore_unacked(client)
 
 
-Channel.QoS = Acknowledging
+class Closing(Channel):
+    """Its connections end even where Redis refuses to delete the queue of questions to this worker."""
+
+    QoS = Acknowledging
+
+    def close(self) -> None:
+        try:
+            super().close()
+        except RedisError:
+            self.auto_delete_queues.clear()  # the next connection has the same queue
+            super().close()
+
+
+Transport.Channel = Closing
+_register = Transport.register_with_event_loop
+
+
+def _register_or_close(self: Transport, connection: Any, loop: Any) -> None:
+    """Kombu returns messages to their queue here. Where Redis refuses that, Celery begins again, several times a
+    second, and leaves this connection open: after two minutes a worker has no file descriptors left.
+    """
+    try:
+        _register(self, connection, loop)
+    except Exception:
+        self.close_connection(connection)
+        raise
+
+
+Transport.register_with_event_loop = _register_or_close  # type: ignore[method-assign]
 
 
 class Application(Celery):

@@ -48,6 +48,10 @@ def answers() -> bool:
     return bool(app.control.ping(timeout=0.5, limit=1))
 
 
+def connections_ever(store: Redis) -> int:
+    return int(store.info("stats")["total_connections_received"])
+
+
 def lose(proxy: Proxy) -> None:
     """All connections are reset, and no new one is served."""
     proxy.lead_to(NOWHERE)
@@ -69,6 +73,24 @@ def test_it_connects_again(client: httpx.Client, proxy: Proxy, worker_of_its_own
     assert not worker_of_its_own.has_ended
     assert end_of(client, job)["state"] == "done"
     assert end_of(client, train(client, "afterwards", [[["a"], ["b"]]]))["state"] == "done"
+
+
+def test_while_redis_refuses_writes_it_opens_no_more_and_more_connections(
+    worker_of_its_own: Worker, proxy: Proxy, store: Redis
+) -> None:
+    """Each attempt to connect left one open, a dozen in a second, until the worker had no file descriptors left."""
+    process = psutil.Process(worker_of_its_own.pid)
+    before, opened = process.num_fds(), connections_ever(store)
+    store.config_set("min-replicas-to-write", "1")
+    try:
+        proxy.forget()
+        proxy.close_forgotten()
+        eventually(lambda: connections_ever(store) > opened + 50, "the worker has tried again and again")
+    finally:
+        store.config_set("min-replicas-to-write", "0")
+    eventually(answers, "the worker answers", seconds=40)
+    # Other threads of it keep a few connections, which they open when they first need them.
+    assert process.num_fds() < before + 10
 
 
 def test_a_channel_that_is_closed_after_its_connection_leaves_the_message_in_redis(url: str, store: Redis) -> None:

@@ -71,18 +71,27 @@ class Simulation:
         for client in range(self.clients):
             self._at(self.random.random(), partial(self._next, f"client {client}"))
         self._everything()
-        for session, node in self._known:
-            self._begin("auditor", "read_stm", session, node, {}, None, lost=False)
-            self._everything()
+        self._audit("read_stm", self._known)
+        # Shows the extensions that are longer than what an access grants.
+        self._audit("read_session", self._known)
+        # Only a session that nobody uses any more shows that an extension shortened its life.
+        left = self._known[::2]
+        self._audit("extend", left, {"ttl_seconds": 10})
         for _ in range(60):
             self._at(self.now + 3, lambda: None)
             self._everything()
+        self._audit("read_stm", left)
         for job, owner, node in self._known_jobs:
             self._begin("auditor", "read_job", owner, node, {"job_id": job}, None, lost=False)
             self._everything()
         for listener in ("listener 1", "listener 2"):
             self.entries.append(Listening(listener, -1.0, self.now + SETTLED))
         return self
+
+    def _audit(self, operation: Operation, sessions: list[tuple[str, str]], body: dict[str, Any] | None = None) -> None:
+        for session, node in sessions:
+            self._begin("auditor", operation, session, node, body or {}, None, lost=False)
+            self._everything()
 
     def record(self, path: Path) -> Path:
         with Recorder(path) as recorder:
@@ -149,7 +158,7 @@ class Simulation:
         elif operation == "configure":
             body = {"config": {"persistence": 1 + number % 100}}
         elif operation == "extend":
-            body = {"ttl_seconds": self.random.randint(5, 40)}
+            body = {"ttl_seconds": self.random.choice([self.random.randint(5, 40), self.random.randint(3700, 7200)])}
         key = self._key() if operation not in ("read_stm", "predict", "read_config", "read_session", "delete") else None
         self._begin(client, operation, session, node, body, key, number=number)
 

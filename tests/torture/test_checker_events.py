@@ -113,6 +113,14 @@ def test_an_expiry_that_is_not_announced(story: Story) -> None:
     story.breaks("events.reaches_everyone", listening, creation)
 
 
+def test_an_expiry_after_a_shorter_life_that_is_not_announced(story: Story) -> None:
+    listening = listen(story, 0, 100)
+    story.create(ttl=3600)
+    created(story)
+    extended = story.extend(2)
+    story.breaks("events.reaches_everyone", listening, extended)
+
+
 def test_an_expiry_that_only_one_listener_hears(story: Story) -> None:
     listen(story, 0, 20)
     other = listen(story, 0, 21, "other")

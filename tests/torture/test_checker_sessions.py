@@ -102,6 +102,33 @@ def test_a_session_that_outlives_its_life(story: Story) -> None:
     story.breaks("sessions.gone_when_expired", last, found)
 
 
+def test_a_session_that_outlives_an_extension(story: Story) -> None:
+    story.create(ttl=3600)
+    story.read()
+    extended = story.extend(10)
+    found = story.read(at=(20, 21))
+    story.breaks("sessions.gone_when_expired", extended, found)
+
+
+def test_an_extension_shortens_what_only_earlier_accesses_granted(story: Story) -> None:
+    story.create(ttl=3600)
+    story.extend(10, at=(3, 5))
+    story.read(at=(8, 9))  # lets it live for an hour again
+    story.extend(10, at=(20, 22))
+    story.read(at=(19, 21))  # may come after the extension
+    story.read(at=(100, 101))
+    story.holds()
+
+
+@pytest.mark.parametrize("more", [{"replayed": True, "key": "k1"}, {"status": 422}])
+def test_an_extension_that_was_not_done_shortens_nothing(story: Story, more: dict[str, Any]) -> None:
+    story.create(ttl=60)
+    story.extend(1000)
+    story.ask("extend", {"status": "extended"}, arguments={"ttl_seconds": 10}, **more)
+    story.read(at=(500, 501))
+    assert "sessions.gone_when_expired" not in story.judge().broken
+
+
 def test_a_request_without_a_response_may_have_renewed_the_life(story: Story) -> None:
     story.create(ttl=5)
     story.read(at=(4, 5))

@@ -80,6 +80,11 @@ def own_ttl(session: Session) -> float:
     return float(asked.get("ttl_seconds") or told.get("ttl_seconds") or DEFAULT_TTL)
 
 
+def _replaces(request: Request) -> bool:
+    """Whether it surely was an extension, which replaces what all earlier requests granted."""
+    return request.operation == "extend" and not request.replayed and outcome_of(request) is Outcome.DONE
+
+
 @dataclass(frozen=True, slots=True)
 class Life:
     """How long the requests for a session keep it alive."""
@@ -99,7 +104,7 @@ class Life:
 
     def possible(self, request: Request) -> float:
         """Seconds from a request on for which it may live because of it."""
-        granted = max(self.granted(request), self.ttl)
+        granted = self.granted(request) if _replaces(request) else max(self.granted(request), self.ttl)
         return granted + min(granted * 0.05, 60) + (LONG_BATCH if request.operation == "sequence" else 0)
 
     def surely(self, requests: list[Request], start: float, end: float) -> Request | None:
@@ -124,6 +129,32 @@ class Life:
             for act in self.session.acts
         )
         return None if shortened else witness
+
+
+class Reach:
+    """Until when a session may live. Its accesses are added in the order of their starts."""
+
+    def __init__(self, session: Session) -> None:
+        self._life = Life.of(session)
+        self._accesses: list[Request] = []
+        self.last: Request | None = None
+        """The one because of which it may live longest."""
+
+    @property
+    def until(self) -> float:
+        return self._end(self.last) if self.last is not None else math.inf
+
+    def add(self, request: Request) -> None:
+        if _replaces(request):
+            # As long as it has not ended, it may itself still let the session live: so it counts from its start on.
+            self._accesses = [access for access in self._accesses if access.end >= request.start]
+            self.last = max(self._accesses, key=self._end, default=None)
+        self._accesses.append(request)
+        if self.last is None or self._end(request) > self.until:
+            self.last = request
+
+    def _end(self, access: Request) -> float:
+        return access.end + self._life.possible(access)
 
 
 class Alive:
@@ -163,23 +194,19 @@ def found_while_it_lives(session: Session, judge: Judge) -> None:
 
 def gone_when_expired(session: Session, judge: Judge) -> None:
     """A session is gone when its life has ended since the last access to it, with what the service may add: 5 % of the
-    life, a minute at most."""
+    life, a minute at most. An extension replaces what the accesses before it granted, and so may shorten the life."""
     if session.jobs:
         return  # A job is an access, too, at a time that nobody sees.
-    life = Life.of(session)
-    last: Request | None = None
-    until = math.inf
+    reach = Reach(session)
     for request in session.requests:
-        if last is not None and outcome_of(request) is Outcome.DONE and request.operation not in _OUTSIDE:
+        if outcome_of(request) is Outcome.DONE and request.operation not in _OUTSIDE:
             judge.compared()
-            if request.start > until + ROUNDING:
-                judge.violated("an expired session was found", last, request)
+            if request.start > reach.until + ROUNDING:
+                judge.violated("an expired session was found", reach.last, request)
         if outcome_of(request) is Outcome.UNKNOWN:
             return  # It may be an access at any later time.
         if request.operation != "read_job":
-            reach = request.end + life.possible(request)
-            if last is None or reach > until:
-                last, until = request, reach
+            reach.add(request)
 
 
 def over_by(session: Session) -> float | None:
@@ -187,9 +214,11 @@ def over_by(session: Session) -> float | None:
     unknown = any(outcome_of(request) is Outcome.UNKNOWN for request in session.requests)
     if unknown or session.jobs or _deletes(session):
         return None
-    life = Life.of(session)
-    accesses = (request for request in session.requests if request.status != 404)
-    return max((request.end + life.possible(request) + ROUNDING for request in accesses), default=None)
+    reach = Reach(session)
+    for request in session.requests:
+        if request.status != 404:
+            reach.add(request)
+    return reach.until + ROUNDING if reach.last is not None else None
 
 
 RULES = (ids_are_new, its_own_answers, gone_for_good, deleted_once, found_while_it_lives, gone_when_expired)
