@@ -86,7 +86,7 @@ class Retirement(models.Model):
 class PatternAct(models.Model):
     """Who retired, un-retired or purged a pattern, when and why; and for indexes, what they have to follow.
 
-    It outlives what it is about: un-retire and clear-all delete a retirement, never its history.
+    It outlives what it is about: un-retire and clear-all delete a retirement, never its history. `user`: of the console.
 
     `frequency`, `exact`: of a purge, how often the pattern had been learned (0: never), and whether what it had added
     to affinities was known exactly.
@@ -104,6 +104,7 @@ class PatternAct(models.Model):
     name = models.BinaryField()
     happened_at = models.DateTimeField()
     key_id = models.TextField(null=True)
+    user = models.TextField(null=True)
     trace_id = models.TextField(null=True)
     why = models.TextField(null=True)
     frequency = models.BigIntegerField(null=True)

@@ -78,7 +78,7 @@ GAUGES_OF_ALL = {
     *("kato_index_nodes", "kato_index_memory_bytes"),
 }
 COUNTERS_OF_ALL = {
-    *("kato_session_operations", "kato_observations", "kato_patterns_learned", "kato_upkeep"),
+    *("kato_session_operations", "kato_observations", "kato_patterns_learned", "kato_pattern_acts", "kato_upkeep"),
     *("kato_cache_writes", "kato_cache_comparisons", "kato_cache_disagreements"),
 }
 

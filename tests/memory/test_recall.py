@@ -19,7 +19,7 @@ from engine.stopping import Stop
 from memory_app.errors import PredictionRefused, RetiredPattern
 from memory_app.index import NodeIndex, NodeView, indexes
 from memory_app.operations.finalizing import finalize
-from memory_app.operations.nodes import clear
+from memory_app.operations.nodes import clear, delete_cleared
 from memory_app.operations.patterns import learn
 from memory_app.operations.purging import purge
 from memory_app.operations.retiring import retire, un_retire
@@ -179,6 +179,45 @@ def test_a_concurrent_purge_shows_completely_or_not_at_all(
     prediction = predicted(node, **config)
     assert (prediction["name"], prediction["emotives"]) == (pattern_name(other.events), {})
     assert predicted(node, **config) == prediction
+
+
+def test_what_was_finalized_beside_a_purge_shows_completely_or_not_at_all(
+    node: str, after_following: Callable[..., None]
+) -> None:
+    """Without emotives nothing else is read of the patterns but which of them existed then."""
+    node_id = f"{node}, without emotives"
+    lessons = [prepare_lesson([*EVENTS, *more]) for more in ([], [["x"]])]
+    with transaction.atomic():
+        learn(node_id=node_id, lessons=[one for one in lessons if one], persistence=100)
+    finalize(node_id=node_id)
+
+    def purge_it(times: int) -> None:
+        if times == 0:
+            retire(node_id=node_id, names=[pattern_name(EVENTS)])
+            purge(node_id=node_id, names=None, limit=10)
+
+    after_following(purge_it)
+    assert predicted(node_id)["name"] == pattern_name([*EVENTS, ["x"]])
+
+
+def test_a_clear_all_whose_rows_are_deleted_at_once_shows_completely_or_not_at_all(
+    node: str, after_following: Callable[..., None]
+) -> None:
+    def clear_it(times: int) -> None:
+        if times == 0:
+            clear(node_id=node)
+            while delete_cleared():
+                pass
+
+    after_following(clear_it)
+    assert json.loads(recall(node, lambda memory: memory.predict(EVENTS, {}, contract=KATO_3_10)).predictions) == []
+
+
+def test_a_node_that_nobody_taught_predicts_nothing_with_an_affinity(node: str) -> None:
+    made = recall(
+        f"{node}, unknown", lambda memory: memory.predict(EVENTS, {"affinity_emotive": "joy"}, contract=KATO_3_10)
+    )
+    assert json.loads(made.predictions) == []
 
 
 def test_statistics_that_count_a_pattern_that_was_purged_meanwhile_are_not_stored(
