@@ -86,8 +86,9 @@ class Retirement(models.Model):
 class PatternAct(models.Model):
     """Who retired, un-retired or purged a pattern, when and why; and for indexes, what they have to follow.
 
-    It outlives what it is about: un-retire and clear-all delete a retirement, never its history. `user`: of the console.
+    It outlives what it is about: un-retire and clear-all delete a retirement, never its history.
 
+    `key_id`: of the access key. `user`: the name of a user of the console.
     `frequency`, `exact`: of a purge, how often the pattern had been learned (0: never), and whether what it had added
     to affinities was known exactly.
     """

@@ -28,8 +28,8 @@ def record(kind: PatternAct.Kind, acted_on: str, *, of_purge: str = "NULL::bigin
     return f"""
         INSERT INTO memory_app_patternact
             (kind, node_id, memory, name, happened_at, key_id, "user", trace_id, why, frequency, exact, changed)
-        SELECT '{kind}', %(node_id)s, %(memory)s, acted_on.name, clock_timestamp(), %(key_id)s, %(user)s, %(trace_id)s, %(why)s,
-            {of_purge}, pg_current_xact_id()
+        SELECT '{kind}', %(node_id)s, %(memory)s, acted_on.name, clock_timestamp(), %(key_id)s, %(user)s, %(trace_id)s,
+            %(why)s, {of_purge}, pg_current_xact_id()
         FROM {acted_on} AS acted_on
     """
 
