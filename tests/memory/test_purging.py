@@ -1,7 +1,8 @@
 """What one purge takes, in which order it locks, and what it leaves for the next one."""
 
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 from django.db import connection, transaction
@@ -86,11 +87,16 @@ def teach_vector(node_id: str) -> str:
 def test_an_index_is_read_before_learns_have_to_wait(node: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Under the lock only what has changed since is left to be read."""
     steps: list[str] = []
+
+    def noted(step: str, perform: Callable[[str], Any]) -> Callable[[str], Any]:
+        def note_and_perform(node_id: str) -> Any:
+            steps.append(step)
+            return perform(node_id)
+
+        return note_and_perform
+
     for step in ("_view", "lock"):
-        perform = getattr(purging, step)
-        monkeypatch.setattr(
-            purging, step, lambda node_id, step=step, perform=perform: (steps.append(step), perform(node_id))[1]
-        )
+        monkeypatch.setattr(purging, step, noted(step, getattr(purging, step)))
     name = teach_vector(node)
     retire(node_id=node, names=[name])
     assert purge(node_id=node, names=[name], limit=1).names == [name]
