@@ -99,9 +99,12 @@ class NodeIndex:
                     stored, finalized_version = None, 0
                     acts_version, acted_on = self.acts_version, {}
                 elif changes.acts_version != acts_version:
-                    if acts := feed.read_acts(memory=self.memory, horizon=self.horizon):
+                    acts = feed.read_acts(memory=self.memory, horizon=self.horizon)
+                    if acts and acts.patterns is not None:
                         acts_version = acts.version
                         acted_on |= acts.patterns
+                    elif acts:
+                        self._begin(changes)
                 elif changes.finalized_version == finalized_version:
                     break
                 elif stored := moments.read(self.memory):

@@ -16,6 +16,7 @@ from engine.contracts import KATO_3_10
 from engine.lesson import prepare_lesson
 from engine.naming import pattern_name
 from engine.stopping import Stop
+from memory_app import feed
 from memory_app.errors import PredictionRefused, RetiredPattern
 from memory_app.index import NodeIndex, NodeView, indexes
 from memory_app.operations.finalizing import finalize
@@ -274,6 +275,27 @@ def test_what_is_acted_on_while_an_index_is_built_is_followed(node: str, has_rea
     view = index.follow().view
     assert len(view) == 2
     assert sorted(view.columns.frequency.tolist())[-2:] == [0, 1]
+
+
+@pytest.mark.parametrize("most", [1, 2, 3, 4])
+def test_an_index_that_is_far_behind_shows_what_the_node_is_now(
+    node: str, monkeypatch: pytest.MonkeyPatch, most: int
+) -> None:
+    """Too many acts for one statement: three here, and a learn."""
+    [one, other] = [prepare_lesson([[symbol], ["z"]]) for symbol in "ab"]
+    assert one is not None
+    assert other is not None
+    with transaction.atomic():
+        learn(node_id=node, lessons=[one, other], persistence=100)
+    index = NodeIndex(node)
+    assert len(index.follow().view) == 3
+    monkeypatch.setattr(feed, "MOST_ACTS", most)
+    retire(node_id=node, names=[one.name, other.name])
+    purge(node_id=node, names=[one.name], limit=10)
+    teach(node, 3)
+    followed, built = index.follow(), NodeIndex(node).follow()
+    assert (len(followed.view), followed.version) == (2, built.version)
+    assert sorted(followed.view.columns.frequency.tolist())[-2:] == [0, 2]
 
 
 def test_an_index_that_is_built_later_leaves_out_what_is_retired(node: str) -> None:
