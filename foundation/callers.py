@@ -6,7 +6,7 @@ everything. How a caller proves who it is, is the business of another package (`
 
 from collections.abc import Collection, Mapping
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from foundation.errors import Refusal
@@ -80,12 +80,14 @@ class Caller:
     """`key_id`: of its access key; None for the operator. `nodes`: prefixes of node ids; None for all nodes.
 
     `version`: of the access table, as of which the caller is known to be valid; None where none can make it invalid.
+    `user`: the name of an operator who is logged in to the console.
     """
 
     key_id: str | None = None
     scopes: frozenset[Scope] = frozenset(Scope)
     nodes: tuple[str, ...] | None = None
     version: int | None = None
+    user: str | None = field(default=None, kw_only=True)
 
     def confirm(self) -> None:
         """Make sure that the caller is still valid at this moment. Raises Unauthorized."""

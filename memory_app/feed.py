@@ -26,14 +26,16 @@ _CHANGES = """
         AND pattern.changed >= %(horizon)s::xid8 AND pattern.changed < pg_snapshot_xmax(pg_current_snapshot())
     WHERE node.node_id = %(node_id)s
 """
+MOST_ACTS = 50_000
+"""Of which one statement reads what the patterns are now. An index that is further behind is built again."""
 # What the patterns are now that were acted on since the horizon.
 _ACTS = """
     SELECT node.acts_version, encode(act.name, 'hex'),
         EXISTS (SELECT FROM memory_app_pattern AS one WHERE one.memory = node.memory AND one.name = act.name),
         EXISTS (SELECT FROM memory_app_retirement AS one WHERE one.memory = node.memory AND one.name = act.name)
     FROM memory_app_node AS node LEFT JOIN (
-        SELECT DISTINCT name FROM memory_app_patternact WHERE memory = %(memory)s AND changed >= %(horizon)s::xid8
-            AND changed < pg_snapshot_xmax(pg_current_snapshot())
+        SELECT name FROM memory_app_patternact WHERE memory = %(memory)s AND changed >= %(horizon)s::xid8
+            AND changed < pg_snapshot_xmax(pg_current_snapshot()) LIMIT %(most)s + 1
     ) AS act ON true
     WHERE node.memory = %(memory)s
 """
@@ -72,10 +74,10 @@ class ActedOn(NamedTuple):
 
 
 class Acts(NamedTuple):
-    """What the patterns are, as of `version`, that were acted on since the horizon."""
+    """What the patterns are, as of `version`, that were acted on since the horizon; None where there are too many."""
 
     version: int
-    patterns: dict[str, ActedOn]
+    patterns: dict[str, ActedOn] | None
 
 
 def read_changes(node_id: str, *, memory: int, horizon: str) -> Changes | None:
@@ -95,11 +97,13 @@ def read_changes(node_id: str, *, memory: int, horizon: str) -> Changes | None:
 
 def read_acts(*, memory: int, horizon: str) -> Acts | None:
     """None if no node has this memory any more."""
-    rows = PATTERNS.execute(_ACTS, {"memory": memory, "horizon": horizon})
+    rows = PATTERNS.execute(_ACTS, {"memory": memory, "horizon": horizon, "most": MOST_ACTS})
     if not rows:
         return None
-    now = {name: ActedOn(is_known, is_retired) for _, name, is_known, is_retired in rows if name is not None}
-    return Acts(rows[0][0], now)
+    version = rows[0][0]
+    if len(rows) > MOST_ACTS:
+        return Acts(version, None)
+    return Acts(version, {name: ActedOn(known, retired) for _, name, known, retired in rows if name is not None})
 
 
 def next_patterns(memory: int, *, after: str) -> list[PatternRow]:

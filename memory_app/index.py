@@ -39,8 +39,8 @@ class NodeVersion:
 # Seconds for which a thread waits for another one that follows the same index, before it looks whether to go on.
 _LOCK_PATIENCE = 0.1
 
-# Of a node without a row.
-_NO_MEMORY = -1
+NO_MEMORY = -1
+"""The number of a node without a row."""
 
 # What an index takes before it holds a pattern: Python's objects, empty arrays, the lock. Measured with tracemalloc,
 # 5.6 kB in all on CPython 3.11.
@@ -58,7 +58,7 @@ class NodeIndex:
 
     node_id: str
     index: Index = field(default_factory=Index)
-    memory: int = _NO_MEMORY
+    memory: int = NO_MEMORY
     rebuilt: int = 0
     finalized_version: int = 0
     acts_version: int = 0
@@ -77,7 +77,7 @@ class NodeIndex:
     @property
     def exists(self) -> bool:
         """Whether the node had a row when the index was followed last."""
-        return self.memory != _NO_MEMORY
+        return self.memory != NO_MEMORY
 
     @property
     def horizon(self) -> str:
@@ -99,9 +99,12 @@ class NodeIndex:
                     stored, finalized_version = None, 0
                     acts_version, acted_on = self.acts_version, {}
                 elif changes.acts_version != acts_version:
-                    if acts := feed.read_acts(memory=self.memory, horizon=self.horizon):
+                    acts = feed.read_acts(memory=self.memory, horizon=self.horizon)
+                    if acts and acts.patterns is not None:
                         acts_version = acts.version
                         acted_on |= acts.patterns
+                    elif acts:
+                        self._begin(changes)
                 elif changes.finalized_version == finalized_version:
                     break
                 elif stored := moments.read(self.memory):
@@ -111,10 +114,10 @@ class NodeIndex:
             if changes:
                 self._apply(changes, acted_on)
             else:
-                self._reset(memory=_NO_MEMORY, rebuilt=0, snapshot="1:1:")
+                self._reset(memory=NO_MEMORY, rebuilt=0, snapshot="1:1:")
             view = self.index.view()
             if stored:
-                self.moment, self.finalized_version = moments.moment(self.memory, stored, view), finalized_version
+                self.moment, self.finalized_version = moments.moment(stored, view), finalized_version
             version = NodeVersion(
                 self.memory, view.total_symbols, self.finalized_version, self.rebuilt, self.acts_version
             )

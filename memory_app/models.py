@@ -88,6 +88,7 @@ class PatternAct(models.Model):
 
     It outlives what it is about: un-retire and clear-all delete a retirement, never its history.
 
+    `key_id`: of the access key. `user`: the name of a user of the console.
     `frequency`, `exact`: of a purge, how often the pattern had been learned (0: never), and whether what it had added
     to affinities was known exactly.
     """
@@ -104,6 +105,7 @@ class PatternAct(models.Model):
     name = models.BinaryField()
     happened_at = models.DateTimeField()
     key_id = models.TextField(null=True)
+    user = models.TextField(null=True)
     trace_id = models.TextField(null=True)
     why = models.TextField(null=True)
     frequency = models.BigIntegerField(null=True)

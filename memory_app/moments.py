@@ -5,18 +5,13 @@ from dataclasses import dataclass
 from pydantic_core import from_json
 
 from engine.arrays import Statistics
-from engine.finalize import Finalized, statistics_of
+from engine.finalize import statistics_of
 from engine.view import View
 from memory_app.stores import PATTERNS
 
 _READ = """
     SELECT finalized_version, finalized_statistics::text, finalized_snapshot FROM memory_app_node
     WHERE memory = %(memory)s
-"""
-_FIND_EXISTING = """
-    SELECT encode(name, 'hex') FROM memory_app_pattern
-    WHERE memory = %(memory)s AND name = ANY(ARRAY(SELECT decode(hex, 'hex') FROM unnest(%(names)s::text[]) AS hex))
-      AND pg_visible_in_snapshot(created, %(snapshot)s::pg_snapshot)
 """
 
 
@@ -33,16 +28,8 @@ class StoredMoment:
 class Moment:
     """`statistics`: by token of one index."""
 
-    memory: int
     snapshot: str
     statistics: Statistics
-
-    def finalized(self) -> Finalized:
-        return Finalized(statistics=self.statistics, existed=self._existed)
-
-    def _existed(self, names: list[str]) -> set[str]:
-        rows = PATTERNS.execute(_FIND_EXISTING, {"memory": self.memory, "names": names, "snapshot": self.snapshot})
-        return {name for (name,) in rows}
 
 
 def read(memory: int) -> StoredMoment | None:
@@ -51,9 +38,9 @@ def read(memory: int) -> StoredMoment | None:
     return None if row is None else StoredMoment(*row)
 
 
-def moment(memory: int, stored: StoredMoment, view: View) -> Moment | None:
+def moment(stored: StoredMoment, view: View) -> Moment | None:
     """The stored moment, which must not be later than the view; None if there is none."""
     if stored.statistics is None or stored.snapshot is None:
         return None
     statistics = from_json(stored.statistics)
-    return Moment(memory, stored.snapshot, statistics_of(view, statistics["patterns"], statistics["members"]))
+    return Moment(stored.snapshot, statistics_of(view, statistics["patterns"], statistics["members"]))

@@ -10,7 +10,7 @@ from typing import Any
 import psycopg
 
 from foundation.postgresql.maintenance import maintenance_connection
-from memory_app.vector_table import AVAILABLE, indexed_expression
+from memory_app.vector_table import AVAILABLE, DELETE_EMPTY_SPACE, indexed_expression
 
 log = logging.getLogger(__name__)
 
@@ -32,6 +32,11 @@ _SET_INDEXED = "UPDATE memory_app_vectorspace SET indexed = true WHERE memory = 
 _UNSET_INDEXED = """
     UPDATE memory_app_vectorspace SET indexed = false WHERE memory = %(memory)s AND indexed RETURNING dimension
 """
+_FIND_EMPTIED = """
+    SELECT memory FROM memory_app_vectorspace AS space
+    WHERE indexed AND NOT EXISTS (SELECT FROM memory_app_vector AS stored WHERE stored.memory = space.memory)
+"""
+_LOCK_NODE = "SELECT memory FROM memory_app_node WHERE memory = %(memory)s FOR UPDATE"
 _FIND_ORPHANED = """
     SELECT relname FROM pg_class WHERE relkind = 'i' AND relnamespace = current_schema::regnamespace
         AND relname ~ '^memory_app_vector_of_[0-9]+$' AND NOT EXISTS (
@@ -40,12 +45,13 @@ _FIND_ORPHANED = """
 
 
 def maintain(*, index_from: int = INDEX_FROM) -> int:
-    """Drop the indexes of cleared memories, and build one for a memory that has become large; returns how many.
+    """Drop the indexes of memories without vectors, and build one for a memory that has become large.
 
-    One process at a time.
+    Returns how many. One process at a time.
     """
     with maintenance_connection() as connection:
-        return _drop_orphaned(connection) + _index_a_large_one(connection, index_from)
+        dropped = _drop_orphaned(connection) + _drop_emptied(connection)
+        return dropped + _index_a_large_one(connection, index_from)
 
 
 def _drop_orphaned(connection: psycopg.Connection[Any]) -> int:
@@ -53,6 +59,19 @@ def _drop_orphaned(connection: psycopg.Connection[Any]) -> int:
     for (name,) in names:
         connection.execute(f"DROP INDEX CONCURRENTLY IF EXISTS {name}")
     return len(names)
+
+
+def _drop_emptied(connection: psycopg.Connection[Any]) -> int:
+    """Of memories whose vectors were all purged. With the index goes the dimension that it was of."""
+    emptied = connection.execute(_FIND_EMPTIED).fetchall() if _available(connection) else []
+    for (memory,) in emptied:
+        connection.execute(_UNSET_INDEXED, {"memory": memory})
+        connection.execute(f"DROP INDEX CONCURRENTLY IF EXISTS {_NAME.format(memory)}")
+        with connection.transaction():
+            # No learn is between reading the dimension and storing a vector.
+            connection.execute(_LOCK_NODE, {"memory": memory})
+            connection.execute(DELETE_EMPTY_SPACE, {"memory": memory})
+    return len(emptied)
 
 
 def _index_a_large_one(connection: psycopg.Connection[Any], index_from: int) -> int:
@@ -85,8 +104,10 @@ def _build(connection: psycopg.Connection[Any], memory: int, dimension: int) -> 
         f"CREATE INDEX CONCURRENTLY {name} ON memory_app_vector "
         f"USING hnsw ({indexed_expression(dimension)} vector_l2_ops) WHERE memory = {memory}"
     )
-    connection.execute(_SET_INDEXED, {"memory": memory})
-    log.info("Indexed the vectors of memory %s", memory)
+    if connection.execute(_SET_INDEXED, {"memory": memory}).rowcount:
+        log.info("Indexed the vectors of memory %s", memory)
+    else:  # all vectors were purged meanwhile
+        connection.execute(f"DROP INDEX CONCURRENTLY {name}")
 
 
 def _available(connection: psycopg.Connection[Any]) -> bool:

@@ -49,6 +49,11 @@ _SPACE_OF_NODE = f"""
     ) ON node_id = %(node_id)s
 """
 _DIMENSION = f"SELECT {AVAILABLE}, (SELECT dimension FROM memory_app_vectorspace WHERE memory = %(memory)s)"
+DELETE_EMPTY_SPACE = """
+    DELETE FROM memory_app_vectorspace WHERE memory = %(memory)s AND NOT indexed
+        AND NOT EXISTS (SELECT FROM memory_app_vector WHERE memory = %(memory)s)
+"""
+"""The node must be locked. Without vectors there is no dimension that later ones must have; but an index has one."""
 _COUNT = "SELECT count(*) FROM memory_app_vector WHERE memory = %(memory)s"
 
 

@@ -220,12 +220,15 @@ def _heard(world: World, result: Result) -> Result:
     """All that the listener hears if it goes on after the run: each event once, and those of a session in order."""
     checkpoint, events = result
     rest = event_feed.poll(since=checkpoint).events
-    heard = [
-        (event.kind.name, comparable((0, event.session_id), world.name)[1])
-        for event in (*events, *rest)
-        if event.node_id == world.node
-    ]
+    heard = [_told(event, world) for event in (*events, *rest) if event.node_id == world.node]
     return sorted(heard, key=lambda event: event[1])
+
+
+def _told(event: event_feed.Event, world: World) -> tuple[str, str]:
+    """What happened, and to what."""
+    if isinstance(event, event_feed.ActOnPatterns):
+        return event.act, " ".join(event.patterns)
+    return event.kind.name, comparable((0, event.session_id), world.name)[1]
 
 
 _add("listen", _listen, conclude=_heard, listens=True)

@@ -56,8 +56,8 @@ _COPY = f"""
             'node_id', name, 'memory', fresh))).*
         FROM memory_app_node AS one WHERE node_id = template;
         INSERT INTO memory_app_pattern
-            (memory, name, events, length, frequency, emotives, metadata, created, changed)
-        SELECT fresh, one.name, events, length, frequency, emotives, metadata,
+            (memory, name, events, length, frequency, emotives, metadata, felt, created, changed)
+        SELECT fresh, one.name, events, length, frequency, emotives, metadata, felt,
             pg_current_xact_id(), pg_current_xact_id()
         FROM memory_app_pattern AS one WHERE memory = former;
         INSERT INTO memory_app_symbolaffinity
@@ -73,6 +73,10 @@ _TABLES = (
     ("sessions_app_job", "id"),
     ("sessions_app_jobpart", "job_id"),
     ("sessions_app_idempotencykey", "scope"),
+)
+_OF_MEMORIES = (
+    *("memory_app_pattern", "memory_app_symbolaffinity"),
+    *("memory_app_retirement", "memory_app_patternact"),
 )
 _RENAMED_IDS = (
     ("sessions_app_session", "id"),
@@ -132,7 +136,7 @@ class Worlds:
                 f"DELETE FROM {table} WHERE {column} NOT LIKE 'template.%' AND {column} NOT LIKE 'session:template.%'"
             )
         self._connection.execute("DELETE FROM memory_app_node WHERE node_id NOT LIKE 'template.%'")
-        for table in ("memory_app_pattern", "memory_app_symbolaffinity"):
+        for table in _OF_MEMORIES:
             self._connection.execute(f"DELETE FROM {table} WHERE memory NOT IN (SELECT memory FROM memory_app_node)")
         self._connection.execute("DELETE FROM memory_app_clearedmemory")
         self._cleared += 1

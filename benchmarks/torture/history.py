@@ -19,6 +19,9 @@ Operation = Literal[
     "learn",
     "clear_stm",
     "clear_all",
+    "retire",  # patterns of the node, as the two that follow
+    "un_retire",
+    "purge",
     "delete",
     "extend",
     "configure",

@@ -1,6 +1,7 @@
 """Pages with acts: each asks for confirmation, performs an operation, and records it in the history."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import Any
 from urllib.parse import urlencode
@@ -17,6 +18,7 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from unfold.admin import ModelAdmin
 
+from foundation import callers
 from foundation.console.acts import Act
 from foundation.errors import Refusal
 
@@ -128,9 +130,10 @@ class ActingAdmin(ModelAdmin):
         transaction."""
         done: dict[str, Any] = {}
         refused = []
+        operator = replace(callers.current(), user=request.user.get_username())
         for one in ids:
             try:
-                with transaction.atomic():
+                with transaction.atomic(), callers.acting_as(operator):
                     result = act.perform(one, **fields)
                     self.record(request, one, act.done, is_end=act.is_end)
             except Refusal as refusal:

@@ -19,7 +19,7 @@ from katoproject.monitoring.snapshot import Snapshot, take
 _OF_ALL_NODES = frozenset(
     {
         *("kato_sessions", "kato_sessions_expired"),
-        *("kato_session_operations", "kato_observations", "kato_patterns_learned", "kato_upkeep"),
+        *("kato_session_operations", "kato_observations", "kato_patterns_learned", "kato_pattern_acts", "kato_upkeep"),
         *("kato_cache_writes", "kato_cache_comparisons", "kato_cache_disagreements"),
         *("kato_index_nodes", "kato_index_memory_bytes"),
         *("kato_sessions_active", "kato_sessions_expired_left", "kato_cleanup_lag_seconds"),

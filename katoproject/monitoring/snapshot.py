@@ -26,6 +26,9 @@ _OPERATIONS = {
     ("POST", "/sessions/{session_id}/extend"): "extend",
     ("POST", "/sessions/{session_id}/clear-stm"): "clear",
     ("POST", "/sessions/{session_id}/clear-all"): "clear",
+    ("POST", "/sessions/{session_id}/patterns/retire"): "retire",
+    ("POST", "/sessions/{session_id}/patterns/un-retire"): "un_retire",
+    ("POST", "/sessions/{session_id}/patterns/purge"): "purge",
 }
 
 

@@ -1,17 +1,20 @@
 """`manage.py node retire`, `un-retire`, `purge` and `acts`."""
 
+import argparse
 from typing import Any
 
-from foundation.terminal.arguments import add_json_argument, at_least
+from foundation.terminal.arguments import add_json_argument, at_least, utf8
 from foundation.terminal.command import Command
 from foundation.terminal.errors import Error
 from foundation.terminal.text import counted, readable
 from memory_app.management.arguments import node_id, pattern_id
 from memory_app.management.confirming import confirm
 from memory_app.operations import purging, retiring
+from memory_app.operations.purging import Purged
 from memory_app.reads import acts
 
 _LONGEST_WHY = 1000  # characters
+_PURGED_AT_ONCE = 1000
 
 
 def add_acts(command: Command, commands: Any) -> None:
@@ -70,7 +73,10 @@ def add_acts(command: Command, commands: Any) -> None:
 
 
 def _why(text: str) -> str:
-    return text[:_LONGEST_WHY]
+    """Raises ArgumentTypeError."""
+    if len(utf8(text)) > _LONGEST_WHY:
+        raise argparse.ArgumentTypeError(f"it has more than {_LONGEST_WHY} characters")
+    return text
 
 
 def _retire(command: Command, node: str, patterns: list[str], why: str | None, json: bool, **options: Any) -> None:
@@ -102,7 +108,7 @@ def _purge(
     if not yes:
         what = counted(len(patterns), "retired pattern") if patterns else "all retired patterns"
         confirm(command, f"Permanently forget {what} of node {readable(node)}? Type the node's id to continue: ", node)
-    done = purging.purge(node_id=node, names=patterns or None, limit=limit, why=why)
+    done = _purge_in_parts(node, patterns or None, limit, why)
     if json:
         command.print_json({"node_id": node, "purged": done.names, "failed": done.failed, "remaining": done.remaining})
     else:
@@ -110,6 +116,22 @@ def _purge(
     if done.failed:
         first = next(iter(done.failed))
         raise Error(f"{counted(len(done.failed), 'pattern')} not purged, the first: {first}: {done.failed[first]}")
+
+
+def _purge_in_parts(node: str, patterns: list[str] | None, limit: int, why: str | None) -> Purged:
+    """Many transactions, so that the node can learn in between; an interrupted command can be repeated."""
+    purged: list[str] = []
+    failed: dict[str, str] = {}
+    remaining = 0
+    while len(purged) < limit:
+        done = purging.purge(node_id=node, names=patterns, limit=min(limit - len(purged), _PURGED_AT_ONCE), why=why)
+        failed |= done.failed
+        if done.names or not purged:
+            remaining = done.remaining
+        if not done.names:
+            break
+        purged += done.names
+    return Purged(purged, failed, remaining)
 
 
 def _acts(command: Command, node: str | None, limit: int, json: bool, **options: Any) -> None:

@@ -49,6 +49,7 @@ class Migration(migrations.Migration):
                 ("name", models.BinaryField()),
                 ("happened_at", models.DateTimeField()),
                 ("key_id", models.TextField(null=True)),
+                ("user", models.TextField(null=True)),
                 ("trace_id", models.TextField(null=True)),
                 ("why", models.TextField(null=True)),
                 ("frequency", models.BigIntegerField(null=True)),

@@ -9,7 +9,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from itertools import chain
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from django.conf import settings
 from django.db import transaction
@@ -17,18 +17,26 @@ from pydantic_core import from_json
 
 from engine.limits import MEBI
 from engine.named_vectors import VECTOR_PREFIX
+from memory_app.counters import count_acts_on_commit
 from memory_app.models import PatternAct
 from memory_app.operations import affinities, journal
 from memory_app.operations.affinities import Felt
-from memory_app.operations.retiring import NEXT_ACTS_VERSION, act_of_caller, lock, record, retire
+from memory_app.operations.retiring import NEXT_ACTS_VERSION, act_of_caller, lock, memory_of, record, retire
 from memory_app.stores import PATTERNS, VECTORS
-from memory_app.vector_table import space_of_memory
+from memory_app.vector_table import DELETE_EMPTY_SPACE, space_of_memory
+
+if TYPE_CHECKING:
+    from engine.view import View
 
 _VECTOR = re.compile(re.escape(VECTOR_PREFIX) + "[0-9a-f]{40}")
 NOT_RETIRED = "not retired"
 
+MOST_AT_ONCE = 10_000
+"""Patterns that one call purges: while it does, the node can learn nothing."""
 _MOST_BYTES = 32 * MEBI
 """Of the patterns that are purged at once; what is beyond remains."""
+_READ_AT_ONCE = 20
+"""Patterns that one statement reads. It reads all of them to find those that fit, however large they are."""
 _MOST_PAIRS: int = settings.ENV.limit_affinities
 """Pairs of a symbol and an emotive that change at once, unless one pattern has more."""
 
@@ -40,13 +48,13 @@ _FIND_ALL = """
     SELECT encode(name, 'hex') FROM memory_app_retirement WHERE memory = %(memory)s AND NOT purged
     ORDER BY name LIMIT %(limit)s
 """
-_READ = f"""
-    SELECT hex, events::text, frequency, emotives::text, felt::text FROM (
-        SELECT hex, place, pattern.*, sum(octet_length(events::text) + octet_length(emotives::text)
-            + octet_length(COALESCE(felt::text, ''))) OVER (ORDER BY place) AS used
+_READ = """
+    SELECT hex, used, events::text, frequency, emotives::text, felt::text FROM (
+        SELECT hex, place, pattern.*, COALESCE(sum(octet_length(events::text) + octet_length(emotives::text)
+            + octet_length(COALESCE(felt::text, ''))) OVER (ORDER BY place), 0)::bigint AS used
         FROM unnest(%(names)b::text[]) WITH ORDINALITY AS given (hex, place)
         LEFT JOIN memory_app_pattern AS pattern ON memory = %(memory)s AND name = decode(hex, 'hex')
-    ) AS wanted WHERE used IS NULL OR used <= {_MOST_BYTES} OR place = 1 ORDER BY place
+    ) AS wanted WHERE used <= %(room)s OR place = %(always)s ORDER BY place
 """
 # What finalize-training stored counts the patterns, so it is forgotten.
 _PURGE = f"""
@@ -69,11 +77,6 @@ _PURGE = f"""
 """
 _REMAINING = "SELECT count(*) FROM memory_app_retirement WHERE memory = %(memory)s AND NOT purged"
 _DELETE_VECTORS = f"DELETE FROM memory_app_vector WHERE memory = %(memory)s AND name = ANY({_NAMES})"
-# Without vectors there is no dimension that later ones must have. An HNSW index is of one dimension, so that stays.
-_DELETE_EMPTY_SPACE = """
-    DELETE FROM memory_app_vectorspace WHERE memory = %(memory)s AND NOT indexed
-        AND NOT EXISTS (SELECT FROM memory_app_vector WHERE memory = %(memory)s)
-"""
 
 
 class Purged(NamedTuple):
@@ -88,7 +91,7 @@ class _Doomed(NamedTuple):
     """`felt`: what its learns added to the affinity of each symbol. `is_exact`: that is known, not estimated."""
 
     name: str
-    symbols: list[str]
+    symbols: set[str]
     felt: journal.Journal
     is_exact: bool
 
@@ -104,15 +107,19 @@ def purge(
 ) -> Purged:
     """Purge up to `limit` of these retired patterns of the node; of all that are retired where `names` is None.
 
-    Fewer where they are very large. All in one transaction: no other one sees a part of it. Irreversible.
-    retire_first: also those of the names that are not retired yet. A transaction must not retire them itself before
-    this: the index, which this may follow, would show what may be rolled back. Raises PredictionTimedOut where reading
-    the node takes too long, which vectors make necessary; nothing is changed then.
+    No more than MOST_AT_ONCE, and fewer where they are very large. All in one transaction: no other one sees a part of
+    it. Irreversible. retire_first: also those of the names that are not retired yet. A transaction must not retire them
+    itself before this: the index, which this may follow, would show what may be rolled back. Raises PredictionTimedOut
+    where reading the node takes too long, which vectors make necessary; nothing is changed then.
     """
+    memory = memory_of(node_id)
+    if memory is not None and _has_vectors(memory):
+        # Learns wait for the lock: an index that has to be read is read before.
+        _view(node_id)
     memory = lock(node_id)
     if memory is None:
         return Purged([], dict.fromkeys(names or (), NOT_RETIRED), 0)
-    wanted, failed = _candidates(memory, names, limit, retire_first=retire_first)
+    wanted, failed = _candidates(memory, names, min(limit, MOST_AT_ONCE), retire_first=retire_first)
     if wanted:
         doomed = _read(memory, wanted)
         # Before anything is written, see above.
@@ -120,14 +127,15 @@ def purge(
         if retire_first:
             retire(node_id=node_id, names=[one.name for one in doomed], why=why)
         for estimated in (False, True):
-            felt = (Felt(set(one.symbols), one.felt) for one in doomed if one.is_exact is not estimated)
+            felt = (Felt(one.symbols, one.felt) for one in doomed if one.is_exact is not estimated)
             affinities.take_back(memory, felt, estimated=estimated)
         if unused:
             VECTORS.execute(_DELETE_VECTORS, {"memory": memory, "names": unused})
-            VECTORS.execute(_DELETE_EMPTY_SPACE, {"memory": memory})
+            VECTORS.execute(DELETE_EMPTY_SPACE, {"memory": memory})
         wanted = [one.name for one in doomed]
         exact = [one.is_exact for one in doomed]
         PATTERNS.execute(_PURGE, {**act_of_caller(node_id, why), "memory": memory, "names": wanted, "exact": exact})
+        count_acts_on_commit(PatternAct.Kind.PURGED, len(wanted))
     [(remaining,)] = PATTERNS.execute(_REMAINING, {"memory": memory}) if wanted or failed else [(0,)]
     return Purged(wanted, failed, remaining)
 
@@ -149,20 +157,27 @@ def _candidates(
 def _read(memory: int, names: list[str]) -> list[_Doomed]:
     """The first of these patterns: as many as can be purged at once."""
     found: list[_Doomed] = []
-    pairs = 0
-    for name, events, frequency, emotives, felt in PATTERNS.execute(_READ, {"memory": memory, "names": names}):
-        one = (
-            _Doomed(name, [], {}, is_exact=True) if events is None else _doomed(name, events, frequency, emotives, felt)
-        )
-        pairs += len(set(one.symbols)) * len(one.felt)
-        if found and pairs > _MOST_PAIRS:
-            break
-        found.append(one)
+    pairs, room = 0, _MOST_BYTES
+    for begin in range(0, len(names), _READ_AT_ONCE):
+        batch = names[begin : begin + _READ_AT_ONCE]
+        rows = PATTERNS.execute(_READ, {"memory": memory, "names": batch, "room": room, "always": int(not found)})
+        for name, used, *columns in rows:
+            one = _doomed(name, *columns)
+            pairs += len(one.symbols) * len(one.felt)
+            if found and pairs > _MOST_PAIRS:
+                return found
+            found.append(one)
+            left = room - used
+        if len(rows) < len(batch):
+            return found
+        room = left
     return found
 
 
-def _doomed(name: str, events: str, frequency: int, emotives: str, felt: str | None) -> _Doomed:
-    symbols = list(chain.from_iterable(from_json(events)))
+def _doomed(name: str, events: str | None, frequency: int, emotives: str, felt: str | None) -> _Doomed:
+    if events is None:  # it was never learned
+        return _Doomed(name, set(), {}, is_exact=True)
+    symbols = set(chain.from_iterable(from_json(events)))
     known = journal.read(felt, emotives=emotives)
     if known is not None:
         return _Doomed(name, symbols, known, is_exact=True)
@@ -177,16 +192,25 @@ def _is_vector(symbol: str) -> bool:
 def _vectors_only_of(node_id: str, memory: int, doomed: Iterable[_Doomed]) -> list[str]:
     """The vectors that these patterns name and no other does, without their prefix."""
     named = Counter(chain.from_iterable(filter(_is_vector, set(one.symbols)) for one in doomed))
-    if not named or space_of_memory(memory).dimension is None:
+    if not named or not _has_vectors(memory):
         return []
-    from memory_app.index import indexes  # these load NumPy and the kernels, which few commands need
-    from memory_app.patience import PREDICTION_SECONDS, Bounded
-
-    with Bounded(PREDICTION_SECONDS, "Purging") as stop:
-        view = indexes.follow(node_id, stop).view
+    view = _view(node_id)
     found = []
     for symbol, patterns in named.items():
         token = view.token(symbol)
         if token is None or view.statistics.membership[token] <= patterns:
             found.append(symbol.removeprefix(VECTOR_PREFIX))
     return found
+
+
+def _has_vectors(memory: int) -> bool:
+    space = space_of_memory(memory)
+    return space.available and space.dimension is not None
+
+
+def _view(node_id: str) -> "View":
+    from memory_app.index import indexes  # these load NumPy and the kernels, which few commands need
+    from memory_app.patience import PREDICTION_SECONDS, Bounded
+
+    with Bounded(PREDICTION_SECONDS, "Purging") as stop:
+        return indexes.follow(node_id, stop).view

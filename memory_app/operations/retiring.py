@@ -10,10 +10,12 @@ from typing import NamedTuple
 from django.db import transaction
 
 from foundation import callers, logs
+from memory_app.counters import count_acts_on_commit
 from memory_app.models import PatternAct
 from memory_app.operations.patterns import insert_node
 from memory_app.stores import PATTERNS
 
+_MEMORY = "SELECT memory FROM memory_app_node WHERE node_id = %(node_id)s"
 _LOCK_NODE = "SELECT memory FROM memory_app_node WHERE node_id = %(node_id)s FOR UPDATE"
 # Like the version of a session, it jumps to the clock's microseconds: after a restore from a back-up, no version comes
 # back under which Redis may still hold predictions that the restore undid.
@@ -25,9 +27,9 @@ def record(kind: PatternAct.Kind, acted_on: str, *, of_purge: str = "NULL::bigin
     """SQL that records an act, one row for each pattern. `acted_on`: what has their binary names, as `name`."""
     return f"""
         INSERT INTO memory_app_patternact
-            (kind, node_id, memory, name, happened_at, key_id, trace_id, why, frequency, exact, changed)
-        SELECT '{kind}', %(node_id)s, %(memory)s, acted_on.name, clock_timestamp(), %(key_id)s, %(trace_id)s, %(why)s,
-            {of_purge}, pg_current_xact_id()
+            (kind, node_id, memory, name, happened_at, key_id, "user", trace_id, why, frequency, exact, changed)
+        SELECT '{kind}', %(node_id)s, %(memory)s, acted_on.name, clock_timestamp(), %(key_id)s, %(user)s, %(trace_id)s,
+            %(why)s, {of_purge}, pg_current_xact_id()
         FROM {acted_on} AS acted_on
     """
 
@@ -71,6 +73,12 @@ def lock(node_id: str) -> int | None:
     return None if row is None else int(row[0])
 
 
+def memory_of(node_id: str) -> int | None:
+    """Its memory number at this moment."""
+    row = PATTERNS.execute_one(_MEMORY, {"node_id": node_id})
+    return None if row is None else int(row[0])
+
+
 @transaction.atomic
 def retire(*, node_id: str, names: Sequence[str], why: str | None = None) -> ActedOn:
     """Hide these patterns (40 hexadecimal digits each) from the node's predictions, and refuse to learn them.
@@ -81,9 +89,8 @@ def retire(*, node_id: str, names: Sequence[str], why: str | None = None) -> Act
     if memory is None:
         insert_node(node_id)
         memory = lock(node_id)
-    return _divided(
-        names, PATTERNS.execute(_RETIRE, {**act_of_caller(node_id, why), "memory": memory, "names": list(names)})
-    )
+    parameters = {**act_of_caller(node_id, why), "memory": memory, "names": list(names)}
+    return _counted(PatternAct.Kind.RETIRED, _divided(names, PATTERNS.execute(_RETIRE, parameters)))
 
 
 @transaction.atomic
@@ -92,16 +99,22 @@ def un_retire(*, node_id: str, names: Sequence[str], why: str | None = None) -> 
     memory = lock(node_id)
     if memory is None:
         return _divided(names, [])
-    return _divided(
-        names, PATTERNS.execute(_UN_RETIRE, {**act_of_caller(node_id, why), "memory": memory, "names": list(names)})
-    )
+    parameters = {**act_of_caller(node_id, why), "memory": memory, "names": list(names)}
+    return _counted(PatternAct.Kind.UN_RETIRED, _divided(names, PATTERNS.execute(_UN_RETIRE, parameters)))
 
 
 def act_of_caller(node_id: str, why: str | None) -> dict[str, str | None]:
-    return {"node_id": node_id, "why": why, "key_id": callers.current().key_id, "trace_id": logs.trace_id()}
+    caller = callers.current()
+    by = {"key_id": caller.key_id, "user": caller.user, "trace_id": logs.trace_id()}
+    return {"node_id": node_id, "why": why, **by}
 
 
 def _divided(names: Iterable[str], rows: Iterable[Sequence[str]]) -> ActedOn:
     done = {name for (name,) in rows}
     given = list(dict.fromkeys(names))
     return ActedOn([name for name in given if name in done], [name for name in given if name not in done])
+
+
+def _counted(kind: PatternAct.Kind, done: ActedOn) -> ActedOn:
+    count_acts_on_commit(kind, len(done.names))
+    return done

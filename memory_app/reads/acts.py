@@ -6,7 +6,7 @@ from typing import NamedTuple
 from memory_app.stores import PATTERNS
 
 _LATEST = """
-    SELECT number, happened_at, kind, node_id, encode(name, 'hex'), key_id, trace_id, why, frequency, exact
+    SELECT number, happened_at, kind, node_id, encode(name, 'hex'), key_id, "user", trace_id, why, frequency, exact
     FROM memory_app_patternact WHERE (%(node_id)s::text IS NULL OR node_id = %(node_id)s) AND number < %(before)s
     ORDER BY number DESC LIMIT %(limit)s
 """
@@ -15,7 +15,7 @@ NEWEST = 2**63 - 1
 
 
 class Act(NamedTuple):
-    """`pattern`: 40 hexadecimal digits. `key_id`: of the access key, None for an operator.
+    """`pattern`: 40 hexadecimal digits. `key_id`: of the access key, None for an operator. `user`: of the console.
 
     `frequency`, `exact`: of a purge, see the model.
     """
@@ -26,6 +26,7 @@ class Act(NamedTuple):
     node_id: str
     pattern: str
     key_id: str | None
+    user: str | None
     trace_id: str | None
     why: str | None
     frequency: int | None

@@ -3,8 +3,8 @@
 Most of what a prediction needs of a node is in the index. The rest (emotives of the patterns returned, the affinity of
 some symbols) is read when it is needed, a moment after the index was followed, and a learn may commit in between. Its
 emotives beside the older frequencies would be a memory that never existed, cached under the older version. So those
-rows say whether they are newer than the index, and the node's row says it for those that a purge has deleted; if any
-is, the index is followed and asked again.
+rows say whether they are newer than the index, and the node's row says it for those that a purge has deleted, or the
+chore that follows a clear-all; if any is, the index is followed and asked again.
 """
 
 from collections.abc import Callable, Mapping
@@ -16,13 +16,14 @@ from django.db import transaction
 from pydantic_core import from_json
 
 from engine.contracts import Contract, Semantics
+from engine.finalize import Finalized
 from engine.limits import MEBI, PredictionTooLarge
 from engine.predict import Prediction, predict
 from engine.ranges import clamped
 from engine.stm import state
 from engine.stopping import NEVER, Stop
 from memory_app.errors import PredictionRefused
-from memory_app.index import NodeVersion, NodeView, indexes
+from memory_app.index import NO_MEMORY, NodeVersion, NodeView, indexes
 from memory_app.models import affinity_key
 from memory_app.patience import PREDICTION_SECONDS, Bounded
 from memory_app.stores import PATTERNS
@@ -33,8 +34,10 @@ _MOST_EMOTIVES = 32 * MEBI
 # As in the index's change feed: ids that are still to be assigned are left over from another life of the database.
 _NEWER = """(changed < pg_snapshot_xmax(pg_current_snapshot())
     AND NOT pg_visible_in_snapshot(changed, %(snapshot)s::pg_snapshot))"""
-_NEWER_ACTS = """
-    UNION ALL SELECT NULL, NULL, true FROM memory_app_node WHERE memory = %(memory)s AND acts_version <> %(acts)s
+# A node that does not exist yet has no rows that could go.
+_ROWS_MAY_BE_GONE = f"""
+    UNION ALL SELECT NULL, NULL, true WHERE %(memory)s <> {NO_MEMORY} AND NOT EXISTS (
+        SELECT FROM memory_app_node WHERE memory = %(memory)s AND acts_version = %(acts)s)
 """
 _EMOTIVES = f"""
     SELECT encode(name, 'hex'), CASE WHEN sum(size) OVER () <= {_MOST_EMOTIVES} THEN emotives::text END, newer
@@ -42,14 +45,20 @@ _EMOTIVES = f"""
         SELECT name, emotives, octet_length(emotives::text) AS size, {_NEWER} AS newer FROM memory_app_pattern
         WHERE memory = %(memory)s AND name = ANY(ARRAY(SELECT decode(hex, 'hex') FROM unnest(%(names)s::text[]) AS hex))
           AND emotives::text <> '[]'
-    ) AS remembered {_NEWER_ACTS}
+    ) AS remembered {_ROWS_MAY_BE_GONE}
 """
 _AFFINITY_OF_ALL = f"""
     SELECT symbol, value, {_NEWER} FROM memory_app_symbolaffinity
     WHERE memory = %(memory)s AND emotive_key = %(emotive_key)s
 """
-_AFFINITY_OF_STATE = f"{_AFFINITY_OF_ALL} AND symbol_key = ANY(%(symbol_keys)s::bytea[]) {_NEWER_ACTS}"
-_AFFINITY = f"{_AFFINITY_OF_ALL} {_NEWER_ACTS}"
+_AFFINITY_OF_STATE = f"{_AFFINITY_OF_ALL} AND symbol_key = ANY(%(symbol_keys)s::bytea[]) {_ROWS_MAY_BE_GONE}"
+_AFFINITY = f"{_AFFINITY_OF_ALL} {_ROWS_MAY_BE_GONE}"
+# Which patterns there were at the moment of finalize-training. No learn of later can change that.
+_EXISTED = f"""
+    SELECT encode(name, 'hex'), NULL, false FROM memory_app_pattern
+    WHERE memory = %(memory)s AND name = ANY(ARRAY(SELECT decode(hex, 'hex') FROM unnest(%(names)s::text[]) AS hex))
+      AND pg_visible_in_snapshot(created, %(finalized)s::pg_snapshot) {_ROWS_MAY_BE_GONE}
+"""
 # Waits for learns that are under way; later ones wait for the end of this transaction.
 _LOCK_NODE = "SELECT memory FROM memory_app_node WHERE node_id = %(node_id)s FOR UPDATE"
 
@@ -84,7 +93,6 @@ class Memory:
         Raises LearnedMeanwhile, PredictionRefused, and the reason of `stop`.
         """
         emotive = config.get("affinity_emotive")
-        moment = self.node.moment
         try:
             return predict(
                 self.node.view,
@@ -93,7 +101,7 @@ class Memory:
                 contract=contract,
                 emotives=self._emotives,
                 affinity=self._affinity(stm, emotive, contract.semantics) if emotive is not None else None,
-                finalized=moment.finalized() if moment else None,
+                finalized=self._finalized(),
                 stop=self.stop,
             )
         except PredictionTooLarge as error:
@@ -119,6 +127,16 @@ class Memory:
             symbol_keys=[affinity_key(symbol) for symbol in symbols],
         )
         return {symbol: clamped(float(value)) for symbol, value in affinity.items()}
+
+    def _finalized(self) -> Finalized | None:
+        moment = self.node.moment
+        if moment is None:
+            return None
+
+        def existed(names: list[str]) -> dict[str, Any]:
+            return self._read(_EXISTED, names=names, finalized=moment.snapshot)
+
+        return Finalized(statistics=moment.statistics, existed=existed)
 
     def _read(self, statement: str, **parameters: Any) -> dict[str, Any]:
         """Values of this memory by key, of rows that also say whether they are newer than the index."""

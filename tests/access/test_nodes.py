@@ -73,12 +73,14 @@ SERIES_OF_ALL = {
     *("jobs_waiting", "jobs_running", "job_lag_seconds", "queue_length", "cache_comparisons", "cache_disagreements"),
 }
 GAUGES_OF_ALL = {
+    "kato_sessions_expired",
     *("kato_sessions_active", "kato_sessions_expired_left", "kato_cleanup_lag_seconds"),
     *("kato_jobs_waiting", "kato_jobs_running", "kato_job_lag_seconds", "kato_queue_length"),
     *("kato_index_nodes", "kato_index_memory_bytes"),
 }
 COUNTERS_OF_ALL = {
-    *("kato_session_operations", "kato_observations", "kato_patterns_learned", "kato_upkeep"),
+    "kato_sessions",
+    *("kato_session_operations", "kato_observations", "kato_patterns_learned", "kato_pattern_acts", "kato_upkeep"),
     *("kato_cache_writes", "kato_cache_comparisons", "kato_cache_disagreements"),
 }
 

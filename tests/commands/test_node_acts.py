@@ -1,8 +1,10 @@
 """`manage.py node retire`, `un-retire`, `purge` and `acts`."""
 
+import psycopg
 import pytest
 
 from engine.naming import pattern_name
+from memory_app.management import retiring
 from tests.support.commands import command
 from tests.support.sessions import OpenSession, observations
 
@@ -40,6 +42,26 @@ def test_what_cannot_be_purged_is_an_error_that_says_why(open_session: OpenSessi
     assert result.status == 1
     assert f"2 patterns not purged, the first: {AB}: not retired" in result.err
     assert session.patterns() == 1
+
+
+def test_many_patterns_are_purged_in_transactions_between_which_the_node_can_learn(
+    open_session: OpenSession, database: psycopg.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(retiring, "_PURGED_AT_ONCE", 2)
+    node = open_session().node
+    names = [f"{number:040x}" for number in range(6)]
+    command("node", "retire", node, *names)
+    purged = command("node", "purge", node, "--yes", "--limit", "5", "--json")
+    assert purged.json == {"node_id": node, "purged": names[:5], "failed": {}, "remaining": 1}
+    query = "SELECT count(*) FROM memory_app_patternact WHERE node_id = %s AND kind = 'purged' GROUP BY changed"
+    assert sorted(database.execute(query, [node]).fetchall()) == [(1,), (2,), (2,)]
+    again = command("node", "purge", node, *names, "--yes", "--json")
+    assert (again.json["purged"], again.json["remaining"]) == (names[5:], 0)
+
+
+def test_a_reason_has_bounds(open_session: OpenSession) -> None:
+    result = command("node", "retire", open_session().node, AB, "--why", "x" * 1001)
+    assert (result.status, "more than 1000 characters" in result.err) == (2, True)
 
 
 def test_purge_asks_first(open_session: OpenSession) -> None:

@@ -16,6 +16,7 @@ from engine.ranges import LARGEST, LARGEST_FREQUENCY
 from katoproject.configuration.environment import PROJECT_DIR
 from memory_app.files import node_files
 from memory_app.operations.patterns import learn
+from memory_app.operations.retiring import retire, un_retire
 from memory_app.reads import nodes
 
 HEAD: dict[str, Any] = {"kato": "node", "version": 1, "node_id": "somewhere else"}
@@ -68,6 +69,15 @@ def test_what_a_file_holds_is_known_afterwards(import_lines: Import, node: str) 
     assert (pattern.events, pattern.frequency) == (AB["events"], 2)
     assert (pattern.emotives, pattern.metadata) == (AB["emotives"], AB["metadata"])
     assert nodes.affinities(node).affinities == {"a": {"joy": 0.1}}
+
+
+def test_a_file_with_a_retired_pattern_is_not_imported(import_lines: Import, node: str) -> None:
+    retire(node_id=node, names=[name_of(CD)])
+    with pytest.raises(CommandError, match=f"Pattern {name_of(CD)} is retired on node"):
+        import_lines(HEAD, AB, CD, FEELING, END)
+    assert nodes.count_patterns(node) == 0
+    un_retire(node_id=node, names=[name_of(CD)])
+    assert import_lines(HEAD, AB, CD, FEELING, END)["patterns"] == 2
 
 
 def test_sums_of_affinities_are_exact_and_show_the_end_of_the_range(import_lines: Import, node: str) -> None:

@@ -134,6 +134,8 @@ def test_patterns_are_retired_and_purged_with_a_reason_that_is_shown(log_in: Log
         "purged, learned 1×",
         "retired",
     ]
+    roles = ["operator", "administrator", "operator"]
+    assert re.findall(r"<td>(operator|administrator)-[0-9a-f]{8}</td>", html) == roles
 
 
 def test_a_console_act_needs_names_and_a_reason(log_in: LogIn, open_session: OpenSession) -> None:

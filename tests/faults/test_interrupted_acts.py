@@ -10,7 +10,7 @@ import pytest
 
 from benchmarks.stack import eventually
 from engine.naming import pattern_name
-from tests.support.fragile import Fragile, database_connection
+from tests.support.fragile import Fragile, database_connection, wait_until_they_may_die
 from tests.support.sessions import LiveSession, observation
 
 pytestmark = pytest.mark.long
@@ -102,16 +102,16 @@ def test_an_act_whose_worker_is_killed_in_the_middle_happens_once_when_it_is_rep
                 return None
 
     with database_connection(fragile) as admin:
+        admin.autocommit = True  # a transaction looks at what others do once
         admin.execute(
             "CREATE FUNCTION hold() RETURNS trigger LANGUAGE plpgsql AS "
             "$$ BEGIN PERFORM pg_advisory_xact_lock(77); RETURN NULL; END $$"
         )
         admin.execute(f"CREATE TRIGGER held AFTER INSERT ON {ACT} FOR EACH ROW EXECUTE FUNCTION hold()")
-        admin.commit()
         admin.execute("SELECT pg_advisory_lock(77)")
-        admin.commit()
         try:
             with ThreadPoolExecutor(1) as pool:
+                wait_until_they_may_die(fragile.web.worker_pids)
                 sent = pool.submit(send)
                 eventually(lambda: admin.execute(waiting).fetchone() != (0,), "the act is under way")
                 for pid in fragile.web.worker_pids:
@@ -120,7 +120,6 @@ def test_an_act_whose_worker_is_killed_in_the_middle_happens_once_when_it_is_rep
         finally:
             admin.execute("SELECT pg_advisory_unlock(77)")
             admin.execute("DROP FUNCTION hold CASCADE")
-            admin.commit()
     eventually(lambda: send() is not None, "the service responds again")
     answer = send()
     assert answer is not None

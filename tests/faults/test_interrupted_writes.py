@@ -4,12 +4,10 @@ import json
 import os
 import signal
 import threading
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
-from pathlib import Path
 
 import httpx
 import numpy as np
@@ -17,7 +15,7 @@ import pytest
 
 from benchmarks.stack import eventually
 from engine.vectors import named
-from tests.support.fragile import Fragile, database_connection
+from tests.support.fragile import Fragile, database_connection, wait_until_they_may_die
 from tests.support.sessions import create_session, observation, observe
 
 pytestmark = pytest.mark.long
@@ -105,16 +103,6 @@ def _has_grown(symbols: list[str], size: int) -> bool:
     return len(symbols) > size
 
 
-def _are_grown_up(workers: list[int]) -> bool:
-    return all(_age(one) > 6 for one in workers)
-
-
-def _age(pid: int) -> float:
-    """In seconds, by the clock of the kernel; the wall clock, which psutil uses, may differ by a second."""
-    after_name = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return time.clock_gettime(time.CLOCK_BOOTTIME) - int(after_name[19]) / os.sysconf("SC_CLK_TCK")
-
-
 def _is_replaced(fragile: Fragile, victim: int) -> bool:
     return victim not in fragile.web.worker_pids
 
@@ -149,7 +137,7 @@ def test_acknowledged_observes_survive_kill_9_of_the_workers(
     try:
         for _ in range(3):
             victim = fragile.web.worker_pids[0]
-            eventually(partial(_are_grown_up, [victim]), "Granian does not take another death for a crash loop")
+            wait_until_they_may_die([victim])
             go.set()
             eventually(partial(_has_grown, acknowledged, len(acknowledged) + 20), "writers get on")
             os.kill(victim, signal.SIGKILL)
@@ -197,7 +185,7 @@ def test_vectors_and_patterns_survive_kill_9_together_or_not_at_all(fragile: Fra
         writer.start()
     eventually(partial(_has_grown, acknowledged, 20), "writers get on")
     victims = fragile.web.worker_pids
-    eventually(partial(_are_grown_up, victims), "Granian does not take another death for a crash loop")
+    wait_until_they_may_die(victims)
     for victim in victims:
         os.kill(victim, signal.SIGKILL)
     for victim in victims:

@@ -80,6 +80,40 @@ def test_what_is_retired_is_in_no_prediction_that_begins_after_the_acknowledgeme
         assert [names_in(one) for one in at_once([partial(predict, session)] * 4)] == [{AB}] * 4
 
 
+def test_no_process_answers_from_its_index_or_from_the_cache_as_before_an_acknowledged_act(
+    open_node: Callable[[str], LiveSession],
+) -> None:
+    """Each of the processes has followed the node and has the prediction in the cache when the act is acknowledged."""
+    session = open_node("acts beside cached predictions")
+    session.teach("a", "b")
+    ac = session.teach("a", "c").removeprefix("PTRN|")
+    session.observe_sequence(*observations("a", "b"))
+    cognition = f"/sessions/{session.id}/cognition-data"
+
+    def everywhere() -> set[frozenset[str]]:
+        answers = at_once([partial(predict, session)] * 8 + [partial(session.client.get, cognition)] * 8)
+        told = [one.json() for one in answers]
+        lists = [one["predictions"] if "predictions" in one else one["cognition_data"]["predictions"] for one in told]
+        return {frozenset(prediction["name"] for prediction in one) for one in lists}
+
+    assert everywhere() == {frozenset({AB, ac})}
+    for kind, shown in (
+        ("retire", {ac}),
+        ("un-retire", {AB, ac}),
+        ("retire", {ac}),
+        ("purge", {ac}),
+        ("un-retire", {ac}),
+    ):
+        assert act(session, kind, AB).status_code == 200
+        assert everywhere() == {frozenset(shown)}, kind
+    assert act(session, "retire", ac).status_code == 200
+    assert everywhere() == {frozenset()}
+    session.clear_stm()
+    session.teach("a", "b")
+    session.observe_sequence(*observations("a", "b"))
+    assert everywhere() == {frozenset({AB})}
+
+
 def learn_with_joy(session: LiveSession, first: str, second: str, joy: float) -> httpx.Response:
     items = [observation(first, emotives={"joy": joy}), observation(second)]
     return send(session, "observe-sequence", {"observations": items, "learn_at_end": True})

@@ -16,10 +16,11 @@ from engine.contracts import KATO_3_10
 from engine.lesson import prepare_lesson
 from engine.naming import pattern_name
 from engine.stopping import Stop
+from memory_app import feed
 from memory_app.errors import PredictionRefused, RetiredPattern
 from memory_app.index import NodeIndex, NodeView, indexes
 from memory_app.operations.finalizing import finalize
-from memory_app.operations.nodes import clear
+from memory_app.operations.nodes import clear, delete_cleared
 from memory_app.operations.patterns import learn
 from memory_app.operations.purging import purge
 from memory_app.operations.retiring import retire, un_retire
@@ -181,6 +182,45 @@ def test_a_concurrent_purge_shows_completely_or_not_at_all(
     assert predicted(node, **config) == prediction
 
 
+def test_what_was_finalized_beside_a_purge_shows_completely_or_not_at_all(
+    node: str, after_following: Callable[..., None]
+) -> None:
+    """Without emotives nothing else is read of the patterns but which of them existed then."""
+    node_id = f"{node}, without emotives"
+    lessons = [prepare_lesson([*EVENTS, *more]) for more in ([], [["x"]])]
+    with transaction.atomic():
+        learn(node_id=node_id, lessons=[one for one in lessons if one], persistence=100)
+    finalize(node_id=node_id)
+
+    def purge_it(times: int) -> None:
+        if times == 0:
+            retire(node_id=node_id, names=[pattern_name(EVENTS)])
+            purge(node_id=node_id, names=None, limit=10)
+
+    after_following(purge_it)
+    assert predicted(node_id)["name"] == pattern_name([*EVENTS, ["x"]])
+
+
+def test_a_clear_all_whose_rows_are_deleted_at_once_shows_completely_or_not_at_all(
+    node: str, after_following: Callable[..., None]
+) -> None:
+    def clear_it(times: int) -> None:
+        if times == 0:
+            clear(node_id=node)
+            while delete_cleared():
+                pass
+
+    after_following(clear_it)
+    assert json.loads(recall(node, lambda memory: memory.predict(EVENTS, {}, contract=KATO_3_10)).predictions) == []
+
+
+def test_a_node_that_nobody_taught_predicts_nothing_with_an_affinity(node: str) -> None:
+    made = recall(
+        f"{node}, unknown", lambda memory: memory.predict(EVENTS, {"affinity_emotive": "joy"}, contract=KATO_3_10)
+    )
+    assert json.loads(made.predictions) == []
+
+
 def test_statistics_that_count_a_pattern_that_was_purged_meanwhile_are_not_stored(
     node: str, after_following: Callable[..., None]
 ) -> None:
@@ -235,6 +275,27 @@ def test_what_is_acted_on_while_an_index_is_built_is_followed(node: str, has_rea
     view = index.follow().view
     assert len(view) == 2
     assert sorted(view.columns.frequency.tolist())[-2:] == [0, 1]
+
+
+@pytest.mark.parametrize("most", [1, 2, 3, 4])
+def test_an_index_that_is_far_behind_shows_what_the_node_is_now(
+    node: str, monkeypatch: pytest.MonkeyPatch, most: int
+) -> None:
+    """Too many acts for one statement: three here, and a learn."""
+    [one, other] = [prepare_lesson([[symbol], ["z"]]) for symbol in "ab"]
+    assert one is not None
+    assert other is not None
+    with transaction.atomic():
+        learn(node_id=node, lessons=[one, other], persistence=100)
+    index = NodeIndex(node)
+    assert len(index.follow().view) == 3
+    monkeypatch.setattr(feed, "MOST_ACTS", most)
+    retire(node_id=node, names=[one.name, other.name])
+    purge(node_id=node, names=[one.name], limit=10)
+    teach(node, 3)
+    followed, built = index.follow(), NodeIndex(node).follow()
+    assert (len(followed.view), followed.version) == (2, built.version)
+    assert sorted(followed.view.columns.frequency.tolist())[-2:] == [0, 2]
 
 
 def test_an_index_that_is_built_later_leaves_out_what_is_retired(node: str) -> None:

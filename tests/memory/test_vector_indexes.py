@@ -101,6 +101,37 @@ def test_an_index_is_dropped_with_its_memory_and_an_interrupted_one_is_rebuilt(
     assert old not in _indexes(database)
 
 
+def test_the_index_of_purged_vectors_goes_and_with_it_their_dimension(
+    open_session: OpenSession, database: psycopg.Connection, maintain: Maintain
+) -> None:
+    session = open_session()
+    _teach(session, _vectors(LARGE, seed=4))
+    assert maintain() == 1
+    index = f"memory_app_vector_of_{_memory(database, session)}"
+    rows = database.execute(
+        "SELECT encode(name, 'hex') FROM memory_app_pattern WHERE memory = %s", [_memory(database, session)]
+    )
+    names = [name for (name,) in rows]
+    session.post("patterns/retire", {"pattern_ids": names})
+    assert session.post("patterns/purge", {})["purged"] == sorted(names)
+    assert index in _indexes(database)
+    session.observe(vectors=[[1.0] * 6])
+    assert maintain() == 1
+    assert index not in _indexes(database)
+    session.clear_stm()
+    session.observe_sequence({"vectors": [[1.0, 2.0]]}, {"strings": ["x"]}, learn_at_end=True)
+
+
+def test_an_index_that_is_built_while_all_vectors_are_purged_is_dropped(
+    open_session: OpenSession, database: psycopg.Connection, maintain: Maintain, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session = open_session()
+    _teach(session, _vectors(LARGE, seed=5))
+    monkeypatch.setattr(vector_indexes, "_SET_INDEXED", f"{vector_indexes._SET_INDEXED} AND dimension IS NULL")
+    maintain()
+    assert f"memory_app_vector_of_{_memory(database, session)}" not in _indexes(database)
+
+
 def test_vectors_too_long_for_an_index_are_searched_without_one(
     open_session: OpenSession, database: psycopg.Connection, maintain: Maintain
 ) -> None:

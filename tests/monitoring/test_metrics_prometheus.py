@@ -10,6 +10,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from benchmarks.stack import WebServer
 from foundation.metrics.requests import path_of
 from katoproject.configuration.environment import PROJECT_DIR
+from tests.support.sessions import LiveSession
 
 
 def scrape(url: str) -> dict[str, Metric]:
@@ -43,6 +44,25 @@ def test_requests_are_counted_once_in_whichever_process(server: WebServer) -> No
     assert added("kato_request_duration_seconds_sum", **route) > 0
     assert added("kato_session_operations_total", operation="create") == 24
     assert added("kato_postgresql_duration_seconds_count", store="sessions") >= 24
+
+
+def test_acts_on_patterns_are_counted_once_they_are_committed(server: WebServer) -> None:
+    names = ["0" * 40, "1" * 40]
+    before = scrape(server.url)
+    with httpx.Client(base_url=server.url) as client:
+        session = LiveSession.create(client, "counted acts")
+        session.post("patterns/retire", {"pattern_ids": names})
+        session.post("patterns/retire", {"pattern_ids": names})
+        session.post("patterns/purge", {"pattern_ids": [names[0]]})
+        session.post("patterns/un-retire", {"pattern_ids": names})
+    after = scrape(server.url)
+
+    def added(sample: str, **labels: str) -> float:
+        return value(after, sample, **labels) - value(before, sample, **labels)
+
+    acts = {"retired": 2, "purged": 1, "un-retired": 2}
+    assert {act: added("kato_pattern_acts_total", act=act) for act in acts} == acts
+    assert added("kato_session_operations_total", operation="retire") == 2
 
 
 def test_paths_are_routes_whatever_is_asked_for(server: WebServer) -> None:

@@ -7,8 +7,13 @@ from typing import Any
 from tests.torture.simulated_state import FAULTS, Event, Job, Session, common, flat
 
 Answer = tuple[int, Any]
+Content = tuple[Event, ...]
 
 THRESHOLD = 0.1
+
+
+class Retired(Exception):
+    """A learn of a retired pattern."""
 
 
 class Service:
@@ -18,7 +23,8 @@ class Service:
         self._announce = announce
         self.strikes = 0
         self.sessions: dict[str, Session] = {}
-        self.memories: dict[str, dict[tuple[Event, ...], int]] = {}
+        self.memories: dict[str, dict[Content, int]] = {}
+        self.retired: dict[str, set[Content]] = {}
         self.jobs: dict[str, Job] = {}
         self._keys: dict[tuple[str, str], tuple[Any, Answer]] = {}
 
@@ -57,7 +63,16 @@ class Service:
             subject = session = self.sessions[target]
             if operation in ("observe", "sequence", "learn", "clear_stm", "clear_all"):
                 session.older = list(session.stm)
-        answer: Answer = getattr(self, f"_{operation}")(subject, asked, now)
+        return self._unless_retired(f"_{operation}", subject, asked, now)
+
+    def _unless_retired(self, name: str, subject: Session | str, asked: dict[str, Any], now: float) -> Answer:
+        before = (list(subject.stm), subject.time) if isinstance(subject, Session) else ([], 0)
+        try:
+            answer: Answer = getattr(self, name)(subject, asked, now)
+        except Retired as error:
+            assert isinstance(subject, Session)
+            subject.stm, subject.time = before
+            return 409, {"error": {"code": "RETIRED_PATTERN", "context": {"pattern_name": str(error)}}}
         return answer
 
     # Sessions.
@@ -144,13 +159,16 @@ class Service:
             session.stm = []
         return self._remember(session.node, content) if len(flat(list(content))) > 1 else None
 
-    def _remember(self, node: str, content: tuple[Event, ...]) -> str:
+    def _remember(self, node: str, content: Content) -> str:
+        name = "PTRN|" + "_".join(flat(list(content)))
+        if content in self.retired.get(node, ()) and not self.faulty("retired, and learned"):
+            raise Retired(name)
         memory = self.memories.setdefault(node, {})
         more = 2 if self.faulty("learned twice") else 0 if self.faulty("not learned") else 1
         memory[content] = memory.get(content, 0) + more
         if not memory[content]:
             del memory[content]
-        return "PTRN|" + "_".join(flat(list(content)))
+        return name
 
     def _observe(self, session: Session, asked: dict[str, Any], now: float) -> Answer:
         if self.faulty("refused, and done"):
@@ -202,7 +220,23 @@ class Service:
         session.stm, session.time = [], 0
         if not self.faulty("clear-all forgets nothing", chance=0.8):
             self.memories[session.node] = {}
+            self.retired[session.node] = set()
         return 200, {"status": "cleared", "session_id": session.id, "scope": "all"}
+
+    def _retire(self, session: Session, asked: dict[str, Any], now: float) -> Answer:
+        self.retired.setdefault(session.node, set()).add(_content(asked))
+        return 200, {"status": "okay"}
+
+    def _un_retire(self, session: Session, asked: dict[str, Any], now: float) -> Answer:
+        self.retired.setdefault(session.node, set()).discard(_content(asked))
+        return 200, {"status": "okay"}
+
+    def _purge(self, session: Session, asked: dict[str, Any], now: float) -> Answer:
+        content = _content(asked)
+        if content not in self.retired.get(session.node, ()):
+            return 200, {"status": "partial", "purged": []}
+        self.memories.get(session.node, {}).pop(content, None)
+        return 200, {"status": "completed", "purged": asked["pattern_ids"]}
 
     def _read_stm(self, session: Session, asked: dict[str, Any], now: float) -> Answer:
         shown = session.older if self.faulty("stale read") else session.stm
@@ -221,6 +255,8 @@ class Service:
             if len(state) == 1:
                 similarity = float(pattern[0] == state[0])
             if similarity < THRESHOLD or self.faulty("pattern missing", chance=0.1):
+                continue
+            if content in self.retired.get(session.node, ()) and not self.faulty("retired, and predicted"):
                 continue
             shown = max(1, frequency - 1) if self.faulty("old frequency") else frequency
             sequence = [list(event) for event in content]
@@ -258,7 +294,10 @@ class Service:
         for _ in range(2 if self.faulty("job done twice") else 1):
             if session is not None:
                 session.older = list(session.stm)
-                job.result = self._sequence(session, job.body, now)[1]
+                status, job.result = self._unless_retired("_sequence", session, job.body, now)
+                if status == 409:
+                    job.state = "failed"
+                    return
                 session.deadline = max(session.deadline, now + session.ttl)
             for sequence in job.body.get("sequences", []):
                 self._remember(job.node, tuple(tuple(sorted(event)) for event in sequence))
@@ -269,3 +308,8 @@ class Service:
         if job.state == "done" and self.faulty("job goes back"):
             return 200, {**job.answer, "state": "running", "done": 0}
         return 200, job.answer
+
+
+def _content(asked: dict[str, Any]) -> Content:
+    [name] = asked["pattern_ids"]
+    return tuple((word,) for word in name.split("_"))

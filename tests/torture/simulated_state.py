@@ -42,6 +42,8 @@ FAULTS = (
     "pattern missing",
     "pattern of another node",
     "refused, and done",
+    "retired, and learned",
+    "retired, and predicted",
     "stale configuration",
     "stale read",
     "window not learned",

@@ -21,6 +21,10 @@ CONFIGURATIONS: tuple[dict[str, Any], ...] = (
 )
 NODES = ("unique-1", "unique-2", "words-1")
 WORDS = ("ant", "bee", "cat")
+# On this node, in place of what is rare and does nothing to patterns.
+ACTS_NODE = "words-2"
+PAIRS: dict[str, Any] = {"max_pattern_length": 2, "stm_mode": "CLEAR"}
+ACTS = {"read_config": "un_retire", "configure": "retire", "read_session": "purge", "extend": "purge"}
 SETTLED = 60.0  # seconds after the last request in which everything ends
 
 # How often each operation is asked for.
@@ -128,7 +132,8 @@ class Simulation:
         elif operation == "create" or not self._known:
             node = self.random.choice(self.nodes)
             ttl = self.random.choice([None, None, 15])
-            config = dict(self.random.choice(CONFIGURATIONS)) if node != "words-1" else {}
+            config = dict(self.random.choice(CONFIGURATIONS)) if node.startswith("unique-") else {}
+            config |= PAIRS if node == ACTS_NODE else {}
             body = {"node_id": node, "ttl_seconds": ttl, "config": config}
             self._begin(client, "create", None, node, body, self._key())
         elif operation == "read_job":
@@ -145,6 +150,9 @@ class Simulation:
     def _ask(self, client: str, operation: Any, session: str, node: str) -> None:
         number = next(self._numbers)
         body: dict[str, Any] = {}
+        if node == ACTS_NODE and operation in ACTS:
+            operation = ACTS[operation]
+            body = {"pattern_ids": ["_".join(self.random.choices(WORDS, k=2))]}
         word = self.random.choice(WORDS) if node.startswith("words-") else f"o{number}"
         if operation == "observe":
             body = {"strings": [word]}

@@ -6,7 +6,7 @@ import pytest
 
 from benchmarks.torture.checker import Report, check
 from tests.torture.simulated_state import FAULTS
-from tests.torture.simulation import Simulation
+from tests.torture.simulation import ACTS_NODE, Simulation
 from tests.torture.story import SLOWEST
 
 pytestmark = pytest.mark.long
@@ -21,6 +21,7 @@ OF_MEMORY = (
     "old frequency",
     "pattern missing",
 )
+OF_ACTS = ("retired, and learned", "retired, and predicted")
 
 
 def judged(folder: Path, simulation: Simulation) -> Report:
@@ -30,6 +31,8 @@ def judged(folder: Path, simulation: Simulation) -> Report:
 def faulty(fault: str, seed: int) -> Simulation:
     if fault in OF_MEMORY:
         return Simulation(seed, fault, requests=500, nodes=("words-1",))
+    if fault in OF_ACTS:
+        return Simulation(seed, fault, requests=500, nodes=(ACTS_NODE,))
     return Simulation(seed, fault)
 
 
@@ -40,7 +43,7 @@ def test_no_correct_history_is_blamed(tmp_path: Path, seed: int) -> None:
 
 
 @pytest.mark.parametrize("clients", [1, 12])
-@pytest.mark.parametrize("nodes", [("words-1",), ("unique-1",)])
+@pytest.mark.parametrize("nodes", [("words-1",), (ACTS_NODE,), ("unique-1",)])
 def test_neither_with_other_numbers_of_clients_and_nodes(tmp_path: Path, clients: int, nodes: tuple[str, ...]) -> None:
     report = judged(tmp_path, Simulation(7, clients=clients, nodes=nodes, requests=600))
     assert report.holds, str(report)

@@ -9,7 +9,11 @@ from enum import Enum
 from benchmarks.torture.history import Operation, Request
 
 WRITES: frozenset[Operation] = frozenset(
-    {"create", "observe", "sequence", "learn", "clear_stm", "clear_all", "delete", "extend", "configure", "submit"}
+    {
+        *("create", "extend", "configure", "delete"),
+        *("observe", "sequence", "learn", "clear_stm", "clear_all", "submit"),
+        *("retire", "un_retire", "purge"),
+    }
 )
 
 

@@ -1,6 +1,7 @@
 """Each response by itself (docs/specification/http.md 0.4, 1 and 5). The workload sends valid requests only."""
 
 from benchmarks.torture.checker.report import Judge, Report
+from benchmarks.torture.checker.retirement import refused_pattern
 from benchmarks.torture.history import Operation, Request
 
 OF_A_SESSION = frozenset({200, 404})
@@ -12,6 +13,9 @@ STATUSES: dict[Operation, frozenset[int]] = {
     "learn": OF_A_SESSION | {400},
     "clear_stm": OF_A_SESSION,
     "clear_all": OF_A_SESSION,
+    "retire": OF_A_SESSION,
+    "un_retire": OF_A_SESSION,
+    "purge": OF_A_SESSION,
     "delete": OF_A_SESSION,
     "extend": OF_A_SESSION,
     "configure": OF_A_SESSION,
@@ -22,13 +26,14 @@ STATUSES: dict[Operation, frozenset[int]] = {
     "submit": frozenset({202, 404}),
     "read_job": frozenset({200}),
 }
+LEARNING: frozenset[Operation] = frozenset({"observe", "sequence", "learn"})
 NO_SUCH_ROUTE = {"detail": "Not Found"}
 
 
 def status(request: Request, judge: Judge) -> None:
     """A response has a status that is specified for the operation: 2xx, 404 for a session that is gone, 400 for
-    learning an empty STM, 422 for a key that was used for another request, 503 while a store or the service
-    cannot serve."""
+    learning an empty STM, 409 for learning a retired pattern, 422 for a key that was used for another request, 503
+    while a store or the service cannot serve."""
     if request.status is None or request.status == 503:
         return
     judge.compared()
@@ -37,6 +42,8 @@ def status(request: Request, judge: Judge) -> None:
     )
     if request.operation == "learn" and request.status == 400:
         allowed = "empty stm" in str(request.answer).lower()
+    if request.operation in LEARNING and request.status == 409:
+        allowed = refused_pattern(request) is not None
     if not allowed:
         judge.violated(f"{request.operation} was answered {request.status}", request)
 

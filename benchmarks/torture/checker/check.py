@@ -14,6 +14,7 @@ from benchmarks.torture.checker import (
     lifetimes,
     memory,
     predictions,
+    retirement,
     sequences,
     sessions,
     stm_order,
@@ -86,6 +87,7 @@ def _judge_session(session: Session, report: Report) -> None:
 def _judge_node(node: Node, faults: list[Fault], report: Report) -> None:
     _apply(memory.OF_WORDS if node.words else memory.OF_UNIQUE, node, report)
     _apply(predictions.RULES, node, report)
+    _apply(retirement.RULES, node, report)
     _apply(events.OF_A_NODE, node, report)
     _apply(jobs.RULES, Jobs(node.training, faults), report)
     _apply(idempotency.RULES, node.own, report)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from benchmarks.torture.checker.acts import Act
 from benchmarks.torture.checker.alone import Content, content_of
 from benchmarks.torture.checker.lessons import Lesson, bare
+from benchmarks.torture.checker.retired import Retirements
 from benchmarks.torture.history import Request
 
 
@@ -34,10 +35,34 @@ class Pattern:
         )
 
 
+class _Losses:
+    """Clears, and purges of one pattern: what was learned before them counts no more."""
+
+    def __init__(self, perhaps: Iterable[Act], surely: Iterable[Act]) -> None:
+        begun = sorted((act.start, act.end) for act in perhaps)
+        self._starts = [start for start, _ in begun]
+        self._latest_ends = _running_max(end for _, end in begun)
+        ended = sorted((act.end, act.start) for act in surely)
+        self._ends = [end for end, _ in ended]
+        self._latest_starts = _running_max(start for _, start in ended)
+
+    def perhaps_until(self, moment: float) -> float:
+        """Of those that began by then, the latest end."""
+        number = bisect_right(self._starts, moment)
+        return self._latest_ends[number - 1] if number else -math.inf
+
+    def surely_since(self, moment: float) -> float:
+        """Of those that ended before, the latest start."""
+        number = bisect_left(self._ends, moment)
+        return self._latest_starts[number - 1] if number else -math.inf
+
+
 class Learned:
     """All lessons of a node, by pattern."""
 
-    def __init__(self, predictions: Iterable[Request], lessons: list[Lesson], clears: list[Act]) -> None:
+    def __init__(
+        self, predictions: Iterable[Request], lessons: list[Lesson], clears: list[Act], retirements: Retirements
+    ) -> None:
         self.contents: dict[str, Content] = {}
         for request in predictions:
             for entry in request.answer["predictions"]:
@@ -59,12 +84,9 @@ class Learned:
             elif lesson.content is None:
                 self._open.append(lesson)
         self._patterns: dict[str, Pattern] = {}
-        self._clears = sorted((clear.start, clear.end) for clear in clears)
-        self._clear_starts = [start for start, _ in self._clears]
-        self._latest_clear_ends = _running_max(end for _, end in self._clears)
-        done = sorted((clear.end, clear.start) for clear in clears if clear.done)
-        self._done_ends = [end for end, _ in done]
-        self._latest_done_starts = _running_max(start for _, start in done)
+        self._clears = clears
+        self._retirements = retirements
+        self._losses: dict[str, _Losses] = {}
 
     def names(self) -> list[str]:
         return list(self._by_name)
@@ -76,24 +98,33 @@ class Learned:
             self._patterns[name] = Pattern.of([*self._by_name.get(name, []), *perhaps])
         return self._patterns[name]
 
+    def _lost(self, name: str) -> _Losses:
+        if name not in self._losses:
+            purges = self._retirements.purges(name)
+            sure = [act for act in purges if act.done and name in act.told.answer["purged"]]
+            done = [clear for clear in self._clears if clear.done]
+            self._losses[name] = _Losses([*self._clears, *purges], [*done, *sure])
+        return self._losses[name]
+
     def at_least(self, name: str, read: Request) -> int:
-        """How often it was learned before the read began, after any clear-all that may have come before its end."""
+        """How often it was learned before the read began, after any clear-all or purge that may have come before its
+        end."""
         pattern = self.pattern(name)
-        begun = bisect_right(self._clear_starts, read.end)
-        cleared = self._latest_clear_ends[begun - 1] if begun else -math.inf
-        return max(0, bisect_left(pattern.sure_ends, read.start) - bisect_right(pattern.sure_starts, cleared))
+        lost = self._lost(name).perhaps_until(read.end)
+        return max(0, bisect_left(pattern.sure_ends, read.start) - bisect_right(pattern.sure_starts, lost))
 
     def at_most(self, name: str, read: Request) -> int:
-        """How often it may have been learned before the read ended, and not before a clear-all that came before."""
+        """How often it may have been learned before the read ended, and not before a clear-all or purge that came
+        before."""
         pattern = self.pattern(name)
-        ended = bisect_left(self._done_ends, read.start)
-        cleared = self._latest_done_starts[ended - 1] if ended else -math.inf
-        return bisect_right(pattern.starts, read.end) - bisect_left(pattern.ends, cleared)
+        lost = self._lost(name).surely_since(read.start)
+        return bisect_right(pattern.starts, read.end) - bisect_left(pattern.ends, lost)
 
     def spans(self) -> Iterator[tuple[float, float]]:
-        """Times without a clear."""
+        """Times without a clear or a purge."""
         start = -math.inf
-        for began, ended in [*self._clears, (math.inf, math.inf)]:
+        lost = sorted((act.start, act.end) for act in (*self._clears, *self._retirements.all_purges))
+        for began, ended in [*lost, (math.inf, math.inf)]:
             if began > start:
                 yield start, began
             start = max(start, ended)

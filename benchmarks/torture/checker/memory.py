@@ -27,7 +27,8 @@ def _frequencies(request: Request) -> dict[str, int]:
 
 def adds_up(node: Node, judge: Judge) -> None:
     """A pattern has been learned at least as often as learns of it were acknowledged before the prediction began, and
-    at most as often as they were asked for before it ended, on this node, since the node was cleared."""
+    at most as often as they were asked for before it ended, on this node, since the node was cleared or the pattern
+    purged."""
     learned = node.learned
     for read in node.predictions:
         for name, frequency in _frequencies(read).items():
@@ -42,7 +43,8 @@ def adds_up(node: Node, judge: Judge) -> None:
 
 
 def never_less(node: Node, judge: Judge) -> None:
-    """While the node is not cleared, no later prediction shows a pattern with a lower frequency than an earlier one."""
+    """While nothing is cleared or purged, no later prediction shows a pattern with a lower frequency than an earlier
+    one."""
     shown: dict[str, list[Placed]] = {}
     spans = list(node.learned.spans())
     starts = [start for start, _ in spans]
@@ -96,7 +98,7 @@ def _most(session: Session) -> int:
 
 def is_predicted(node: Node, judge: Judge) -> None:
     """A pattern that was learned before a prediction began is in it, if it resembles the STM as much as the session
-    asks for, in whichever session of the node, and whichever process responds."""
+    asks for, in whichever session of the node, and whichever process responds; unless it may be retired."""
     learned = node.learned
     with_symbol: dict[str, dict[str, Content]] = {}
     for name in learned.names():
@@ -121,7 +123,10 @@ def is_predicted(node: Node, judge: Judge) -> None:
                 if similarity <= 0 or similarity < threshold + NEAR:
                     continue
                 judge.compared()
-                if name not in shown and learned.at_least(name, moment.request) > 0:
+                asked = moment.request
+                if node.retirements.perhaps(name, asked.start, asked.end):
+                    continue
+                if name not in shown and learned.at_least(name, asked) > 0:
                     sure = (lesson for lesson in learned.pattern(name).lessons if lesson.sure)
                     lesson = max((one for one in sure if one.end < moment.request.start), key=lambda one: one.start)
                     judge.violated(f"{name} is missing", lesson.request, moment.request)

@@ -9,6 +9,7 @@ from benchmarks.torture.checker.acts import Act, acts_of
 from benchmarks.torture.checker.alone import Moment, moments
 from benchmarks.torture.checker.background import Job, jobs_of
 from benchmarks.torture.checker.learned import Learned
+from benchmarks.torture.checker.retired import Retirements
 from benchmarks.torture.checker.session import Session
 from benchmarks.torture.checker.sorting import WORDS, job_of, session_of
 from benchmarks.torture.history import Event, Request
@@ -77,7 +78,12 @@ class Node:
     @cached_property
     def learned(self) -> Learned:
         found = [lesson for session, known in self.moments for lesson in lessons.of_session(session, known)]
-        return Learned(self.predictions, found + list(lessons.of_training(self.training)), self.clears)
+        training = list(lessons.of_training(self.training))
+        return Learned(self.predictions, found + training, self.clears, self.retirements)
+
+    @cached_property
+    def retirements(self) -> Retirements:
+        return Retirements((act for session in self.sessions for act in session.acts), self.clears)
 
     @cached_property
     def clears(self) -> list[Act]:

@@ -113,8 +113,8 @@ def sort(history: Path, folder: Path) -> Iterator[Request | Sorted]:
                     data = entry.event.get("data", {})
                     if "session_id" in data:
                         keep(by_session, data["session_id"], [line])
-                    if data.get("node_id", "").startswith(NODES):
-                        keep(by_node, data["node_id"], [line])
+                        if data.get("node_id", "").startswith(NODES):
+                            keep(by_node, data["node_id"], [line])
                 case Request():
                     yield entry
                     if entry.operation == "create":

@@ -42,11 +42,16 @@ def _part(run: Run, part: str) -> Iterator[tuple[Client, Coroutine[Any, Any, Non
     for number in range(COLD):
         client = one(f"cold{number}-")
         yield client, use_cold(client)
-    for name, clears in (("tales", 0.0), ("stories", 0.0), ("cleared", 0.01)):
+    for name, clears, retires in (
+        ("tales", 0.0, 0.0),
+        ("stories", 0.0, 0.0),
+        ("cleared", 0.01, 0.0),
+        ("retired", 0.002, 0.05),
+    ):
         node = Node(f"{name}{part}")
         for number in range(AT_A_NODE):
             client = one(f"{name}{number}-")
-            yield client, use_words(client, node, clears=clears)
+            yield client, use_words(client, node, clears=clears, retires=retires)
     for number in range(2):
         client = one(f"jobs{number}-")
         yield client, use_sequence_jobs(client)

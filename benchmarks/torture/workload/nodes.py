@@ -4,14 +4,17 @@ import asyncio
 import time
 from dataclasses import dataclass, field
 
+from benchmarks.torture.history import Operation
 from benchmarks.torture.workload import requests
 from benchmarks.torture.workload.client import Client, Session
+from engine.naming import pattern_name
 
 LIFE = 45.0  # seconds after which a node is left
 BEGINNING = ["once", "upon"]
 SENTENCES = [[*BEGINNING, f"end{number}"] for number in range(8)]
 JOB_LIMIT = 60.0  # seconds that a client looks at a job
 LAST_LIMIT = 160.0  # seconds after the last fault; the checker knows how long a job may take at most
+ACTS: tuple[Operation, ...] = ("retire", "un_retire", "un_retire", "purge")
 FINAL = ("done", "failed", "cancelled")
 
 
@@ -42,9 +45,11 @@ async def _asking(client: Client, node: str) -> Session | None:
     return session
 
 
-async def use_words(client: Client, node: Node, *, clears: float = 0.0) -> None:
-    """Teach, and predict: often what others have just taught, through another process. `clears`: how often the node
-    is made to forget all."""
+async def use_words(client: Client, node: Node, *, clears: float = 0.0, retires: float = 0.0) -> None:
+    """Teach, and predict: often what others have just taught, through another process.
+
+    clears: how often the node is made to forget all. retires: how often a sentence is retired, un-retired or purged.
+    """
     teacher: Session | None = None
     asking: Session | None = None
     while client.run.goes_on():
@@ -60,6 +65,9 @@ async def use_words(client: Client, node: Node, *, clears: float = 0.0) -> None:
         kind = client.random.random()
         if kind < clears:
             await requests.clear_all(client, teacher)
+        elif kind < clears + retires:
+            name = pattern_name([[word] for word in client.random.choice(SENTENCES)])
+            await requests.act_on_pattern(client, teacher, client.random.choice(ACTS), name)
         elif kind < 0.12:
             await requests.teach(client, teacher, client.random.choice(SENTENCES))
         elif kind < 0.15:
@@ -76,7 +84,9 @@ async def _teach_in_steps(client: Client, session: Session) -> None:
         if not requests.succeeded(await requests.observe(client, session, words=[word])):
             await requests.clear_stm(client, session)
             return
-    await requests.learn(client, session)
+    learned = await requests.learn(client, session)
+    if learned is not None and learned.status == 409:  # it is retired
+        await requests.clear_stm(client, session)
 
 
 async def _watch(client: Client, node: str, job: str, session: Session | None = None) -> None:

@@ -73,6 +73,11 @@ async def clear_all(client: Client, session: Session) -> Request | None:
     return await _write(client, session, "clear_all", "/clear-all")
 
 
+async def act_on_pattern(client: Client, session: Session, operation: Operation, name: str) -> Request | None:
+    end = f"/patterns/{operation.replace('_', '-')}"
+    return await _write(client, session, operation, end, lambda _: {"pattern_ids": [name]})
+
+
 async def delete(client: Client, session: Session) -> Request | None:
     return await client.ask(Call("delete", "DELETE", f"/sessions/{session.id}", session.node, session))
 

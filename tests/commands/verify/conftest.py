@@ -10,6 +10,8 @@ from pytest_django import DjangoDbBlocker
 import memory_app.operations.finalizing
 from benchmarks.stack import manage
 from memory_app.operations.nodes import clear
+from memory_app.operations.purging import purge
+from memory_app.operations.retiring import retire
 from sessions_app import cache, operations
 from sessions_app.jobs import running
 from sessions_app.jobs.lifecycle import accept
@@ -50,6 +52,8 @@ def session(empty: None) -> str:
     operations.train(node_id="kitchen", config={}, sequences=[sequence("e f")])
     operations.train(node_id="old", config={}, sequences=[sequence("g h", joy=1)])
     clear(node_id="old")
+    retire(node_id="kitchen", names=["0" * 40, "1" * 40])
+    purge(node_id="kitchen", names=["1" * 40], limit=1)
     learner = new_session()
     operations.observe_sequence(
         session_id=learner,

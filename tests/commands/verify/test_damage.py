@@ -72,6 +72,12 @@ def test_derived_data_is_repaired(session: str, check: str, damage: str) -> None
 
 
 SETTLED: list[tuple[str, str]] = [
+    ("retirements", "UPDATE memory_app_node SET acts_version = 0"),
+    (
+        "retirements",
+        "INSERT INTO memory_app_retirement SELECT memory, name, true FROM memory_app_pattern WHERE length = 4",
+    ),
+    ("patterns", 'UPDATE memory_app_pattern SET felt = \'{"joy": "much"}\' WHERE length = 4'),
     ("finalized-statistics", "UPDATE memory_app_node SET finalized_snapshot = NULL"),
     (
         "finalized-statistics",
