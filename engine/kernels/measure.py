@@ -14,55 +14,31 @@ from engine.contracts import Semantics
 from engine.kernels.alignment import State, signal_to_noise
 from engine.kernels.compiler import compiled, inlined
 from engine.kernels.domain import Domain, count_symbols, find_domain, weight_of
-from engine.kernels.members import Members
-from engine.kernels.stopping import is_set
-
-FIELDS = (
-    "potential",
-    "evidence",
-    "similarity",
-    "fragmentation",
-    "snr",
-    "confluence",
-    "predictive_information",
-    "confidence",
-    "weighted_similarity",
-    "weighted_evidence",
-    "weighted_confidence",
-    "weighted_snr",
-    "entropy",
-    "normalized_entropy",
-    "global_normalized_entropy",
-    "itfdf_similarity",
-    "tfidf_score",
-    "pattern_probability",
-    "weighted_strength",
-    "bayesian_posterior",
-)
-"""The columns of the values that `measure` returns."""
-
-(
-    POTENTIAL,
-    EVIDENCE,
-    SIMILARITY,
-    FRAGMENTATION,
-    SNR,
-    CONFLUENCE,
-    PREDICTIVE_INFORMATION,
+from engine.kernels.fields import (
+    BAYESIAN_POSTERIOR,
     CONFIDENCE,
-    WEIGHTED_SIMILARITY,
-    WEIGHTED_EVIDENCE,
-    WEIGHTED_CONFIDENCE,
-    WEIGHTED_SNR,
+    CONFLUENCE,
     ENTROPY,
-    NORMALIZED_ENTROPY,
+    EVIDENCE,
+    FIELDS,
+    FRAGMENTATION,
     GLOBAL_NORMALIZED_ENTROPY,
     ITFDF_SIMILARITY,
-    TFIDF_SCORE,
+    NORMALIZED_ENTROPY,
     PATTERN_PROBABILITY,
+    POTENTIAL,
+    PREDICTIVE_INFORMATION,
+    SIMILARITY,
+    SNR,
+    TFIDF_SCORE,
+    WEIGHTED_CONFIDENCE,
+    WEIGHTED_EVIDENCE,
+    WEIGHTED_SIMILARITY,
+    WEIGHTED_SNR,
     WEIGHTED_STRENGTH,
-    BAYESIAN_POSTERIOR,
-) = range(len(FIELDS))
+)
+from engine.kernels.members import Members
+from engine.kernels.stopping import is_set
 
 
 class FinalizedMembers(NamedTuple):

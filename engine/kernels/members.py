@@ -7,10 +7,20 @@ import numpy as np
 from engine.arrays import Columns, Flags, Ints, Tokens
 from engine.kernels import long_states
 from engine.kernels.alignment import Fuzzy, Span, State, extent_of, fuzzy_matches, split_events, workspace
-from engine.kernels.blocks import AT, NONE, PLACE, SIZE, WORD, collect_hits, find_blocks, first_run, write_singles
+from engine.kernels.blocks import (
+    NONE,
+    PLACE,
+    SIZE,
+    WORD,
+    collect_hits,
+    find_blocks,
+    first_run,
+    order_blocks,
+    write_singles,
+)
 from engine.kernels.compiler import compiled, inlined
 from engine.kernels.event_ends import event_end, holds
-from engine.kernels.moves import AT_PLACE, AT_POSITION, IN_EVENT, list_pairs, settle
+from engine.kernels.moves import AT_PLACE, AT_POSITION, IN_EVENT, settle
 from engine.kernels.stopping import is_set
 
 
@@ -92,9 +102,7 @@ def align_members(columns: Columns, rows: Ints, state: State, fuzzy: Fuzzy, by_p
         events = event_starts[row]
         span = Span(start, end - start, events, event_starts[row + 1] - events)
         if by_position:
-            order_blocks(found, blocks, stop)
-            matched = list_pairs(found, blocks, pairs_found)
-            settle(tokens, ends, span, state_tokens, stm_ends, pairs_found, matched, stop)
+            matched = settle(tokens, ends, span, state_tokens, stm_ends, found, blocks, pairs_found, stop)
             present[m] = pairs_found[IN_EVENT, 0] if matched > 0 else 0
             future[m] = pairs_found[IN_EVENT, matched - 1] + 1 if matched > 0 else span.event_count
         else:
@@ -170,18 +178,6 @@ def event_of_single(tokens: Tokens, ends: Tokens, span: Span, token: int, by_pos
                 best = first
         low = high
     return best
-
-
-@inlined
-def order_blocks(count: int, blocks: Ints, stop: Flags) -> None:
-    """Sort the blocks by place, which sorts them by position, too."""
-    for b in range(1, count):
-        if is_set(stop):
-            break
-        while b > 0 and blocks[b, PLACE] < blocks[b - 1, PLACE]:
-            for k in (AT, PLACE, SIZE):
-                blocks[b, k], blocks[b - 1, k] = blocks[b - 1, k], blocks[b, k]
-            b -= 1
 
 
 @inlined

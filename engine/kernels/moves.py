@@ -7,7 +7,7 @@ strictly increasing, so between a pair and the next nothing is paired: what is f
 
 from engine.arrays import Flags, Ints, Masks, Numbers, Tokens
 from engine.kernels.alignment import Span
-from engine.kernels.blocks import AT, NONE, PLACE, SIZE
+from engine.kernels.blocks import AT, NONE, PLACE, SIZE, order_blocks
 from engine.kernels.compiler import compiled, inlined
 from engine.kernels.event_ends import event_end
 from engine.kernels.stopping import is_set
@@ -51,12 +51,22 @@ def number_events(ends: Numbers, events: int, positions: Ints, count: int, numbe
 
 @compiled
 def settle(
-    tokens: Tokens, ends: Tokens, span: Span, state_tokens: Ints, stm_ends: Ints, pairs: Ints, count: int, stop: Flags
-) -> None:
-    """Number the events of the pairs; then each pair in turn makes the first move a rule allows, until none is left.
+    tokens: Tokens,
+    ends: Tokens,
+    span: Span,
+    state_tokens: Ints,
+    stm_ends: Ints,
+    block_count: int,
+    blocks: Ints,
+    pairs: Ints,
+    stop: Flags,
+) -> int:
+    """Write the pairs of the blocks; each in turn makes the first move a rule allows, until none is left to make.
 
-    stop: the flag of a `Stop`.
+    Returns the number of pairs. stop: the flag of a `Stop`.
     """
+    order_blocks(block_count, blocks, stop)
+    count = list_pairs(block_count, blocks, pairs)
     at, place, event, observed = pairs[AT_POSITION], pairs[AT_PLACE], pairs[IN_EVENT], pairs[IN_OBSERVED]
     start, events = span.start, span.events
     number_events(ends, events, at, count, event)
@@ -66,7 +76,7 @@ def settle(
         moving = False
         for p in range(count):
             if is_set(stop):
-                return
+                return count
             token = state_tokens[place[p]]
             low, high = at[p - 1] + 1 if p > 0 else 0, at[p + 1] if p + 1 < count else span.length
             if occurs_beside(tokens, start + low, start + high, start + at[p], token):
@@ -85,6 +95,7 @@ def settle(
                 position = free_in_event(state_tokens, 0, stm_ends, 0, target, low, high, token)
                 if position != NOWHERE:
                     place[p], observed[p], moving = position, target, True
+    return count
 
 
 @inlined

@@ -2,7 +2,8 @@
 
 The scan skips a pattern early only if the pattern provably fails the threshold or cannot enter a full ensemble. Its
 hits are an upper bound of the longest common subsequence; its hits and its longest run are an upper bound of the
-blocks. The values of all candidates that are kept are exact.
+blocks. Moves of pairs (kato-6.md 3.3) never take the first or the last of two pairs away from the other, so present
+never has more events for them. The values of all candidates that are kept are exact.
 """
 
 from typing import NamedTuple
@@ -39,8 +40,8 @@ from engine.kernels.compiler import compiled, inlined
 from engine.kernels.domain import weight_of
 from engine.kernels.event_ends import event_end
 from engine.kernels.measure import Weights
-from engine.kernels.members import event_of_single, order_blocks
-from engine.kernels.moves import AT_POSITION, list_pairs, repeats, settle
+from engine.kernels.members import event_of_single
+from engine.kernels.moves import AT_POSITION, repeats, settle
 from engine.kernels.stopping import is_set
 from engine.kernels.text_similarity import Needle, joined_similarity
 
@@ -57,7 +58,7 @@ class Recall(NamedTuple):
     threshold: the recall threshold. by_tokens: token mode, not character mode (5.2).
     least: by pattern length, the smallest l that can reach the threshold.
     largest_event: the most symbols in an event of any pattern.
-    filtered: whether some patterns cannot be candidates; if so, `allowed` holds by row which can.
+    filtered: whether there are filters; if so, `allowed` holds by row whether the pattern passed them.
     """
 
     threshold: float
@@ -201,8 +202,7 @@ def select(
         elif pairs == NONE:
             block_count, last = count_singles(hits, at, hit_masks)
             extent = Extent(block_count, at[0], last, lowest_bit(hit_masks[0]))
-            reach = at[hits - 1] + 1 if by_position else last  # as far as the last match may move
-            most = min(largest_event * (reach - at[0]), span.length)
+            most = min(largest_event * (last - at[0]), span.length)
             if not is_fuzzy and potential_of_singles(block_count, most, span.length, state_size) * DECIMALS < bar:
                 continue
         else:
@@ -220,11 +220,8 @@ def select(
             if hits > extent.matched and (masks is None or repeats(hits, hit_masks)):
                 if masks is not None and pairs == NONE:
                     write_singles(hits, at, hit_masks, blocks)
-                order_blocks(block_count, blocks, stop)
-                list_pairs(block_count, blocks, matched_pairs)
-                settle(tokens, ends, span, state_tokens, stm_ends, matched_pairs, extent.matched, stop)
-                first = matched_pairs[AT_POSITION, 0]
-                last = matched_pairs[AT_POSITION, extent.matched - 1] + 1
+                matched = settle(tokens, ends, span, state_tokens, stm_ends, block_count, blocks, matched_pairs, stop)
+                first, last = matched_pairs[AT_POSITION, 0], matched_pairs[AT_POSITION, matched - 1] + 1
             present, future = events_around(ends, span, first, last)
             key = key_between(ends, span, extent.matched, present, future, block_count, state_size)
         else:
@@ -249,31 +246,31 @@ def select(
 def select_by_symbol(
     columns: Columns,
     token: int,
-    recall: Recall,
     anywhere: bool,
     semantics: Semantics,
     weights: Weights,
     scan: Scan,
     found: Found,
+    stop: Flags,
 ) -> Scan:
     """`select` for a state of one symbol: candidates are the patterns that begin with it or, `anywhere`, that have it.
 
-    Keys are potentials for a one-symbol state apart (5.9), otherwise pre. No threshold counts.
+    Keys are potentials for a one-symbol state apart (5.9), otherwise pre. No threshold or filter counts.
     """
     starts, event_starts, tokens = columns.starts, columns.event_starts, columns.tokens
     ends, frequency = columns.ends, columns.frequency
     rows, keys, similarities = found.rows, found.keys, found.similarity
-    filtered, allowed, apart = recall.filtered, recall.allowed, semantics.one_symbol_apart
+    apart, by_position = semantics.one_symbol_apart, semantics.by_position
     row, count, bar = scan.row - 1, scan.candidates, scan.bar
-    while row + 1 < frequency.shape[0] and count < rows.shape[0]:
+    while row + 1 < frequency.shape[0] and count < rows.shape[0] and not is_set(stop):
         row += 1
         start, end, events = starts[row], starts[row + 1], event_starts[row]
-        if frequency[row] == 0 or (filtered and not allowed[row]) or (tokens[start] != token and not anywhere):
+        if frequency[row] == 0 or (tokens[start] != token and not anywhere):
             continue
         event = 0
         if anywhere:
             span = Span(start, end - start, events, event_starts[row + 1] - events)
-            event = event_of_single(tokens, ends, span, token, semantics.by_position)
+            event = event_of_single(tokens, ends, span, token, by_position)
             if event < 0:
                 continue
         evidence = 1 / (end - start)
