@@ -6,7 +6,16 @@ import numpy as np
 
 from engine.arrays import Columns, Flags, Ints, Tokens
 from engine.kernels import long_states
-from engine.kernels.alignment import Fuzzy, Span, State, extent_of, fuzzy_matches, split_events, workspace
+from engine.kernels.alignment import (
+    Fuzzy,
+    Span,
+    State,
+    events_around,
+    extent_of,
+    fuzzy_matches,
+    split_events,
+    workspace,
+)
 from engine.kernels.blocks import (
     NONE,
     PLACE,
@@ -20,7 +29,7 @@ from engine.kernels.blocks import (
 )
 from engine.kernels.compiler import compiled, inlined
 from engine.kernels.event_ends import event_end, holds
-from engine.kernels.moves import AT_PLACE, AT_POSITION, IN_EVENT, settle
+from engine.kernels.moves import AT_PLACE, AT_POSITION, list_pairs, may_move, settle
 from engine.kernels.stopping import is_set
 
 
@@ -102,9 +111,13 @@ def align_members(columns: Columns, rows: Ints, state: State, fuzzy: Fuzzy, by_p
         events = event_starts[row]
         span = Span(start, end - start, events, event_starts[row + 1] - events)
         if by_position:
-            matched = settle(tokens, ends, span, state_tokens, stm_ends, found, blocks, pairs_found, stop)
-            present[m] = pairs_found[IN_EVENT, 0] if matched > 0 else 0
-            future[m] = pairs_found[IN_EVENT, matched - 1] + 1 if matched > 0 else span.event_count
+            order_blocks(found, blocks, stop)
+            matched = list_pairs(found, blocks, pairs_found)
+            if state_size > WORD or may_move(pairs_found, matched, hits, at, hit_masks, state_size):
+                settle(tokens, ends, span, state_tokens, stm_ends, pairs_found, matched, stop)
+            first = pairs_found[AT_POSITION, 0] if matched > 0 else 0
+            last = pairs_found[AT_POSITION, matched - 1] + 1 if matched > 0 else span.length
+            present[m], future[m] = events_around(ends, span, first, last)
         else:
             extent = extent_of(found, end - start, blocks)
             matched, place = extent.matched, extent.place

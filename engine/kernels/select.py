@@ -34,6 +34,7 @@ from engine.kernels.blocks import (
     count_singles,
     find_blocks,
     first_run,
+    order_blocks,
     write_singles,
 )
 from engine.kernels.compiler import compiled, inlined
@@ -41,7 +42,7 @@ from engine.kernels.domain import weight_of
 from engine.kernels.event_ends import event_end
 from engine.kernels.measure import Weights
 from engine.kernels.members import event_of_single
-from engine.kernels.moves import AT_POSITION, repeats, settle
+from engine.kernels.moves import AT_POSITION, list_pairs, nearest_ends, settle
 from engine.kernels.stopping import is_set
 from engine.kernels.text_similarity import Needle, joined_similarity
 
@@ -215,15 +216,33 @@ def select(
             matched, place = fuzzy_matches(tokens, start, end, row, fuzzy_first, fuzzy_places, seen, stop)
             extent = Extent(matched, extent.first, extent.last, place)
         if by_position:
-            first, last = extent.first, extent.last
-            # A pattern moves pairs to other events only if it has more places for them.
-            if hits > extent.matched and (masks is None or repeats(hits, hit_masks)):
-                if masks is not None and pairs == NONE:
-                    write_singles(hits, at, hit_masks, blocks)
-                matched = settle(tokens, ends, span, state_tokens, stm_ends, block_count, blocks, matched_pairs, stop)
-                first, last = matched_pairs[AT_POSITION, 0], matched_pairs[AT_POSITION, matched - 1] + 1
+            first, last, matched = extent.first, extent.last, extent.matched
             present, future = events_around(ends, span, first, last)
-            key = key_between(ends, span, extent.matched, present, future, block_count, state_size)
+            key = key_between(ends, span, matched, present, future, block_count, state_size)
+            # A pair moves to another event only if its symbol has more places in the pattern; the key depends on the
+            # first and the last pair.
+            if hits > matched > 0:
+                nearest, end = last, first
+                if masks is not None:
+                    alone = matched == 1
+                    low, high = 0 if alone else first, span.length if alone else last
+                    nearest, end = nearest_ends(hits, at, hit_masks, first, last, low, high)
+                if nearest > first or end < last:
+                    least_size = matched
+                    if nearest < end:
+                        present, future = events_around(ends, span, nearest, end)
+                        least_size = event_end(ends, events, future) - event_end(ends, events, present)
+                    highest = pre_potential(matched, block_count, span.length, least_size, state_size)
+                    if max(key, np.rint(highest * DECIMALS)) < bar:
+                        continue
+                    if masks is not None and pairs == NONE:
+                        write_singles(hits, at, hit_masks, blocks)
+                    order_blocks(block_count, blocks, stop)
+                    list_pairs(block_count, blocks, matched_pairs)
+                    settle(tokens, ends, span, state_tokens, stm_ends, matched_pairs, matched, stop)
+                    first, last = matched_pairs[AT_POSITION, 0], matched_pairs[AT_POSITION, matched - 1] + 1
+                    present, future = events_around(ends, span, first, last)
+                    key = key_between(ends, span, matched, present, future, block_count, state_size)
         else:
             match = state_tokens[extent.place] if extent.matched > 0 else -1
             key = key_of(tokens, ends, span, extent, block_count, match, state_size)
