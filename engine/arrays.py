@@ -25,7 +25,7 @@ class Columns(NamedTuple):
     tokens: the symbols of all patterns; row r has tokens[starts[r] : starts[r + 1]].
     ends: where each event ends, counted in symbols from the start of its pattern; row r has
         ends[event_starts[r] : event_starts[r + 1]].
-    frequency: by row; 0 for a removed row.
+    frequency: by row; 0 for a removed or retired row.
     """
 
     names: Bytes

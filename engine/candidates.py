@@ -57,7 +57,7 @@ def _continue(
     """Scan on, to the last row or until `found` is full."""
     if query.state.size == 1:
         token, anywhere = query.state.tokens[0], query.single_anywhere
-        return select_by_symbol(view.columns, token, query.recall, anywhere, semantics, weights, scan, found)
+        return select_by_symbol(view.columns, token, anywhere, semantics, weights, scan, found, stop.flag)
     search = Search(query.state, query.recall, query.fuzzy, query.text, semantics.by_position)
     masks = query.state.masks if query.state.size <= WORD else None
     return select(view.columns, view.texts, search, masks, scan, found, stop.flag)

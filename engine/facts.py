@@ -45,7 +45,7 @@ class Facts:
 def find_respelled(view: View, query: Query, members: Members, chosen: Ints, stop: Stop) -> list[list[Respelled]]:
     """The inexact matches of engine.md 5.4, by chosen member. None have any without fuzzy matching."""
     if not query.ratios:
-        return [[] for _ in chosen]
+        return [[]] * len(chosen)
     return [_respelled(view, query, members, member, stop) for member in chosen.tolist()]
 
 

@@ -92,7 +92,8 @@ class Index:
     def retire(self, names: Iterable[str]) -> None:
         """Let no prediction return these patterns, which count in all statistics as before; ignore unknown names."""
         with self._changing:
-            self._retired = np.union1d(self._retired, self._rows_of(names))
+            rows = self._rows_of(names)
+            self._retired = np.union1d(self._retired, rows[self._frequency.array()[rows] > 0])
             self._publish()
 
     def restore(self, names: Iterable[str]) -> None:
@@ -114,7 +115,8 @@ class Index:
         """The memory of the arrays, with their spare room, and of the symbols. Older views may hold more."""
         columns = (self._names, self._starts, self._event_starts, self._tokens, self._ends, self._frequency)
         arrays = sum(one.nbytes for one in (self._slots, self._symbol_frequency, self._membership, self._retired))
-        return sum(column.nbytes() for column in columns) + arrays + self._symbols.memory_bytes()
+        shown = self._view.columns.frequency.nbytes if len(self._retired) else 0
+        return sum(column.nbytes() for column in columns) + arrays + shown + self._symbols.memory_bytes()
 
     def _start_empty(self) -> None:
         self._symbols = SymbolTable()
@@ -253,6 +255,7 @@ class Index:
             longest=self._longest,
             largest_event=self._largest_event,
             total_symbols=self._total_symbols,
+            retired=self._retired,
         )
 
 

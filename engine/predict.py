@@ -34,8 +34,9 @@ from engine.contracts import KATO_3_10, KATO_6_3, Contract, Semantics
 from engine.facts import Facts, find_respelled
 from engine.finalize import Finalized
 from engine.kernels.domain import global_entropies
+from engine.kernels.fields import FIELDS
 from engine.kernels.futures import group_futures
-from engine.kernels.measure import FIELDS, FinalizedMembers, measure, share_futures
+from engine.kernels.measure import FinalizedMembers, measure, share_futures
 from engine.kernels.members import Members, align_members, align_single
 from engine.kernels.select import DECIMALS
 from engine.limits import MOST_MATCHED_PLACES, PredictionTooLarge

@@ -9,8 +9,8 @@ from pydantic_core import to_json
 
 from engine.facts import Facts
 from engine.json_objects import Cells, JsonObjects
+from engine.kernels.fields import FIELDS
 from engine.kernels.futures import Futures
-from engine.kernels.measure import FIELDS
 from engine.kernels.members import Members
 from engine.kernels.ordering import order_futures
 from engine.kernels.writing import LISTS, Taken, Written, write_futures, write_members

@@ -1,7 +1,7 @@
 """Encoding the state and the options of one prediction for the kernels."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import accumulate
 from math import floor
@@ -65,11 +65,9 @@ def encode(view: View, stm: Stm, options: Options, stop: Stop) -> Query:
     encoded = _encode_state(view, observed, np.fromiter(accumulate(map(len, stm)), dtype=np.int64, count=len(stm)))
     by_tokens = options.use_token_matching
     text = NO_NEEDLE if by_tokens else needle(" ".join(observed))
-    pipeline = options.filter_pipeline if len(observed) > 1 else ()
-    allowed = _NO_FLAGS
-    if pipeline:
-        allowed = view.columns.frequency > 0
-        _filter(view, observed, encoded, text, options, pipeline, allowed, stop)
+    filtered, allowed = bool(options.filter_pipeline) and len(observed) > 1, _NO_FLAGS
+    if filtered:
+        allowed = _filter(view, observed, encoded, text, options, stop)
     ratios: Ratios = {}
     if options.fuzzy_token_threshold > 0:
         ratios = _fuzzy_ratios(view, observed, options.fuzzy_token_threshold, stop)
@@ -82,7 +80,7 @@ def encode(view: View, stm: Stm, options: Options, stop: Stop) -> Query:
         observed=observed,
         json=json_texts([to_json(symbol) for symbol in observed]),
         state=encoded,
-        recall=Recall(threshold, by_tokens, least, view.largest_event, len(allowed) > 0, allowed),
+        recall=Recall(threshold, by_tokens, least, view.largest_event, filtered, allowed),
         fuzzy=_encode_fuzzy(view, observed, ratios, active=options.fuzzy_token_threshold > 0),
         ratios=ratios,
         text=text,
@@ -154,18 +152,10 @@ def _encode_fuzzy(view: View, observed: list[str], ratios: Ratios, *, active: bo
     return Fuzzy(True, first, places, np.full(len(observed), -1))
 
 
-def _filter(
-    view: View,
-    observed: list[str],
-    encoded: State,
-    text: Needle,
-    options: Options,
-    pipeline: Iterable[str],
-    allowed: Flags,
-    stop: Stop,
-) -> None:
-    """Leave out of `allowed`, by row, what a filter of the pipeline does not keep."""
-    for name in pipeline:
+def _filter(view: View, observed: list[str], encoded: State, text: Needle, options: Options, stop: Stop) -> Flags:
+    """By row, whether every filter of the pipeline keeps it."""
+    allowed = view.columns.frequency > 0
+    for name in options.filter_pipeline:
         if name == "length":
             shortest = max(1, floor(len(observed) * options.length_min_ratio))
             keep_lengths(view.columns.starts, shortest, floor(len(observed) * options.length_max_ratio), allowed)
@@ -181,6 +171,7 @@ def _filter(
             texts, longest = view.texts, view.longest
             keep_similar(view.columns, encoded, longest, by_tokens, threshold, text, texts, allowed, stop.flag)
         stop.check()
+    return allowed
 
 
 def _keep_minhash(view: View, observed: list[str], options: Options, allowed: Flags, stop: Stop) -> None:

@@ -28,6 +28,7 @@ class View:
     symbols: by token. tokens_by_symbol: the reverse. Both have more symbols than the view if the index has grown since.
     longest, largest_event: the most symbols in a pattern, and in an event.
     total_symbols: Σ length·frequency.
+    retired: the rows of retired patterns, which have the frequency 0 in the columns and count in everything else.
     """
 
     columns: Columns
@@ -41,6 +42,7 @@ class View:
     longest: int
     largest_event: int
     total_symbols: int
+    retired: Ints
 
     def __len__(self) -> int:
         return self.statistics.pattern_count
@@ -60,11 +62,11 @@ class View:
         return token if token is not None and token < len(self.symbol_frequency) else None
 
     def rows_with(self, token: int) -> Ints:
-        """The rows of the patterns that have this symbol; not those that were removed."""
+        """The rows of the patterns that have this symbol, retired ones too; not those that were removed."""
         starts, frequency = self.columns.starts, self.columns.frequency
         places = np.flatnonzero(self.columns.tokens == token)
         rows = np.unique(np.searchsorted(starts, places, side="right") - 1)
-        return rows[frequency[rows] > 0]
+        return rows[(frequency[rows] > 0) | np.isin(rows, self.retired)]
 
     def symbol_statistics(self) -> dict[str, SymbolStatistics]:
         """By symbol of the node's patterns, freq(x) and pmf(x), sorted by symbol."""

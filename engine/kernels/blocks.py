@@ -12,9 +12,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from engine.arrays import Ints, Masks, Tokens
+from engine.arrays import Flags, Ints, Masks, Tokens
 from engine.kernels.bits import bit_count, lowest_bit
 from engine.kernels.compiler import inlined
+from engine.kernels.stopping import is_set
 
 WORD = 64
 """The longest state that fits into one mask."""
@@ -200,6 +201,18 @@ def find_blocks(
         window = window_at(windows, pending)
         places = places_between(window.j0, window.j1)
         hit, place, size = longest_run(window.lo, window.hi, places, at, hit_masks, ends)
+
+
+@inlined
+def order_blocks(count: int, blocks: Ints, stop: Flags) -> None:
+    """Sort the blocks by place, which sorts them by position, too."""
+    for b in range(1, count):
+        if is_set(stop):
+            break
+        while b > 0 and blocks[b, PLACE] < blocks[b - 1, PLACE]:
+            for k in (AT, PLACE, SIZE):
+                blocks[b, k], blocks[b - 1, k] = blocks[b - 1, k], blocks[b, k]
+            b -= 1
 
 
 @inlined

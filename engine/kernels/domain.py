@@ -10,13 +10,15 @@ from engine.kernels.alignment import State
 from engine.kernels.compiler import compiled, inlined
 from engine.kernels.members import Members
 
+FEW_PATTERNS = 256
+"""Most symbols are in fewer patterns. What depends on their number alone is computed once for each number."""
+
 
 class Domain(NamedTuple):
     """The symbols that have a P(x): those in matches or missing of any member, that is, in present or matches.
 
     number: by token, unknown symbols of the state included: 1 + the symbol's place in the other arrays, 0 for none.
     probability: P(x). surprise: log10 P(x). entropy: P(x)·log_V P(x). rarity: log2(N/df(x)) + 1.
-    For whole patterns all their symbols have a place; those without a P(x) have the probability 0 and df 1 (3.6).
     """
 
     number: Ints
@@ -29,15 +31,12 @@ class Domain(NamedTuple):
 @compiled
 def find_domain(columns: Columns, members: Members, state: State, statistics: Statistics, whole: bool) -> Domain:
     """whole: for the metrics of whole patterns, where df(x) is pmf(x) itself."""
-    tokens, starts, rows = columns.tokens, columns.starts, members.rows
+    tokens = columns.tokens
     n, v, membership = statistics.pattern_count, statistics.symbol_count, statistics.membership
     known = membership.shape[0]
     match_places, state_tokens = members.match_places[: members.match_starts[-1]], state.tokens
     number = np.zeros(known + state.size, dtype=np.int64)
-    room = match_places.shape[0] + (members.high - members.low).sum() + 1
-    if whole:
-        room += (starts[rows + 1] - starts[rows]).sum()
-    symbols = np.empty(room, dtype=np.int64)
+    symbols = np.empty(match_places.shape[0] + (members.high - members.low).sum() + 1, dtype=np.int64)
     found = 0
     lows, highs = members.low, members.high
     for m in range(lows.shape[0]):
@@ -47,24 +46,26 @@ def find_domain(columns: Columns, members: Members, state: State, statistics: St
         token = state_tokens[place]
         if token < known and membership[token] > 0:
             found = enter(token, number, symbols, found)
-    matched_or_missing = found
-    if whole:
-        for row in rows:
-            for i in range(starts[row], starts[row + 1]):
-                found = enter(int(tokens[i]), number, symbols, found)
     probability, surprise, entropy, rarity = np.zeros((4, found))
-    log_v = math.log(v)
+    log_v, logarithms = math.log(v), np.zeros((3, FEW_PATTERNS))
     for x in range(found):
-        p = membership[symbols[x]] / n
-        df = membership[symbols[x]] if whole else math.floor(p * n)  # may be too small by one (D23)
-        if x >= matched_or_missing:
-            df = 1
-        else:
-            probability[x] = p
-        surprise[x] = math.log10(p)
-        entropy[x] = p * (math.log(p) / log_v) if v > 1 else 0.0
-        rarity[x] = math.log2(n / max(df, 1)) + 1
+        k = membership[symbols[x]]
+        p = k / n
+        slot = k if k < FEW_PATTERNS else 0
+        if slot == 0 or logarithms[2, slot] == 0:
+            df = k if whole else math.floor(p * n)  # may be too small by one (D23)
+            logarithms[0, slot] = math.log10(p)
+            logarithms[1, slot] = entropy_of(p, v, log_v)
+            logarithms[2, slot] = math.log2(n / max(df, 1)) + 1
+        probability[x], surprise[x] = p, logarithms[0, slot]
+        entropy[x], rarity[x] = logarithms[1, slot], logarithms[2, slot]
     return Domain(number, probability, surprise, entropy, rarity)
+
+
+@inlined
+def entropy_of(p: float, v: int, log_v: float) -> float:
+    """p·log_V p, 0 for a single symbol."""
+    return p * (math.log(p) / log_v) if v > 1 else 0.0
 
 
 @inlined

@@ -13,56 +13,35 @@ from engine.arrays import Columns, Flags, Floats, Ints, Statistics
 from engine.contracts import Semantics
 from engine.kernels.alignment import State, signal_to_noise
 from engine.kernels.compiler import compiled, inlined
-from engine.kernels.domain import Domain, count_symbols, find_domain, weight_of
+from engine.kernels.domain import FEW_PATTERNS, Domain, count_symbols, entropy_of, find_domain, weight_of
+from engine.kernels.fields import (
+    BAYESIAN_POSTERIOR,
+    CONFIDENCE,
+    CONFLUENCE,
+    ENTROPY,
+    EVIDENCE,
+    FIELDS,
+    FRAGMENTATION,
+    GLOBAL_NORMALIZED_ENTROPY,
+    ITFDF_SIMILARITY,
+    NORMALIZED_ENTROPY,
+    PATTERN_PROBABILITY,
+    POTENTIAL,
+    PREDICTIVE_INFORMATION,
+    SIMILARITY,
+    SNR,
+    TFIDF_SCORE,
+    WEIGHTED_CONFIDENCE,
+    WEIGHTED_EVIDENCE,
+    WEIGHTED_SIMILARITY,
+    WEIGHTED_SNR,
+    WEIGHTED_STRENGTH,
+)
 from engine.kernels.members import Members
 from engine.kernels.stopping import is_set
 
-FIELDS = (
-    "potential",
-    "evidence",
-    "similarity",
-    "fragmentation",
-    "snr",
-    "confluence",
-    "predictive_information",
-    "confidence",
-    "weighted_similarity",
-    "weighted_evidence",
-    "weighted_confidence",
-    "weighted_snr",
-    "entropy",
-    "normalized_entropy",
-    "global_normalized_entropy",
-    "itfdf_similarity",
-    "tfidf_score",
-    "pattern_probability",
-    "weighted_strength",
-    "bayesian_posterior",
-)
-"""The columns of the values that `measure` returns."""
-
-(
-    POTENTIAL,
-    EVIDENCE,
-    SIMILARITY,
-    FRAGMENTATION,
-    SNR,
-    CONFLUENCE,
-    PREDICTIVE_INFORMATION,
-    CONFIDENCE,
-    WEIGHTED_SIMILARITY,
-    WEIGHTED_EVIDENCE,
-    WEIGHTED_CONFIDENCE,
-    WEIGHTED_SNR,
-    ENTROPY,
-    NORMALIZED_ENTROPY,
-    GLOBAL_NORMALIZED_ENTROPY,
-    ITFDF_SIMILARITY,
-    TFIDF_SCORE,
-    PATTERN_PROBABILITY,
-    WEIGHTED_STRENGTH,
-    BAYESIAN_POSTERIOR,
-) = range(len(FIELDS))
+FEW_TIMES, FEW_SYMBOLS = 8, 64
+"""A symbol is seldom more often in a list, which is seldom longer: these share their logarithms."""
 
 
 class FinalizedMembers(NamedTuple):
@@ -221,30 +200,42 @@ def measure_shares(
     """
     tokens, starts, rows, lows, highs = columns.tokens, columns.starts, members.rows, members.low, members.high
     flags, global_entropies, number, rarity = finalized.flags, finalized.global_entropies, domain.number, domain.rarity
-    entropies = domain.entropy
+    n, v, membership = statistics.pattern_count, statistics.symbol_count, statistics.membership
+    bits_of, logarithm_of = np.zeros((2, FEW_TIMES, FEW_SYMBOLS))
+    entropy_of_few, log_v = np.zeros(FEW_PATTERNS), math.log(statistics.symbol_count)
     distinct = np.empty((starts[rows + 1] - starts[rows]).sum(), dtype=np.int64)
-    absent = math.log2(statistics.pattern_count) + 1
+    absent = math.log2(n) + 1
     for m in range(rows.shape[0]):
-        low, high, v = lows[m], highs[m], statistics.symbol_count
+        low, high, base = lows[m], highs[m], v
         if whole:
             low, high = starts[rows[m]], starts[rows[m] + 1]
         elif flags[m]:
-            low, high, v = starts[rows[m]], starts[rows[m] + 1], finalized.symbol_count
+            low, high, base = starts[rows[m]], starts[rows[m] + 1], finalized.symbol_count
             values[m, GLOBAL_NORMALIZED_ENTROPY] = global_entropies[m]
         entropy, normalized, score, share, bits, digits, count = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0
-        of_symbols = 0.0
+        of_symbols, log_base = 0.0, log_v if base == v else math.log(base)
         size = count_symbols(tokens, low, high, distinct, counts)
         for d in range(size):
             if counts[distinct[d]] != count:  # most symbols occur once: one logarithm for all of these
                 count = counts[distinct[d]]
                 share = count / (high - low)
-                bits, digits = math.log2(share), math.log(share) / math.log(v) if v > 1 else 0.0
+                times, symbols = count, high - low
+                if times >= FEW_TIMES or symbols >= FEW_SYMBOLS:
+                    times, symbols = 0, 0
+                if times == 0 or bits_of[times, symbols] == 0:
+                    bits_of[times, symbols], logarithm_of[times, symbols] = math.log2(share), math.log(share)
+                bits, digits = bits_of[times, symbols], logarithm_of[times, symbols] / log_base if base > 1 else 0.0
             counts[distinct[d]] = 0
             entropy += share * bits
             normalized += share * digits
             x = number[distinct[d]] - 1
             score += share * (rarity[x] if x >= 0 else absent)
-            of_symbols += entropies[x] if whole else 0.0
+            if whole:
+                k = membership[distinct[d]]
+                slot = k if k < FEW_PATTERNS else 0
+                if slot == 0 or entropy_of_few[slot] == 0:
+                    entropy_of_few[slot] = entropy_of(k / n, v, log_v)
+                of_symbols += entropy_of_few[slot]
         values[m, ENTROPY] = 0.0 - entropy
         values[m, NORMALIZED_ENTROPY] = 0.0 - normalized
         values[m, TFIDF_SCORE] = score / size if whole or lows[m] < highs[m] else 0.0

@@ -6,11 +6,30 @@ import numpy as np
 
 from engine.arrays import Columns, Flags, Ints, Tokens
 from engine.kernels import long_states
-from engine.kernels.alignment import Fuzzy, Span, State, extent_of, fuzzy_matches, split_events, workspace
-from engine.kernels.blocks import AT, NONE, PLACE, SIZE, WORD, collect_hits, find_blocks, first_run, write_singles
+from engine.kernels.alignment import (
+    Fuzzy,
+    Span,
+    State,
+    events_around,
+    extent_of,
+    fuzzy_matches,
+    split_events,
+    workspace,
+)
+from engine.kernels.blocks import (
+    NONE,
+    PLACE,
+    SIZE,
+    WORD,
+    collect_hits,
+    find_blocks,
+    first_run,
+    order_blocks,
+    write_singles,
+)
 from engine.kernels.compiler import compiled, inlined
 from engine.kernels.event_ends import event_end, holds
-from engine.kernels.moves import AT_PLACE, AT_POSITION, IN_EVENT, list_pairs, settle
+from engine.kernels.moves import AT_PLACE, AT_POSITION, list_pairs, may_move, settle
 from engine.kernels.stopping import is_set
 
 
@@ -94,9 +113,11 @@ def align_members(columns: Columns, rows: Ints, state: State, fuzzy: Fuzzy, by_p
         if by_position:
             order_blocks(found, blocks, stop)
             matched = list_pairs(found, blocks, pairs_found)
-            settle(tokens, ends, span, state_tokens, stm_ends, pairs_found, matched, stop)
-            present[m] = pairs_found[IN_EVENT, 0] if matched > 0 else 0
-            future[m] = pairs_found[IN_EVENT, matched - 1] + 1 if matched > 0 else span.event_count
+            if state_size > WORD or may_move(pairs_found, matched, hits, at, hit_masks, state_size):
+                settle(tokens, ends, span, state_tokens, stm_ends, pairs_found, matched, stop)
+            first = pairs_found[AT_POSITION, 0] if matched > 0 else 0
+            last = pairs_found[AT_POSITION, matched - 1] + 1 if matched > 0 else span.length
+            present[m], future[m] = events_around(ends, span, first, last)
         else:
             extent = extent_of(found, end - start, blocks)
             matched, place = extent.matched, extent.place
@@ -170,18 +191,6 @@ def event_of_single(tokens: Tokens, ends: Tokens, span: Span, token: int, by_pos
                 best = first
         low = high
     return best
-
-
-@inlined
-def order_blocks(count: int, blocks: Ints, stop: Flags) -> None:
-    """Sort the blocks by place, which sorts them by position, too."""
-    for b in range(1, count):
-        if is_set(stop):
-            break
-        while b > 0 and blocks[b, PLACE] < blocks[b - 1, PLACE]:
-            for k in (AT, PLACE, SIZE):
-                blocks[b, k], blocks[b - 1, k] = blocks[b - 1, k], blocks[b, k]
-            b -= 1
 
 
 @inlined

@@ -7,7 +7,7 @@ strictly increasing, so between a pair and the next nothing is paired: what is f
 
 from engine.arrays import Flags, Ints, Masks, Numbers, Tokens
 from engine.kernels.alignment import Span
-from engine.kernels.blocks import AT, NONE, PLACE, SIZE
+from engine.kernels.blocks import AT, NONE, ONE, PLACE, SIZE, places_between
 from engine.kernels.compiler import compiled, inlined
 from engine.kernels.event_ends import event_end
 from engine.kernels.stopping import is_set
@@ -18,13 +18,39 @@ NOWHERE = -1
 
 
 @inlined
-def repeats(hits: int, hit_masks: Masks) -> bool:
-    """Whether a pattern has a symbol of the state twice; otherwise no pair can move to another event."""
-    seen, again = NONE, NONE
+def nearest_ends(hits: int, at: Ints, hit_masks: Masks, first: int, last: int, low: int, high: int) -> tuple[int, int]:
+    """How far the first pair, at `first`, may move to the right, and where the last one, until `last`, may end.
+
+    That is at another hit with its symbol from low to high (exclusive). Equal symbols have equal masks.
+    """
+    opening, closing, nearest, end = NONE, NONE, first, last
     for t in range(hits):
-        again |= seen & hit_masks[t]
-        seen |= hit_masks[t]
-    return bool(again != NONE)
+        opening = hit_masks[t] if at[t] == first else opening
+        closing = hit_masks[t] if at[t] == last - 1 else closing
+    for t in range(hits):
+        inside = low <= at[t] < high
+        nearest = max(nearest, at[t]) if inside and hit_masks[t] == opening else nearest
+        end = min(end, at[t] + 1) if inside and hit_masks[t] == closing else end
+    return nearest, end
+
+
+@inlined
+def may_move(pairs: Ints, count: int, hits: int, at: Ints, hit_masks: Masks, state_size: int) -> bool:
+    """Whether a free place beside a pair, in the pattern or the state, has its symbol. If none has, none ever will."""
+    p, before, between, equal = 0, NONE, NONE, NONE
+    for t in range(hits):
+        mask = hit_masks[t]
+        if p < count and at[t] == pairs[AT_POSITION, p]:
+            low = pairs[AT_PLACE, p - 1] + 1 if p > 0 else 0
+            high = pairs[AT_PLACE, p + 1] if p + 1 < count else state_size
+            places = mask & places_between(low, high)  # its own is one of them
+            equal |= (between & mask) | (places & (places - ONE))
+            before, between = mask, NONE
+            p += 1
+        else:
+            equal |= before & mask
+            between |= mask
+    return bool(equal != NONE)
 
 
 @inlined
@@ -53,9 +79,9 @@ def number_events(ends: Numbers, events: int, positions: Ints, count: int, numbe
 def settle(
     tokens: Tokens, ends: Tokens, span: Span, state_tokens: Ints, stm_ends: Ints, pairs: Ints, count: int, stop: Flags
 ) -> None:
-    """Number the events of the pairs; then each pair in turn makes the first move a rule allows, until none is left.
+    """Each pair in turn makes the first move that a rule allows, until none is left to make.
 
-    stop: the flag of a `Stop`.
+    Writes the events of the pairs, too. stop: the flag of a `Stop`.
     """
     at, place, event, observed = pairs[AT_POSITION], pairs[AT_PLACE], pairs[IN_EVENT], pairs[IN_OBSERVED]
     start, events = span.start, span.events

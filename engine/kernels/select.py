@@ -2,7 +2,8 @@
 
 The scan skips a pattern early only if the pattern provably fails the threshold or cannot enter a full ensemble. Its
 hits are an upper bound of the longest common subsequence; its hits and its longest run are an upper bound of the
-blocks. The values of all candidates that are kept are exact.
+blocks. Moves of pairs (kato-6.md 3.3) never take the first or the last of two pairs away from the other, so present
+never has more events for them. The values of all candidates that are kept are exact.
 """
 
 from typing import NamedTuple
@@ -33,14 +34,15 @@ from engine.kernels.blocks import (
     count_singles,
     find_blocks,
     first_run,
+    order_blocks,
     write_singles,
 )
 from engine.kernels.compiler import compiled, inlined
 from engine.kernels.domain import weight_of
 from engine.kernels.event_ends import event_end
 from engine.kernels.measure import Weights
-from engine.kernels.members import event_of_single, order_blocks
-from engine.kernels.moves import AT_POSITION, list_pairs, repeats, settle
+from engine.kernels.members import event_of_single
+from engine.kernels.moves import AT_POSITION, list_pairs, nearest_ends, settle
 from engine.kernels.stopping import is_set
 from engine.kernels.text_similarity import Needle, joined_similarity
 
@@ -57,7 +59,7 @@ class Recall(NamedTuple):
     threshold: the recall threshold. by_tokens: token mode, not character mode (5.2).
     least: by pattern length, the smallest l that can reach the threshold.
     largest_event: the most symbols in an event of any pattern.
-    filtered: whether some patterns cannot be candidates; if so, `allowed` holds by row which can.
+    filtered: whether there are filters; if so, `allowed` holds by row whether the pattern passed them.
     """
 
     threshold: float
@@ -201,8 +203,7 @@ def select(
         elif pairs == NONE:
             block_count, last = count_singles(hits, at, hit_masks)
             extent = Extent(block_count, at[0], last, lowest_bit(hit_masks[0]))
-            reach = at[hits - 1] + 1 if by_position else last  # as far as the last match may move
-            most = min(largest_event * (reach - at[0]), span.length)
+            most = min(largest_event * (last - at[0]), span.length)
             if not is_fuzzy and potential_of_singles(block_count, most, span.length, state_size) * DECIMALS < bar:
                 continue
         else:
@@ -215,18 +216,33 @@ def select(
             matched, place = fuzzy_matches(tokens, start, end, row, fuzzy_first, fuzzy_places, seen, stop)
             extent = Extent(matched, extent.first, extent.last, place)
         if by_position:
-            first, last = extent.first, extent.last
-            # A pattern moves pairs to other events only if it has more places for them.
-            if hits > extent.matched and (masks is None or repeats(hits, hit_masks)):
-                if masks is not None and pairs == NONE:
-                    write_singles(hits, at, hit_masks, blocks)
-                order_blocks(block_count, blocks, stop)
-                list_pairs(block_count, blocks, matched_pairs)
-                settle(tokens, ends, span, state_tokens, stm_ends, matched_pairs, extent.matched, stop)
-                first = matched_pairs[AT_POSITION, 0]
-                last = matched_pairs[AT_POSITION, extent.matched - 1] + 1
+            first, last, matched = extent.first, extent.last, extent.matched
             present, future = events_around(ends, span, first, last)
-            key = key_between(ends, span, extent.matched, present, future, block_count, state_size)
+            key = key_between(ends, span, matched, present, future, block_count, state_size)
+            # A pair moves to another event only if its symbol has more places in the pattern; the key depends on the
+            # first and the last pair.
+            if hits > matched > 0:
+                nearest, end = last, first
+                if masks is not None:
+                    alone = matched == 1
+                    low, high = 0 if alone else first, span.length if alone else last
+                    nearest, end = nearest_ends(hits, at, hit_masks, first, last, low, high)
+                if nearest > first or end < last:
+                    least_size = matched
+                    if nearest < end:
+                        present, future = events_around(ends, span, nearest, end)
+                        least_size = event_end(ends, events, future) - event_end(ends, events, present)
+                    highest = pre_potential(matched, block_count, span.length, least_size, state_size)
+                    if max(key, np.rint(highest * DECIMALS)) < bar:
+                        continue
+                    if masks is not None and pairs == NONE:
+                        write_singles(hits, at, hit_masks, blocks)
+                    order_blocks(block_count, blocks, stop)
+                    list_pairs(block_count, blocks, matched_pairs)
+                    settle(tokens, ends, span, state_tokens, stm_ends, matched_pairs, matched, stop)
+                    first, last = matched_pairs[AT_POSITION, 0], matched_pairs[AT_POSITION, matched - 1] + 1
+                    present, future = events_around(ends, span, first, last)
+                    key = key_between(ends, span, matched, present, future, block_count, state_size)
         else:
             match = state_tokens[extent.place] if extent.matched > 0 else -1
             key = key_of(tokens, ends, span, extent, block_count, match, state_size)
@@ -249,31 +265,31 @@ def select(
 def select_by_symbol(
     columns: Columns,
     token: int,
-    recall: Recall,
     anywhere: bool,
     semantics: Semantics,
     weights: Weights,
     scan: Scan,
     found: Found,
+    stop: Flags,
 ) -> Scan:
     """`select` for a state of one symbol: candidates are the patterns that begin with it or, `anywhere`, that have it.
 
-    Keys are potentials for a one-symbol state apart (5.9), otherwise pre. No threshold counts.
+    Keys are potentials for a one-symbol state apart (5.9), otherwise pre. No threshold or filter counts.
     """
     starts, event_starts, tokens = columns.starts, columns.event_starts, columns.tokens
     ends, frequency = columns.ends, columns.frequency
     rows, keys, similarities = found.rows, found.keys, found.similarity
-    filtered, allowed, apart = recall.filtered, recall.allowed, semantics.one_symbol_apart
+    apart, by_position = semantics.one_symbol_apart, semantics.by_position
     row, count, bar = scan.row - 1, scan.candidates, scan.bar
-    while row + 1 < frequency.shape[0] and count < rows.shape[0]:
+    while row + 1 < frequency.shape[0] and count < rows.shape[0] and not is_set(stop):
         row += 1
         start, end, events = starts[row], starts[row + 1], event_starts[row]
-        if frequency[row] == 0 or (filtered and not allowed[row]) or (tokens[start] != token and not anywhere):
+        if frequency[row] == 0 or (tokens[start] != token and not anywhere):
             continue
         event = 0
         if anywhere:
             span = Span(start, end - start, events, event_starts[row + 1] - events)
-            event = event_of_single(tokens, ends, span, token, semantics.by_position)
+            event = event_of_single(tokens, ends, span, token, by_position)
             if event < 0:
                 continue
         evidence = 1 / (end - start)

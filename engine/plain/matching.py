@@ -144,16 +144,30 @@ def align(pattern: Pattern, stm: Stm, options: Options, semantics: Semantics, st
         parts = by_consumption(pattern.events, stm, blocks, matches, [match.expected for match in fuzzy])
     else:
         parts = by_position(pattern.events, stm, pairs_of(blocks), stop)
+    return measured(pattern, similar, matches, fuzzy, parts, observed=len(observed), blocks=len(blocks))
+
+
+def measured(
+    pattern: Pattern,
+    similar: float,
+    matches: list[str],
+    fuzzy: list[FuzzyMatch],
+    parts: Parts,
+    *,
+    observed: int,
+    blocks: int,
+) -> Match:
+    """The match with what follows from it alone (5.5). observed: the symbols of the state."""
     return Match(
         pattern=pattern,
         similarity=similar,
         matches=matches,
         fuzzy_matches=[match._asdict() for match in fuzzy if match.observed != match.expected],
         parts=parts,
-        evidence=len(matches) / len(symbols),
+        evidence=len(matches) / len(pattern.symbols),
         confidence=ratio(len(matches), len(state(parts.present))),
-        snr=signal_to_noise(len(matches), len(observed)),
-        fragmentation=float(len(blocks) - 1),
+        snr=signal_to_noise(len(matches), observed),
+        fragmentation=float(blocks - 1),
     )
 
 

@@ -3,10 +3,9 @@
 from engine.contracts import Semantics
 from engine.options import Options
 from engine.plain.knowledge import Knowledge, Pattern
-from engine.plain.matching import Match, ratio, signal_to_noise, similarity
+from engine.plain.matching import Match, measured, similarity
 from engine.plain.moves import Pair, event_numbers
 from engine.plain.segmentation import Parts, by_position, without
-from engine.stm import state
 from engine.stopping import Stop
 
 
@@ -43,14 +42,5 @@ def _match(pattern: Pattern, symbol: str, stop: Stop, *, moving: bool) -> Match:
     """A match as for any other state: of the first occurrence, which may move unless it has to be the first symbol."""
     symbols = pattern.symbols
     parts = by_position(pattern.events, [[symbol]], [Pair(symbols.index(symbol), 0)], stop, moving=moving)
-    return Match(
-        pattern=pattern,
-        similarity=similarity(symbols, [symbol], stop, by_tokens=True),
-        matches=[symbol],
-        fuzzy_matches=[],
-        parts=parts,
-        evidence=1 / len(symbols),
-        confidence=ratio(1, len(state(parts.present))),
-        snr=signal_to_noise(1, 1),
-        fragmentation=0.0,
-    )
+    similar = similarity(symbols, [symbol], stop, by_tokens=True)
+    return measured(pattern, similar, [symbol], [], parts, observed=1, blocks=1)

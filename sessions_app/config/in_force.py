@@ -12,8 +12,8 @@ from engine.named_vectors import NEIGHBOURS
 from foundation.contracts import ContractName
 from sessions_app.config.rules import NEIGHBOURS_PLUS_SELF, RULES
 
-# In force only where the session or the environment sets them.
-ONLY_WHEN_SET = ("fuzzy_token_threshold", "affinity_emotive")
+# In force only where the session or the environment sets them. KATO has no single_symbol_match to show.
+ONLY_WHEN_SET = ("fuzzy_token_threshold", "affinity_emotive", "single_symbol_match")
 # In the order of responses (http.md 1.2).
 DEFAULTS: dict[str, Any] = {
     "max_pattern_length": settings.ENV.max_pattern_length,
@@ -43,6 +43,7 @@ DEFAULTS: dict[str, Any] = {
     "vector_event_mode": NEIGHBOURS_PLUS_SELF,
     "vector_search_limit": NEIGHBOURS,
     "return_vector_search_results": False,
+    "single_symbol_match": None,
 }
 # Where RECALL_THRESHOLD is 0, which only 3.10 knows.
 _LEAST_USEFUL_THRESHOLD = 0.1

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from django.conf import settings
 
-from engine.options import FILTERS, RANK_FIELDS
+from engine.options import FILTERS, RANK_FIELDS, SINGLE_SYMBOL_MATCHES
 from foundation.contracts import ContractName
 
 INDEXER_TYPES = ("VI", "LSH", "ANNOY", "FAISS")
@@ -130,6 +130,7 @@ _OPTIONAL_3_10: dict[str, Rule] = {
     "bloom_false_positive_rate": _number(0.0001, 0.1, message="Must be a number between 0.0001 and 0.1"),
     "max_candidates_per_stage": _integer(100, 1_000_000_000, message="Must be an integer between 100 and 1000000000"),
     "enable_filter_metrics": _FLAG,
+    "single_symbol_match": _one_of(SINGLE_SYMBOL_MATCHES),
 }
 
 # Above 0 and at most 1; a boolean is no number.

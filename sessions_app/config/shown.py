@@ -26,7 +26,10 @@ _SHOWN: dict[ContractName, Callable[[Mapping[str, Any]], dict[str, Any]]] = {
     ContractName.KATO_3_10: _shown_3_10,
     ContractName.KATO_6_3: _shown_6_3,
 }
-_SOMETIMES = {ContractName.KATO_3_10: ONLY_WHEN_SET, ContractName.KATO_6_3: ("affinity_emotive",)}
+_SOMETIMES = {
+    ContractName.KATO_3_10: ONLY_WHEN_SET,
+    ContractName.KATO_6_3: tuple(key for key in ONLY_WHEN_SET if key != "fuzzy_token_threshold"),
+}
 
 
 def shown(in_force: Mapping[str, Any], *, contract: ContractName) -> dict[str, Any]:

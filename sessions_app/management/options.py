@@ -30,6 +30,7 @@ _MEANINGS = {
     "minhash_bands": "filter minhash, bands per signature",
     "minhash_rows": "filter minhash, rows per band",
     "minhash_num_hashes": "filter minhash, hashes per signature",
+    "single_symbol_match": "where a pattern has the symbol of a one-symbol STM",
 }
 
 

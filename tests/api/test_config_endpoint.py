@@ -45,6 +45,7 @@ VALID = [
     ("bloom_false_positive_rate", 0.0001),
     ("max_candidates_per_stage", 100),
     ("enable_filter_metrics", False),
+    ("single_symbol_match", "anywhere"),
     *[("rank_sort_algo", name) for name in RANK_FIELDS],
 ]
 INVALID = [
@@ -79,6 +80,7 @@ INVALID = [
     ("jaccard_min_overlap", 10**30, "Must be an integer between 1 and 1000000"),
     ("minhash_num_hashes", 9, "Must be an integer between 10 and 256"),
     ("max_candidates_per_stage", 99, "Must be an integer between 100 and 1000000000"),
+    ("single_symbol_match", "last", "Must be one of: first, anywhere"),
 ]
 
 

@@ -58,6 +58,19 @@ def test_6_3_shows_its_keys_always_and_those_of_3_10_never(client: httpx.Client)
     assert session.get("")["session_config"] == config
 
 
+@pytest.mark.parametrize("contract", [OLD, NEW])
+def test_where_one_symbol_may_match_is_a_setting_of_both_which_is_shown_where_it_is_set(
+    client: httpx.Client, contract: str
+) -> None:
+    session = create(client, contract)
+    assert "single_symbol_match" not in config_of(session)
+    for value in ("anywhere", "first"):
+        session.post("config", {"single_symbol_match": value})
+        assert config_of(session)["single_symbol_match"] == value
+    session.post("config", {"single_symbol_match": None})
+    assert "single_symbol_match" not in config_of(session)
+
+
 def test_6_3_ignores_the_ratios_unknown_keys_and_those_that_identify_the_session(client: httpx.Client) -> None:
     ignored = {
         **{"length_min_ratio": "x", "length_max_ratio": -1, "nonsense": 1, "session_id": "s", "node_id": "n"},

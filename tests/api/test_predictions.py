@@ -20,19 +20,29 @@ from engine.lesson import prepare_lesson
 from memory_app.operations.patterns import learn
 from tests.engine.replay import CASES
 from tests.engine.test_cases import EXCEPTIONS, as_decided, assert_same
+from tests.engine.test_cases_6_3 import CASES_6_3
+from tests.support.contracts import NEW, OLD, create
 from tests.support.races import at_once
 from tests.support.sessions import LiveSession, OpenSession, cognition_state, observations
 from tests.support.transactions import waits_for_locks
 
-SHOWN = [case for case in CASES if case["name"] not in EXCEPTIONS]
+
+def as_shown(case: dict[str, Any]) -> dict[str, Any]:
+    """What a case expects, as decided for 3.10."""
+    expected: dict[str, Any] = case["expected"]
+    return {**expected, "predictions": [as_decided(one) for one in expected["predictions"]]}
+
+
+SHOWN = [(OLD, {**case, "expected": as_shown(case)}) for case in CASES if case["name"] not in EXCEPTIONS]
+SHOWN += [(NEW, case) for case in CASES_6_3]
 MANY = 12  # requests on new connections, enough to reach all four processes
 
 
-@pytest.mark.parametrize("case", SHOWN, ids=lambda case: str(case["name"]))
-def test_a_worked_case_holds_through_the_whole_service(server: WebServer, case: dict[str, Any]) -> None:
+@pytest.mark.parametrize(("contract", "case"), SHOWN, ids=[f"{contract}-{case['name']}" for contract, case in SHOWN])
+def test_a_worked_case_holds_through_the_whole_service(server: WebServer, contract: str, case: dict[str, Any]) -> None:
     """Learn, observe and predict as a client does; tests/engine/test_cases.py runs the cases on the engine alone."""
     with httpx.Client(base_url=server.url, timeout=30) as client:
-        asked = partial(LiveSession.create, client, f"case {case['name']}")
+        asked = partial(create, client, contract, f"case {contract} {case['name']}")
         service = case.get("service_settings", {})
         _teach(case, lambda: asked(config=service))
         session = asked(config={**service, **case["config"]})
@@ -42,7 +52,7 @@ def test_a_worked_case_holds_through_the_whole_service(server: WebServer, case: 
             session.post("observe", observation)
         answer = session.get("predictions")
         expected = case["expected"]
-        assert_same(answer["predictions"], [as_decided(one) for one in expected["predictions"]])
+        assert_same(answer["predictions"], expected["predictions"])
         assert_same(answer["future_potentials"] or [], expected["future_potentials"] or [])
         assert answer["count"] == len(expected["predictions"])
         assert session.stm() == expected["stm"]
@@ -190,6 +200,25 @@ def test_a_change_of_configuration_alone_changes_the_answer(open_session: OpenSe
         session.post("config", {"max_predictions": most})
         for _ in range(3):
             assert session.get("predictions")["count"] == most
+
+
+@pytest.mark.parametrize("contract", [OLD, NEW])
+def test_one_symbol_predicts_what_begins_with_it_or_what_has_it(client: httpx.Client, contract: str) -> None:
+    session = create(client, contract, f"one symbol {contract}")
+    session.teach("a", "b")
+    session.teach("c", "a", "d")
+    session.observe("a")
+
+    def predicted() -> list[tuple[Any, ...]]:
+        found = session.get("predictions")["predictions"]
+        return sorted((one["past"], one["present"], one["future"]) for one in found)
+
+    begins_with_it, has_it = ([], [["a"]], [["b"]]), ([["c"]], [["a"]], [["d"]])
+    assert predicted() == [begins_with_it]
+    session.post("config", {"single_symbol_match": "anywhere"})
+    assert predicted() == [begins_with_it, has_it]
+    session.post("config", {"single_symbol_match": None})
+    assert predicted() == [begins_with_it]
 
 
 def test_every_change_of_the_stm_alone_changes_the_answer(open_session: OpenSession) -> None:

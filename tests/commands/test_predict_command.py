@@ -124,6 +124,7 @@ def test_nothing_matches(predict: Predict, capsys: pytest.CaptureFixture[str]) -
         (["--node", "n", "a", "--recall-threshold", "2"], "recall_threshold: Must be a number between 0.0 and 1.0"),
         (["--node", "n", "a", "--recall-threshold", "high"], "invalid float value: 'high'"),
         (["--node", "n", "a", "--rank-sort-algo", "beauty"], "rank_sort_algo: Must be one of: potential"),
+        (["--node", "n", "a", "--single-symbol-match", "last"], "single_symbol_match: Must be one of: first, anywhere"),
         (["--node", "n", "a", "--filter-pipeline", "length,sieve"], "filter_pipeline: Must be a list of filter names"),
     ],
 )

@@ -59,6 +59,7 @@ def test_statistics_follow_from_the_patterns(known: list[Pattern]) -> None:
 def test_any_history_ends_like_a_fresh_index(histories: list[list[Pattern]], data: st.DataObject) -> None:
     index = Index()
     stored: dict[str, Pattern] = {}
+    retired: set[str] = set()
     for known in histories:
         index.upsert((pattern.name, pattern.events, pattern.frequency) for pattern in known)
         stored |= {pattern.name: pattern for pattern in known}
@@ -66,8 +67,14 @@ def test_any_history_ends_like_a_fresh_index(histories: list[list[Pattern]], dat
         index.remove([*removed, "0" * 40])
         for name in removed:
             del stored[name]
+        retired -= set(removed)
+        for act, change in ((index.retire, retired.update), (index.restore, retired.difference_update)):
+            names = data.draw(st.lists(st.sampled_from(sorted(stored)), unique=True)) if stored else []
+            act([*names, "0" * 40])
+            change(names)
     fresh = Index()
     fresh.upsert((pattern.name, pattern.events, pattern.frequency) for pattern in stored.values())
+    fresh.retire(retired)
     assert statistics(index) == statistics(fresh)
     stm = data.draw(strategies.events(["a", "b", "c"]))
     predicted = [predict(each.view(), stm, {}, emotives=lambda names: {}) for each in (index, fresh)]

@@ -56,6 +56,24 @@ def test_retire_and_restore() -> None:
     assert index.view().total_symbols == before.total_symbols
 
 
+def test_a_retired_pattern_still_has_its_symbols() -> None:
+    index = known()
+    index.retire([NAMES["b"]])
+    index.remove([NAMES["c"]])
+    view = index.view()
+    token = view.token("a")
+    assert token is not None
+    assert sorted(view.hex_names(view.rows_with(token))) == sorted(NAMES[symbol] for symbol in "bdefgh")
+
+
+def test_a_pattern_that_was_removed_can_not_be_retired() -> None:
+    index = known()
+    index.remove([NAMES["b"]])
+    index.retire([NAMES["b"]])
+    index.upsert([(NAMES["b"], EVENTS["b"], 1)])
+    assert predictable(index) == set("bcdefgh")
+
+
 def test_learning_others_keeps_what_is_retired() -> None:
     index = known()
     index.retire([NAMES["b"]])

@@ -34,6 +34,7 @@ CONFIG = (
     "minhash_bands",
     "minhash_rows",
     "minhash_num_hashes",
+    "single_symbol_match",
 )
 # Shown of a prediction, besides what it is ranked by.
 FIGURES = ("similarity", "frequency")

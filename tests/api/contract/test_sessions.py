@@ -17,9 +17,9 @@ CONFIG_KEYS = [
     *("process_predictions", "use_token_matching", "fuzzy_token_threshold", "stm_mode", "rank_sort_algo"),
     *("affinity_emotive", "filter_pipeline", "length_min_ratio", "length_max_ratio", "jaccard_threshold"),
     *("jaccard_min_overlap", "minhash_threshold", "minhash_bands", "minhash_rows", "minhash_num_hashes"),
-    *("bloom_false_positive_rate", "max_candidates_per_stage", "enable_filter_metrics"),
+    *("bloom_false_positive_rate", "max_candidates_per_stage", "enable_filter_metrics", "single_symbol_match"),
 ]
-ONLY_WHEN_SET = ("fuzzy_token_threshold", "affinity_emotive")
+ONLY_WHEN_SET = ("fuzzy_token_threshold", "affinity_emotive", "single_symbol_match")
 
 
 def ask(world: World, name: str, **parameters: str) -> Any:
@@ -62,11 +62,11 @@ def test_a_configuration_lists_its_keys_in_the_order_of_kato(world: World) -> No
         ask(world, f"GET {S}/config", session_id=session_id)["config"],
     ):
         assert list(config) == unset
-    both = {"fuzzy_token_threshold": 0.8, "affinity_emotive": "joy"}
-    world.client.post(f"/sessions/{session_id}/config", json=both)
+    given = {"fuzzy_token_threshold": 0.8, "affinity_emotive": "joy", "single_symbol_match": "first"}
+    world.client.post(f"/sessions/{session_id}/config", json=given)
     config = ask(world, f"GET {S}/config", session_id=session_id)["config"]
     assert list(config) == CONFIG_KEYS
-    assert both.items() <= config.items()
+    assert given.items() <= config.items()
 
 
 def test_an_unknown_rank_is_answered_with_all_there_are_in_the_order_of_kato(world: World) -> None:

@@ -37,6 +37,7 @@ class Config(TypedDict, total=False):
     fuzzy_token_threshold: float | None
     stm_mode: Literal["CLEAR", "ROLLING"]
     rank_sort_algo: str
+    single_symbol_match: Literal["first", "anywhere"] | None
     affinity_emotive: str | None
     filter_pipeline: Sequence[str] | None
     length_min_ratio: float | None

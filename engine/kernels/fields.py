@@ -1,0 +1,48 @@
+"""The metrics of a prediction, as columns of numbers."""
+
+FIELDS = (
+    "potential",
+    "evidence",
+    "similarity",
+    "fragmentation",
+    "snr",
+    "confluence",
+    "predictive_information",
+    "confidence",
+    "weighted_similarity",
+    "weighted_evidence",
+    "weighted_confidence",
+    "weighted_snr",
+    "entropy",
+    "normalized_entropy",
+    "global_normalized_entropy",
+    "itfdf_similarity",
+    "tfidf_score",
+    "pattern_probability",
+    "weighted_strength",
+    "bayesian_posterior",
+)
+"""The columns of the values that `measure` returns."""
+
+(
+    POTENTIAL,
+    EVIDENCE,
+    SIMILARITY,
+    FRAGMENTATION,
+    SNR,
+    CONFLUENCE,
+    PREDICTIVE_INFORMATION,
+    CONFIDENCE,
+    WEIGHTED_SIMILARITY,
+    WEIGHTED_EVIDENCE,
+    WEIGHTED_CONFIDENCE,
+    WEIGHTED_SNR,
+    ENTROPY,
+    NORMALIZED_ENTROPY,
+    GLOBAL_NORMALIZED_ENTROPY,
+    ITFDF_SIMILARITY,
+    TFIDF_SCORE,
+    PATTERN_PROBABILITY,
+    WEIGHTED_STRENGTH,
+    BAYESIAN_POSTERIOR,
+) = range(len(FIELDS))
