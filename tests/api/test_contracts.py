@@ -119,17 +119,6 @@ def test_a_differing_header_is_refused_for_what_is_stored(client: httpx.Client, 
     assert client.post(path, json={"persistence": 9}, headers=asking(pinned)).status_code == 200
 
 
-def test_the_same_request_in_another_form_is_another_request(client: httpx.Client) -> None:
-    session = create(client, OLD)
-    headers = {"Idempotency-Key": "k"}
-    path, body = f"/sessions/{session.id}/observe", {"strings": ["a"]}
-    first = client.post(path, json=body, headers=headers)
-    assert client.post(path, json=body, headers=headers).content == first.content
-    again = client.post(path, json=body, headers={**headers, **asking(NEW)})
-    assert (again.status_code, again.json()["detail"][0]["type"]) == (422, "idempotency_key_reused")
-    assert session.stm() == [["a"]]
-
-
 def test_sessions_of_both_contracts_share_a_node(client: httpx.Client, request: pytest.FixtureRequest) -> None:
     node = request.node.name
     old, new = create(client, OLD, node), create(client, NEW, node)
