@@ -15,7 +15,7 @@ from foundation import contracts
 from foundation.contracts import ContractName
 from foundation.http.error_shapes import Error, Problems
 from foundation.http.views import LeanView
-from katoproject.configuration.versions import API_VERSION, API_VERSION_6_3
+from katoproject.configuration.versions import API_VERSIONS
 from katoproject.openapi import contract_6_3
 from katoproject.openapi.examples import add_examples
 from katoproject.openapi.parts import Schema, error, headers, reference, response, schemas_of
@@ -150,14 +150,13 @@ class OperationSchema(AutoSchema):
         return ["application/json"]
 
 
-_VERSIONS = {ContractName.KATO_3_10: API_VERSION, ContractName.KATO_6_3: API_VERSION_6_3}
 _MISSING_SESSION = {ContractName.KATO_3_10: "an `error` object", ContractName.KATO_6_3: "a `detail`"}
 
 
 def complete(result: Schema, generator: Any, **_: Any) -> Schema:
     """drf-spectacular's postprocessing hook. The generator may say of which contract the document is."""
     contract = getattr(generator, "contract", ContractName.KATO_3_10)
-    result["info"] |= {"version": _VERSIONS[contract], "description": _description(contract)}
+    result["info"] |= {"version": API_VERSIONS[contract], "description": _description(contract)}
     _add_components(result["components"], contract)
     for path, item in result["paths"].items():
         for method, operation in item.items():

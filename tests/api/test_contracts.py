@@ -185,6 +185,19 @@ def test_the_shown_id_of_a_node_follows_the_contract_and_what_it_knows_does_not(
         assert response.json() == {"pattern_count": 1, "node_id": node_id}
 
 
+def test_the_version_is_that_of_the_contract(client: httpx.Client) -> None:
+    for contract, version in ((OLD, "3.10.1"), (NEW, "6.3.2")):
+        for path in ("/", "/status"):
+            assert client.get(path, headers=asking(contract)).json()["version"] == version
+
+
+def test_a_list_of_nodes_shows_their_ids_by_the_contract(client: httpx.Client) -> None:
+    create(client, OLD, "listed@home").teach("a", "b")
+    for contract, shown in ((OLD, "listed@home_kato"), (NEW, "listed_home_kato")):
+        [node] = client.get("/nodes", params={"prefix": "listed@"}, headers=asking(contract)).json()["nodes"]
+        assert (node["node_id"], node["shown_as"]) == ("listed@home", shown)
+
+
 @pytest.mark.parametrize("contract", [OLD, NEW])
 def test_a_count_of_patterns_may_ask_to_be_flushed(client: httpx.Client, contract: str) -> None:
     for flush in ("true", "false"):
