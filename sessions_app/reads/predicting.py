@@ -26,7 +26,7 @@ from memory_app.patience import PREDICTION_SECONDS
 from memory_app.reads.recall import LearnedMeanwhile, Memory, recall
 from sessions_app import cache
 from sessions_app.admitted import ADMITTED
-from sessions_app.config import MARKS, effective
+from sessions_app.config import MARKS, effective, validate
 from sessions_app.errors import SessionNotFound
 from sessions_app.models.sessions import Stream
 from sessions_app.reads.admission import ADMISSION, admit
@@ -105,19 +105,20 @@ def predictions(session_id: str, *, asked: ContractName | None = None) -> bytes:
 
 
 def preview(
-    session_id: str, changes: Mapping[str, Any] | None = None, *, seconds: float | None = PREDICTION_SECONDS
+    session_id: str, given: Mapping[str, Any] | None = None, *, seconds: float | None = PREDICTION_SECONDS
 ) -> bytes:
     """As `predictions`, but no access: of any session whose row exists, alive or expired, without extending it.
 
-    `changes`: settings (from `config.validate`) to predict with, as if the session had them. `seconds`: as in `recall`.
-    Raises SessionNotFound.
+    `given`: settings to predict with, as if the session had them, by the rules of its contract. `seconds`: as in
+    `recall`. Raises SessionNotFound and InvalidConfiguration.
     """
     read = _state_of(session_id)
-    if not changes:
+    if not given:
         return _at_one_moment(session_id, read, read, _predictions, seconds=seconds)
 
     def predict(session_id: str, row: _StateRow, memory: Memory) -> bytes:
         contract = of_row(row.contract)
+        changes = validate(given, contract=contract)
         in_force = effective({**from_json(row.config), **changes}, contract=contract)
         return _whole(memory.predict(from_json(f"[{row.events}]"), in_force, contract=CONTRACTS[contract]))
 

@@ -192,9 +192,11 @@ def test_operators_see_what_the_session_does(
     asked(session, other)  # is cached, too
     body = client.get(f"/sessions/{session.id}/predictions").content
     assert predicting.answer(session.id, predicting.preview(session.id)) == body
-    assert command("predict", "--session", session.id, "--json").out.encode() == body
+    assert command("predict", "--session", session.id, "--json").out.encode() == body + b"\n"
     [prediction] = command("predict", "--session", session.id, "--json", "--max-predictions", "1").json["predictions"]
     assert differing(prediction) == BY_CONTRACT[pinned]
+    everything = command("predict", "--session", session.id, "--json", "--recall-threshold", "0")
+    assert (everything.status, "greater than 0.0" in everything.err) == ((2, True) if pinned == NEW else (0, False))
 
 
 def test_a_node_without_a_session_is_predicted_by_the_default(
