@@ -7,6 +7,7 @@ from pydantic import BaseModel
 from foundation.contracts import ContractName
 from foundation.http.error_shapes import InternalError, KatoError
 from katoproject.openapi.parts import EXAMPLE_MOMENT, Schema, error_object, reference, response, schemas_of
+from memory_app.pattern_ids import PATTERN_ID
 from sessions_app.api.schema import config_body
 from sessions_app.shapes.bodies_6_3 import GONE, REPLACED
 
@@ -43,7 +44,7 @@ def change(result: Schema) -> None:
             _change_retired_pattern(operation["responses"])
     config = paths["/sessions/{session_id}/config"]["post"]["requestBody"]["content"]["application/json"]
     config["schema"] = config_body(ContractName.KATO_6_3)["application/json"]
-    _change_pattern(paths["/pattern/{pattern_id}"]["get"]["responses"], schemas)
+    _change_pattern(paths["/pattern/{pattern_id}"]["get"], schemas)
     for method, path in _TIMED:
         paths[path][method]["responses"]["504"] = reference("responses", "TimedOut")
     for method, path in _PREDICTING:
@@ -109,7 +110,10 @@ def _change_retired_pattern(responses: dict[str, Any]) -> None:
             example["value"] = {"error": {**example["value"]["error"], "timestamp": EXAMPLE_MOMENT}}
 
 
-def _change_pattern(responses: dict[str, Any], schemas: dict[str, Any]) -> None:
+def _change_pattern(operation: Schema, schemas: dict[str, Any]) -> None:
+    [name] = (parameter for parameter in operation["parameters"] if parameter.get("name") == "pattern_id")
+    name["schema"] = {"type": "string", "pattern": PATTERN_ID}
+    responses = operation["responses"]
     schemas["PatternAnswer"]["properties"]["pattern"] = reference("schemas", "Found")
     responses["404"] = response("The node has not learned it.", "Error", {"detail": "Pattern PTRN|… not found"})
     either = {"anyOf": [reference("schemas", "Problems"), reference("schemas", "KatoError")]}

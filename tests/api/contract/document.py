@@ -14,7 +14,7 @@ def make_document(contract: ContractName) -> Any:
 
 DEFAULT = ContractName.KATO_3_10
 DOCUMENTS: dict[str, dict[str, Any]] = {contract: make_document(contract) for contract in ContractName}
-OPERATIONS: dict[str, dict[str, Any]] = {
+BY_CONTRACT: dict[str, dict[str, Any]] = {
     contract: {
         f"{method.upper()} {path}": operation
         for path, item in document["paths"].items()
@@ -23,7 +23,7 @@ OPERATIONS: dict[str, dict[str, Any]] = {
     for contract, document in DOCUMENTS.items()
 }
 DOCUMENT = DOCUMENTS[DEFAULT]
-DESCRIBED = OPERATIONS[DEFAULT]
+DESCRIBED = BY_CONTRACT[DEFAULT]
 
 
 def resolved(part: dict[str, Any], contract: str = DEFAULT) -> dict[str, Any]:
@@ -43,5 +43,5 @@ def assert_fits(schema: dict[str, Any], value: Any, contract: str = DEFAULT) -> 
 
 def assert_described(name: str, status: int, body: Any, contract: str = DEFAULT) -> None:
     """The document lists this status for the operation `name`, and the body matches its schema."""
-    response = resolved(OPERATIONS[contract][name]["responses"][str(status)], contract)
+    response = resolved(BY_CONTRACT[contract][name]["responses"][str(status)], contract)
     assert_fits(response["content"]["application/json"]["schema"], body, contract)

@@ -11,14 +11,21 @@ from openapi_spec_validator import validate
 from foundation.contracts import ContractName
 from foundation.http.views import LeanView
 from katoproject.configuration.environment import PROJECT_DIR
-from tests.api.contract.document import DESCRIBED, DOCUMENT, DOCUMENTS, OPERATIONS, assert_fits, make_document, resolved
-from tests.api.contract.reference import API, Operation
-from tests.api.contract.reference import OPERATIONS as OF_KATO
+from tests.api.contract.document import (
+    BY_CONTRACT,
+    DESCRIBED,
+    DOCUMENT,
+    DOCUMENTS,
+    assert_fits,
+    make_document,
+    resolved,
+)
+from tests.api.contract.reference import API, OPERATIONS, Operation
 from tests.api.contract.world import World
 
 each_contract = pytest.mark.parametrize("contract", ContractName)
 each_operation = pytest.mark.parametrize(
-    ("contract", "name"), [(contract, name) for contract, described in OPERATIONS.items() for name in described]
+    ("contract", "name"), [(contract, name) for contract, described in BY_CONTRACT.items() for name in described]
 )
 
 
@@ -52,7 +59,7 @@ def test_it_describes_no_shape_that_nothing_refers_to(contract: ContractName) ->
 
 
 def test_both_documents_describe_the_same_operations() -> None:
-    assert [list(described) for described in OPERATIONS.values()] == [list(DESCRIBED)] * len(ContractName)
+    assert [list(described) for described in BY_CONTRACT.values()] == [list(DESCRIBED)] * len(ContractName)
 
 
 @pytest.mark.parametrize("operation", API, ids=lambda operation: operation.name)
@@ -82,7 +89,7 @@ def test_it_describes_every_route_there_is() -> None:
 
 @each_operation
 def test_an_operation_has_a_summary_a_tag_and_an_example_of_all_that_goes_in(contract: str, name: str) -> None:
-    operation = OPERATIONS[contract][name]
+    operation = BY_CONTRACT[contract][name]
     assert operation["summary"]
     described = operation.get("description", "")
     assert re.fullmatch("(Scope: .+)?", described), "a docstring of ours has become part of the documentation"
@@ -100,7 +107,7 @@ def test_an_operation_has_a_summary_a_tag_and_an_example_of_all_that_goes_in(con
 
 @each_operation
 def test_every_answer_has_an_example_and_the_common_headers(contract: str, name: str) -> None:
-    for status, response in OPERATIONS[contract][name]["responses"].items():
+    for status, response in BY_CONTRACT[contract][name]["responses"].items():
         answer = resolved(response, contract)
         assert answer["description"]
         expected = {"405": {"Allow"}, "503": {"Retry-After"}, "504": {"Retry-After"}, "202": {"Location"}}.get(
@@ -123,5 +130,5 @@ def test_the_table_of_operations_names_each_once() -> None:
     )
     rows = re.findall(r"^\| (`.*?`) \| (?:same|corrected|new) \|", table, re.MULTILINE)
     named = [name for row in rows for name in re.findall(r"`([^`]+)`", row)]
-    pages = {operation.name for operation in OF_KATO if operation.family == "documentation"}
+    pages = {operation.name for operation in OPERATIONS if operation.family == "documentation"}
     assert sorted(named) == sorted({*DESCRIBED, *pages})
