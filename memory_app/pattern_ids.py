@@ -5,6 +5,8 @@ import re
 from engine.naming import bare_name
 
 _NAME = re.compile("[0-9a-f]{40}")
+# For JSON schemas, whose patterns find a part unless they say otherwise.
+PATTERN_ID = r"^(PTRN\|)?[0-9a-f]{40}$"
 
 
 def name_in(text: str) -> str | None:

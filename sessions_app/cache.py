@@ -76,7 +76,7 @@ def key(session_id: str, version: int, view: str) -> str:
 
 
 def _kind(view: str) -> str:
-    """The view alone: names of predictions end with a contract and the node's version, `predictions:6.3:7.120.0.0`."""
+    """The view alone: names of predictions say more, see `predicting.view_name`."""
     return view.partition(":")[0]
 
 
@@ -84,9 +84,10 @@ def _kind(view: str) -> str:
 def _digest_key() -> bytes:
     """Derived from the service's secret, which Redis never sees, and a name: under another one all entries are misses.
 
-    Entries under the name `kato-cache` may have numbers that JSON cannot spell.
+    Entries under the name `kato-cache` may have numbers that JSON cannot spell; those under `kato-cache-2` do not say
+    by which contract and with which defaults they were computed.
     """
-    return hashlib.blake2b(settings.SECRET_KEY.encode(), person=b"kato-cache-2").digest()
+    return hashlib.blake2b(settings.SECRET_KEY.encode(), person=b"kato-cache-3").digest()
 
 
 def _digest(name: str, payload: bytes) -> bytes:

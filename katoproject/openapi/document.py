@@ -15,7 +15,7 @@ from foundation import contracts
 from foundation.contracts import ContractName
 from foundation.http.error_shapes import Error, Problems
 from foundation.http.views import LeanView
-from katoproject.configuration.versions import API_VERSION, API_VERSION_6_3
+from katoproject.configuration.versions import API_VERSIONS
 from katoproject.openapi import contract_6_3
 from katoproject.openapi.examples import add_examples
 from katoproject.openapi.parts import Schema, error, headers, reference, response, schemas_of
@@ -28,8 +28,8 @@ memory (STM); its **node** learns them as patterns, and predicts from what it le
 * An `Idempotency-Key` makes it safe to repeat a POST.
 * As in KATO a number may be given as text (`"60"`), except in settings, and a boolean where a number is wanted. Unknown
   fields are ignored. NaN, infinities and U+0000 are refused.
-* A missing session is a 404 with an `error` object, whatever else is wrong with the request; a missing route is a 404
-  with `{"detail":"Not Found"}`. Trouble with a store is never a 404: it is a 503 that says when to come back.
+* A missing session is a 404 with <missing>, whatever else is wrong with the request; a missing route is a
+  404 with `{"detail":"Not Found"}`. Trouble with a store is never a 404: it is a 503 that says when to come back.
 * HEAD is answered where GET is. Pages of any origin may read the answers; in production those of named origins.
 """
 _CONTRACTS = """
@@ -150,13 +150,13 @@ class OperationSchema(AutoSchema):
         return ["application/json"]
 
 
-_VERSIONS = {ContractName.KATO_3_10: API_VERSION, ContractName.KATO_6_3: API_VERSION_6_3}
+_MISSING_SESSION = {ContractName.KATO_3_10: "an `error` object", ContractName.KATO_6_3: "a `detail`"}
 
 
 def complete(result: Schema, generator: Any, **_: Any) -> Schema:
     """drf-spectacular's postprocessing hook. The generator may say of which contract the document is."""
     contract = getattr(generator, "contract", ContractName.KATO_3_10)
-    result["info"] |= {"version": _VERSIONS[contract], "description": _description(contract)}
+    result["info"] |= {"version": API_VERSIONS[contract], "description": _description(contract)}
     _add_components(result["components"], contract)
     for path, item in result["paths"].items():
         for method, operation in item.items():
@@ -173,7 +173,8 @@ def complete(result: Schema, generator: Any, **_: Any) -> Schema:
 def _description(contract: ContractName) -> str:
     [other] = (name for name in ContractName if name is not contract)
     about = DESCRIPTION + _CONTRACTS
-    for name, value in (("contract", contract), ("other", other), ("default", contracts.default())):
+    values = {"contract": contract, "other": other, "default": contracts.default()}
+    for name, value in {**values, "missing": _MISSING_SESSION[contract]}.items():
         about = about.replace(f"<{name}>", value)
     return about + (_WITH_KEYS if settings.ENV.needs_keys else _WITHOUT_KEYS)
 
@@ -221,7 +222,7 @@ def _add_components(components: Schema, contract: ContractName) -> None:
         ),
         "InternalError": {
             "description": "A fault of the service.",
-            "headers": headers("X-Trace-ID", "X-Kato-Instance"),
+            "headers": headers("X-Trace-ID", "X-Kato-Instance", contracts.HEADER),
             "content": {"text/plain": {"schema": {"type": "string"}, "example": "Internal Server Error"}},
         },
     }

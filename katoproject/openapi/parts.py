@@ -8,6 +8,8 @@ from foundation import contracts
 
 Schema = dict[str, Any]
 
+EXAMPLE_MOMENT = "2026-11-22T06:39:15.083399+00:00"
+
 
 def schemas_of(shape: type[BaseModel]) -> dict[str, Schema]:
     """The components that describe the shape, by name, with those that it refers to."""
@@ -44,6 +46,6 @@ def error_object(kind: str, code: str) -> Schema:
             "message": "What is wrong, and what to do",
             "recoverable": True,
             "context": {},
-            "timestamp": "2026-11-22T06:39:15.083399+00:00",
+            "timestamp": EXAMPLE_MOMENT,
         }
     }

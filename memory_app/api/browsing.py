@@ -16,8 +16,9 @@ from foundation.http.bodies import parse_path, parse_query
 from foundation.http.schema import INVALID_REQUEST
 from foundation.http.views import LeanView
 from memory_app.api import shapes
+from memory_app.api.kb_ids import kb_id
 from memory_app.api.schema import NODE_UNKNOWN
-from memory_app.node_ids import MAX_LENGTH, NodeId, display_id
+from memory_app.node_ids import MAX_LENGTH, NodeId
 from memory_app.reads import browsing, nodes
 from memory_app.reads.browsing import ListedPattern, Order, Wanted
 
@@ -91,7 +92,7 @@ def _visible(prefix: str) -> list[str]:
 def _described(node: nodes.NodeInfo) -> dict[str, Any]:
     return {
         "node_id": node.node_id,
-        "shown_as": display_id(node.node_id),
+        "shown_as": kb_id(node.node_id),
         "finalized": node.finalized,
         "vector_dimension": node.dimension,
     }

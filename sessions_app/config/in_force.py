@@ -3,10 +3,12 @@
 A session stores only what its client set. Every other setting has the service's default.
 """
 
+import hashlib
 from collections.abc import Mapping
 from typing import Any
 
 from django.conf import settings
+from pydantic_core import to_json
 
 from engine.named_vectors import NEIGHBOURS
 from foundation.contracts import ContractName
@@ -51,6 +53,16 @@ _DEFAULTS = {
     ContractName.KATO_3_10: DEFAULTS,
     ContractName.KATO_6_3: {**DEFAULTS, "recall_threshold": DEFAULTS["recall_threshold"] or _LEAST_USEFUL_THRESHOLD},
 }
+
+
+def _mark(contract: ContractName) -> int:
+    told = to_json([contract, _DEFAULTS[contract]])
+    return int.from_bytes(hashlib.blake2b(told, digest_size=8).digest())
+
+
+# Of all that the configuration in force follows from besides what a session stores: its contract, and the defaults.
+# Processes with the same environment have the same marks.
+MARKS = {contract: _mark(contract) for contract in ContractName}
 
 
 def effective(own: Mapping[str, Any], *, contract: ContractName) -> dict[str, Any]:

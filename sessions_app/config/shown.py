@@ -37,13 +37,18 @@ def shown(in_force: Mapping[str, Any], *, contract: ContractName) -> dict[str, A
     return _SHOWN[contract](in_force)
 
 
+def _schema(key: str) -> dict[str, Any]:
+    """Of the oldest contract that knows the setting: its sessions may hold what a newer one refuses."""
+    return next(rules.all[key].schema for rules in RULES.values() if key in rules.all)
+
+
 def schema_in_force(contract: ContractName) -> dict[str, Any]:
     """JSON schema of the result of `shown`."""
     example = shown(effective({}, contract=contract), contract=contract)
     keys = [key for key in DEFAULTS if key in example or key in _SOMETIMES[contract]]
     return {
         "type": "object",
-        "properties": {key: RULES[contract].all[key].schema for key in keys},
+        "properties": {key: _schema(key) for key in keys},
         "required": [key for key in keys if key not in _SOMETIMES[contract]],
         "additionalProperties": False,
         "examples": [example],

@@ -77,7 +77,11 @@ def _help(key: str, rule: config.Rule) -> str:
     return f"{meaning}{limits} (default: {shown})"
 
 
+def given_settings(options: Mapping[str, Any], keys: Iterable[str]) -> dict[str, Any]:
+    """The settings that were given as options, as they are."""
+    return {key: options[key] for key in keys if options[key] is not None}
+
+
 def given_config(options: Mapping[str, Any], keys: Iterable[str]) -> dict[str, Any]:
-    """The settings that were given as options. Raises InvalidConfiguration."""
-    given = {key: options[key] for key in keys if options[key] is not None}
-    return config.validate(given, contract=contracts.default())
+    """The same, by the rules of the service's contract. Raises InvalidConfiguration."""
+    return config.validate(given_settings(options, keys), contract=contracts.default())

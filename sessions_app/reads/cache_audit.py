@@ -8,12 +8,13 @@ import logging
 import random
 from typing import NamedTuple
 
+from foundation.contracts import ContractName
 from memory_app.errors import PredictionTimedOut
 from memory_app.reads.recall import Memory, recall
 from sessions_app import cache, counters
 from sessions_app.cache import PREDICTION_VIEWS, CachedEntry
 from sessions_app.reads.contents import SEEN_EMOTIVES, SEEN_EVENTS, STM, current_percept
-from sessions_app.reads.predicting import computed, contract_in, version_in, view_name
+from sessions_app.reads.predicting import computed, version_in, view_name
 from sessions_app.stores import SESSIONS
 
 log = logging.getLogger(__name__)
@@ -85,10 +86,11 @@ def _prediction(entry: CachedEntry, row: _Row, events: str) -> bytes | None:
         return None
 
     def compute(memory: Memory) -> bytes | None:
-        shown_by = contract_in(entry.view)
-        if view_name(entry.kind, memory.version, shown_by) != entry.view:
-            return None
-        return computed(memory, row.config, events, view=entry.kind, stored_contract=row.contract, shown_by=shown_by)
+        stored = row.contract
+        for shown_by in ContractName:
+            if view_name(entry.kind, memory.version, shown_by=shown_by, stored_contract=stored) == entry.view:
+                return computed(memory, row.config, events, view=entry.kind, stored_contract=stored, shown_by=shown_by)
+        return None
 
     try:
         return recall(row.node_id, compute)

@@ -1,7 +1,8 @@
 """Predictions for a session: what its node predicts for its STM, computed on request.
 
-A prediction depends on the session at one version and on the node at one version, which existed at one moment. It is
-cached under both, so a repeated request costs no more than a read.
+A prediction depends on the session at one version and on the node at one version, which existed at one moment; on the
+service's defaults; and on the contract that it is shown by. It is cached under all of these, so a repeated request
+costs no more than a read.
 """
 
 import time
@@ -25,7 +26,7 @@ from memory_app.patience import PREDICTION_SECONDS
 from memory_app.reads.recall import LearnedMeanwhile, Memory, recall
 from sessions_app import cache
 from sessions_app.admitted import ADMITTED
-from sessions_app.config import effective
+from sessions_app.config import MARKS, effective, validate
 from sessions_app.errors import SessionNotFound
 from sessions_app.models.sessions import Stream
 from sessions_app.reads.admission import ADMISSION, admit
@@ -104,19 +105,20 @@ def predictions(session_id: str, *, asked: ContractName | None = None) -> bytes:
 
 
 def preview(
-    session_id: str, changes: Mapping[str, Any] | None = None, *, seconds: float | None = PREDICTION_SECONDS
+    session_id: str, given: Mapping[str, Any] | None = None, *, seconds: float | None = PREDICTION_SECONDS
 ) -> bytes:
     """As `predictions`, but no access: of any session whose row exists, alive or expired, without extending it.
 
-    `changes`: settings (from `config.validate`) to predict with, as if the session had them. `seconds`: as in `recall`.
-    Raises SessionNotFound.
+    `given`: settings to predict with, as if the session had them, by the rules of its contract. `seconds`: as in
+    `recall`. Raises SessionNotFound and InvalidConfiguration.
     """
     read = _state_of(session_id)
-    if not changes:
+    if not given:
         return _at_one_moment(session_id, read, read, _predictions, seconds=seconds)
 
     def predict(session_id: str, row: _StateRow, memory: Memory) -> bytes:
         contract = of_row(row.contract)
+        changes = validate(given, contract=contract)
         in_force = effective({**from_json(row.config), **changes}, contract=contract)
         return _whole(memory.predict(from_json(f"[{row.events}]"), in_force, contract=CONTRACTS[contract]))
 
@@ -218,7 +220,7 @@ def _cached_or_computed(
 ) -> bytes:
     """What the memory predicts for the events, cached as this `view` of the session."""
     shown_by = asked or of_row(row.contract)
-    name = view_name(view, memory.version, shown_by)
+    name = view_name(view, memory.version, shown_by=shown_by, stored_contract=row.contract)
     cached = cache.get(session_id, row.version, name)
     if cached is not None:
         return cached
@@ -253,19 +255,15 @@ _PAYLOADS: dict[str, Callable[[Prediction], bytes]] = {
 }
 
 
-def view_name(view: str, version: NodeVersion, contract: ContractName = ContractName.KATO_3_10) -> str:
+def view_name(view: str, version: NodeVersion, *, shown_by: ContractName, stored_contract: str | None) -> str:
     """The view's part of the cache key: with what the session's version does not cover.
 
-    That is the contract that the predictions are shown by, from 6.3 on, and the node's version.
+    That is the contract that the predictions are shown by, the defaults of what the session does not store, and the
+    node's version.
     """
-    shown_by = "" if contract is ContractName.KATO_3_10 else f":{contract}"
-    return f"{view}{shown_by}:{version.memory}.{version.learned}.{version.finalized}.{version.rebuilt}.{version.acts}"
+    node = f"{version.memory}.{version.learned}.{version.finalized}.{version.rebuilt}.{version.acts}"
+    return f"{view}:{shown_by}:{MARKS[of_row(stored_contract)]}:{node}"
 
 
 def version_in(view_name: str) -> NodeVersion:
     return NodeVersion(*map(int, view_name.rpartition(":")[2].split(".")))
-
-
-def contract_in(view_name: str) -> ContractName:
-    _, *contract, _ = view_name.split(":")
-    return ContractName(contract[0]) if contract else ContractName.KATO_3_10

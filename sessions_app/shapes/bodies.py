@@ -187,7 +187,7 @@ class PurgedAnswer(BaseModel):
     node_id: str
     purged: list[str] = Field(examples=[[_PATTERN_ID]])
     failed: dict[str, str] = Field(description="Reasons by name.", examples=[{}])
-    remaining: int = Field(description="Retired patterns of the node that are not purged.")
+    remaining: int = Field(description="Retired patterns of the node that are not purged.", examples=[0])
 
 
 class SessionAnswer(BaseModel):

@@ -24,20 +24,25 @@ class ConfigAnswer(bodies.ConfigAnswer):
     config: _SETTINGS
 
 
+_VECTOR = "VCTR|9d58821e286eae6a77923d694a12ede7cbeabfbd"
+
+
 class VectorMatch(BaseModel):
-    vctr_id: str
-    rank: int = Field(description="From 1, the nearest.")
-    raw_score: float | None = Field(description="The distance; null where there is none.")
+    vctr_id: str = Field(examples=[_VECTOR])
+    rank: int = Field(description="From 1, the nearest.", examples=[1])
+    raw_score: float | None = Field(description="The distance; null where there is none.", examples=[0.25])
     source: Literal["vector_index", "self_appended"]
 
 
 class VectorSearch(BaseModel):
-    query_vctr_id: str
-    requested_limit: int
-    search_performed: bool = Field(description="False with `vector_event_mode` self_only.")
+    query_vctr_id: str = Field(examples=[_VECTOR])
+    requested_limit: int = Field(examples=[3])
+    search_performed: bool = Field(description="False with `vector_event_mode` self_only.", examples=[True])
     metric: Literal["euclidean"]
     score_direction: Literal["lower_is_better"]
-    matches: list[VectorMatch]
+    matches: list[VectorMatch] = Field(
+        examples=[[{"vctr_id": _VECTOR, "rank": 1, "raw_score": 0.25, "source": "vector_index"}]]
+    )
 
 
 class ObservedAnswer(bodies.ObservedAnswer):
@@ -47,6 +52,8 @@ class ObservedAnswer(bodies.ObservedAnswer):
 
 
 class Prediction(predictions.Prediction):
+    """A pattern that matches. docs/predictions.md explains every field at an example."""
+
     model_config = ConfigDict(title="Prediction")
 
     # Not a subtype: it is never used in its place.
@@ -59,9 +66,21 @@ class SessionNotFound(BaseModel):
     detail: str
 
 
+class RetiredPatternError(error_bodies.RetiredPatternError):
+    timestamp: str
+
+
+class RetiredPattern(BaseModel):
+    error: RetiredPatternError
+
+
 # By the name in the document.
 REPLACED: dict[str, type[BaseModel]] = {
-    shape.__name__: shape for shape in (CreateSession, SessionAnswer, ConfigAnswer, ObservedAnswer, Prediction)
-} | {error_bodies.SessionNotFound.__name__: SessionNotFound}
+    shape.__name__: shape
+    for shape in (
+        *(CreateSession, SessionAnswer, ConfigAnswer, ObservedAnswer, Prediction),
+        *(SessionNotFound, RetiredPattern, RetiredPatternError),
+    )
+}
 # Fields of 3.10 alone.
 GONE = {"Prediction": ("pattern_data", "length")}

@@ -3,14 +3,18 @@
 from collections.abc import Iterable
 from typing import Annotated
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
-from memory_app.pattern_ids import name_in
+from memory_app.pattern_ids import PATTERN_ID, name_in
 
 MOST_PATTERN_IDS = 1000
 _SHOWN = 5  # of the wrong ones
 _LONGEST_SHOWN = 60  # characters
+
+
+# Checked by `_checked`, which takes white space around them as well and tells all wrong ones at once.
+_PatternId = Annotated[str, WithJsonSchema({"type": "string", "pattern": PATTERN_ID})]
 
 
 def _checked(given: list[str]) -> list[str]:
@@ -29,4 +33,4 @@ def names_of(given: Iterable[str]) -> list[str]:
     return list(dict.fromkeys(name for one in given if (name := name_in(one)) is not None))
 
 
-PatternIds = Annotated[list[str], Field(min_length=1, max_length=MOST_PATTERN_IDS), AfterValidator(_checked)]
+PatternIds = Annotated[list[_PatternId], Field(min_length=1, max_length=MOST_PATTERN_IDS), AfterValidator(_checked)]

@@ -17,6 +17,7 @@ from foundation.callers import Scope
 from tests.access.conftest import WORKERS, NewKey
 from tests.access.keys import Key, bearer
 from tests.support.connections import fresh_connections
+from tests.support.contracts import NEW, asking
 from tests.support.jobs import end_of, start, train, training
 from tests.support.races import at_once
 from tests.support.sessions import create_session, observations
@@ -55,6 +56,9 @@ def test_a_rate_counts_every_request_of_the_key(new_key: NewKey, server: WebServ
         assert client.get("/sessions/count", headers=bearer(wrong)).status_code in (401, 429)
         assert client.post("/sessions", headers=bearer(key.token)).status_code == 403
         assert_refused(client.get("/sessions/count", headers=bearer(key.token)), "requests per second")
+        new = client.get("/sessions/count", headers={**bearer(key.token), **asking(NEW)})
+        assert (new.status_code, new.json()["error"]["code"]) == (429, "RATE_LIMIT_EXCEEDED")
+        assert int(new.headers["Retry-After"]) >= 1
 
 
 @pytest.mark.parametrize("chunked", [False, True])
@@ -98,6 +102,8 @@ def test_a_session_that_ends_makes_room(new_key: NewKey, operator: Key, database
     first, second = (create_session(key.client, "quota") for _ in range(2))
     create_session(operator.client, "quota")  # of another key
     assert key.client.post("/sessions", json={"node_id": "quota"}).status_code == 429
+    new = key.client.post("/sessions", json={"node_id": "quota"}, headers=asking(NEW))
+    assert (new.status_code, new.json()["error"]["code"]) == (429, "SESSION_LIMIT_EXCEEDED")
     key.client.delete(f"/sessions/{first}").raise_for_status()
     create_session(key.client, "quota")
     database.execute("UPDATE sessions_app_session SET expires_at = now() WHERE id = %s", [second])
@@ -140,6 +146,8 @@ def test_the_quota_of_jobs_is_exact_however_many_come_at_once(new_key: NewKey, i
     assert sorted(answer.status_code for answer in answers) == [202] * 3 + [429] * 13
     [refused, *_] = [answer for answer in answers if answer.status_code == 429]
     assert_refused(refused, "This key may have 3 jobs at a time")
+    new = key.client.post("/jobs", json=training("quota", [[["a"]]]), headers=asking(NEW))
+    assert (new.status_code, new.json()["error"]["code"]) == (429, "JOB_LIMIT_EXCEEDED")
     assert key.client.get("/jobs").json()["total"] == 3
 
 

@@ -40,6 +40,21 @@ def test_a_session_that_is_older_than_contracts_follows_the_default_as_it_is_now
     assert of_6_3.post(f"/sessions/{session_id}/config", json={}, headers=asking(OLD)).status_code == 409
 
 
+def test_no_prediction_of_before_is_served_when_the_default_decides_what_a_session_holds(
+    client: httpx.Client, of_6_3: httpx.Client, database: psycopg.Connection
+) -> None:
+    """A threshold of 0 counts under 3.10 alone, whatever the predictions are shown by."""
+    session = LiveSession.create(client, "older than contracts", config={"recall_threshold": 0})
+    database.execute("UPDATE sessions_app_session SET contract = NULL WHERE id = %s", [session.id])
+    session.teach("a", "b")
+    session.teach("c", "d")
+    session.observe("a")
+    session.observe("x")
+    for service, count in ((client, 2), (of_6_3, 1), (client, 2)):
+        response = service.get(f"/sessions/{session.id}/predictions", headers=asking(OLD))
+        assert response.json()["count"] == count
+
+
 def test_the_default_shapes_what_no_session_does(of_6_3: httpx.Client) -> None:
     assert of_6_3.get("/openapi.json").json()["info"]["version"] == "6.3.2"
     assert of_6_3.get("/patterns/count", params={"node_id": "a+b"}).json()["node_id"] == "a_b_kato"

@@ -5,6 +5,7 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.api.contract.document import assert_described
 from tests.support.contracts import NEW, OLD, asking, config_of, create
 
 KEYS_OF_NEW = ("vector_event_mode", "vector_search_limit", "return_vector_search_results", "fuzzy_token_threshold")
@@ -48,6 +49,17 @@ def test_3_10_still_takes_what_6_3_refuses(client: httpx.Client) -> None:
     assert {**config, **given, "vector_search_limit": 0} != config, "the vector keys are unknown to it"
     assert [config[key] for key in list(given)[:3]] == [0, ["length"], 0.1]
     assert not {*KEYS_OF_NEW} & {*config}
+
+
+def test_6_3_shows_what_a_session_of_3_10_holds_as_its_document_says(client: httpx.Client) -> None:
+    session = create(client, OLD, config={"recall_threshold": 0, "filter_pipeline": ["length"]})
+    config = config_of(session, NEW)
+    assert (config["recall_threshold"], config["filter_pipeline"]) == (0, ["length"])
+    shown = client.get(f"/sessions/{session.id}", headers=asking(NEW)).json()
+    assert shown["session_config"] == config
+    assert_described("GET /sessions/{session_id}", 200, shown, NEW)
+    answer = client.get(f"/sessions/{session.id}/config", headers=asking(NEW)).json()
+    assert_described("GET /sessions/{session_id}/config", 200, answer, NEW)
 
 
 def test_6_3_shows_its_keys_always_and_those_of_3_10_never(client: httpx.Client) -> None:

@@ -119,17 +119,6 @@ def test_a_differing_header_is_refused_for_what_is_stored(client: httpx.Client, 
     assert client.post(path, json={"persistence": 9}, headers=asking(pinned)).status_code == 200
 
 
-def test_the_same_request_in_another_form_is_another_request(client: httpx.Client) -> None:
-    session = create(client, OLD)
-    headers = {"Idempotency-Key": "k"}
-    path, body = f"/sessions/{session.id}/observe", {"strings": ["a"]}
-    first = client.post(path, json=body, headers=headers)
-    assert client.post(path, json=body, headers=headers).content == first.content
-    again = client.post(path, json=body, headers={**headers, **asking(NEW)})
-    assert (again.status_code, again.json()["detail"][0]["type"]) == (422, "idempotency_key_reused")
-    assert session.stm() == [["a"]]
-
-
 def test_sessions_of_both_contracts_share_a_node(client: httpx.Client, request: pytest.FixtureRequest) -> None:
     node = request.node.name
     old, new = create(client, OLD, node), create(client, NEW, node)
@@ -194,6 +183,19 @@ def test_the_shown_id_of_a_node_follows_the_contract_and_what_it_knows_does_not(
     for contract, node_id in shown.items():
         response = client.get("/patterns/count", params={"node_id": node}, headers=asking(contract))
         assert response.json() == {"pattern_count": 1, "node_id": node_id}
+
+
+def test_the_version_is_that_of_the_contract(client: httpx.Client) -> None:
+    for contract, version in ((OLD, "3.10.1"), (NEW, "6.3.2")):
+        for path in ("/", "/status"):
+            assert client.get(path, headers=asking(contract)).json()["version"] == version
+
+
+def test_a_list_of_nodes_shows_their_ids_by_the_contract(client: httpx.Client) -> None:
+    create(client, OLD, "listed@home").teach("a", "b")
+    for contract, shown in ((OLD, "listed@home_kato"), (NEW, "listed_home_kato")):
+        [node] = client.get("/nodes", params={"prefix": "listed@"}, headers=asking(contract)).json()["nodes"]
+        assert (node["node_id"], node["shown_as"]) == ("listed@home", shown)
 
 
 @pytest.mark.parametrize("contract", [OLD, NEW])

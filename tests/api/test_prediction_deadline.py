@@ -11,6 +11,7 @@ import psycopg
 import pytest
 
 from benchmarks.stack import WebServer, eventually
+from tests.support.contracts import NEW, OLD, asking
 from tests.support.sessions import LiveSession, observations
 
 # To compare the STM with the only pattern takes minutes: each of its symbols occurs everywhere in the other.
@@ -42,6 +43,11 @@ def slow_session(client: httpx.Client, config: dict[str, Any] | None = None) -> 
     return session
 
 
+def assert_is(response: httpx.Response, status: int, code: str) -> None:
+    """The error of contract 6.3."""
+    assert (response.status_code, response.json()["error"]["code"]) == (status, code)
+
+
 @pytest.mark.parametrize("route", ["predictions", pytest.param("cognition-data", marks=pytest.mark.exhaustive)])
 @pytest.mark.parametrize("config", [{}, {"fuzzy_token_threshold": 0.5}, {"filter_pipeline": ["rapidfuzz"]}], ids=str)
 def test_a_prediction_beyond_its_deadline_is_a_503_with_the_reason(
@@ -55,12 +61,14 @@ def test_a_prediction_beyond_its_deadline_is_a_503_with_the_reason(
         assert response.json() == {
             "detail": "The prediction was stopped after 0.5 s (KATO_PREDICTION_TIMEOUT_SECONDS); nothing was changed"
         }
+        assert_is(client.get(f"/sessions/{session.id}/{route}", headers=asking(NEW)), 504, "TIMEOUT")
         assert len(session.stm()) == EVENTS
         session.post("clear-stm")
         session.post("observe", {"strings": ["a"]})
         assert client.get(f"/sessions/{session.id}/predictions").status_code == 200
 
 
+@pytest.mark.parametrize("contract", [OLD, NEW])
 @pytest.mark.parametrize(
     ("method", "route", "what"),
     [
@@ -71,7 +79,7 @@ def test_a_prediction_beyond_its_deadline_is_a_503_with_the_reason(
     ],
 )
 def test_every_route_that_may_build_an_index_has_the_deadline(
-    impatient: WebServer, database: psycopg.Connection, method: str, route: str, what: str
+    impatient: WebServer, database: psycopg.Connection, method: str, route: str, what: str, contract: str
 ) -> None:
     """The process has no index of the node yet, and PostgreSQL lets it wait for the patterns beyond the deadline."""
     with httpx.Client(base_url=impatient.url, timeout=30) as client, ThreadPoolExecutor(1) as pool:
@@ -81,15 +89,18 @@ def test_every_route_that_may_build_an_index_has_the_deadline(
         path = route.format(session=session.id, node=session.node)
         with psycopg.connect(database.info.dsn) as holding:
             holding.execute("LOCK TABLE memory_app_pattern IN ACCESS EXCLUSIVE MODE")
-            asked = pool.submit(client.request, method, path)
+            asked = pool.submit(client.request, method, path, headers=asking(contract))
             waiting = "SELECT FROM pg_stat_activity WHERE %s = ANY(pg_blocking_pids(pid))"
             eventually(lambda: database.execute(waiting, [holding.info.backend_pid]).rowcount == 1, "it waits")
             holding.execute("SELECT pg_sleep(1)")  # twice the deadline
         response = asked.result()
-        assert (response.status_code, response.headers.get("Retry-After")) == (503, "1")
-        assert response.json() == {
-            "detail": f"{what} was stopped after 0.5 s (KATO_PREDICTION_TIMEOUT_SECONDS); nothing was changed"
-        }
+        assert response.headers.get("Retry-After") == "1"
+        message = f"{what} was stopped after 0.5 s (KATO_PREDICTION_TIMEOUT_SECONDS); nothing was changed"
+        if contract == OLD:
+            assert (response.status_code, response.json()) == (503, {"detail": message})
+        else:
+            assert_is(response, 504, "TIMEOUT")
+            assert response.json()["error"]["message"] == message
         finalized = "SELECT FROM memory_app_node WHERE node_id = %s AND finalized_snapshot IS NOT NULL"
         assert database.execute(finalized, [session.node]).rowcount == 0
         assert client.request(method, path).status_code == 200
@@ -116,5 +127,8 @@ def test_a_prediction_that_would_take_too_much_memory_is_a_422_that_names_the_se
         assert response.status_code == 422
         [problem] = response.json()["detail"]
         assert (problem["type"], problem["loc"]) == ("prediction_too_large", ["config", "use_token_matching"])
+        new = client.get(f"/sessions/{session.id}/predictions", headers=asking(NEW))
+        assert_is(new, 507, "RESOURCE_EXHAUSTED")
+        assert new.json()["error"]["context"] == {"setting": "use_token_matching"}
         session.post("config", {"config": {"use_token_matching": True}})
         assert client.get(f"/sessions/{session.id}/predictions").status_code == 200

@@ -221,6 +221,18 @@ def test_one_symbol_predicts_what_begins_with_it_or_what_has_it(client: httpx.Cl
     assert predicted() == [begins_with_it]
 
 
+def test_other_defaults_of_the_service_change_the_answer(server: WebServer, client: httpx.Client) -> None:
+    """Redis outlives the restart that they need, and what was predicted before it."""
+    session = LiveSession.create(client, "defaults")
+    session.teach("a", "b", "c", "d")
+    session.observe("a")
+    session.observe("b")
+    assert session.get("predictions")["count"] == 1
+    with WebServer(workers=1, RECALL_THRESHOLD="0.9") as stricter, httpx.Client(base_url=stricter.url) as other:
+        assert LiveSession(other, session.id, session.node).get("predictions")["count"] == 0
+    assert session.get("predictions")["count"] == 1
+
+
 def test_every_change_of_the_stm_alone_changes_the_answer(open_session: OpenSession) -> None:
     """A single observation, a sequence, and clear-stm."""
     session = open_session()

@@ -15,6 +15,7 @@ import pytest
 
 from benchmarks.stack import eventually
 from engine.vectors import named
+from tests.support.contracts import NEW, asking
 from tests.support.fragile import Fragile, database_connection, wait_until_they_may_die
 from tests.support.sessions import create_session, observation, observe
 
@@ -78,11 +79,21 @@ def test_a_failure_at_any_step_leaves_the_state_before(
         admin.commit()
         try:
             response = client.request(method, f"/sessions/{session_id}{path}", json=body)
+            of_6_3 = client.request(method, f"/sessions/{session_id}{path}", json=body, headers=asking(NEW))
         finally:
             admin.execute("DROP FUNCTION explode CASCADE")
             admin.commit()
     assert response.status_code == 500
     assert response.text == "Internal Server Error"
+    assert of_6_3.status_code == 500
+    assert of_6_3.json() == {
+        "error": {
+            "code": "INTERNAL_ERROR",
+            "message": "An internal error occurred. The log says what happened",
+            "details": {},
+            "context": {"exception_type": "ProgrammingError"},
+        }
+    }
     assert _everything(fragile, session_id) == before
 
 

@@ -6,7 +6,7 @@ import tomllib
 import pytest
 
 from katoproject.configuration.environment import PROJECT_DIR
-from katoproject.configuration.versions import API_VERSION, RELEASE
+from katoproject.configuration.versions import API_VERSIONS, RELEASE
 
 SOURCE = "katoproject/configuration/versions.py"
 
@@ -22,7 +22,7 @@ def files_with(text: str) -> set[str]:
     return {str(path.relative_to(PROJECT_DIR)) for path in (*program, *others) if text in path.read_text()}
 
 
-@pytest.mark.parametrize("version", [RELEASE, API_VERSION])
+@pytest.mark.parametrize("version", [RELEASE, *API_VERSIONS.values()])
 def test_a_version_is_stated_once(version: str) -> None:
     assert files_with(version) == {SOURCE}
 

@@ -9,13 +9,14 @@ from drf_spectacular.utils import OpenApiResponse, extend_schema
 from pydantic import BaseModel, Field
 from pydantic_core import to_json
 
-from foundation import callers
+from foundation import callers, contracts
 from foundation.asking import Asker, NoAnswer
 from foundation.callers import ANY_SCOPE, OPEN
 from foundation.contracts import ContractName
 from foundation.http.answers import json_answer
 from foundation.http.views import Confirmation, LeanView
 from katoproject.configuration import identity
+from katoproject.configuration.versions import API_VERSIONS
 from katoproject.monitoring import latest, readiness, resources, snapshot
 from katoproject.monitoring.api import figures
 from katoproject.monitoring.series import SERIES
@@ -112,7 +113,7 @@ class Root(LeanView):
             to_json(
                 RootAnswer(
                     service="KATO API",
-                    version=identity.API_VERSION,
+                    version=API_VERSIONS[contracts.in_force()],
                     description="Deterministic memory and prediction for event sequences",
                     docs="/docs",
                     health="/health",

@@ -5,12 +5,14 @@ from django.http import HttpRequest, HttpResponse
 from drf_spectacular.utils import extend_schema
 from pydantic_core import to_json
 
+from foundation import contracts
 from foundation.callers import MONITOR
 from foundation.http.answers import json_answer
 from foundation.http.views import Confirmation, LeanView
 from foundation.metrics.folder import instance, uptime
 from katoproject.configuration import identity
 from katoproject.configuration.environment import BACKLOG
+from katoproject.configuration.versions import API_VERSIONS
 from katoproject.monitoring.api import figures, shapes
 from katoproject.monitoring.snapshot import live_now
 
@@ -36,7 +38,7 @@ class Status(LeanView):
             uptime_seconds=round(uptime(), 3),
             sessions=sessions,
             processors=figures.processors(),
-            version=identity.API_VERSION,
+            version=API_VERSIONS[contracts.in_force()],
         )
         return json_answer(to_json(answer))
 

@@ -14,7 +14,7 @@ from foundation.terminal.command import Command as TerminalCommand
 from foundation.terminal.errors import WrongArguments
 from foundation.terminal.text import readable
 from memory_app.management.arguments import node_id
-from sessions_app.management.options import add_config_arguments, given_config, names
+from sessions_app.management.options import add_config_arguments, given_config, given_settings, names
 from sessions_app.reads import predicting
 
 CONFIG = (
@@ -72,21 +72,22 @@ class Command(TerminalCommand):
         parser.set_defaults(perform=self._predict)
 
     def _predict(self, node: str | None, session: str | None, events: Events, json: bool, **options: Any) -> None:
-        config = given_config(options, CONFIG)
+        given = given_settings(options, CONFIG)
         if session is not None:
             if events:
                 raise WrongArguments("Pass either --session or events; a session has events of its own")
-            predicted = predicting.preview(session, config, seconds=None)
+            predicted = predicting.preview(session, given, seconds=None)
             answer = predicting.answer(session, predicted)
         else:
             assert node is not None
             if not any(events):
                 raise WrongArguments("Pass at least one event, or --session ID")
+            config = given_config(options, CONFIG)
             answer = predicted = predicting.imagine(node_id=node, config=config, events=events, seconds=None)
         if json:
             self.stdout.write(answer.decode())
         else:
-            self._show(from_json(predicted), config.get("rank_sort_algo", "potential"))
+            self._show(from_json(predicted), given.get("rank_sort_algo", "potential"))
 
     def _show(self, predicted: dict[str, Any], rank: str) -> None:
         if not predicted["count"]:

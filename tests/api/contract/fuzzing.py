@@ -50,6 +50,11 @@ if TOKEN:
             case.headers.update(data)
 
 
+@schemathesis.serializer("application/x-ndjson")
+def lines(context: Any, value: Any) -> bytes:
+    return str(value).encode(errors="surrogatepass")
+
+
 @schemathesis.hook
 def before_load_schema(context: schemathesis.HookContext, raw_schema: dict[str, Any]) -> None:
     """Hide the large limits: Schemathesis would make lists of just so many items, for an hour.

@@ -11,6 +11,7 @@ from benchmarks.stack import WebServer
 from tests.api.contract.document import assert_described
 from tests.api.contract.reference import API, BY_NAME, Operation
 from tests.api.contract.world import World
+from tests.support.contracts import NEW
 
 
 @dataclass(frozen=True)
@@ -137,6 +138,7 @@ NEEDS_NO_DATABASE = {
     *("GET /distributed-stm/stats", "GET /connection-pools"),
 }
 UNAVAILABLE = {"GET /metrics/{metric_name}": "Metrics collector not available"}
+CODES = {"GET /metrics/{metric_name}": "SERVICE_UNAVAILABLE"}
 
 
 @pytest.mark.parametrize("operation", API, ids=lambda operation: operation.name)
@@ -146,9 +148,13 @@ def test_without_a_store_it_is_a_503_that_says_when_to_come_back(
     """R17, R18: never a 404, which clients take for a lost session. Liveness still answers."""
     response = World(storeless, "node", "PTRN|" + 40 * "0").call(operation, session_id="session-there")
     assert_described(operation.name, response.status_code, response.json())
+    of_6_3 = World(storeless, "node", "PTRN|" + 40 * "0").call(operation, session_id="session-there", contract=NEW)
+    assert_described(operation.name, of_6_3.status_code, of_6_3.json(), NEW)
+    assert of_6_3.status_code == response.status_code
     if operation.name in NEEDS_NO_DATABASE:
         assert response.status_code == 200
     else:
+        assert of_6_3.json()["error"]["code"] == CODES.get(operation.name, "DATABASE_CONNECTION_ERROR")
         detail = UNAVAILABLE.get(operation.name, "The session store is not available at the moment")
         assert (response.status_code, response.json()) == (503, {"detail": detail})
         assert response.headers["Retry-After"] == "1"

@@ -8,9 +8,11 @@ import re
 import httpx
 import pytest
 
+from foundation.contracts import HEADER
 from tests.api.contract.document import assert_described
 from tests.api.contract.reference import API, HTTP, Operation, assert_shape
 from tests.api.contract.world import World
+from tests.support.contracts import NEW
 
 PAGES = {"/docs", "/docs/oauth2-redirect", "/redoc"}
 
@@ -30,6 +32,13 @@ def test_it_succeeds_with_the_fields_and_types_of_kato(world: World, operation: 
     assert operation.response is not None
     assert_shape(operation.response, response.json())
     assert_described(operation.name, response.status_code, response.json())
+
+
+@each_operation
+def test_under_6_3_it_succeeds_as_the_document_of_6_3_says(world_6_3: World, operation: Operation) -> None:
+    response = world_6_3.call(operation)
+    assert (response.status_code, response.headers[HEADER]) == (200, NEW), response.text
+    assert_described(operation.name, response.status_code, response.json(), NEW)
 
 
 @each_route
@@ -67,6 +76,16 @@ def test_a_missing_session_comes_before_everything_else_that_is_wrong(world: Wor
         assert (response.status_code, response.json()) == (404, expected)
         assert_described(operation.name, 404, expected)
         assert "X-Session-ID" not in response.headers
+
+
+@each_session_operation
+def test_a_missing_session_comes_first_under_6_3_too(world_6_3: World, operation: Operation) -> None:
+    path = world_6_3.path(operation, session_id="session-gone")
+    for method, body in ((operation.method, None), (operation.method, "no JSON"), ("PATCH", None)):
+        response = world_6_3.client.request(method, path, content=body, headers={"Content-Type": "application/json"})
+        assert (response.status_code, response.headers[HEADER]) == (404, NEW)
+        assert response.json() == {"detail": "Session session-gone not found or expired"}
+        assert_described(operation.name, 404, response.json(), NEW)
 
 
 @each_path

@@ -8,13 +8,25 @@ import pytest
 from django.urls import URLPattern, URLResolver, get_resolver
 from openapi_spec_validator import validate
 
+from foundation.contracts import ContractName
 from foundation.http.views import LeanView
 from katoproject.configuration.environment import PROJECT_DIR
-from tests.api.contract.document import DESCRIBED, DOCUMENT, assert_fits, resolved
+from tests.api.contract.document import (
+    BY_CONTRACT,
+    DESCRIBED,
+    DOCUMENT,
+    DOCUMENTS,
+    assert_fits,
+    make_document,
+    resolved,
+)
 from tests.api.contract.reference import API, OPERATIONS, Operation
 from tests.api.contract.world import World
 
-each_operation = pytest.mark.parametrize("name", DESCRIBED)
+each_contract = pytest.mark.parametrize("contract", ContractName)
+each_operation = pytest.mark.parametrize(
+    ("contract", "name"), [(contract, name) for contract, described in BY_CONTRACT.items() for name in described]
+)
 
 
 def examples_of(media: dict[str, Any]) -> list[Any]:
@@ -23,12 +35,31 @@ def examples_of(media: dict[str, Any]) -> list[Any]:
 
 def test_it_is_served(world: World) -> None:
     assert world.client.get("/openapi.json").json() == DOCUMENT
+    for contract, document in DOCUMENTS.items():
+        assert world.client.get("/openapi.json", params={"contract": contract}).json() == document
 
 
-def test_it_is_a_valid_document_with_the_title_and_version_of_kato() -> None:
-    validate(DOCUMENT)
-    assert DOCUMENT["openapi"] == "3.1.0"
-    assert (DOCUMENT["info"]["title"], DOCUMENT["info"]["version"]) == ("KATO API", "3.10.1")
+@pytest.mark.parametrize(("contract", "version"), [("3.10", "3.10.1"), ("6.3", "6.3.2")])
+def test_it_is_a_valid_document_with_the_title_and_version_of_kato(contract: str, version: str) -> None:
+    document = DOCUMENTS[contract]
+    validate(document)
+    assert document["openapi"] == "3.1.0"
+    assert (document["info"]["title"], document["info"]["version"]) == ("KATO API", version)
+
+
+@each_contract
+def test_it_is_the_same_whichever_document_was_made_before(contract: ContractName) -> None:
+    assert make_document(contract) == DOCUMENTS[contract]
+
+
+@each_contract
+def test_it_describes_no_shape_that_nothing_refers_to(contract: ContractName) -> None:
+    text = str(DOCUMENTS[contract])
+    assert [name for name in DOCUMENTS[contract]["components"]["schemas"] if f"schemas/{name}'" not in text] == []
+
+
+def test_both_documents_describe_the_same_operations() -> None:
+    assert [list(described) for described in BY_CONTRACT.values()] == [list(DESCRIBED)] * len(ContractName)
 
 
 @pytest.mark.parametrize("operation", API, ids=lambda operation: operation.name)
@@ -57,33 +88,35 @@ def test_it_describes_every_route_there_is() -> None:
 
 
 @each_operation
-def test_an_operation_has_a_summary_a_tag_and_an_example_of_all_that_goes_in(name: str) -> None:
-    operation = DESCRIBED[name]
+def test_an_operation_has_a_summary_a_tag_and_an_example_of_all_that_goes_in(contract: str, name: str) -> None:
+    operation = BY_CONTRACT[contract][name]
     assert operation["summary"]
     described = operation.get("description", "")
     assert re.fullmatch("(Scope: .+)?", described), "a docstring of ours has become part of the documentation"
-    assert operation["tags"][0] in {tag["name"] for tag in DOCUMENT["tags"]}
-    for parameter in map(resolved, operation["parameters"]):
+    assert operation["tags"][0] in {tag["name"] for tag in DOCUMENTS[contract]["tags"]}
+    for parameter in (resolved(one, contract) for one in operation["parameters"]):
         if parameter.get("required"):
-            assert_fits(parameter["schema"], parameter["example"])
+            assert_fits(parameter["schema"], parameter["example"], contract)
         else:
             assert "example" not in parameter, "Swagger UI would send it unasked"
     if "requestBody" in operation:
         for media in operation["requestBody"]["content"].values():
             for example in examples_of(media):
-                assert_fits(media["schema"], example)
+                assert_fits(media["schema"], example, contract)
 
 
 @each_operation
-def test_every_answer_has_an_example_and_the_common_headers(name: str) -> None:
-    for status, response in DESCRIBED[name]["responses"].items():
-        answer = resolved(response)
+def test_every_answer_has_an_example_and_the_common_headers(contract: str, name: str) -> None:
+    for status, response in BY_CONTRACT[contract][name]["responses"].items():
+        answer = resolved(response, contract)
         assert answer["description"]
-        expected = {"405": {"Allow"}, "503": {"Retry-After"}, "202": {"Location"}}.get(status, set())
-        assert {"X-Trace-ID", "X-Kato-Instance"} | expected <= set(answer["headers"])
+        expected = {"405": {"Allow"}, "503": {"Retry-After"}, "504": {"Retry-After"}, "202": {"Location"}}.get(
+            status, set()
+        )
+        assert {"X-Trace-ID", "X-Kato-Instance", "X-KATO-Contract"} | expected <= set(answer["headers"])
         for media in answer["content"].values():
             for example in examples_of(media):
-                assert_fits(media["schema"], example)
+                assert_fits(media["schema"], example, contract)
 
 
 def test_operation_ids_are_unique() -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import httpx
 
 from tests.api.contract.reference import Operation
+from tests.support.contracts import asking
 from tests.support.sessions import create_session, observation, observe
 
 # The bodies of the operations that take one; all others are sent without.
@@ -60,11 +61,11 @@ class World:
         }
         return operation.path.format(**{**known, **parameters})
 
-    def call(self, operation: Operation, **parameters: str) -> httpx.Response:
-        """The operation with everything it needs to succeed."""
+    def call(self, operation: Operation, contract: str | None = None, **parameters: str) -> httpx.Response:
+        """The operation with everything it needs to succeed, answered by this contract, else as the client asks."""
         return self.client.request(
             operation.method,
             self.path(operation, **parameters),
             json=BODIES.get(operation.name),
-            headers={"X-Node-ID": self.node_id},
+            headers={"X-Node-ID": self.node_id, **(asking(contract) if contract else {})},
         )

@@ -1,16 +1,19 @@
 """What Redis keeps of sessions is compared with them, and wrong entries are deleted."""
 
 from dataclasses import replace
+from functools import partial
 from operator import attrgetter
 
 import pytest
 from pydantic_core import to_json
 
+from foundation.contracts import ContractName
 from memory_app.reads.recall import recall
 from sessions_app import cache, reads
 from sessions_app.files import session_files
 from sessions_app.reads import cache_audit, predicting
 from tests.commands.verify.database import Verdict, execute
+from tests.support.contracts import OLD
 
 pytestmark = pytest.mark.long
 
@@ -46,11 +49,12 @@ def test_what_redis_remembers_of_a_future_that_was_undone_is_deleted(session: st
     [(version,)] = execute("SELECT version FROM sessions_app_session WHERE id = %s", [session])
     memory = recall("kitchen", attrgetter("version"))
     assert Verdict().broken == {}
+    named = partial(predicting.view_name, shown_by=ContractName.KATO_3_10, stored_contract=OLD)
     views = [
-        predicting.view_name("predictions", replace(memory, learned=memory.learned + 1)),
-        predicting.view_name("cognition", replace(memory, finalized=memory.finalized + 1)),
-        predicting.view_name("predictions", replace(memory, memory=memory.memory + 1000)),
-        predicting.view_name("predictions", replace(memory, rebuilt=memory.rebuilt + 1)),
+        named("predictions", replace(memory, learned=memory.learned + 1)),
+        named("cognition", replace(memory, finalized=memory.finalized + 1)),
+        named("predictions", replace(memory, memory=memory.memory + 1000)),
+        named("predictions", replace(memory, rebuilt=memory.rebuilt + 1)),
     ]
     for view in views:
         cache.put(session, version, view, b"{}")
@@ -58,7 +62,7 @@ def test_what_redis_remembers_of_a_future_that_was_undone_is_deleted(session: st
     assert Verdict().broken == {"cache": 5}
     assert Verdict("--repair").error is None
     assert [cache.get(session, version, view) for view in views] == [None] * 4
-    assert cache.get(session, version, predicting.view_name("predictions", memory)) is not None
+    assert cache.get(session, version, named("predictions", memory)) is not None
 
 
 def test_a_repaired_session_is_not_served_from_the_cache(session: str) -> None:
