@@ -60,11 +60,9 @@ class View:
         return token if token is not None and token < len(self.symbol_frequency) else None
 
     def rows_with(self, token: int) -> Ints:
-        """The rows of the patterns that have this symbol; not those that were removed."""
-        starts, frequency = self.columns.starts, self.columns.frequency
+        """The rows of the patterns that have this symbol, also of those that are retired or were removed."""
         places = np.flatnonzero(self.columns.tokens == token)
-        rows = np.unique(np.searchsorted(starts, places, side="right") - 1)
-        return rows[frequency[rows] > 0]
+        return np.unique(np.searchsorted(self.columns.starts, places, side="right") - 1)
 
     def symbol_statistics(self) -> dict[str, SymbolStatistics]:
         """By symbol of the node's patterns, freq(x) and pmf(x), sorted by symbol."""

@@ -79,6 +79,12 @@ class Retirement(models.Model):
     name = models.BinaryField()
     purged = models.BooleanField(db_default=False)
 
+    class Meta:
+        indexes = [
+            # However many have been purged, those that are left are found at once.
+            models.Index(fields=["memory", "name"], condition=models.Q(purged=False), name="not_purged"),
+        ]
+
     def __str__(self) -> str:
         return bytes(self.name).hex()
 

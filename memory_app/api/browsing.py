@@ -28,6 +28,7 @@ _TEXT = TypeAdapter(str)
 _LIMIT = TypeAdapter(Annotated[int, Field(ge=1, le=MAX_LIMIT)])
 _FREQUENCY = TypeAdapter(Annotated[int, Field(ge=1, le=LARGEST_FREQUENCY)])
 _ORDER = TypeAdapter(Order)
+_FLAG = TypeAdapter(bool)
 
 
 def _digits(text: str) -> str:
@@ -107,6 +108,7 @@ class Patterns(LeanView):
             OpenApiParameter("symbol", str, description="Only patterns with this symbol, in any event."),
             OpenApiParameter("prefix", str, description="Only patterns whose names begin with these digits."),
             OpenApiParameter("min_frequency", {"type": "integer", "minimum": 1, "maximum": LARGEST_FREQUENCY}),
+            OpenApiParameter("retired", bool, description="Only patterns that are retired, or only the others."),
             OpenApiParameter(
                 "order",
                 {"type": "string", "enum": [str(order) for order in Order], "default": "newest"},
@@ -123,6 +125,7 @@ class Patterns(LeanView):
             symbol=parse_query(request, "symbol", _TEXT, None),
             prefix=parse_query(request, "prefix", _NAME_PREFIX, ""),
             min_frequency=parse_query(request, "min_frequency", _FREQUENCY, 1),
+            retired=parse_query(request, "retired", _FLAG, None),
             order=parse_query(request, "order", _ORDER, Order.NEWEST),
         )
         limit: int = parse_query(request, "limit", _LIMIT, DEFAULT_LIMIT)
@@ -140,6 +143,7 @@ def _listed(pattern: ListedPattern) -> dict[str, Any]:
         "pattern_data": pattern.events,
         "length": pattern.length,
         "frequency": pattern.frequency,
+        "retired": pattern.is_retired,
         "emotives": pattern.emotives,
         "metadata": pattern.metadata,
         "bytes": pattern.size,

@@ -91,6 +91,7 @@ class ListedPattern(BaseModel):
     pattern_data: list[list[str]] = Field(description="The events.")
     length: int = Field(description="Symbols.", examples=[6])
     frequency: int
+    retired: bool = Field(description="Whether the node predicts and learns it no more.", examples=[False])
     emotives: list[dict[str, float]] | None = Field(
         description="The last `persistence` learnings; null where they and the metadata are more than a page may have.",
         examples=[[{"joy": 0.5}]],
