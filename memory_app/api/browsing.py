@@ -1,4 +1,7 @@
-"""`/nodes` and `/nodes/{id}/patterns`: what nodes there are, and what one knows, in pages (http.md 1.7)."""
+"""`/nodes` and `/nodes/{id}/patterns`: what nodes there are, and what one knows, in pages (http.md 1.7).
+
+`/nodes/{id}/patterns/{name}`: deleting a pattern.
+"""
 
 from typing import Annotated, Any
 
@@ -10,18 +13,21 @@ from pydantic_core import PydanticCustomError, to_json
 from engine.naming import PATTERN_PREFIX, bare_name
 from engine.ranges import LARGEST_FREQUENCY
 from foundation import callers, logs
-from foundation.callers import READ
+from foundation.callers import ADMIN, READ
 from foundation.http.answers import json_answer
 from foundation.http.bodies import parse_path, parse_query
 from foundation.http.schema import INVALID_REQUEST
 from foundation.http.views import LeanView
 from memory_app.api import shapes
-from memory_app.api.schema import NODE_UNKNOWN
+from memory_app.api.schema import NODE_UNKNOWN, PATTERN_UNKNOWN
 from memory_app.node_ids import MAX_LENGTH, NodeId, display_id
+from memory_app.operations import purging
+from memory_app.pattern_ids import name_in
 from memory_app.reads import browsing, nodes
 from memory_app.reads.browsing import ListedPattern, Order, Wanted
 
 MAX_LIMIT, DEFAULT_LIMIT = 1000, 100
+MAX_WHY = 1000  # characters
 
 _NODE_ID: TypeAdapter[str] = TypeAdapter(NodeId)
 _TEXT = TypeAdapter(str)
@@ -41,6 +47,19 @@ def _digits(text: str) -> str:
 
 
 _NAME_PREFIX = TypeAdapter(Annotated[str, AfterValidator(_digits)])
+
+
+def _name(text: str) -> str:
+    name = name_in(text)
+    if name is None:
+        raise PydanticCustomError(
+            "pattern_name", "Input should be a name: 40 digits 0-9 and a-f, `PTRN|` before them or not"
+        )
+    return name
+
+
+_NAME = TypeAdapter(Annotated[str, AfterValidator(_name)])
+_WHY = TypeAdapter(Annotated[str, Field(max_length=MAX_WHY)])
 
 _PAGE = OpenApiParameter("limit", {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": DEFAULT_LIMIT})
 NODE_IN_PATH = OpenApiParameter(
@@ -135,6 +154,29 @@ class Patterns(LeanView):
         following = None if page.following is None else str(page.following)
         listed = [_listed(pattern) for pattern in page.patterns]
         return json_answer(to_json({"patterns": listed, "node_id": node_id, "next": following}))
+
+
+# Irreversible, as a purge.
+class OnePattern(LeanView):
+    needs = {"DELETE": ADMIN}
+
+    @extend_schema(
+        summary="Retire and purge a pattern: the node forgets it, and does not learn it again until it is un-retired",
+        parameters=[
+            NODE_IN_PATH,
+            OpenApiParameter("name", str, OpenApiParameter.PATH, description="Its name, with `PTRN|` or without."),
+            OpenApiParameter(
+                "why", {"type": "string", "maxLength": MAX_WHY}, description="Kept with who did it and when."
+            ),
+        ],
+        responses={200: shapes.DeletedPattern, 404: PATTERN_UNKNOWN, 422: INVALID_REQUEST},
+    )
+    def delete(self, request: HttpRequest, node_id: str, name: str) -> HttpResponse:
+        node_of(node_id)
+        bare: str = parse_path("name", name, _NAME)
+        why: str | None = parse_query(request, "why", _WHY, None)
+        purging.delete(node_id=node_id, name=bare, why=why)
+        return json_answer(to_json({"status": "deleted", "name": PATTERN_PREFIX + bare, "node_id": node_id}))
 
 
 def _listed(pattern: ListedPattern) -> dict[str, Any]:

@@ -14,6 +14,11 @@ NODE_FILE = OpenApiExample(
     '{"end":true,"patterns":1,"affinities":1}\n',
 )
 
+PATTERN_UNKNOWN = response(
+    Error,
+    "The node has no such pattern, or there is no such node.",
+    {"detail": "Pattern 6e203a0c5b2f4ab0a3e1d6a8f30b5f0b26c1a7de not found"},
+)
 NODE_UNKNOWN = response(
     Error,
     "No node with this id has learned anything.",

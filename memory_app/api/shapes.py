@@ -102,6 +102,12 @@ class ListedPattern(BaseModel):
     bytes: int = Field(description="Of the events, emotives and metadata, as stored.", examples=[92])
 
 
+class DeletedPattern(BaseModel):
+    status: Literal["deleted"]
+    name: str = Field(examples=["PTRN|6e203a0c5b2f4ab0a3e1d6a8f30b5f0b26c1a7de"])
+    node_id: str = Field(description="The exact id.")
+
+
 class PatternPage(BaseModel):
     patterns: list[ListedPattern]
     node_id: str = Field(description="The exact id.")

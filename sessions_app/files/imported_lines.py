@@ -34,6 +34,12 @@ def _check_pattern(line: Pattern) -> None:
             raise ValueError(f"at most {MOST_EMOTIVES} emotives should be learned at once (KATO_LIMIT_EMOTIVES)")
         _check_texts(emotives)
     most = settings.ENV.limit_pattern
+    if line.felt is not None:
+        _check_texts(line.felt)
+        if sum(len(emotive) + len(str(number)) for emotive, number in line.felt.items()) > most:
+            raise ValueError(
+                f"what a pattern added to affinities should have at most {most} bytes (KATO_LIMIT_PATTERN)"
+            )
     if len(to_json(line.emotives)) + len(to_json(line.metadata)) > most:
         raise ValueError(f"a pattern should keep at most {most} bytes of emotives and metadata (KATO_LIMIT_PATTERN)")
 

@@ -246,7 +246,7 @@ def test_a_node_that_never_learned_is_a_404(client: httpx.Client, node: str) -> 
     assert client.get(path_of(node)).status_code == 404
 
 
-@pytest.mark.parametrize("odd", ["a/b", "/", "x/export", "\n", "é", " "])
+@pytest.mark.parametrize("odd", ["a/b", "/", "x/export", "x/patterns", "\n", "é", " "])
 def test_any_node_can_be_exported(client: httpx.Client, odd: str) -> None:
     teach(odd, lesson("a", "b"))
     try:

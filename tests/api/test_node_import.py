@@ -180,7 +180,7 @@ def test_a_wrong_parameter_is_a_422_that_names_it(client: httpx.Client, node: st
     assert (response.status_code, response.json()["detail"][0]["loc"]) == (422, ["query", *query])
 
 
-@pytest.mark.parametrize("odd", ["a/b", "/", "x/import", "\n"])
+@pytest.mark.parametrize("odd", ["a/b", "/", "x/import", "x/patterns", "\n"])
 def test_any_node_can_be_imported_into(client: httpx.Client, odd: str) -> None:
     try:
         assert import_file(client, odd, file_of(AB), add="true")["state"] == "done"
