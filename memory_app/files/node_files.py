@@ -198,7 +198,9 @@ def add(*, node_id: str, lines: Iterable[bytes], window: int, from_line: int = 1
 
 def add_lines(node_id: str, lines: Iterable[Line], window: int, *, largest: int | None = None) -> None:
     """Add checked lines to a node, in the transaction of their cause; `largest` as in `learn`."""
-    patterns, affinities, retired = [], [], []
+    patterns: list[Pattern] = []
+    affinities: list[Felt] = []
+    retired: list[Retired] = []
     frequencies = Counter[str]()
     for line in lines:
         match line:

@@ -97,7 +97,7 @@ def _add(node_id: str, lines: IO[bytes], content: node_files.Content, from_line:
                 advance(last - done)
                 done = last
     except RetiredPattern as error:
-        raise Error(f"{_stopped(done)}: {error}. Then {_advice(done)}") from None
+        raise Error(f"{_stopped(done)}. {error}. {_advice(done)}") from None
     except DatabaseError as error:
         raise Error(f"{_stopped(done)} ({type(error).__name__}: {error}). {_advice(done)}") from error
     except KeyboardInterrupt:
