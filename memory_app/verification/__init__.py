@@ -1,5 +1,5 @@
 """What must hold in the long-term memory."""
 
-from memory_app.verification import memories, patterns, vectors
+from memory_app.verification import memories, patterns, retirements, vectors
 
-CHECKS = [*memories.CHECKS, *patterns.CHECKS, *vectors.CHECKS]
+CHECKS = [*memories.CHECKS, *patterns.CHECKS, *retirements.CHECKS, *vectors.CHECKS]

@@ -11,19 +11,21 @@ from pydantic_core import from_json, to_json
 from engine.naming import pattern_name
 from foundation.verification import OF_NODE, Check, Connection, Fault, rows
 from memory_app.models import affinity_key
+from memory_app.operations import journal
 
 _READ_PATTERNS = f"""
-    SELECT memory, name, node_id, events::text, length, frequency, emotives::text, metadata::text
+    SELECT memory, name, node_id, events::text, length, frequency, emotives::text, metadata::text, felt::text
     FROM memory_app_pattern JOIN memory_app_node USING (memory) WHERE {OF_NODE}
 """
 _LOCK_PATTERNS = """
-    SELECT memory, name, events::text, metadata::text FROM memory_app_pattern
+    SELECT memory, name, events::text, metadata::text, felt::text FROM memory_app_pattern
     WHERE (memory, name) IN (SELECT * FROM unnest(%(memories)s::bigint[], %(names)s::bytea[]))
     ORDER BY memory, name FOR UPDATE
 """
 # Changed by this transaction, as by a learn, so that the indexes follow it.
 _REPAIR_PATTERN = """
-    UPDATE memory_app_pattern SET length = %(length)s, metadata = %(metadata)s::json, changed = pg_current_xact_id()
+    UPDATE memory_app_pattern SET length = %(length)s, metadata = %(metadata)s::json, felt = %(felt)s::json,
+        changed = pg_current_xact_id()
     WHERE memory = %(memory)s AND name = %(name)s
 """
 _EVENTS = TypeAdapter(list[list[str]])
@@ -40,6 +42,7 @@ class _PatternRow(NamedTuple):
     frequency: int
     emotives: str
     metadata: str
+    felt: str | None
 
 
 def _find_wrong_patterns(snapshot: Connection, node_id: str | None) -> Iterator[Fault]:
@@ -72,6 +75,15 @@ def _problems_of_pattern(row: _PatternRow, name: str) -> Iterator[tuple[str, boo
         yield "an emotive is not finite", False
     if metadata != _in_order(metadata):
         yield "its metadata is not sorted, or has a value twice", True
+    if not _is_journal(row.felt):
+        yield "what it added to affinities cannot be read; it can be estimated", True
+
+
+def _is_journal(felt: str | None) -> bool:
+    try:
+        return all(value.is_finite() for value in (journal.read(felt, emotives="[]") or {}).values())
+    except (ValueError, ArithmeticError, TypeError, AttributeError):
+        return False
 
 
 def _in_order(metadata: dict[str, list[str]]) -> dict[str, list[str]]:
@@ -83,7 +95,7 @@ def _repair_patterns(connection: Connection, faults: list[Fault]) -> None:
         "memories": [fault.key[0] for fault in faults],
         "names": [fault.key[1] for fault in faults],
     }
-    for memory, name, events, metadata in connection.execute(_LOCK_PATTERNS, keys).fetchall():
+    for memory, name, events, metadata, felt in connection.execute(_LOCK_PATTERNS, keys).fetchall():
         connection.execute(
             _REPAIR_PATTERN,
             {
@@ -91,6 +103,7 @@ def _repair_patterns(connection: Connection, faults: list[Fault]) -> None:
                 "name": name,
                 "length": sum(map(len, from_json(events))),
                 "metadata": to_json(_in_order(from_json(metadata))).decode(),
+                "felt": felt if _is_journal(felt) else None,
             },
         )
 

@@ -25,7 +25,8 @@ def test_a_database_restored_into_a_younger_cluster(session: str) -> None:
     before, old = everything(), existed()
     later = "(({0}::text::numeric + 800000000)::text)::xid8"
     execute(f"UPDATE memory_app_pattern SET created = {later.format('created')}, changed = {later.format('changed')}")
-    execute(f"UPDATE memory_app_symbolaffinity SET changed = {later.format('changed')}")
+    for table in ("memory_app_symbolaffinity", "memory_app_patternact"):
+        execute(f"UPDATE {table} SET changed = {later.format('changed')}")
     execute("""UPDATE memory_app_node SET finalized_snapshot = (
         SELECT string_agg((part::numeric + 800000000)::text, ':')
         FROM unnest((string_to_array(finalized_snapshot, ':'))[:2]) AS part
