@@ -176,7 +176,7 @@ class OnePattern(LeanView):
         bare: str = parse_path("name", name, _NAME)
         why: str | None = parse_query(request, "why", _WHY, None)
         purging.delete(node_id=node_id, name=bare, why=why)
-        return json_answer(to_json({"status": "deleted", "name": PATTERN_PREFIX + bare, "node_id": node_id}))
+        return json_answer(to_json({"status": "deleted", "pattern_name": PATTERN_PREFIX + bare, "node_id": node_id}))
 
 
 def _listed(pattern: ListedPattern) -> dict[str, Any]:

@@ -104,7 +104,7 @@ class ListedPattern(BaseModel):
 
 class DeletedPattern(BaseModel):
     status: Literal["deleted"]
-    name: str = Field(examples=["PTRN|6e203a0c5b2f4ab0a3e1d6a8f30b5f0b26c1a7de"])
+    pattern_name: str = Field(examples=["PTRN|6e203a0c5b2f4ab0a3e1d6a8f30b5f0b26c1a7de"])
     node_id: str = Field(description="The exact id.")
 
 

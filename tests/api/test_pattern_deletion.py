@@ -43,7 +43,7 @@ def test_a_deleted_pattern_leaves_nothing_behind_and_is_not_learned_again(open_s
         learn(session, "ab", joy)
     response = delete(session, f"PTRN|{AB}")
     assert response.status_code == 200
-    assert response.json() == {"status": "deleted", "name": f"PTRN|{AB}", "node_id": session.node}
+    assert response.json() == {"status": "deleted", "pattern_name": f"PTRN|{AB}", "node_id": session.node}
     assert what_is_known(session) == what_is_known(without)
     session.observe_sequence(*observations("a", "b"))
     assert session.get("predictions")["predictions"] == []
