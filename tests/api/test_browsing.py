@@ -13,8 +13,7 @@ from pytest_django import DjangoDbBlocker
 from benchmarks.stack import WebServer
 from foundation.postgresql.statements import Store
 from memory_app.operations.nodes import clear
-from memory_app.operations.purging import purge
-from memory_app.operations.retiring import retire, un_retire
+from memory_app.operations.retiring import retire
 from memory_app.reads import browsing
 from memory_app.reads.browsing import MOST_EXAMINED, MOST_SORTED, Order, Wanted
 from tests.support.taught import lesson, teach, teach_many
@@ -83,6 +82,16 @@ def test_a_pattern_is_listed_with_all_that_is_stored_of_it(client: httpx.Client,
         "node_id": node,
         "next": None,
     }
+
+
+def test_a_retired_pattern_says_so_and_can_be_listed_alone_or_left_out(client: httpx.Client, node: str) -> None:
+    usual, retired = lesson("a", "b"), lesson("b", "c")
+    teach(node, usual, retired)
+    retire(node_id=node, names=[retired.name])
+    listed = ask(client, path_of(node))["patterns"]
+    assert {one["name"][5:]: one["retired"] for one in listed} == {usual.name: False, retired.name: True}
+    assert names(client, node, retired="true") == [retired.name]
+    assert names(client, node, retired="false") == [usual.name]
 
 
 # Order and pages -----------------------------------------------------------------------------------------------------
@@ -192,55 +201,6 @@ def test_a_name_is_found_by_its_beginning(client: httpx.Client, large: tuple[str
         assert set(names(client, node_id, prefix=known[5][:digits], limit=1000)) == wanted
     assert names(client, node_id, prefix=f"PTRN|{known[5]}", symbol="n5", min_frequency=1) == [known[5]]
     assert names(client, node_id, prefix=known[5], symbol="n6") == []
-
-
-# Retired ones --------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("are_examined", [False, True])
-def test_retired_patterns_are_listed_and_say_so_and_can_be_listed_alone_or_left_out(
-    node: str, monkeypatch: pytest.MonkeyPatch, are_examined: bool
-) -> None:
-    """Also where so many are retired that the rows of the node are examined."""
-    monkeypatch.setattr(browsing, "MOST_SORTED", 0 if are_examined else MOST_SORTED)
-    usual, retired = [lesson("a", "b"), lesson("b", "c")], [lesson("c", "d"), lesson("d", "a", "a")]
-    for number, one in enumerate([usual[0], retired[0], retired[1], usual[1]]):
-        teach(node, one, times=1 + number)
-    never = "0" * 40
-    retire(node_id=node, names=[never, *(one.name for one in retired)])
-
-    def found(**wanted: Any) -> list[tuple[str, bool]]:
-        page = browsing.page(node, Wanted(**wanted), limit=10)
-        assert page.following is None
-        return [(one.name, one.is_retired) for one in page.patterns]
-
-    first, second, third, fourth = usual[0].name, retired[0].name, retired[1].name, usual[1].name
-    everything = [(fourth, False), (third, True), (second, True), (first, False)]
-    for order in Order:
-        assert found(order=order) == everything
-        assert found(order=order, retired=True) == everything[1:3]
-        assert found(order=order, retired=False) == [everything[0], everything[3]]
-    assert found(retired=True, symbol="a") == found(retired=True, min_frequency=3) == [(third, True)]
-    assert found(retired=False, symbol="a") == [(first, False)]
-    assert found(retired=True, prefix=second) == found(prefix=second) == [(second, True)]
-    assert found(retired=True, prefix=first) == found(retired=False, prefix=second) == []
-    un_retire(node_id=node, names=[third])
-    assert found(retired=True) == [(second, True)]
-
-
-def test_what_was_purged_is_no_pattern_any_more(client: httpx.Client, node: str) -> None:
-    kept, purged = lesson("a", "b"), lesson("b", "c")
-    teach(node, kept, purged)
-    purge(node_id=node, names=[purged.name], limit=1, retire_first=True)
-    assert names(client, node) == names(client, node, symbol="b") == [kept.name]
-    assert names(client, node, retired="true") == []
-
-
-def test_pages_of_retired_patterns_have_each_once(client: httpx.Client, node: str) -> None:
-    known = teach_many(node, 100)
-    retire(node_id=node, names=known[::3])
-    assert names(client, node, retired="true", limit=7) == sorted(known[::3], reverse=True)
-    assert set(names(client, node, retired="false", limit=7)) == set(known) - set(known[::3])
 
 
 # Plans ---------------------------------------------------------------------------------------------------------------
