@@ -21,7 +21,7 @@ from foundation.http.views import LeanView
 from memory_app.api import shapes
 from memory_app.api.schema import NODE_UNKNOWN, PATTERN_UNKNOWN
 from memory_app.node_ids import MAX_LENGTH, NodeId, display_id
-from memory_app.operations import purging
+from memory_app.operations.deleting import delete
 from memory_app.pattern_ids import name_in
 from memory_app.reads import browsing, nodes
 from memory_app.reads.browsing import ListedPattern, Order, Wanted
@@ -175,7 +175,7 @@ class OnePattern(LeanView):
         node_of(node_id)
         bare: str = parse_path("name", name, _NAME)
         why: str | None = parse_query(request, "why", _WHY, None)
-        purging.delete(node_id=node_id, name=bare, why=why)
+        delete(node_id=node_id, name=bare, why=why)
         return json_answer(to_json({"status": "deleted", "pattern_name": PATTERN_PREFIX + bare, "node_id": node_id}))
 
 

@@ -17,7 +17,6 @@ from pydantic_core import from_json
 
 from engine.limits import MEBI
 from engine.named_vectors import VECTOR_PREFIX
-from memory_app.errors import NodeUnknown, PatternUnknown
 from memory_app.models import PatternAct
 from memory_app.operations import affinities, journal
 from memory_app.operations.affinities import Felt
@@ -67,9 +66,6 @@ _PURGE = f"""
         finalized_snapshot = CASE WHEN NOT EXISTS (SELECT FROM deleted) THEN finalized_snapshot END,
         finalized_statistics = CASE WHEN NOT EXISTS (SELECT FROM deleted) THEN finalized_statistics END
     WHERE node_id = %(node_id)s
-"""
-_IS_KNOWN = """
-    SELECT EXISTS (SELECT FROM memory_app_pattern WHERE memory = %(memory)s AND name = decode(%(name)s, 'hex'))
 """
 _REMAINING = "SELECT count(*) FROM memory_app_retirement WHERE memory = %(memory)s AND NOT purged"
 _DELETE_VECTORS = f"DELETE FROM memory_app_vector WHERE memory = %(memory)s AND name = ANY({_NAMES})"
@@ -134,21 +130,6 @@ def purge(
         PATTERNS.execute(_PURGE, {**act_of_caller(node_id, why), "memory": memory, "names": wanted, "exact": exact})
     [(remaining,)] = PATTERNS.execute(_REMAINING, {"memory": memory}) if wanted or failed else [(0,)]
     return Purged(wanted, failed, remaining)
-
-
-@transaction.atomic
-def delete(*, node_id: str, name: str, why: str | None = None) -> None:
-    """Retire and purge a pattern that the node has, so that it neither knows it nor learns it again.
-
-    Raises NodeUnknown, PatternUnknown, and PredictionTimedOut as `purge`.
-    """
-    memory = lock(node_id)
-    if memory is None:
-        raise NodeUnknown(node_id)
-    # After the lock, so that a learn is either seen, or finds the pattern retired.
-    if PATTERNS.execute(_IS_KNOWN, {"memory": memory, "name": name}) != [(True,)]:
-        raise PatternUnknown(name)
-    purge(node_id=node_id, names=[name], limit=1, why=why, retire_first=True)
 
 
 def _candidates(

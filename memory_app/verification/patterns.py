@@ -3,15 +3,14 @@
 from collections.abc import Iterator
 from decimal import Decimal
 from math import isfinite
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import Field, TypeAdapter, ValidationError
 from pydantic_core import from_json, to_json
 
 from engine.naming import pattern_name
 from foundation.verification import OF_NODE, Check, Connection, Fault, rows
 from memory_app.models import affinity_key
-from memory_app.operations import journal
 
 _READ_PATTERNS = f"""
     SELECT memory, name, node_id, events::text, length, frequency, emotives::text, metadata::text, felt::text
@@ -31,6 +30,7 @@ _REPAIR_PATTERN = """
 _EVENTS = TypeAdapter(list[list[str]])
 _EMOTIVES = TypeAdapter(list[dict[str, float]])
 _METADATA = TypeAdapter(dict[str, list[str]])
+_FELT = TypeAdapter(dict[str, Annotated[Decimal, Field(allow_inf_nan=False)]])
 
 
 class _PatternRow(NamedTuple):
@@ -75,15 +75,16 @@ def _problems_of_pattern(row: _PatternRow, name: str) -> Iterator[tuple[str, boo
         yield "an emotive is not finite", False
     if metadata != _in_order(metadata):
         yield "its metadata is not sorted, or has a value twice", True
-    if not _is_journal(row.felt):
-        yield "what it added to affinities cannot be read; it can be estimated", True
+    if row.felt is not None and not _is_felt(row.felt):
+        yield "what it added to affinities cannot be read", True
 
 
-def _is_journal(felt: str | None) -> bool:
+def _is_felt(text: str) -> bool:
     try:
-        return all(value.is_finite() for value in (journal.read(felt, emotives="[]") or {}).values())
-    except (ValueError, ArithmeticError, TypeError, AttributeError):
+        _FELT.validate_json(text)
+    except ValidationError:
         return False
+    return True
 
 
 def _in_order(metadata: dict[str, list[str]]) -> dict[str, list[str]]:
@@ -103,7 +104,7 @@ def _repair_patterns(connection: Connection, faults: list[Fault]) -> None:
                 "name": name,
                 "length": sum(map(len, from_json(events))),
                 "metadata": to_json(_in_order(from_json(metadata))).decode(),
-                "felt": felt if _is_journal(felt) else None,
+                "felt": felt if felt is not None and _is_felt(felt) else None,
             },
         )
 

@@ -1,60 +1,43 @@
-"""Retirements: what learns and indexes go by agrees with them."""
+"""Retired patterns: learns and indexes look for them only at nodes that say they have some."""
 
 from collections.abc import Iterator
 
 from foundation.verification import OF_NODE, Check, Connection, Fault, rows
 from memory_app.operations.retiring import NEXT_ACTS_VERSION
 
-_FIND_UNPURGED = f"""
-    SELECT memory, name, node_id FROM memory_app_retirement AS retirement JOIN memory_app_node USING (memory)
-    WHERE purged AND {OF_NODE} AND EXISTS (
-        SELECT FROM memory_app_pattern AS one WHERE one.memory = retirement.memory AND one.name = retirement.name)
-"""
-_LOCK_NODES = "SELECT FROM memory_app_node WHERE memory = ANY(%(memories)s) ORDER BY node_id FOR UPDATE"
-# What is there can be purged again.
-_MARK_UNPURGED = """
-    UPDATE memory_app_retirement AS retirement SET purged = false
-    FROM unnest(%(memories)s::bigint[], %(names)s::bytea[]) AS given (memory, name)
-    WHERE retirement.memory = given.memory AND retirement.name = given.name AND EXISTS (
-        SELECT FROM memory_app_pattern AS one WHERE one.memory = retirement.memory AND one.name = retirement.name)
-"""
-
-
-def _find_unpurged(snapshot: Connection, node_id: str | None) -> Iterator[Fault]:
-    for memory, name, node in rows(snapshot, _FIND_UNPURGED, node=node_id):
-        name = bytes(name)
-        yield Fault((memory, name), f"node {node!r}, pattern {name.hex()}: it counts as purged, and is there")
-
-
-def _mark_unpurged(connection: Connection, faults: list[Fault]) -> None:
-    memories, names = zip(*(fault.key for fault in faults), strict=True)
-    parameters = {"memories": list(memories), "names": list(names)}
-    connection.execute(_LOCK_NODES, parameters)
-    connection.execute(_MARK_UNPURGED, parameters)
-
-
-# Learns and indexes of a node whose version is 0 do not ask what is retired.
-_FIND_UNNOTICED = f"""
-    SELECT memory, node_id FROM memory_app_node AS node WHERE acts_version = 0 AND {OF_NODE}
+_FIND_UNSEEN = f"""
+    SELECT memory, node_id FROM memory_app_node AS node WHERE {OF_NODE} AND acts_version = 0
         AND EXISTS (SELECT FROM memory_app_retirement AS one WHERE one.memory = node.memory)
 """
-# An index that holds the node follows acts, of which there is none: it is rebuilt.
-_LET_NOTICE = f"""
+_FIND_NOT_PURGED = f"""
+    SELECT memory, node_id, retirement.name FROM memory_app_retirement AS retirement
+        JOIN memory_app_pattern USING (memory, name) JOIN memory_app_node USING (memory)
+    WHERE purged AND {OF_NODE}
+"""
+_LOCK_NODE = "SELECT memory FROM memory_app_node WHERE memory = %(memory)s FOR UPDATE"
+# No act says which indexes hide already, so they are built again.
+_MAKE_SEEN = f"""
     UPDATE memory_app_node SET acts_version = {NEXT_ACTS_VERSION}, rebuilt = rebuilt + 1
-    WHERE memory = ANY(%(memories)s) AND acts_version = 0
+    WHERE memory = %(memory)s AND acts_version = 0
+"""
+_IS_NOT_PURGED = """
+    UPDATE memory_app_retirement AS retirement SET purged = false WHERE memory = %(memory)s AND EXISTS (
+        SELECT FROM memory_app_pattern AS pattern
+        WHERE pattern.memory = retirement.memory AND pattern.name = retirement.name) AND purged
 """
 
 
-def _find_unnoticed(snapshot: Connection, node_id: str | None) -> Iterator[Fault]:
-    for memory, node in rows(snapshot, _FIND_UNNOTICED, node=node_id):
-        yield Fault((memory,), f"node {node!r}: it has retired patterns, and its version says that it has none")
+def _find(snapshot: Connection, node_id: str | None) -> Iterator[Fault]:
+    for memory, node in rows(snapshot, _FIND_UNSEEN, node=node_id):
+        yield Fault((memory,), f"node {node!r}: it has retired patterns, and says that it has none")
+    for memory, node, name in rows(snapshot, _FIND_NOT_PURGED, node=node_id):
+        yield Fault((memory,), f"node {node!r}, pattern {bytes(name).hex()}: it is purged, and still there")
 
 
-def _let_notice(connection: Connection, faults: list[Fault]) -> None:
-    connection.execute(_LET_NOTICE, {"memories": [fault.key[0] for fault in faults]})
+def _repair(connection: Connection, faults: list[Fault]) -> None:
+    for memory in sorted({fault.key[0] for fault in faults}):
+        for statement in (_LOCK_NODE, _MAKE_SEEN, _IS_NOT_PURGED):
+            connection.execute(statement, {"memory": memory})
 
 
-CHECKS = [
-    Check("purged", "nothing is left of what was purged", _find_unpurged, _mark_unpurged),
-    Check("retirements", "learns and indexes heed what is retired", _find_unnoticed, _let_notice),
-]
+CHECKS = [Check("retirements", "what is retired is refused and hidden; what is purged is gone", _find, _repair)]

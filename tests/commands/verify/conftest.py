@@ -9,8 +9,6 @@ from pytest_django import DjangoDbBlocker
 
 import memory_app.operations.finalizing
 from benchmarks.stack import manage
-from engine.naming import pattern_name
-from memory_app.operations import purging, retiring
 from memory_app.operations.nodes import clear
 from sessions_app import cache, operations
 from sessions_app.jobs import running
@@ -49,9 +47,7 @@ def session(empty: None) -> str:
     """Fill every table; return a session with content in each of its streams."""
     operations.train(node_id="kitchen", config={}, sequences=[sequence("ab c d", joy=0.1), sequence("ab c d", joy=0.2)])
     memory_app.operations.finalizing.finalize(node_id="kitchen")
-    operations.train(node_id="kitchen", config={}, sequences=[sequence("e f"), sequence("k l")])
-    retiring.retire(node_id="kitchen", names=[pattern_name([["k"], ["l"]]), "0" * 40])
-    purging.purge(node_id="kitchen", names=["0" * 40], limit=1)
+    operations.train(node_id="kitchen", config={}, sequences=[sequence("e f")])
     operations.train(node_id="old", config={}, sequences=[sequence("g h", joy=1)])
     clear(node_id="old")
     learner = new_session()

@@ -66,8 +66,7 @@ class Verdict:
 
 def everything() -> dict[str, list[tuple[Any, ...]]]:
     """All that is stored except what a repair has to change: versions and transaction ids."""
-    versions = "- 'version' - 'finalized_version' - 'acts_version' - 'rebuilt'"
-    touched = f"{versions} - 'changed' - 'created' - 'finalized_snapshot' - 'recorded_at'"
+    touched = "- 'version' - 'changed' - 'created' - 'finalized_version' - 'finalized_snapshot' - 'recorded_at'"
     return {
         table: execute(f"SELECT (to_jsonb(one) {touched})::text AS row FROM {table} AS one ORDER BY row")
         for table in TABLES

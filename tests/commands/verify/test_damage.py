@@ -33,8 +33,6 @@ MENDED: list[tuple[str, str]] = [
         WHERE metadata::text <> '{}' AND length = 4""",
     ),
     ("affinities", "UPDATE memory_app_symbolaffinity SET symbol_key = '\\x00' WHERE symbol = 'a'"),
-    ("purged", "UPDATE memory_app_retirement SET purged = true"),
-    ("retirements", "UPDATE memory_app_node SET acts_version = 0 WHERE node_id = 'kitchen'"),
     ("vectors", "UPDATE memory_app_vectorspace SET dimension = 7"),
     ("vectors", "DELETE FROM memory_app_vectorspace"),
     ("vectors", "UPDATE memory_app_vectorspace SET indexed = true"),
@@ -74,13 +72,21 @@ def test_derived_data_is_repaired(session: str, check: str, damage: str) -> None
 
 
 SETTLED: list[tuple[str, str]] = [
+    (
+        "retirements",
+        "INSERT INTO memory_app_retirement SELECT memory, name, false FROM memory_app_pattern WHERE length = 4",
+    ),
+    (
+        "retirements",
+        """WITH seen AS (UPDATE memory_app_node SET acts_version = 1)
+        INSERT INTO memory_app_retirement SELECT memory, name, true FROM memory_app_pattern WHERE length = 4""",
+    ),
+    ("patterns", 'UPDATE memory_app_pattern SET felt = \'{"joy": "much"}\' WHERE length = 4'),
     ("finalized-statistics", "UPDATE memory_app_node SET finalized_snapshot = NULL"),
     (
         "finalized-statistics",
         "UPDATE memory_app_node SET finalized_snapshot = 'a' WHERE finalized_snapshot IS NOT NULL",
     ),
-    ("patterns", """UPDATE memory_app_pattern SET felt = '["joy"]' WHERE length = 4"""),
-    ("patterns", """UPDATE memory_app_pattern SET felt = '{"joy":"much"}' WHERE length = 4"""),
     ("sessions", "UPDATE sessions_app_session SET seen_end = 1, seen_start = 0 WHERE stm_end = 3"),
     (
         "sessions",
