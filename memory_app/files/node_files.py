@@ -83,9 +83,15 @@ class Pattern(Line):
         )
 
 
+def _number(value: object) -> Decimal:
+    if not isinstance(value, Decimal):
+        raise ValueError("Input should be a valid number")
+    return value
+
+
 class Affinity(Line):
     symbol: Text
-    affinity: dict[Text, Decimal]
+    affinity: dict[Text, Annotated[Decimal, BeforeValidator(_number)]]
 
 
 def _name(text: str) -> str:

@@ -95,6 +95,8 @@ _HAS_SYMBOL = f"""
 """
 _IN_RANGE = "name BETWEEN decode(%(lowest)s, 'hex') AND decode(%(highest)s, 'hex')"
 _IS_FREQUENT = "frequency >= %(min_frequency)s"
+# Of what is looked up by names. As above, PostgreSQL might read the index of frequencies from one end to the other.
+_AND_IS_FREQUENT = "frequency + 0 >= %(min_frequency)s"
 # OFFSET 0: one lookup for each row. Otherwise PostgreSQL might read all retirements to answer for a single page.
 _IS_RETIRED = """
     EXISTS (SELECT FROM memory_app_retirement AS one WHERE one.memory = %(memory)s AND one.name = {name} OFFSET 0)
@@ -211,7 +213,7 @@ def is_retired(node_id: str, name: str) -> bool:
 def _read(wanted: Wanted, names: list[str] | None, parameters: dict[str, Any]) -> list[tuple[Any, ...]]:
     few_retired = wanted.retired is True and _are_few(_COUNT_RETIRED, parameters)
     looked_up = names is not None or few_retired or (wanted.prefix and _are_few(_COUNT_IN_RANGE, parameters))
-    conditions = [_IS_FREQUENT]
+    conditions = [_AND_IS_FREQUENT]
     if wanted.retired is not None:
         is_retired = _IS_AMONG_RETIRED if few_retired else _IS_RETIRED.format(name="pattern.name")
         conditions.append(is_retired if wanted.retired else f"NOT {is_retired}")

@@ -107,7 +107,7 @@ def test_a_frequency_grows_to_its_limit(import_lines: Import, node: str) -> None
     ("line", "problem"),
     [
         ("{", "EOF while parsing"),
-        ("[]", "a line is a JSON object with one of kato, events, symbol, end"),
+        ("[]", "a line is a JSON object with one of kato, events, symbol, retired, end"),
         ({}, "a line is a JSON object with one of"),
         ({"kato": "node", "version": 2, "node_id": "n"}, "version: Input should be 1"),
         ({**AB, "name": "0" * 40}, "the name of these events is 76d7efca2e96cb5eeddf4e06ac96a0f424630135, not 00"),
