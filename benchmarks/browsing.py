@@ -35,7 +35,7 @@ _RETIRE = """
     INSERT INTO memory_app_retirement (memory, name)
     SELECT memory, name FROM memory_app_pattern WHERE memory = %(memory)s AND get_byte(name, 0) < 5
 """
-_BUILD = "CREATE INDEX CONCURRENTLY pattern_frequency ON memory_app_pattern (memory, frequency, name)"
+_BUILD = "CREATE INDEX CONCURRENTLY pattern_frequency ON memory_app_pattern ((memory + 0), frequency, name)"
 _SIZE = "SELECT pg_relation_size('pattern_frequency'), count(*) FROM memory_app_pattern"
 
 

@@ -18,7 +18,7 @@ from typing import Annotated, Literal, Self
 
 from django.db import transaction
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
-from pydantic_core import from_json
+from pydantic_core import PydanticCustomError, from_json
 
 from engine.lesson import Lesson
 from engine.naming import bare_name, pattern_name
@@ -85,7 +85,7 @@ class Pattern(Line):
 
 def _number(value: object) -> Decimal:
     if not isinstance(value, Decimal):
-        raise ValueError("Input should be a valid number")
+        raise PydanticCustomError("decimal_type", "Input should be a valid number")
     return value
 
 

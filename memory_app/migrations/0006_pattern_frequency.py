@@ -13,6 +13,6 @@ class Migration(migrations.Migration):
     operations = [
         BuildIndex(
             model_name="pattern",
-            index=models.Index(fields=["memory", "frequency", "name"], name="pattern_frequency"),
+            index=models.Index(models.F("memory") + 0, "frequency", "name", name="pattern_frequency"),
         ),
     ]

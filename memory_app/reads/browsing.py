@@ -83,6 +83,8 @@ class PatternPage(NamedTuple):
 
 _CURSOR = re.compile(r"(newest|frequency)\.(\d{1,18})\.(\d{1,18})\.([0-9a-f]{40})")
 _KEYS = {Order.NEWEST: ("changed", "xid8"), Order.FREQUENCY: ("frequency", "bigint")}
+# As the index of the order has it (`models.Pattern`).
+_MEMORY = {Order.NEWEST: "memory", Order.FREQUENCY: "memory + 0"}
 _HIGHEST = {Order.NEWEST: 2**63, Order.FREQUENCY: 2**62}
 
 # JSON writes a symbol in one way. This finds its text, or one that a longer text contains: cheap, and rarely wrong.
@@ -95,8 +97,6 @@ _HAS_SYMBOL = f"""
 """
 _IN_RANGE = "name BETWEEN decode(%(lowest)s, 'hex') AND decode(%(highest)s, 'hex')"
 _IS_FREQUENT = "frequency >= %(min_frequency)s"
-# Of what is looked up by names. As above, PostgreSQL might read the index of frequencies from one end to the other.
-_AND_IS_FREQUENT = "frequency + 0 >= %(min_frequency)s"
 # OFFSET 0: one lookup for each row. Otherwise PostgreSQL might read all retirements to answer for a single page.
 _IS_RETIRED = """
     EXISTS (SELECT FROM memory_app_retirement AS one WHERE one.memory = %(memory)s AND one.name = {name} OFFSET 0)
@@ -127,7 +127,7 @@ _LOOK_UP = """
 _EXAMINE = f"""
     SELECT *, row_number() OVER (ORDER BY {{key}} DESC, name DESC) AS number, {{conditions}} AS matches FROM (
         SELECT * FROM memory_app_pattern AS pattern
-        WHERE memory = %(memory)s AND ({{key}}, name) < (%(key)s::{{type}}, decode(%(name)s, 'hex')) {{bound}}
+        WHERE {{memory}} = %(memory)s AND ({{key}}, name) < (%(key)s::{{type}}, decode(%(name)s, 'hex')) {{bound}}
         ORDER BY pattern.{{key}} DESC, pattern.name DESC LIMIT {MOST_EXAMINED}
     ) AS pattern
 """
@@ -213,7 +213,7 @@ def is_retired(node_id: str, name: str) -> bool:
 def _read(wanted: Wanted, names: list[str] | None, parameters: dict[str, Any]) -> list[tuple[Any, ...]]:
     few_retired = wanted.retired is True and _are_few(_COUNT_RETIRED, parameters)
     looked_up = names is not None or few_retired or (wanted.prefix and _are_few(_COUNT_IN_RANGE, parameters))
-    conditions = [_AND_IS_FREQUENT]
+    conditions = [_IS_FREQUENT]
     if wanted.retired is not None:
         is_retired = _IS_AMONG_RETIRED if few_retired else _IS_RETIRED.format(name="pattern.name")
         conditions.append(is_retired if wanted.retired else f"NOT {is_retired}")
@@ -226,6 +226,7 @@ def _read(wanted: Wanted, names: list[str] | None, parameters: dict[str, Any]) -
     key, type_of_key = _KEYS[wanted.order]
     rows = (_LOOK_UP if looked_up else _EXAMINE).format(
         conditions=" AND ".join(conditions),
+        memory=_MEMORY[wanted.order],
         key=key,
         type=type_of_key,
         bound=f"AND {_IS_FREQUENT}" if wanted.order is Order.FREQUENCY else "",

@@ -11,7 +11,7 @@ from django.db import connection
 from pytest_django import DjangoDbBlocker
 
 from benchmarks.stack import WebServer
-from foundation.postgresql.statements import Store
+from foundation.postgresql.statements import OTHER, Store
 from memory_app.operations.nodes import clear
 from memory_app.operations.retiring import retire
 from memory_app.reads import browsing
@@ -27,7 +27,9 @@ LARGE = 20_000
 def large(server: WebServer, django_db_blocker: DjangoDbBlocker) -> Iterator[tuple[str, list[str]]]:
     """A node of twenty thousand patterns, and their names in the order of learning."""
     with django_db_blocker.unblock():
-        yield "browsed", teach_many("browsed", LARGE)
+        names_taught = teach_many("browsed", LARGE)
+        OTHER.execute("ANALYZE memory_app_pattern", {})  # as autovacuum will
+        yield "browsed", names_taught
         connection.close()
 
 
