@@ -118,7 +118,7 @@ class NodeAdmin(ConsoleAdmin):
     def patterns_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """The patterns that the query asks for; its links lead to pages in the same order."""
         node = self._node(request, object_id)
-        given = {name: request.GET.get(name, "").strip() for name in ("q", "frequency", "order")}
+        given = {name: request.GET.get(name, "").strip() for name in ("q", "frequency", "retired", "order")}
         # Not stripped: a symbol may be a space.
         given["symbol"] = request.GET.get("symbol", "")
         page = browsing.PatternPage([], None)
@@ -158,6 +158,7 @@ class NodeAdmin(ConsoleAdmin):
             raise Http404
         context = {
             "pattern": pattern,
+            "is_retired": browsing.is_retired(node.pk, name),
             "events": oldest(pattern.events),
             "emotives": pretty(pattern.emotives),
             "metadata": pretty(pattern.metadata),
@@ -206,7 +207,7 @@ class NodeAdmin(ConsoleAdmin):
         return node
 
 
-def _wanted(*, q: str, symbol: str, frequency: str, order: str) -> Wanted:
+def _wanted(*, q: str, symbol: str, frequency: str, retired: str, order: str) -> Wanted:
     """What a search form asks for. Raises InvalidRequest."""
     name = bare_name(q).lower()
     if not _BEGINNING.fullmatch(name):
@@ -219,6 +220,7 @@ def _wanted(*, q: str, symbol: str, frequency: str, order: str) -> Wanted:
         symbol=symbol or None,
         prefix=name,
         min_frequency=int(frequency or 1),
+        retired={"true": True, "false": False}.get(retired),
         order=Order.FREQUENCY if order == Order.FREQUENCY else Order.NEWEST,
     )
 

@@ -1,4 +1,7 @@
-"""`/nodes` and `/nodes/{id}/patterns`: what nodes there are, and what one knows, in pages (http.md 1.7)."""
+"""`/nodes` and `/nodes/{id}/patterns`: what nodes there are, and what one knows, in pages (http.md 1.7).
+
+`/nodes/{id}/patterns/{name}`: deleting a pattern.
+"""
 
 from typing import Annotated, Any
 
@@ -10,25 +13,29 @@ from pydantic_core import PydanticCustomError, to_json
 from engine.naming import PATTERN_PREFIX, bare_name
 from engine.ranges import LARGEST_FREQUENCY
 from foundation import callers, logs
-from foundation.callers import READ
+from foundation.callers import ADMIN, READ
 from foundation.http.answers import json_answer
 from foundation.http.bodies import parse_path, parse_query
 from foundation.http.schema import INVALID_REQUEST
 from foundation.http.views import LeanView
 from memory_app.api import shapes
 from memory_app.api.kb_ids import kb_id
-from memory_app.api.schema import NODE_UNKNOWN
+from memory_app.api.schema import NODE_UNKNOWN, PATTERN_UNKNOWN
 from memory_app.node_ids import MAX_LENGTH, NodeId
+from memory_app.operations.deleting import delete
+from memory_app.pattern_ids import name_in
 from memory_app.reads import browsing, nodes
 from memory_app.reads.browsing import ListedPattern, Order, Wanted
 
 MAX_LIMIT, DEFAULT_LIMIT = 1000, 100
+MAX_WHY = 1000  # characters
 
 _NODE_ID: TypeAdapter[str] = TypeAdapter(NodeId)
 _TEXT = TypeAdapter(str)
 _LIMIT = TypeAdapter(Annotated[int, Field(ge=1, le=MAX_LIMIT)])
 _FREQUENCY = TypeAdapter(Annotated[int, Field(ge=1, le=LARGEST_FREQUENCY)])
 _ORDER = TypeAdapter(Order)
+_FLAG = TypeAdapter(bool)
 
 
 def _digits(text: str) -> str:
@@ -41,6 +48,19 @@ def _digits(text: str) -> str:
 
 
 _NAME_PREFIX = TypeAdapter(Annotated[str, AfterValidator(_digits)])
+
+
+def _name(text: str) -> str:
+    name = name_in(text)
+    if name is None:
+        raise PydanticCustomError(
+            "pattern_name", "Input should be a name: 40 digits 0-9 and a-f, `PTRN|` before them or not"
+        )
+    return name
+
+
+_NAME = TypeAdapter(Annotated[str, AfterValidator(_name)])
+_WHY = TypeAdapter(Annotated[str, Field(max_length=MAX_WHY)])
 
 _PAGE = OpenApiParameter("limit", {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": DEFAULT_LIMIT})
 NODE_IN_PATH = OpenApiParameter(
@@ -108,6 +128,7 @@ class Patterns(LeanView):
             OpenApiParameter("symbol", str, description="Only patterns with this symbol, in any event."),
             OpenApiParameter("prefix", str, description="Only patterns whose names begin with these digits."),
             OpenApiParameter("min_frequency", {"type": "integer", "minimum": 1, "maximum": LARGEST_FREQUENCY}),
+            OpenApiParameter("retired", bool, description="Only patterns that are retired, or only the others."),
             OpenApiParameter(
                 "order",
                 {"type": "string", "enum": [str(order) for order in Order], "default": "newest"},
@@ -124,6 +145,7 @@ class Patterns(LeanView):
             symbol=parse_query(request, "symbol", _TEXT, None),
             prefix=parse_query(request, "prefix", _NAME_PREFIX, ""),
             min_frequency=parse_query(request, "min_frequency", _FREQUENCY, 1),
+            retired=parse_query(request, "retired", _FLAG, None),
             order=parse_query(request, "order", _ORDER, Order.NEWEST),
         )
         limit: int = parse_query(request, "limit", _LIMIT, DEFAULT_LIMIT)
@@ -135,12 +157,36 @@ class Patterns(LeanView):
         return json_answer(to_json({"patterns": listed, "node_id": node_id, "next": following}))
 
 
+# Irreversible, as a purge.
+class OnePattern(LeanView):
+    needs = {"DELETE": ADMIN}
+
+    @extend_schema(
+        summary="Retire and purge a pattern: the node forgets it, and does not learn it again until it is un-retired",
+        parameters=[
+            NODE_IN_PATH,
+            OpenApiParameter("name", str, OpenApiParameter.PATH, description="Its name, with `PTRN|` or without."),
+            OpenApiParameter(
+                "why", {"type": "string", "maxLength": MAX_WHY}, description="Kept with who did it and when."
+            ),
+        ],
+        responses={200: shapes.DeletedPattern, 404: PATTERN_UNKNOWN, 422: INVALID_REQUEST},
+    )
+    def delete(self, request: HttpRequest, node_id: str, name: str) -> HttpResponse:
+        node_of(node_id)
+        bare: str = parse_path("name", name, _NAME)
+        why: str | None = parse_query(request, "why", _WHY, None)
+        delete(node_id=node_id, name=bare, why=why)
+        return json_answer(to_json({"status": "deleted", "pattern_name": PATTERN_PREFIX + bare, "node_id": node_id}))
+
+
 def _listed(pattern: ListedPattern) -> dict[str, Any]:
     return {
         "name": PATTERN_PREFIX + pattern.name,
         "pattern_data": pattern.events,
         "length": pattern.length,
         "frequency": pattern.frequency,
+        "retired": pattern.is_retired,
         "emotives": pattern.emotives,
         "metadata": pattern.metadata,
         "bytes": pattern.size,

@@ -49,6 +49,7 @@ class Export(LeanView):
             NODE_IN_PATH,
             OpenApiParameter("after", str, description="Go on after the pattern with this name."),
             OpenApiParameter("after_symbol", str, description="Go on after the affinities of this symbol."),
+            OpenApiParameter("after_retired", str, description="Go on after the line that says that this is retired."),
             OpenApiParameter(
                 "moment",
                 str,
@@ -83,10 +84,12 @@ def _position(request: HttpRequest) -> Position:
     """Raises InvalidRequest."""
     pattern: str = parse_query(request, "after", _NAME, "")
     symbol: str | None = parse_query(request, "after_symbol", _TEXT, None)
-    if pattern and symbol is not None:
-        message = "Go on after a pattern or after the affinities of a symbol, not both"
-        raise InvalidRequest([{"type": "two_positions", "loc": ["query", "after"], "msg": message, "input": pattern}])
-    return Position(pattern, symbol)
+    retired: str = parse_query(request, "after_retired", _NAME, "")
+    given = [value for value in (pattern or None, symbol, retired or None) if value is not None]
+    if len(given) > 1:
+        message = "Go on after a pattern, after the affinities of a symbol, or after what is retired, not several"
+        raise InvalidRequest([{"type": "two_positions", "loc": ["query", "after"], "msg": message, "input": given[0]}])
+    return Position(pattern, symbol, retired)
 
 
 def _bounded(parts: Generator[bytes], deadline: Deadline) -> Iterator[bytes]:

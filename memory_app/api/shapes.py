@@ -91,6 +91,7 @@ class ListedPattern(BaseModel):
     pattern_data: list[list[str]] = Field(description="The events.")
     length: int = Field(description="Symbols.", examples=[6])
     frequency: int
+    retired: bool = Field(description="Whether the node predicts and learns it no more.", examples=[False])
     emotives: list[dict[str, float]] | None = Field(
         description="The last `persistence` learnings; null where they and the metadata are more than a page may have.",
         examples=[[{"joy": 0.5}]],
@@ -99,6 +100,12 @@ class ListedPattern(BaseModel):
         description="All values ever learned, per name; null as `emotives`.", examples=[{"by": ["me"]}]
     )
     bytes: int = Field(description="Of the events, emotives and metadata, as stored.", examples=[92])
+
+
+class DeletedPattern(BaseModel):
+    status: Literal["deleted"]
+    pattern_name: str = Field(examples=["PTRN|6e203a0c5b2f4ab0a3e1d6a8f30b5f0b26c1a7de"])
+    node_id: str = Field(description="The exact id.")
 
 
 class PatternPage(BaseModel):

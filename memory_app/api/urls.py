@@ -16,4 +16,6 @@ urlpatterns = [
     path("nodes", browsing.Nodes.as_view()),
     path("nodes/<node:node_id>/patterns", browsing.Patterns.as_view()),
     path("nodes/<node:node_id>/export", exporting.Export.as_view()),
+    # After the routes that end in a word: a node may be called `x/patterns`.
+    path("nodes/<node:node_id>/patterns/<str:name>", browsing.OnePattern.as_view()),
 ]

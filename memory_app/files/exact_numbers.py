@@ -5,11 +5,13 @@ programs write the double that is nearest to it, in as few digits as name that d
 """
 
 import math
+import re
 from decimal import Decimal
 from fractions import Fraction
 
 # Of ten. A double is below 1.8e308, and so are many of them together; it has at most 1074 digits behind the point.
 _LARGEST, _SMALLEST = 328, -1074
+_PLAIN = re.compile(r"-?[0-9]{1,400}(\.[0-9]{1,1100})?")
 
 
 def exact(text: str) -> Decimal:
@@ -22,6 +24,13 @@ def exact(text: str) -> Decimal:
     if not math.isfinite(double := float(text)):
         raise ValueError("a number is larger than the largest double")
     return Decimal(double)
+
+
+def exact_of_text(value: object) -> Decimal:
+    """The same for a number that is written as a text, without an exponent. Raises ValueError."""
+    if not isinstance(value, str) or not _PLAIN.fullmatch(value):
+        raise ValueError("Input should be a number as a text, without an exponent")
+    return exact(value)
 
 
 def _is_sum(number: Decimal) -> bool:

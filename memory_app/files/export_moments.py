@@ -1,7 +1,8 @@
 """The moment of an export: which memory a node had, and which transactions its snapshot shows.
 
 A part that goes on with an interrupted export is of another moment. But where the node has not changed in between, it
-is the same content; PostgreSQL can tell, because every row carries the transaction that last wrote it.
+is the same content; PostgreSQL can tell, because every row carries the transaction that last wrote it. What a purge
+deletes has no rows any more, and a retirement has no transaction; but each act on patterns has a row that does.
 """
 
 import re
@@ -24,6 +25,7 @@ _CHANGED = """
 _IS_UNCHANGED = f"""
     SELECT NOT EXISTS (SELECT FROM memory_app_pattern WHERE memory = %(memory)s AND {_CHANGED})
         AND NOT EXISTS (SELECT FROM memory_app_symbolaffinity WHERE memory = %(memory)s AND {_CHANGED})
+        AND NOT EXISTS (SELECT FROM memory_app_patternact WHERE memory = %(memory)s AND {_CHANGED})
 """
 
 

@@ -1,7 +1,7 @@
 """Exporting a node: the lines of its file (`node_files.py`), all from one moment, in constant memory.
 
-Patterns come in the order of their names, then affinities in the order of the digests of their symbols. So an
-interrupted export can go on after the last line that arrived.
+Patterns come in the order of their names, then affinities in the order of the digests of their symbols, then what is
+retired in the order of names. So an interrupted export can go on after the last line that arrived.
 """
 
 from collections.abc import Generator, Iterator
@@ -19,18 +19,21 @@ from memory_app.models import affinity_key
 from memory_app.stores import PATTERNS
 
 _ROWS = 500
+_RETIREMENTS_AT_ONCE = 5000
 _BYTES = 512 * 1024  # of one part, unless a single row has more
 
 # In the order of an index: PostgreSQL plans for a node of average size, and would sort all rows of a large one.
 _BEGIN = ("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY", "SET LOCAL enable_sort = off")
 _PATTERNS = f"""
     SELECT name, '{{"name":"' || name || '","events":' || events || ',"frequency":' || frequency
-        || ',"emotives":' || emotives || ',"metadata":' || metadata || '}}'
+        || ',"emotives":' || emotives || ',"metadata":' || metadata || COALESCE(',"felt":' || felt, '') || '}}'
     FROM (
         SELECT encode(name, 'hex') AS name, events::text, frequency, emotives::text, metadata::text, size,
+            CASE WHEN emotives::text <> '[]' OR felt::text <> '{{}}' THEN felt::text END AS felt,
             sum(size) OVER (ORDER BY name ROWS UNBOUNDED PRECEDING) AS used
         FROM (
-            SELECT *, octet_length(events::text) + octet_length(emotives::text) + octet_length(metadata::text) AS size
+            SELECT *, octet_length(events::text) + octet_length(emotives::text) + octet_length(metadata::text)
+                + COALESCE(octet_length(felt::text), 0) AS size
             FROM memory_app_pattern WHERE memory = %(memory)s AND name > decode(%(after)s, 'hex')
             ORDER BY name LIMIT {_ROWS}
         ) AS next
@@ -41,9 +44,15 @@ _AFFINITIES = f"""
     WHERE memory = %(memory)s AND (symbol_key, emotive_key) > (%(symbol_key)s::bytea, %(emotive_key)s::bytea)
     ORDER BY symbol_key, emotive_key LIMIT {_ROWS}
 """
-_COUNT_PATTERNS = """
-    SELECT count(*) FROM memory_app_pattern WHERE memory = %(memory)s AND name <= decode(%(after)s, 'hex')
+_RETIREMENTS = f"""
+    SELECT encode(name, 'hex'),
+        '{{"retired":"' || encode(name, 'hex') || '"' || CASE WHEN purged THEN ',"purged":true' ELSE '' END || '}}'
+    FROM memory_app_retirement WHERE memory = %(memory)s AND name > decode(%(after)s, 'hex')
+    ORDER BY name LIMIT {_RETIREMENTS_AT_ONCE}
 """
+_COUNT = "SELECT count(*) FROM {table} WHERE memory = %(memory)s AND name <= decode(%(last)s, 'hex')"
+_COUNT_PATTERNS = _COUNT.format(table="memory_app_pattern")
+_COUNT_RETIREMENTS = _COUNT.format(table="memory_app_retirement")
 _COUNT_SYMBOLS = """
     SELECT count(DISTINCT symbol_key) FROM memory_app_symbolaffinity
     WHERE memory = %(memory)s AND symbol_key <= %(symbol_key)s
@@ -53,10 +62,11 @@ _LAST = b"\xff" * 21
 
 
 class Position(NamedTuple):
-    """After which line an export goes on: that of this pattern, or that of the affinities of this symbol."""
+    """After which line an export goes on: that of this pattern, of the affinities of this symbol, or of this name."""
 
     pattern: str = ""
     symbol: str | None = None
+    retired: str = ""
 
 
 START = Position()
@@ -83,38 +93,52 @@ def parts(node_id: str, *, after: Position = START, since: ExportMoment | None =
         moment = export_moments.of_now(node_id)
         assert moment is not None
         yield _line({"kato": "node", "version": 1, "node_id": node_id, "moment": str(since or moment)})
-        patterns = affinities = 0
-        if after.symbol is None:
-            patterns = _count_patterns(moment.memory, after.pattern)
-            for lines in _patterns(moment.memory, after.pattern):
-                patterns += len(lines)
-                yield "".join(f"{line}\n" for line in lines).encode()
-            symbol_key = b""
-        else:
-            patterns = _count_patterns(moment.memory, "ff" * 21)
-            symbol_key = affinity_key(after.symbol)
-            [(affinities,)] = PATTERNS.execute(_COUNT_SYMBOLS, {"memory": moment.memory, "symbol_key": symbol_key})
-        for batch in _batches(_affinities(moment.memory, symbol_key)):
-            affinities += len(batch)
-            yield b"".join(batch)
-        yield _line({"end": True, "patterns": patterns, "affinities": affinities})
+        last_name, last_key, last_retired = _done(after)
+        counts = _counts(moment.memory, last_name, last_key, last_retired)
+        for lines in _in_order_of_names(_PATTERNS, moment.memory, last_name):
+            counts["patterns"] += len(lines)
+            yield b"".join(lines)
+        for lines in _batches(_affinities(moment.memory, last_key)):
+            counts["affinities"] += len(lines)
+            yield b"".join(lines)
+        for lines in _in_order_of_names(_RETIREMENTS, moment.memory, last_retired):
+            counts["retirements"] += len(lines)
+            yield b"".join(lines)
+        yield _line({"end": True, **counts})
+
+
+def _done(after: Position) -> tuple[str, bytes, str]:
+    """After which name of a pattern, key of a symbol, and name of a retirement the rest of the file is."""
+    if after.retired:
+        return _LAST.hex(), _LAST, after.retired
+    if after.symbol is not None:
+        return _LAST.hex(), affinity_key(after.symbol), ""
+    return after.pattern, b"", ""
+
+
+def _counts(memory: int, name: str, key: bytes, retired: str) -> dict[str, int]:
+    """How many lines of each kind there are up to there."""
+    parameters = {"memory": memory, "symbol_key": key}
+    return {
+        "patterns": _number(_COUNT_PATTERNS, {**parameters, "last": name}) if name else 0,
+        "affinities": _number(_COUNT_SYMBOLS, parameters) if key else 0,
+        "retirements": _number(_COUNT_RETIREMENTS, {**parameters, "last": retired}) if retired else 0,
+    }
+
+
+def _number(count: str, parameters: dict[str, object]) -> int:
+    [(number,)] = PATTERNS.execute(count, parameters)
+    return int(number)
 
 
 def _line(value: dict[str, object]) -> bytes:
     return to_json(value) + b"\n"
 
 
-def _count_patterns(memory: int, last: str) -> int:
-    if not last:
-        return 0
-    [(number,)] = PATTERNS.execute(_COUNT_PATTERNS, {"memory": memory, "after": last})
-    return int(number)
-
-
-def _patterns(memory: int, after: str) -> Iterator[list[str]]:
-    while rows := PATTERNS.execute(_PATTERNS, {"memory": memory, "after": after}):
+def _in_order_of_names(page: str, memory: int, after: str) -> Iterator[list[bytes]]:
+    while rows := PATTERNS.execute(page, {"memory": memory, "after": after}):
         after = rows[-1][0]
-        yield [line for _, line in rows]
+        yield [f"{line}\n".encode() for _, line in rows]
 
 
 def _batches(lines: Iterator[bytes]) -> Iterator[list[bytes]]:

@@ -1,9 +1,10 @@
 """Files of what a node knows: lines of JSON, to be added to a node (docs/migrating.md).
 
 {"kato": "node", "version": 1, "node_id": "kitchen"}
-{"name": "…", "events": [["a"], ["b"]], "frequency": 2, "emotives": [{"joy": 1.0}], "metadata": {"by": ["me"]}}
+{"name": "…", "events": [["a"], ["b"]], "frequency": 2, "emotives": [{"joy": 1.0}], "felt": {"joy": "2.0"}}
 {"symbol": "a", "affinity": {"joy": 2.0}}
-{"end": true, "patterns": 1, "affinities": 1}
+{"retired": "…", "purged": true}
+{"end": true, "patterns": 1, "affinities": 1, "retirements": 1}
 """
 
 import json
@@ -16,17 +17,19 @@ from itertools import islice
 from typing import Annotated, Literal, Self
 
 from django.db import transaction
-from pydantic import AfterValidator, Field, model_validator
-from pydantic_core import from_json
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+from pydantic_core import PydanticCustomError, from_json
 
 from engine.lesson import Lesson
 from engine.naming import bare_name, pattern_name
 from engine.ranges import LARGEST_FREQUENCY
 from foundation.json_lines import Line, WrongLine, of_a_kind, parsed
-from memory_app.files.exact_numbers import exact
+from memory_app.files.exact_numbers import exact, exact_of_text
 from memory_app.node_ids import MAX_LENGTH
+from memory_app.operations import retiring
 from memory_app.operations.affinities import Felt
 from memory_app.operations.patterns import add_affinities, learn
+from memory_app.pattern_ids import name_in
 
 BATCH = 1000  # lines in one transaction
 
@@ -54,6 +57,8 @@ class Pattern(Line):
     frequency: Annotated[int, Field(ge=1, le=LARGEST_FREQUENCY)] = 1
     emotives: list[dict[Text, float]] = []
     metadata: dict[Text, list[Text]] = {}
+    # What its learns added to the affinity of each of its symbols, as texts: most programs round numbers.
+    felt: dict[Text, Annotated[Decimal, BeforeValidator(exact_of_text)]] | None = None
 
     @model_validator(mode="after")
     def _has_its_name(self) -> Self:
@@ -78,18 +83,46 @@ class Pattern(Line):
         )
 
 
+def _number(value: object) -> Decimal:
+    if not isinstance(value, Decimal):
+        raise PydanticCustomError("decimal_type", "Input should be a valid number")
+    return value
+
+
 class Affinity(Line):
     symbol: Text
-    affinity: dict[Text, Decimal]
+    affinity: dict[Text, Annotated[Decimal, BeforeValidator(_number)]]
+
+
+def _name(text: str) -> str:
+    name = name_in(text)
+    if name is None:
+        raise ValueError("a name has 40 lowercase hexadecimal digits")
+    return name
+
+
+class Retired(Line):
+    """`purged`: the node has nothing of the pattern any more."""
+
+    retired: Annotated[str, AfterValidator(_name)]
+    purged: bool = False
 
 
 class End(Line):
     end: Literal[True]
     patterns: int
     affinities: int
+    # Files of before had no such lines.
+    retirements: int = 0
 
 
-_KINDS: dict[str, type[Line]] = {"kato": Head, "events": Pattern, "symbol": Affinity, "end": End}
+_KINDS: dict[str, type[Line]] = {
+    "kato": Head,
+    "events": Pattern,
+    "symbol": Affinity,
+    "retired": Retired,
+    "end": End,
+}
 
 
 @dataclass(slots=True)
@@ -104,6 +137,7 @@ class Content:
     lines: int = 0
     patterns: int = 0
     affinities: int = 0
+    retirements: int = 0
     window: int = 0
     complete: bool = False
 
@@ -125,17 +159,25 @@ def check(lines: Iterable[bytes], is_fit: Callable[[Line], None] = lambda line: 
             case Head():
                 _check_part(content, line, number)
                 content.node_id, content.moment = line.node_id, line.moment
+            case Pattern() if content.retirements:
+                raise WrongLine(number, "a pattern comes before what is retired")
             case Pattern():
                 content.patterns += 1
                 content.window = max(content.window, len(line.emotives))
             case Affinity():
                 content.affinities += 1
+            case Retired():
+                content.retirements += 1
             case End():
                 if (line.patterns, line.affinities) != (content.patterns, content.affinities):
                     raise WrongLine(
                         number,
                         f"{line.patterns} patterns and {line.affinities} affinities were exported, "
                         f"here are {content.patterns} and {content.affinities}",
+                    )
+                if line.retirements != content.retirements:
+                    raise WrongLine(
+                        number, f"{line.retirements} retirements were exported, here are {content.retirements}"
                     )
                 content.complete = True
     return content
@@ -162,18 +204,35 @@ def add(*, node_id: str, lines: Iterable[bytes], window: int, from_line: int = 1
 
 def add_lines(node_id: str, lines: Iterable[Line], window: int, *, largest: int | None = None) -> None:
     """Add checked lines to a node, in the transaction of their cause; `largest` as in `learn`."""
-    lessons = []
+    patterns: list[Pattern] = []
+    affinities: list[Felt] = []
+    retired: list[Retired] = []
     frequencies = Counter[str]()
-    felt = []
     for line in lines:
         match line:
             case Pattern():
-                lessons.append(line.lesson)
+                patterns.append(line)
                 frequencies[line.lesson.name] += line.frequency
             case Affinity():
-                felt.append(Felt([line.symbol], line.affinity))
-    learn(node_id=node_id, lessons=lessons, persistence=window, frequencies=frequencies, largest=largest)
-    add_affinities(node_id=node_id, felt=felt)
+                affinities.append(Felt([line.symbol], line.affinity))
+            case Retired():
+                retired.append(line)
+    if retired:
+        # First of all: a learn would take this lock shared, and two of those would then wait for each other.
+        retiring.lock_or_make(node_id)
+    learn(
+        node_id=node_id,
+        lessons=[line.lesson for line in patterns],
+        persistence=window,
+        frequencies=frequencies,
+        added=[line.felt for line in patterns],
+        largest=largest,
+    )
+    add_affinities(node_id=node_id, felt=affinities)
+    if retired:
+        names = [line.retired for line in retired]
+        purged = [line.retired for line in retired if line.purged]
+        retiring.retire(node_id=node_id, names=names, purged=purged, why="from a file")
 
 
 def read(lines: Iterable[bytes]) -> Iterator[tuple[int, Line]]:

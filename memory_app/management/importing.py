@@ -12,6 +12,7 @@ from foundation.terminal.arguments import add_json_argument, at_least
 from foundation.terminal.command import Command
 from foundation.terminal.errors import Error, Interrupted
 from foundation.terminal.progress import progress, rewindable, watched
+from memory_app.errors import RetiredPattern
 from memory_app.files import node_files
 from memory_app.management.arguments import node_id
 from memory_app.reads import nodes
@@ -74,14 +75,15 @@ def _import(
         "node_id": node_id,
         "patterns": content.patterns,
         "affinities": content.affinities,
+        "retirements": content.retirements,
         "seconds": round(time.monotonic() - begun, 3),
     }
     if json:
         command.print_json(result)
     else:
         command.stdout.write(
-            f"Node {node_id!r}: {content.patterns} patterns and {content.affinities} affinities "
-            f"imported in {result['seconds']} s"
+            f"Node {node_id!r}: {content.patterns} patterns, {content.affinities} affinities "
+            f"and {content.retirements} retirements imported in {result['seconds']} s"
         )
 
 
@@ -94,6 +96,8 @@ def _add(node_id: str, lines: IO[bytes], content: node_files.Content, from_line:
             for last in node_files.add(node_id=node_id, lines=lines, window=window, from_line=from_line):
                 advance(last - done)
                 done = last
+    except RetiredPattern as error:
+        raise Error(f"{_stopped(done)}. {error}. {_advice(done)}") from None
     except DatabaseError as error:
         raise Error(f"{_stopped(done)} ({type(error).__name__}: {error}). {_advice(done)}") from error
     except KeyboardInterrupt:

@@ -22,6 +22,11 @@ class Migration(migrations.Migration):
                 ("name", models.BinaryField()),
                 ("purged", models.BooleanField(db_default=False)),
             ],
+            options={
+                "indexes": [
+                    models.Index(condition=models.Q(("purged", False)), fields=["memory", "name"], name="not_purged"),
+                ],
+            },
         ),
         migrations.AddField(
             model_name="node",

@@ -1,14 +1,18 @@
 from django.db import migrations, models
 
+from foundation.postgresql.index_building import BuildIndex
+
 
 class Migration(migrations.Migration):
+    atomic = False
+
     dependencies = [
         ("memory_app", "0005_retirement"),
     ]
 
     operations = [
-        migrations.AddIndex(
+        BuildIndex(
             model_name="pattern",
-            index=models.Index(fields=["memory", "frequency", "name"], name="pattern_frequency"),
+            index=models.Index(models.F("memory") + 0, "frequency", "name", name="pattern_frequency"),
         ),
     ]

@@ -11,7 +11,7 @@ from pydantic_core import from_json, to_json
 
 from engine.lesson import EmotivesWindow
 from engine.observation import mean_emotives
-from memory_app.operations.affinities import exact_text
+from memory_app.operations.affinities import Number, exact_text
 
 Journal = dict[str, Decimal]
 
@@ -30,8 +30,9 @@ def read(text: str | None, *, emotives: str) -> Journal | None:
     return {emotive: Decimal(value) for emotive, value in from_json(text).items()}
 
 
-def add(journal: Journal | None, learned: Mapping[str, float]) -> Journal | None:
-    if journal is None:
+def add(journal: Journal | None, learned: Mapping[str, Number] | None) -> Journal | None:
+    """With what was learned since; None where one of the two is not known."""
+    if journal is None or learned is None:
         return None
     return {
         **journal,

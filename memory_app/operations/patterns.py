@@ -6,6 +6,7 @@ affinities by key. No counter exists that all learns of a node would have to upd
 """
 
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.conf import settings
@@ -15,7 +16,7 @@ from engine.lesson import EmotivesWindow, Lesson, merge_emotives, merge_metadata
 from engine.ranges import LARGEST_FREQUENCY
 from memory_app.errors import PatternTooLarge, RetiredPattern
 from memory_app.operations import affinities, journal
-from memory_app.operations.affinities import Felt
+from memory_app.operations.affinities import Felt, Number
 from memory_app.stores import PATTERNS
 from memory_app.vectors import NodeVectors
 
@@ -65,13 +66,15 @@ def learn(
     lessons: list[Lesson],
     persistence: int,
     frequencies: Counter[str] | None = None,
+    added: Sequence[Mapping[str, Number] | None] = (),
     vectors: NodeVectors | None = None,
     largest: int | None = settings.ENV.limit_pattern,
 ) -> None:
     """Add lessons, in this order, to the node's memory; each pattern keeps its last `persistence` maps of emotives.
 
     frequencies: of lessons from a file, how often each name counts; without them, as often as it occurs among the
-    lessons. largest: to how many bytes of JSON the emotives and metadata of a pattern may grow. Must run in the
+    lessons. added: of lessons from a file, what each has added to the affinity of its symbols; None where that is not
+    known. largest: to how many bytes of JSON the emotives and metadata of a pattern may grow. Must run in the
     transaction of its cause, and last in it. Raises VectorDimensionError, VectorsNotAvailable, PatternTooLarge, and
     RetiredPattern.
     """
@@ -80,8 +83,11 @@ def learn(
     if not lessons:
         return
     memory = _upsert_patterns(node_id, lessons, frequencies or Counter(lesson.name for lesson in lessons))
-    merged = [one for one in lessons if one.emotives or one.metadata]
-    _merge_emotives_and_metadata(memory, merged, persistence, largest, is_recorded=frequencies is None)
+    if frequencies is None:
+        added = [one.affinities for one in lessons]
+    each = zip(lessons, added or [None] * len(lessons), strict=True)
+    merged = [(one, its) for one, its in each if one.emotives or one.metadata or its]
+    _merge_emotives_and_metadata(memory, merged, persistence, largest)
     affinities.add(memory, (Felt(lesson.symbol_counts, lesson.affinities) for lesson in lessons))
 
 
@@ -134,15 +140,12 @@ def _upsert_patterns(node_id: str, lessons: list[Lesson], frequencies: Counter[s
 
 
 def _merge_emotives_and_metadata(
-    memory: int, lessons: list[Lesson], persistence: int, largest: int | None, *, is_recorded: bool
+    memory: int, lessons: list[tuple[Lesson, Mapping[str, Number] | None]], persistence: int, largest: int | None
 ) -> None:
-    """For patterns whose rows this transaction has locked by learning them.
-
-    is_recorded: whether it is known what these lessons add to affinities.
-    """
+    """For patterns whose rows this transaction has locked by learning them. Of each lesson, what it has added."""
     if not lessons:
         return
-    names = list({lesson.name for lesson in lessons})
+    names = list({lesson.name for lesson, _ in lessons})
     rows = PATTERNS.execute(_READ_EMOTIVES_AND_METADATA, {"memory": memory, "names": names})
     known: dict[str, tuple[EmotivesWindow, dict[str, list[str]]]] = {
         name: (from_json(emotives), from_json(metadata)) for name, emotives, metadata, _ in rows
@@ -150,14 +153,14 @@ def _merge_emotives_and_metadata(
     felt = {name: journal.read(text, emotives=emotives) for name, emotives, _, text in rows}
     # What is larger already, from a file or under another limit, can be learned as long as it does not grow.
     most = {name: max(largest, _size(emotives, metadata)) for name, emotives, metadata, _ in rows} if largest else {}
-    for lesson in lessons:
+    for lesson, added in lessons:
         emotives, metadata = known[lesson.name]
         known[lesson.name] = (
             merge_emotives(emotives, lesson.emotives, persistence=persistence),
             merge_metadata(metadata, lesson.metadata),
         )
-        if lesson.emotives:
-            felt[lesson.name] = journal.add(felt[lesson.name], lesson.affinities) if is_recorded else None
+        if lesson.emotives or added:
+            felt[lesson.name] = journal.add(felt[lesson.name], added)
     merged = {name: (_json(emotives), _json(metadata)) for name, (emotives, metadata) in known.items()}
     for name, limit in most.items():
         if (size := _size(*merged[name])) > limit:

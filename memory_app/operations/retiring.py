@@ -46,7 +46,11 @@ def _statement(change: str, kind: PatternAct.Kind) -> str:
 
 _RETIRE = _statement(
     f"""
-        INSERT INTO memory_app_retirement (memory, name) SELECT %(memory)s, decode(name, 'hex') FROM {_GIVEN}
+        INSERT INTO memory_app_retirement (memory, name, purged)
+        SELECT %(memory)s, decode(name, 'hex'), name = ANY(%(purged)b::text[]) AND NOT EXISTS (
+            SELECT FROM memory_app_pattern AS one
+            WHERE one.memory = %(memory)s AND one.name = decode(given.name, 'hex'))
+        FROM {_GIVEN}
         ON CONFLICT (memory, name) DO NOTHING RETURNING name
     """,
     PatternAct.Kind.RETIRED,
@@ -79,18 +83,26 @@ def memory_of(node_id: str) -> int | None:
     return None if row is None else int(row[0])
 
 
-@transaction.atomic
-def retire(*, node_id: str, names: Sequence[str], why: str | None = None) -> ActedOn:
-    """Hide these patterns (40 hexadecimal digits each) from the node's predictions, and refuse to learn them.
-
-    A name that the node never learned is retired, too; the node exists from then on.
-    """
+def lock_or_make(node_id: str) -> int:
+    """As `lock`; the node exists from then on."""
     memory = lock(node_id)
     if memory is None:
         insert_node(node_id)
         memory = lock(node_id)
-    parameters = {**act_of_caller(node_id, why), "memory": memory, "names": list(names)}
-    return _counted(PatternAct.Kind.RETIRED, _divided(names, PATTERNS.execute(_RETIRE, parameters)))
+        assert memory is not None
+    return memory
+
+
+@transaction.atomic
+def retire(*, node_id: str, names: Sequence[str], purged: Sequence[str] = (), why: str | None = None) -> ActedOn:
+    """Hide these patterns (40 hexadecimal digits each) from the node's predictions, and refuse to learn them.
+
+    A name that the node never learned is retired, too; the node exists from then on. purged: of the names, those that
+    another node had purged; they count as purged here if this node has nothing of them.
+    """
+    parameters = {"memory": lock_or_make(node_id), "names": list(names), "purged": list(purged)}
+    acted_on = _divided(names, PATTERNS.execute(_RETIRE, {**act_of_caller(node_id, why), **parameters}))
+    return _counted(PatternAct.Kind.RETIRED, acted_on)
 
 
 @transaction.atomic

@@ -48,11 +48,15 @@ class Cursor(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """`symbol`: one that the patterns have in any event. `prefix`: the first hexadecimal digits of their names."""
+    """`symbol`: one that the patterns have in any event. `prefix`: the first hexadecimal digits of their names.
+
+    `retired`: only those that are retired, or only the others.
+    """
 
     symbol: str | None = None
     prefix: str = ""
     min_frequency: int = 1
+    retired: bool | None = None
     order: Order = Order.NEWEST
 
 
@@ -64,6 +68,7 @@ class ListedPattern:
     events: list[list[str]]
     length: int
     frequency: int
+    is_retired: bool
     emotives: list[dict[str, float]] | None
     metadata: dict[str, list[str]] | None
     size: int
@@ -78,6 +83,8 @@ class PatternPage(NamedTuple):
 
 _CURSOR = re.compile(r"(newest|frequency)\.(\d{1,18})\.(\d{1,18})\.([0-9a-f]{40})")
 _KEYS = {Order.NEWEST: ("changed", "xid8"), Order.FREQUENCY: ("frequency", "bigint")}
+# As the index of the order has it (`models.Pattern`).
+_MEMORY = {Order.NEWEST: "memory", Order.FREQUENCY: "memory + 0"}
 _HIGHEST = {Order.NEWEST: 2**63, Order.FREQUENCY: 2**62}
 
 # JSON writes a symbol in one way. This finds its text, or one that a longer text contains: cheap, and rarely wrong.
@@ -90,11 +97,26 @@ _HAS_SYMBOL = f"""
 """
 _IN_RANGE = "name BETWEEN decode(%(lowest)s, 'hex') AND decode(%(highest)s, 'hex')"
 _IS_FREQUENT = "frequency >= %(min_frequency)s"
-_COUNT_IN_RANGE = f"""
+# OFFSET 0: one lookup for each row. Otherwise PostgreSQL might read all retirements to answer for a single page.
+_IS_RETIRED = """
+    EXISTS (SELECT FROM memory_app_retirement AS one WHERE one.memory = %(memory)s AND one.name = {name} OFFSET 0)
+"""
+_IS_AMONG_RETIRED = """
+    name = ANY(ARRAY(SELECT name FROM memory_app_retirement WHERE memory = %(memory)s AND NOT purged))
+"""
+_FIND_RETIREMENT = """
+    SELECT EXISTS (
+        SELECT FROM memory_app_retirement
+        WHERE memory = (SELECT memory FROM memory_app_node WHERE node_id = %(node_id)s)
+            AND name = decode(%(name)s, 'hex'))
+"""
+_COUNT = f"""
     SELECT count(*) FROM (
-        SELECT FROM memory_app_pattern WHERE memory = %(memory)s AND {_IN_RANGE} LIMIT {MOST_SORTED + 1}
+        SELECT FROM {{table}} WHERE memory = %(memory)s AND {{condition}} LIMIT {MOST_SORTED + 1}
     ) AS found
 """
+_COUNT_IN_RANGE = _COUNT.format(table="memory_app_pattern", condition=_IN_RANGE)
+_COUNT_RETIRED = _COUNT.format(table="memory_app_retirement", condition="NOT purged")
 # OFFSET 0: the index of the names finds these rows. With the LIMIT further out PostgreSQL might read all others, too.
 _LOOK_UP = """
     SELECT *, 0 AS number, true AS matches FROM (
@@ -105,13 +127,13 @@ _LOOK_UP = """
 _EXAMINE = f"""
     SELECT *, row_number() OVER (ORDER BY {{key}} DESC, name DESC) AS number, {{conditions}} AS matches FROM (
         SELECT * FROM memory_app_pattern AS pattern
-        WHERE memory = %(memory)s AND ({{key}}, name) < (%(key)s::{{type}}, decode(%(name)s, 'hex')) {{bound}}
+        WHERE {{memory}} = %(memory)s AND ({{key}}, name) < (%(key)s::{{type}}, decode(%(name)s, 'hex')) {{bound}}
         ORDER BY pattern.{{key}} DESC, pattern.name DESC LIMIT {MOST_EXAMINED}
-    ) AS examined
+    ) AS pattern
 """
 # The last row that is examined comes along, whatever it is: the next page begins after it.
 _PAGE = f"""
-    SELECT encode(name, 'hex'), events::text, length, frequency,
+    SELECT encode(name, 'hex'), events::text, length, frequency, {_IS_RETIRED.format(name="counted.name")},
         CASE WHEN size <= %(budget)s THEN emotives::text END, CASE WHEN size <= %(budget)s THEN metadata::text END,
         size, {{key}}::text, number = {MOST_EXAMINED}, matches, rows
     FROM (
@@ -134,6 +156,7 @@ class _Row(NamedTuple):
     events: str
     length: int
     frequency: int
+    is_retired: bool
     emotives: str | None
     metadata: str | None
     size: int
@@ -182,9 +205,18 @@ def page(node_id: str, wanted: Wanted, *, after: Cursor | None = None, limit: in
     return PatternPage([_listed(row) for row in rows if row.matches], _following(rows, wanted.order, memory))
 
 
+def is_retired(node_id: str, name: str) -> bool:
+    """Whether the node must not learn the pattern with this name, 40 hexadecimal digits."""
+    return PATTERNS.execute(_FIND_RETIREMENT, {"node_id": node_id, "name": name}) == [(True,)]
+
+
 def _read(wanted: Wanted, names: list[str] | None, parameters: dict[str, Any]) -> list[tuple[Any, ...]]:
-    looked_up = names is not None or (wanted.prefix and _are_few(parameters))
+    few_retired = wanted.retired is True and _are_few(_COUNT_RETIRED, parameters)
+    looked_up = names is not None or few_retired or (wanted.prefix and _are_few(_COUNT_IN_RANGE, parameters))
     conditions = [_IS_FREQUENT]
+    if wanted.retired is not None:
+        is_retired = _IS_AMONG_RETIRED if few_retired else _IS_RETIRED.format(name="pattern.name")
+        conditions.append(is_retired if wanted.retired else f"NOT {is_retired}")
     if names is not None:
         conditions.append("name = ANY(ARRAY(SELECT decode(hex, 'hex') FROM unnest(%(names)b::text[]) AS hex))")
     elif wanted.symbol is not None:
@@ -194,6 +226,7 @@ def _read(wanted: Wanted, names: list[str] | None, parameters: dict[str, Any]) -
     key, type_of_key = _KEYS[wanted.order]
     rows = (_LOOK_UP if looked_up else _EXAMINE).format(
         conditions=" AND ".join(conditions),
+        memory=_MEMORY[wanted.order],
         key=key,
         type=type_of_key,
         bound=f"AND {_IS_FREQUENT}" if wanted.order is Order.FREQUENCY else "",
@@ -202,8 +235,8 @@ def _read(wanted: Wanted, names: list[str] | None, parameters: dict[str, Any]) -
     return (PATTERNS.execute if looked_up else PATTERNS.execute_in_order)(statement, parameters)
 
 
-def _are_few(parameters: dict[str, Any]) -> bool:
-    [(number,)] = PATTERNS.execute(_COUNT_IN_RANGE, parameters)
+def _are_few(count: str, parameters: dict[str, Any]) -> bool:
+    [(number,)] = PATTERNS.execute(count, parameters)
     return bool(number <= MOST_SORTED)
 
 
@@ -234,6 +267,7 @@ def _listed(row: _Row) -> ListedPattern:
         events=from_json(row.events),
         length=row.length,
         frequency=row.frequency,
+        is_retired=row.is_retired,
         emotives=None if row.emotives is None else from_json(row.emotives),
         metadata=None if row.metadata is None else from_json(row.metadata),
         size=row.size,

@@ -95,7 +95,8 @@ _FIND_FUTURE_IDS = f"""
     SELECT memory, node_id FROM memory_app_node AS node
     WHERE {OF_NODE} AND ({_FROM_THE_FUTURE}
         OR EXISTS (SELECT FROM memory_app_pattern AS one WHERE one.memory = node.memory AND changed >= {_NEXT})
-        OR EXISTS (SELECT FROM memory_app_symbolaffinity AS one WHERE one.memory = node.memory AND changed >= {_NEXT}))
+        OR EXISTS (SELECT FROM memory_app_symbolaffinity AS one WHERE one.memory = node.memory AND changed >= {_NEXT})
+        OR EXISTS (SELECT FROM memory_app_patternact AS one WHERE one.memory = node.memory AND changed >= {_NEXT}))
 """
 _LOCK_NODE = "SELECT memory FROM memory_app_node WHERE memory = %(memory)s FOR UPDATE"
 # Patterns that existed at that moment get an id below all others, the others get the present one; the moment is moved
@@ -116,10 +117,10 @@ _RENUMBER = f"""
         created = CASE WHEN created >= {_NEXT} THEN pg_current_xact_id() ELSE created END
     WHERE memory = %(memory)s AND changed >= {_NEXT}
 """
-_RENUMBER_AFFINITIES = f"""
-    UPDATE memory_app_symbolaffinity SET changed = pg_current_xact_id()
-    WHERE memory = %(memory)s AND changed >= {_NEXT}
-"""
+_RENUMBER_OTHERS = [
+    f"UPDATE {table} SET changed = pg_current_xact_id() WHERE memory = %(memory)s AND changed >= {_NEXT}"
+    for table in ("memory_app_symbolaffinity", "memory_app_patternact")
+]
 
 
 def _find_future_ids(snapshot: Connection, node_id: str | None) -> Iterator[Fault]:
@@ -130,7 +131,7 @@ def _find_future_ids(snapshot: Connection, node_id: str | None) -> Iterator[Faul
 def _renumber(connection: Connection, faults: list[Fault]) -> None:
     for memory in _memories(faults):
         # The lock waits for learns of this node. Only later statements see what those learns wrote.
-        for statement in (_LOCK_NODE, _RENUMBER_WITH_MOMENT, _RENUMBER, _RENUMBER_AFFINITIES):
+        for statement in (_LOCK_NODE, _RENUMBER_WITH_MOMENT, _RENUMBER, *_RENUMBER_OTHERS):
             connection.execute(statement, {"memory": memory})
 
 
@@ -210,7 +211,12 @@ CHECKS = [
         _advance_sequence,
         of_node=False,
     ),
-    Check("transaction-ids", "nothing that was learned is of a transaction to come", _find_future_ids, _renumber),
+    Check(
+        "transaction-ids",
+        "nothing learned or retired is of a transaction to come",
+        _find_future_ids,
+        _renumber,
+    ),
     Check(
         "finalized-statistics",
         "finalised statistics are those of the patterns there were",

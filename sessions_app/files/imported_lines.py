@@ -10,6 +10,7 @@ from pydantic_core import to_json
 
 from foundation.json_lines import Line
 from memory_app.files.node_files import Affinity, Pattern
+from memory_app.operations.affinities import exact_text
 from sessions_app.limits import MAX_LEARNED, MAX_TEXT, MOST_EMOTIVES, MOST_SYMBOLS
 
 
@@ -34,6 +35,10 @@ def _check_pattern(line: Pattern) -> None:
             raise ValueError(f"at most {MOST_EMOTIVES} emotives should be learned at once (KATO_LIMIT_EMOTIVES)")
         _check_texts(emotives)
     most = settings.ENV.limit_pattern
+    if line.felt is not None:
+        _check_texts(line.felt)
+        if sum(len(emotive.encode()) + len(exact_text(number)) for emotive, number in line.felt.items()) > most:
+            raise ValueError(f"what a pattern has felt should have at most {most} bytes (KATO_LIMIT_PATTERN)")
     if len(to_json(line.emotives)) + len(to_json(line.metadata)) > most:
         raise ValueError(f"a pattern should keep at most {most} bytes of emotives and metadata (KATO_LIMIT_PATTERN)")
 

@@ -65,9 +65,11 @@ def _import(job: Job) -> tuple[int, bytes]:
     lines = [line for _, line in node_files.read(BytesIO(bytes(part.content)))]
     node_files.add_lines(job.node_id, lines, job.parameters["window"], largest=settings.ENV.limit_pattern)
     JobPart.objects.filter(job_id=job.id, number=part.number).delete()
-    result = Counter(job.result or {"patterns": 0, "affinities": 0})
+    result = Counter({"patterns": 0, "affinities": 0, "retirements": 0})
+    result.update(job.result or {})
     result["patterns"] += sum(isinstance(line, node_files.Pattern) for line in lines)
     result["affinities"] += sum(isinstance(line, node_files.Affinity) for line in lines)
+    result["retirements"] += sum(isinstance(line, node_files.Retired) for line in lines)
     return job.done + len(lines), to_json(result)
 
 

@@ -326,7 +326,7 @@ class JobSummary(BaseModel):
 class JobAnswer(JobSummary):
     result: Any = Field(
         description="What the synchronous request would have answered. Of a training: `sequences` and "
-        "`patterns_learned` (repetitions counted) so far."
+        "`patterns_learned` (repetitions counted) so far; of an import `patterns`, `affinities` and `retirements`."
     )
 
 

@@ -7,6 +7,7 @@ import httpx
 import pytest
 
 from benchmarks.stack import WebServer, Worker, eventually
+from engine.naming import pattern_name
 from foundation.callers import Scope
 from tests.access.conftest import NewKey
 from tests.access.keys import Key
@@ -258,6 +259,16 @@ def test_a_node_in_the_path_of_another_key_is_forbidden(bound: httpx.Client, met
     assert own.status_code in (200, 422)  # 422: a file without its last line
     for foreign in ("yours-1", "yours-none"):
         assert bound.request(method, f"/nodes/{foreign}/{route}").status_code == 403
+
+
+@pytest.mark.usefixtures("mine")
+def test_a_pattern_of_a_foreign_node_cannot_be_deleted(new_key: NewKey, operator: Key) -> None:
+    name = pattern_name([["a", "b"], ["c"]])
+    administrator = new_key(Scope.ADMIN, nodes=["mine-"]).client
+    for foreign in ("yours-1", "yours-none"):
+        assert administrator.delete(f"/nodes/{foreign}/patterns/{name}").status_code == 403
+    listed = operator.client.get("/nodes/yours-1/patterns").json()["patterns"]
+    assert [(one["name"], one["retired"]) for one in listed] == [(f"PTRN|{name}", False)]
 
 
 def test_jobs_of_odd_nodes(new_key: NewKey, operator: Key) -> None:

@@ -12,7 +12,7 @@ from foundation.http.views import LeanView
 from tests.access.keys import Key, bearer
 from tests.access.routes import Operation, Route, operations, routes
 from tests.support.jobs import train
-from tests.support.sessions import create_session, observe
+from tests.support.sessions import create_session, observations, observe
 
 OPERATIONS = operations()
 CLOSED = [one for one in OPERATIONS if one.needs]
@@ -45,12 +45,15 @@ def test_only_health_and_documentation_are_open() -> None:
 
 @pytest.fixture(scope="module")
 def home(operator: Key) -> Callable[[str], dict[str, str]]:
-    """What the paths of a node may name: a new session that has observed something, and a job."""
+    """What the paths of a node may name: a new pattern, a new session that has observed something, and a job."""
 
     def make(node_id: str) -> dict[str, str]:
         session_id = create_session(operator.client, node_id)
+        body = {"observations": observations([session_id], "b"), "learn_at_end": True}
+        learned = operator.client.post(f"/sessions/{session_id}/observe-sequence", json=body).json()
         observe(operator.client, session_id, "a", "b")
-        return {"session_id": session_id, "job_id": train(operator.client, f"{node_id}'s job", [[["a"]]])["job_id"]}
+        job_id = train(operator.client, f"{node_id}'s job", [[["a"]]])["job_id"]
+        return {"session_id": session_id, "job_id": job_id, "name": learned["final_learned_pattern"]}
 
     return make
 

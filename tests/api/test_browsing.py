@@ -11,8 +11,9 @@ from django.db import connection
 from pytest_django import DjangoDbBlocker
 
 from benchmarks.stack import WebServer
-from foundation.postgresql.statements import Store
+from foundation.postgresql.statements import OTHER, Store
 from memory_app.operations.nodes import clear
+from memory_app.operations.retiring import retire
 from memory_app.reads import browsing
 from memory_app.reads.browsing import MOST_EXAMINED, MOST_SORTED, Order, Wanted
 from tests.support.taught import lesson, teach, teach_many
@@ -26,7 +27,9 @@ LARGE = 20_000
 def large(server: WebServer, django_db_blocker: DjangoDbBlocker) -> Iterator[tuple[str, list[str]]]:
     """A node of twenty thousand patterns, and their names in the order of learning."""
     with django_db_blocker.unblock():
-        yield "browsed", teach_many("browsed", LARGE)
+        names_taught = teach_many("browsed", LARGE)
+        OTHER.execute("ANALYZE memory_app_pattern", {})  # as autovacuum will
+        yield "browsed", names_taught
         connection.close()
 
 
@@ -72,6 +75,7 @@ def test_a_pattern_is_listed_with_all_that_is_stored_of_it(client: httpx.Client,
                 "pattern_data": [["a", "b"], ["c"]],
                 "length": 3,
                 "frequency": 3,
+                "retired": False,
                 "emotives": [{"joy": 0.5}],
                 "metadata": {"by": ["me"]},
                 "bytes": len('[["a","b"],["c"]][{"joy":0.5}]{"by":["me"]}'),
@@ -80,6 +84,16 @@ def test_a_pattern_is_listed_with_all_that_is_stored_of_it(client: httpx.Client,
         "node_id": node,
         "next": None,
     }
+
+
+def test_a_retired_pattern_says_so_and_can_be_listed_alone_or_left_out(client: httpx.Client, node: str) -> None:
+    usual, retired = lesson("a", "b"), lesson("b", "c")
+    teach(node, usual, retired)
+    retire(node_id=node, names=[retired.name])
+    listed = ask(client, path_of(node))["patterns"]
+    assert {one["name"][5:]: one["retired"] for one in listed} == {usual.name: False, retired.name: True}
+    assert names(client, node, retired="true") == [retired.name]
+    assert names(client, node, retired="false") == [usual.name]
 
 
 # Order and pages -----------------------------------------------------------------------------------------------------
@@ -204,6 +218,9 @@ def test_a_name_is_found_by_its_beginning(client: httpx.Client, large: tuple[str
         (Wanted(symbol="n17"), "memory_app_pattern_pkey"),
         (Wanted(prefix="abc"), "memory_app_pattern_pkey"),
         (Wanted(prefix="a", symbol="common"), "memory_app_pattern_pkey"),
+        (Wanted(retired=True), "memory_app_pattern_pkey"),
+        (Wanted(retired=False), "pattern_changed"),
+        (Wanted(retired=False, order=Order.FREQUENCY), "pattern_frequency"),
     ],
     ids=str,
 )
@@ -217,6 +234,7 @@ def test_a_page_is_read_from_an_index_and_sorts_no_large_node(
     [plan] = [plan for plan in plans if "WindowAgg" in plan]
     assert index in plan
     assert "Seq Scan on memory_app_pattern" not in plan
+    assert "hashed SubPlan" not in plan
 
 
 def _explained(execute: Any, plans: list[str]) -> Any:
@@ -241,6 +259,7 @@ def _explained(execute: Any, plans: list[str]) -> Any:
         ("min_frequency", "0"),
         ("min_frequency", "4294967296"),
         ("order", "oldest"),
+        ("retired", "perhaps"),
         ("prefix", "xyz"),
         ("prefix", "0" * 41),
         ("prefix", "AB"),

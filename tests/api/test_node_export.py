@@ -4,7 +4,7 @@ import json
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from typing import Any
 from urllib.parse import quote
@@ -21,6 +21,8 @@ from foundation.http import streaming
 from foundation.json_lines import WrongLine
 from memory_app.files import exporting, node_files
 from memory_app.operations.nodes import clear
+from memory_app.operations.purging import purge
+from memory_app.operations.retiring import retire, un_retire
 from tests.support.taught import lesson, teach, teach_many
 
 pytestmark = [pytest.mark.usefixtures("same_database"), pytest.mark.long]
@@ -89,7 +91,7 @@ def test_a_file_has_all_of_a_node_and_says_so(client: httpx.Client, node: str) -
         "metadata": {"by": ["me"]},
     }
     assert [line["symbol"] for line in lines if "symbol" in line].count("a") == 1
-    assert end == {"end": True, "patterns": 6, "affinities": len(lines) - 6}
+    assert end == {"end": True, "patterns": 6, "affinities": len(lines) - 6, "retirements": 0}
 
 
 def test_a_file_is_one_that_can_be_imported(client: httpx.Client, node: str) -> None:
@@ -100,9 +102,12 @@ def test_a_file_is_one_that_can_be_imported(client: httpx.Client, node: str) -> 
 
 def test_it_can_go_on_after_any_line(client: httpx.Client, node: str) -> None:
     teach_some(node)
+    retire(node_id=node, names=["0" * 40, "f" * 40, lesson("a", "n1").name])
     whole = export(client, node)
+    assert whole[-1]["retirements"] == 3
+    parameters = {"name": "after", "symbol": "after_symbol", "retired": "after_retired"}
     for position, line in enumerate(whole[1:-1], start=1):
-        after = {"after": line["name"]} if "name" in line else {"after_symbol": line["symbol"]}
+        [after] = [{parameter: line[key]} for key, parameter in parameters.items() if key in line]
         head, *rest = export(client, node, moment=whole[0]["moment"], **after)
         assert head == whole[0]
         assert rest == whole[position + 1 :]
@@ -125,6 +130,20 @@ def test_a_part_of_a_node_that_only_felt_something_since_is_refused(client: http
     [head, *_] = export(client, node)
     for _ in node_files.add(node_id=node, lines=[b'{"symbol":"a","affinity":{"joy":1}}'], window=5):
         pass
+    assert client.get(path_of(node), params={"moment": head["moment"]}).status_code == 409
+
+
+@pytest.mark.parametrize("act", [retire, un_retire, purge])
+def test_a_part_of_a_node_of_which_something_was_retired_or_purged_since_is_refused(
+    client: httpx.Client, node: str, act: Callable[..., Any]
+) -> None:
+    """Also where the pattern was never learned."""
+    teach_some(node)
+    retired = {retire: [], un_retire: ["0" * 40], purge: ["0" * 40]}[act]
+    retire(node_id=node, names=retired)
+    [head, *_] = export(client, node)
+    assert client.get(path_of(node), params={"moment": head["moment"]}).status_code == 200
+    act(node_id=node, names=["0" * 40], **({"limit": 1} if act is purge else {}))
     assert client.get(path_of(node), params={"moment": head["moment"]}).status_code == 409
 
 
@@ -246,7 +265,7 @@ def test_a_node_that_never_learned_is_a_404(client: httpx.Client, node: str) -> 
     assert client.get(path_of(node)).status_code == 404
 
 
-@pytest.mark.parametrize("odd", ["a/b", "/", "x/export", "\n", "é", " "])
+@pytest.mark.parametrize("odd", ["a/b", "/", "x/export", "x/patterns", "\n", "é", " "])
 def test_any_node_can_be_exported(client: httpx.Client, odd: str) -> None:
     teach(odd, lesson("a", "b"))
     try:
@@ -262,6 +281,8 @@ def test_any_node_can_be_exported(client: httpx.Client, odd: str) -> None:
         {"after": "0" * 39},
         {"after_symbol": "a\0"},
         {"after": "0" * 40, "after_symbol": "a"},
+        {"after_retired": "x"},
+        {"after": "0" * 40, "after_retired": "0" * 40},
         {"moment": ""},
         {"moment": "1"},
         {"moment": "1-0:0:"},

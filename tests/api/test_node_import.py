@@ -13,9 +13,11 @@ from django.db import connection
 from benchmarks.stack import Worker
 from memory_app.files import exporting
 from memory_app.operations.nodes import clear
+from memory_app.operations.purging import purge
+from memory_app.operations.retiring import retire
 from memory_app.reads import nodes
 from tests.support.jobs import end_of
-from tests.support.taught import lesson, teach
+from tests.support.taught import learn_each, lesson, teach
 
 pytestmark = pytest.mark.usefixtures("same_database", "worker")
 
@@ -31,7 +33,8 @@ def node(request: pytest.FixtureRequest) -> str:
 
 def file_of(*lines: Any) -> bytes:
     """With the first and the last line."""
-    counts = {"patterns": sum("events" in one for one in lines), "affinities": sum("symbol" in one for one in lines)}
+    kinds = {"patterns": "events", "affinities": "symbol", "retirements": "retired"}
+    counts = {name: sum(key in one for one in lines) for name, key in kinds.items()}
     whole = [{"kato": "node", "version": 1, "node_id": "elsewhere"}, *lines, {"end": True, **counts}]
     return "".join(f"{json.dumps(line)}\n" for line in whole).encode()
 
@@ -57,7 +60,7 @@ def test_a_file_is_added_in_the_background(client: httpx.Client, node: str) -> N
     job = import_file(client, node, file_of(AB, CD, FEELING))
     assert (job["kind"], job["state"], job["node_id"], job["session_id"]) == ("import", "done", node, None)
     assert (job["done"], job["total"]) == (5, 5)
-    assert job["result"] == {"patterns": 2, "affinities": 1}
+    assert job["result"] == {"patterns": 2, "affinities": 1, "retirements": 0}
     known = nodes.pattern(node, lesson("a", "b").name)
     assert known is not None
     assert (known.frequency, known.emotives, known.metadata) == (2, AB["emotives"], AB["metadata"])
@@ -68,9 +71,12 @@ def test_what_was_exported_comes_back_exactly(client: httpx.Client, node: str) -
     for number in range(7):
         emotives = [{"joy": 0.1 * number, "awe": 1e-300, "fear": 2.0**53}, {"fear": 1.0}]
         teach(node, lesson("a", f"n{number}", emotives=emotives, metadata=[{"n": number}]))
+        learn_each(node, lesson("b", f"n{number}", emotives=emotives))
+    retire(node_id=node, names=["0" * 40, lesson("b", "n1").name])
+    purge(node_id=node, names=[lesson("b", "n2").name], limit=1, retire_first=True)
     content = client.get(f"/nodes/{node}/export").content
     job = import_file(client, f"copy of {node}", content)
-    assert job["state"] == "done"
+    assert (job["state"], job["result"]["retirements"]) == ("done", 3)
     assert exported(f"copy of {node}") == exported(node)
     assert _affinities(f"copy of {node}") == _affinities(node)
 
@@ -95,6 +101,13 @@ def test_a_node_that_knows_something_is_left_alone_unless_the_request_says_so(cl
     known = nodes.pattern(node, lesson("a", "b").name)
     assert known is not None
     assert known.frequency == 3
+
+
+def test_a_job_that_would_learn_what_is_retired_adds_nothing(client: httpx.Client, node: str) -> None:
+    retire(node_id=node, names=[lesson("a", "b").name])
+    job = import_file(client, node, file_of(CD, AB))
+    assert (job["state"], nodes.count_patterns(node)) == ("failed", 0)
+    assert "Un-retire it" in job["error"]
 
 
 def test_of_two_files_for_an_empty_node_the_second_fails(client: httpx.Client, node: str) -> None:
@@ -150,6 +163,11 @@ def test_a_file_in_parts_is_added_part_by_part(client: httpx.Client, node: str) 
         (file_of({"events": [["a"] * 10_001]}), 2, "KATO_LIMIT_SYMBOLS"),
         (file_of({**AB, "emotives": [{str(n): 1.0 for n in range(201)}]}), 2, "KATO_LIMIT_EMOTIVES"),
         (file_of({**AB, "metadata": {"k": ["x" * (settings.ENV.limit_pattern + 1)]}}), 2, "KATO_LIMIT_PATTERN"),
+        (file_of({**AB, "felt": {"x" * 5000: "1"}}), 2, "KATO_LIMIT_TEXT"),
+        (file_of({**AB, "felt": {f"{n:04000}": "1" for n in range(1100)}}), 2, "KATO_LIMIT_PATTERN"),
+        (file_of({**AB, "felt": {"joy": 1.0}}), 2, "felt.joy"),
+        (file_of({"retired": "x"}), 2, "40 lowercase hexadecimal digits"),
+        (file_of({"retired": "0" * 40}, AB), 3, "a pattern comes before what is retired"),
         (file_of({"symbol": "a", "affinity": {"joy": "1"}}), 2, "affinity"),
         (b'{"symbol":"a","affinity":{"joy":1e400}}\n', 1, "largest double"),
         (b'{"symbol":"a","affinity":{"joy":NaN}}\n', 1, ""),
@@ -180,7 +198,7 @@ def test_a_wrong_parameter_is_a_422_that_names_it(client: httpx.Client, node: st
     assert (response.status_code, response.json()["detail"][0]["loc"]) == (422, ["query", *query])
 
 
-@pytest.mark.parametrize("odd", ["a/b", "/", "x/import", "\n"])
+@pytest.mark.parametrize("odd", ["a/b", "/", "x/import", "x/patterns", "\n"])
 def test_any_node_can_be_imported_into(client: httpx.Client, odd: str) -> None:
     try:
         assert import_file(client, odd, file_of(AB), add="true")["state"] == "done"

@@ -37,6 +37,54 @@ def test_of_several_at_once_one_migrates_and_the_others_wait(empty: str) -> None
     assert process("migrate", "--check", DATABASE_URL=empty).status == 0
 
 
+_LEARN = """
+    INSERT INTO memory_app_pattern
+        (memory, name, events, length, frequency, emotives, metadata, created, changed)
+    VALUES (1, %s, '[["a"],["b"]]', 2, 1, '[]', '{}', pg_current_xact_id(), pg_current_xact_id())
+"""
+_BUILDS = """
+    SELECT FROM pg_stat_activity WHERE query LIKE 'CREATE INDEX%%' AND wait_event_type = 'Lock'
+        AND now() - query_start > interval '1 second' + %s::interval
+"""
+_BUILT = """
+    SELECT pg_get_indexdef(indexrelid) FROM pg_index
+    WHERE indisvalid AND indexrelid = to_regclass('pattern_frequency')
+"""
+
+
+def _migrate_to_before(url: str) -> None:
+    """All, and then back, because the groups of the console need all tables."""
+    for target in ([], ["memory_app", "0005"]):
+        assert process("migrate", *target, "--verbosity=0", DATABASE_URL=url).status == 0
+
+
+def test_an_index_of_a_large_table_is_built_beside_writers_and_without_a_time_limit(empty: str) -> None:
+    """It waits for a transaction that has written before, longer than other statements may take."""
+    _migrate_to_before(empty)
+    longest = settings.DATABASE_SESSION["statement_timeout"]
+    with (
+        closing(psycopg.connect(empty)) as learner,
+        closing(psycopg.connect(empty, autocommit=True)) as other,
+    ):
+        learner.execute(_LEARN, [b"1"])
+        migrating = start_process("migrate", "--verbosity=0", DATABASE_URL=empty)
+        eventually(lambda: other.execute(_BUILDS, [longest]).rowcount > 0, "the index is being built", seconds=60)
+        other.execute("SET lock_timeout = '1s'")
+        other.execute(_LEARN, [b"2"])
+        learner.commit()
+        assert migrating.communicate(timeout=60)[1] == ""
+        assert migrating.returncode == 0
+        assert "((memory + 0)), frequency, name)" in str(other.execute(_BUILT).fetchone())
+
+
+def test_an_index_that_was_not_completed_is_built_again(empty: str) -> None:
+    _migrate_to_before(empty)
+    with closing(psycopg.connect(empty, autocommit=True)) as database:
+        database.execute("CREATE INDEX pattern_frequency ON memory_app_pattern (memory)")
+        assert process("migrate", "--verbosity=0", DATABASE_URL=empty).status == 0
+        assert "((memory + 0)), frequency, name)" in str(database.execute(_BUILT).fetchone())
+
+
 @pytest.mark.exhaustive
 def test_one_that_is_killed_is_repeated(empty: str) -> None:
     """Its lock ends with it, and each migration is there as a whole or not at all."""

@@ -3,25 +3,33 @@
 import io
 import json
 import re
+import threading
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 from django.core.management import CommandError, call_command
-from django.db import OperationalError, connection
+from django.db import OperationalError, connection, transaction
 from pytest_django import DjangoDbBlocker
 
+from benchmarks.stack import eventually
 from engine.ranges import LARGEST, LARGEST_FREQUENCY
 from katoproject.configuration.environment import PROJECT_DIR
 from memory_app.files import node_files
 from memory_app.operations.patterns import learn
+from memory_app.operations.purging import purge
 from memory_app.operations.retiring import retire, un_retire
 from memory_app.reads import nodes
+from tests.support.taught import learn_each, lesson
+from tests.support.transactions import waits_for_locks
 
 HEAD: dict[str, Any] = {"kato": "node", "version": 1, "node_id": "somewhere else"}
 AB: dict[str, Any] = {"events": [["a"], ["b"]], "frequency": 2, "emotives": [{"joy": 1.0}], "metadata": {"by": ["me"]}}
 CD: dict[str, Any] = {"events": [["c", "d"]]}
+AB_NAME = "76d7efca2e96cb5eeddf4e06ac96a0f424630135"
 FEELING = {"symbol": "a", "affinity": {"joy": 0.1}}
 END: dict[str, Any] = {"end": True, "patterns": 2, "affinities": 1}
 
@@ -63,7 +71,8 @@ def test_the_documented_file_can_be_imported(import_lines: Import, node: str) ->
 
 def test_what_a_file_holds_is_known_afterwards(import_lines: Import, node: str) -> None:
     report = import_lines(HEAD, AB, CD, FEELING, END)
-    assert {**report, "seconds": None} == {"node_id": node, "patterns": 2, "affinities": 1, "seconds": None}
+    counts = {"patterns": 2, "affinities": 1, "retirements": 0}
+    assert {**report, "seconds": None} == {"node_id": node, **counts, "seconds": None}
     pattern = nodes.pattern(node, name_of(AB))
     assert pattern is not None
     assert (pattern.events, pattern.frequency) == (AB["events"], 2)
@@ -107,7 +116,7 @@ def test_a_frequency_grows_to_its_limit(import_lines: Import, node: str) -> None
     ("line", "problem"),
     [
         ("{", "EOF while parsing"),
-        ("[]", "a line is a JSON object with one of kato, events, symbol, end"),
+        ("[]", "a line is a JSON object with one of kato, events, symbol, retired, end"),
         ({}, "a line is a JSON object with one of"),
         ({"kato": "node", "version": 2, "node_id": "n"}, "version: Input should be 1"),
         ({**AB, "name": "0" * 40}, "the name of these events is 76d7efca2e96cb5eeddf4e06ac96a0f424630135, not 00"),
@@ -123,17 +132,84 @@ def test_a_frequency_grows_to_its_limit(import_lines: Import, node: str) -> None
         ({**AB, "emotives": [{"joy": float("nan")}]}, "emotives.0.joy: Input should be a finite number"),
         ({**AB, "metadata": {"by": "me"}}, "metadata.by: Input should be a valid list"),
         ({"symbol": "a", "affinity": {"joy": None}}, "affinity.joy: Input should be a valid number"),
+        ({**AB, "felt": {"joy": 0.5}}, "felt.joy: Input should be a number as a text"),
+        ({**AB, "felt": {"joy": "1e5"}}, "felt.joy: Input should be a number as a text"),
+        ({**AB, "felt": {"joy": "NaN"}}, "felt.joy: Input should be a number as a text"),
+        ({**AB, "felt": {"joy": "9" * 330}}, "a number is larger than the largest double"),
+        ({"retired": AB_NAME[1:]}, "retired: a name has 40 lowercase hexadecimal digits"),
+        ({"retired": AB_NAME, "purged": 1}, "purged: Input should be a valid boolean"),
+        ({**END, "patterns": 1, "retirements": 2}, "2 retirements were exported, here are 0"),
         ({**END, "patterns": 7}, "7 patterns and 1 affinities were exported, here are 1 and 0"),
     ],
 )
 def test_a_wrong_line_is_named_and_nothing_is_imported(
     import_lines: Import, node: str, line: Any, problem: str
 ) -> None:
+    before = [FEELING] if "retirements" in line else []
     with pytest.raises(CommandError) as wrong:
-        import_lines(HEAD, AB, line, END)
-    assert str(wrong.value).startswith("line 3: ")
+        import_lines(HEAD, AB, *before, line, END)
+    assert str(wrong.value).startswith(f"line {3 + len(before)}: ")
     assert problem in str(wrong.value)
     assert nodes.count_patterns(node) == 0
+
+
+def test_a_pattern_after_what_is_retired_is_a_wrong_line(import_lines: Import, node: str) -> None:
+    with pytest.raises(CommandError, match="line 3: a pattern comes before what is retired"):
+        import_lines(HEAD, {"retired": AB_NAME}, AB)
+    assert nodes.count_patterns(node) == 0
+
+
+def test_what_another_node_purged_is_retired_here_if_it_is_known(import_lines: Import, node: str) -> None:
+    """Only what is not there counts as purged; and what is retired already stays as it is."""
+    other, never = "0" * 40, "f" * 40
+    import_lines(HEAD, AB, {**END, "patterns": 1, "affinities": 0})
+    purged = [{"retired": name, "purged": True} for name in (AB_NAME, other)]
+    end = {**END, "patterns": 0, "affinities": 0, "retirements": 3}
+    for _ in range(2):
+        import_lines(HEAD, *purged, {"retired": f"PTRN|{never}"}, end, options=["--add"])
+    done = purge(node_id=node, names=None, limit=10)
+    assert (done.names, done.remaining) == ([AB_NAME, never], 0)
+    assert nodes.count_patterns(node) == 0
+
+
+def test_an_import_stops_before_a_pattern_that_is_retired_here(
+    import_lines: Import, node: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(node_files, "BATCH", 2)
+    retire(node_id=node, names=[AB_NAME])
+    lines = [HEAD, CD, AB, {**END, "affinities": 0}]
+    with pytest.raises(CommandError, match=r"Stopped after line 2\. .* is retired .* --add --from-line 3$"):
+        import_lines(*lines)
+    un_retire(node_id=node, names=[AB_NAME])
+    import_lines(*lines, options=["--add", "--from-line=3"])
+    assert nodes.count_patterns(node) == 2
+
+
+def test_an_import_that_retires_waits_for_learns_before_it_learns_itself(
+    import_lines: Import, node: str, database: psycopg.Connection
+) -> None:
+    """Otherwise a learn that it keeps waiting would keep it waiting."""
+    learn_each(node, lesson("a", "b"))
+
+    def bring() -> None:
+        with closing(connection), transaction.atomic():
+            node_files.add_lines(node, [node_files.Pattern(**AB), node_files.Retired(retired="0" * 40)], 5)
+
+    importer = threading.Thread(target=bring)
+    with transaction.atomic():
+        learn(node_id=node, lessons=[lesson("c", "d")], persistence=5)
+        importer.start()
+        eventually(lambda: waits_for_locks(database) > 0, "the import waits")
+        with database.transaction():
+            database.execute(
+                "SELECT FROM memory_app_pattern WHERE name = decode(%s, 'hex') AND memory = "
+                "(SELECT memory FROM memory_app_node WHERE node_id = %s) FOR UPDATE NOWAIT",
+                [AB_NAME, node],
+            )
+    importer.join()
+    known = nodes.pattern(node, AB_NAME)
+    assert known is not None
+    assert known.frequency == 3
 
 
 def test_a_truncated_file_is_imported_only_on_demand(import_lines: Import, node: str) -> None:

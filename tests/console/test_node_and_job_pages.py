@@ -79,8 +79,25 @@ def test_patterns_are_found_by_symbol_name_and_frequency(log_in: LogIn, open_ses
     assert found(q=milk[:5]) == found(frequency="2") == [milk]
     assert found(symbol="a", order="frequency") == [milk, tea]
     assert found(symbol="z") == []
-    for wrong in ({"q": "xyz"}, {"frequency": "0"}, {"frequency": "many"}, {"after": "nonsense"}, {"after": "a\0"}):
+    for wrong in ({"q": "xyz"}, {"frequency": "0"}, {"frequency": "many"}, {"after": "nonsense"}):
         assert found(**wrong) == []
+
+
+def test_retired_patterns_are_marked_and_can_be_listed_alone(log_in: LogIn, open_session: OpenSession) -> None:
+    teacher = open_session()
+    tea, milk = (teacher.teach("a", symbol).removeprefix("PTRN|") for symbol in "tm")
+    operator = log_in("operator")
+    act(operator, NODES, "retire", teacher.node, patterns=milk, why="spilt")
+    base = f"{change(NODES, teacher.node).removesuffix('change/')}patterns/"
+
+    def found(**query: str) -> list[str]:
+        return re.findall(rf"{base}([0-9a-f]{{40}})/", page(operator, base, **query))
+
+    assert found() == [milk, tea]
+    assert (found(retired="true"), found(retired="false")) == ([milk], [tea])
+    assert page(operator, base).count("<strong>retired</strong>") == 1
+    assert "by whom, when and why" in page(operator, f"{base}{milk}/")
+    assert "by whom, when and why" not in page(operator, f"{base}{tea}/")
 
 
 def test_a_node_forgets_when_an_administrator_says_so(log_in: LogIn, open_session: OpenSession) -> None:

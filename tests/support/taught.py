@@ -24,6 +24,13 @@ def teach(node_id: str, *lessons: Lesson, times: int = 1) -> None:
         learn(node_id=node_id, lessons=list(lessons), persistence=5, frequencies=frequencies)
 
 
+def learn_each(node_id: str, *lessons: Lesson, persistence: int = 5) -> None:
+    """One after the other, as sessions learn: it is known what each adds to affinities."""
+    for one in lessons:
+        with transaction.atomic():
+            learn(node_id=node_id, lessons=[one], persistence=persistence)
+
+
 def teach_many(node_id: str, count: int) -> list[str]:
     """Patterns `n · common`, in transactions of a thousand; returns their names in the order of learning."""
     lessons = [lesson(f"n{number}", "common", f"of {number % 7}") for number in range(count)]

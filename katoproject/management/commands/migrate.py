@@ -1,5 +1,6 @@
 """`manage.py migrate`: Django's, but one at a time. Two hosts may start a new version in the same moment."""
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -11,6 +12,8 @@ from foundation.postgresql.locks import lock_number
 from foundation.postgresql.maintenance import maintenance_connection
 
 _LOCK = lock_number("'migrate'")
+_TRY = f"SELECT pg_try_advisory_lock({_LOCK})"
+_PATIENCE = 0.2  # seconds between two attempts
 
 
 class Command(migrate.Command):
@@ -25,7 +28,9 @@ class Command(migrate.Command):
     def _in_turn(self) -> Iterator[None]:
         """The lock ends with its connection, so with this process, however that ends."""
         with connections[DEFAULT_DB_ALIAS].wrap_database_errors, maintenance_connection() as connection:
-            if connection.execute(f"SELECT pg_try_advisory_lock({_LOCK})").fetchone() != (True,):
+            if connection.execute(_TRY).fetchone() != (True,):
                 self.stderr.write("Another process is migrating this database; waiting for it", style_func=str)
-                connection.execute(f"SELECT pg_advisory_lock({_LOCK})")
+                # Not in one statement: CREATE INDEX CONCURRENTLY in the other process would wait for its end.
+                while connection.execute(_TRY).fetchone() != (True,):
+                    time.sleep(_PATIENCE)
             yield

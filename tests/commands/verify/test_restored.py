@@ -3,6 +3,7 @@
 import pytest
 from pydantic_core import to_json
 
+from memory_app.operations import retiring
 from sessions_app import operations
 from sessions_app.files import session_files
 from sessions_app.reads import inspection
@@ -22,10 +23,12 @@ def existed() -> set[str]:
 
 def test_a_database_restored_into_a_younger_cluster(session: str) -> None:
     """Its transaction ids come from the old cluster; new patterns must not count as older than finalize-training."""
+    retiring.retire(node_id="kitchen", names=["0" * 40])
     before, old = everything(), existed()
     later = "(({0}::text::numeric + 800000000)::text)::xid8"
     execute(f"UPDATE memory_app_pattern SET created = {later.format('created')}, changed = {later.format('changed')}")
-    execute(f"UPDATE memory_app_symbolaffinity SET changed = {later.format('changed')}")
+    for table in ("memory_app_symbolaffinity", "memory_app_patternact"):
+        execute(f"UPDATE {table} SET changed = {later.format('changed')}")
     execute("""UPDATE memory_app_node SET finalized_snapshot = (
         SELECT string_agg((part::numeric + 800000000)::text, ':')
         FROM unnest((string_to_array(finalized_snapshot, ':'))[:2]) AS part
