@@ -22,7 +22,8 @@ class Call(Generic[T]):
     """What one call of an operation adds to its method and path; T is the type of the result.
 
     remember: how a session that recovers records the result. text: the response is not JSON. lines: the body, where it
-    is lines of JSON. also_fine: error statuses that count as results.
+    is lines of JSON. also_fine: error statuses that count as results. deleted: the result, from the names in the path,
+    if an earlier attempt has deleted what the call is about.
     """
 
     path: Mapping[str, str] = field(default_factory=dict)
@@ -32,6 +33,7 @@ class Call(Generic[T]):
     remember: Callable[[Journal, T], None] | None = None
     text: bool = False
     also_fine: tuple[int, ...] = ()
+    deleted: Callable[[Mapping[str, str]], T] | None = None
 
 
 class Sync(ABC):

@@ -185,10 +185,10 @@ def _read(
     if response.is_success or response.status_code in call.also_fine:
         return cast(T, body)
     error = error_of(response, body, asked.method, asked.url(names))
+    is_gone = isinstance(error, errors.SessionNotFound | errors.PatternNotFound)
+    if is_gone and unsure and call.deleted is not None:
+        return call.deleted(names)
     if isinstance(error, errors.SessionNotFound):
-        if unsure and asked.method == "DELETE":
-            # An earlier attempt deleted the session, but its response was lost.
-            return cast(T, {"status": "deleted", "session_id": names["session_id"]})
         error.maybe_performed = unsure
         if len(policy.instances) > 1:
             error.add_note(

@@ -8,10 +8,15 @@ from os import PathLike
 from pathlib import Path
 from typing import Any, BinaryIO, Self
 
+import httpx
+
 from kato_client import types
 from kato_client._exchange import Policy, Receive, Wait, Work, open_stream
 from kato_client._operations import ServiceOperations
 from kato_client.errors import ConnectionFailed
+
+# What a line is about, and how to ask for what follows it.
+_POSITIONS = {"name": "after", "symbol": "after_symbol", "retired": "after_retired"}
 
 
 class NodeFile:
@@ -89,12 +94,8 @@ class NodeFile:
         if "moment" not in self.head:
             raise ValueError("The file cannot be continued: its first line has no moment, so another program wrote it")
         last = json.loads(self._last)
-        position = {"moment": str(self.head["moment"])}
-        if "symbol" in last:
-            position["after_symbol"] = last["symbol"]
-        elif "name" in last:
-            position["after"] = last["name"]
-        return position
+        named = {query: last[field] for field, query in _POSITIONS.items() if field in last}
+        return {"moment": str(self.head["moment"]), **named}
 
     @property
     def size(self) -> int:
@@ -109,20 +110,24 @@ def export(policy: Policy, node_id: str, path: str | PathLike[str], *, resume: b
         pauses = iter(policy.delays)
         while file.end is None:
             size = file.size
-            yield from _receive(policy, node_id, file)
+            broken = yield from _receive(policy, node_id, file)
             if file.size > size:
                 pauses = iter(policy.delays)
             elif file.end is None:
                 pause = next(pauses, None)
                 if pause is None:
                     what = f"The export of node {node_id!r} broke off after {size} bytes of {path}"
-                    raise ConnectionFailed(f"{what}; resume=True continues it", performed=None)
+                    raise ConnectionFailed(f"{what}; resume=True continues it", performed=None) from broken
                 yield Wait(pause)
-        return {"patterns": file.end["patterns"], "affinities": file.end["affinities"]}
+        return {
+            "patterns": file.end["patterns"],
+            "affinities": file.end["affinities"],
+            "retirements": file.end.get("retirements", 0),
+        }
 
 
-def _receive(policy: Policy, node_id: str, file: NodeFile) -> Work[None]:
-    """One response, to its end or until it breaks off."""
+def _receive(policy: Policy, node_id: str, file: NodeFile) -> Work[httpx.TransportError | None]:
+    """One response, to its end or until the transport's exception breaks it off."""
     asked = ServiceOperations.node_export
     call = asked.build(None, node_id, **file.position())
     yield from open_stream(policy, asked, call, call.path)
@@ -130,3 +135,4 @@ def _receive(policy: Policy, node_id: str, file: NodeFile) -> Work[None]:
     while isinstance(part := (yield Receive()), bytes):
         file.receive(part)
     file.part_ends()
+    return part if isinstance(part, httpx.TransportError) else None

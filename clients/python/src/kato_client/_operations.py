@@ -144,19 +144,30 @@ class ServiceOperations:
 
     @route("DELETE", "/nodes/{node_id}/patterns/{name}")
     def delete_pattern(self, node_id: str, name: str, *, why: str | None = None) -> Call[types.PatternDeleted]:
-        """Retire and purge a pattern at once: the node is as if it had never been learned. Irreversible."""
-        return Call(path={"node_id": node_id, "name": name}, query=given(why=why))
+        """Retire and purge a pattern at once: the node forgets it, and refuses to learn it again. Irreversible.
+
+        Raises PatternNotFound.
+        """
+        bare = name.removeprefix("PTRN|")
+        done = types.PatternDeleted(status="deleted", pattern_name=f"PTRN|{bare}", node_id=node_id)
+        return Call(path={"node_id": node_id, "name": bare}, query=given(why=why), deleted=lambda _: done)
 
     @route("GET", "/nodes/{node_id}/export")
     def node_export(
-        self, node_id: str, *, after: str | None = None, after_symbol: str | None = None, moment: str | None = None
+        self,
+        node_id: str,
+        *,
+        after: str | None = None,
+        after_symbol: str | None = None,
+        after_retired: str | None = None,
+        moment: str | None = None,
     ) -> Call[str]:
         """Return the file of a node as one text. `export_node` writes it to a file, however large it is.
 
-        after, after_symbol: the pattern, or the symbol of the affinities, after which the rest begins. moment: that of
-        the first line; raises ApiError (409) if the node has changed since.
+        after, after_symbol, after_retired: what the last line names that you have; the rest begins after it. moment:
+        that of the first line; raises ApiError (409) if the node has changed since.
         """
-        wanted = given(after=after, after_symbol=after_symbol, moment=moment)
+        wanted = given(after=after, after_symbol=after_symbol, after_retired=after_retired, moment=moment)
         return Call(path={"node_id": node_id}, query=wanted, text=True)
 
     @route("POST", "/nodes/{node_id}/import")

@@ -28,8 +28,8 @@ MOST_PREDICTIONS = 10_000  # the limit of one response
 CONCURRENCY = 8
 INCOMPLETE = 3  # exit status
 
-# Return every candidate, whatever the service's defaults, and change nothing. All candidates have a symbol of the state,
-# so the smallest threshold admits them; KATO 6 refuses 0.
+# Return every candidate, whatever the service's defaults, and change nothing. All candidates have a symbol of the
+# state, so a tiny threshold admits them; KATO 6 refuses 0.
 _CONFIG = types.Config(
     recall_threshold=1e-9,
     max_pattern_length=0,

@@ -1,7 +1,7 @@
 """Save sessions as lines of JSON and restore them: `python -m kato_client.sessions save|restore --url …`.
 
-This saves node, contract, configuration, metadata and STM. What the API does not show is lost: emotives and metadata that were
-observed but not learned yet, and the session's full time to live; only the time left is visible.
+This saves node, contract, configuration, metadata and STM. What the API does not show is lost: emotives and metadata
+that were observed but not learned yet, and the session's full time to live; only the time left is visible.
 """
 
 import argparse
@@ -91,7 +91,10 @@ def _restore_all(
         saved = json.loads(line)
         if "node_id" not in saved:
             continue  # the first line, the last line, and sessions that could not be saved
-        kato = clients[saved.get("contract") or "3.10"]
+        kato = clients.get(contract := saved.get("contract") or "3.10")
+        if kato is None:
+            yield {"old": saved["session_id"], "error": f"contract {contract!r} is not known to this program"}
+            continue
         try:
             yield {"old": saved["session_id"], "new": restore(kato, saved, ttl_seconds=ttl_seconds)}
         except Unauthorized:

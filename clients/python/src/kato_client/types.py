@@ -429,7 +429,7 @@ class PatternPage(TypedDict):
 
 
 class PatternDeleted(TypedDict):
-    status: str
+    status: Literal["deleted"]
     pattern_name: str
     node_id: str
 
@@ -439,6 +439,7 @@ class NodeExported(TypedDict):
 
     patterns: int
     affinities: int
+    retirements: int
 
 
 class PatternCount(TypedDict):
