@@ -72,9 +72,7 @@ def _handler(relay: Relay, host: str, port: int) -> type[BaseHTTPRequestHandler]
             finally:
                 service.close()
 
-        def _write(
-            self, status: int, body: bytes, headers: list[tuple[str, str]], *, until: int | None = None
-        ) -> None:
+        def _write(self, status: int, body: bytes, headers: list[tuple[str, str]], *, until: int | None = None) -> None:
             self.send_response_only(status)
             for name, value in headers:
                 if name.lower() not in ("content-length", "transfer-encoding", "connection"):

@@ -4,6 +4,9 @@ import ast
 import contextlib
 import io
 import re
+from pathlib import Path
+
+import pytest
 
 from benchmarks.stack import WebServer
 from katoproject.configuration.environment import PROJECT_DIR
@@ -11,10 +14,12 @@ from katoproject.configuration.environment import PROJECT_DIR
 README = PROJECT_DIR / "clients" / "python" / "README.md"
 
 
-def test_every_example_prints_what_it_says(server: WebServer) -> None:
+@pytest.mark.usefixtures("worker")
+def test_every_example_prints_what_it_says(server: WebServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     text = README.read_text()
     blocks = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
-    assert len(blocks) == 6
+    assert len(blocks) == 9
+    monkeypatch.chdir(tmp_path)
     names: dict[str, object] = {}
     for block in blocks:
         promised = re.findall(r"print\(.*\)\s+# (.*)", block)

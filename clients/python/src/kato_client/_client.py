@@ -112,7 +112,7 @@ class Kato(Service[Session[AnyPrediction], Events], Sync):
     KATO_API_KEY, if it is set. timeout: seconds without data before a request fails.
     delays: seconds before each retry of a request that was not served (408, 429, 502, 503, 504, or no connection).
     headers: sent with every request. http: a client of your own, for proxies or certificates; you close it.
-    accept_unidentified: accept responses without `X-Kato-Instance`, such as those of KATO 3.10. A POST that may have
+    accept_unidentified: accept responses without `X-Kato-Instance`, such as those of KATO itself. A POST that may have
     been performed is then never retried, because KATO itself does not know idempotency keys.
     """
 
