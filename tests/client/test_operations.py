@@ -142,8 +142,8 @@ def test_operations_of_a_session_answer_as_declared(kato: Any, node: str) -> Non
         assert call("retire_patterns", ["0" * 40], why="a test")["retired"] == ["0" * 40]
         assert call("purge_patterns")["purged"] == ["0" * 40]
         assert call("un_retire_patterns", ["0" * 40])["un_retired"] == ["0" * 40]
-        assert_as_declared(ServiceOperations, "delete_pattern", kato.delete_pattern(node, name, why="a test"))
         assert kato.symbol_affinity("a", node_id=node)["affinity"] == {"joy": 1.5}
+        assert_as_declared(ServiceOperations, "delete_pattern", kato.delete_pattern(node, name, why="a test"))
         call("clear_all")
         assert kato.pattern_count(node_id=node)["pattern_count"] == 0
         call("delete")

@@ -177,7 +177,7 @@ class ServiceOperations:
         """Add what a node's file has to a node, in the background; `wait_for_job` waits until it is done.
 
         file: its path, or its content. add: also to a node that has patterns; frequencies add up. partial: also a file
-        without its last line, such as a part of one that is too large for a request.
+        without its last line, which counts the others: a part of one that is too large for a request.
         """
         wanted = {name: "true" for name, value in (("add", add), ("partial", partial)) if value}
         lines = file.read_bytes() if isinstance(file, Path) else file
