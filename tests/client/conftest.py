@@ -2,7 +2,7 @@
 
 import asyncio
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
 import pytest
@@ -22,6 +22,8 @@ class Waiting:
         self._runner = runner
 
     def _wait(self, result: Any) -> Any:
+        if isinstance(result, AsyncIterator):
+            return iter(self._wait(_all_of(result)))
         if inspect.isawaitable(result):
 
             async def wait() -> Any:
@@ -42,6 +44,10 @@ class Waiting:
 
     def __exit__(self, *error: Any) -> None:
         self._wait(self._target.__aexit__(*error))
+
+
+async def _all_of(rows: AsyncIterator[Any]) -> list[Any]:
+    return [row async for row in rows]
 
 
 Connect = Callable[..., Any]

@@ -10,9 +10,16 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, ClassVar
 
-# Faults. The service performs the request only with LOSE_ANSWER.
+# Faults. The service performs the request only with LOSE_ANSWER and Cut.
 LOSE_ANSWER = "lose the answer"
 DROP = "close the connection without a word"
+
+
+@dataclass(frozen=True)
+class Cut:
+    """The service performs the request; only the beginning of its response arrives, as far as `bytes_`."""
+
+    bytes_: int
 
 
 @dataclass(frozen=True)
@@ -28,7 +35,7 @@ class Say:
 @dataclass
 class Relay:
     url: str
-    faults: deque[str | Say] = field(default_factory=deque)
+    faults: deque[str | Say | Cut] = field(default_factory=deque)
     #: Method, path and Idempotency-Key of every request, in order.
     seen: list[tuple[str, str, str | None]] = field(default_factory=list)
 
@@ -48,6 +55,8 @@ def _handler(relay: Relay, host: str, port: int) -> type[BaseHTTPRequestHandler]
                 return
             if fault != DROP:
                 status, answer, headers = self._ask_service(body)
+            if isinstance(fault, Cut):
+                self._write(status, answer, headers, until=fault.bytes_)
             if fault is not None:
                 self.connection.shutdown(socket.SHUT_RDWR)
                 self.close_connection = True
@@ -63,14 +72,14 @@ def _handler(relay: Relay, host: str, port: int) -> type[BaseHTTPRequestHandler]
             finally:
                 service.close()
 
-        def _write(self, status: int, body: bytes, headers: list[tuple[str, str]]) -> None:
+        def _write(self, status: int, body: bytes, headers: list[tuple[str, str]], *, until: int | None = None) -> None:
             self.send_response_only(status)
             for name, value in headers:
                 if name.lower() not in ("content-length", "transfer-encoding", "connection"):
                     self.send_header(name, value)
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
-            self.wfile.write(body)
+            self.wfile.write(body[:until])
 
         do_GET = do_POST = do_DELETE = _relay  # noqa: N815
 

@@ -7,10 +7,12 @@ import httpx
 import pytest
 
 import kato_client._operations
+import kato_client._session_operations
 from benchmarks.stack import WebServer, eventually
 from kato_client import ApiError, EmptyStm, InvalidConfiguration, InvalidRequest, SessionNotFound
 from kato_client._call import operation
-from kato_client._operations import ServiceOperations, SessionOperations
+from kato_client._operations import ServiceOperations
+from kato_client._session_operations import SessionOperations
 from tests.client.shapes import problems
 
 
@@ -20,7 +22,8 @@ def operations(owner: type) -> dict[str, operation[..., Any]]:
 
 def declared(one: operation[..., Any]) -> Any:
     """The declared result of an operation."""
-    returned = get_type_hints(inspect.unwrap(one.build), vars(kato_client._operations))["return"]
+    names = vars(kato_client._operations) | vars(kato_client._session_operations)
+    returned = get_type_hints(inspect.unwrap(one.build), names)["return"]
     [answer] = get_args(returned)
     return answer
 
@@ -56,6 +59,9 @@ OF_THE_SERVICE: dict[str, dict[str, Any]] = {
     "symbol_affinities": {"node_id": NODE},
     "symbol_statistics": {"node_id": NODE},
     "symbol_affinity": {"symbol": "tea", "node_id": NODE},
+    "list_nodes": {},
+    "list_patterns": {"node_id": NODE, "symbol": "tea"},
+    "node_export": {"node_id": NODE},
     "metrics": {},
     "prometheus_metrics": {},
     "stats": {"minutes": 5},
@@ -67,11 +73,11 @@ OF_THE_SERVICE: dict[str, dict[str, Any]] = {
 }
 
 
-OF_JOBS = {"train", "list_jobs", "job", "cancel_job", "retry_job"}
+OF_JOBS = {"train", "import_node", "list_jobs", "job", "cancel_job", "retry_job"}
 
 
 def test_every_operation_of_the_service_is_called_here() -> None:
-    assert {*OF_THE_SERVICE, "metric_history", *OF_JOBS} == set(operations(ServiceOperations))
+    assert {*OF_THE_SERVICE, "metric_history", "delete_pattern", *OF_JOBS} == set(operations(ServiceOperations))
 
 
 @pytest.mark.parametrize("name", OF_THE_SERVICE)
@@ -137,6 +143,7 @@ def test_operations_of_a_session_answer_as_declared(kato: Any, node: str) -> Non
         assert call("purge_patterns")["purged"] == ["0" * 40]
         assert call("un_retire_patterns", ["0" * 40])["un_retired"] == ["0" * 40]
         assert kato.symbol_affinity("a", node_id=node)["affinity"] == {"joy": 1.5}
+        assert_as_declared(ServiceOperations, "delete_pattern", kato.delete_pattern(node, name, why="a test"))
         call("clear_all")
         assert kato.pattern_count(node_id=node)["pattern_count"] == 0
         call("delete")
@@ -159,6 +166,8 @@ def test_operations_of_jobs_answer_as_declared(kato: Any, node: str) -> None:
     assert (done["state"], done["result"]["patterns_learned"]) == ("done", 2)
     assert call(kato, ServiceOperations, "job", job["job_id"]) == done
     assert call(kato, ServiceOperations, "list_jobs", node_id=node, state="done")["total"] == 1
+    imported = call(kato, ServiceOperations, "import_node", f"{node} again", kato.node_export(node).encode())
+    assert kato.wait_for_job(imported["job_id"], poll=0.05)["result"]["patterns"] == 2
     with pytest.raises(ApiError) as finished:
         kato.cancel_job(job["job_id"])
     assert finished.value.status == 409

@@ -6,7 +6,7 @@ import pytest
 
 from benchmarks.stack import free_port
 from kato_client import ConnectionFailed, InvalidRequest, Unavailable
-from kato_client._exchange import retry_after
+from kato_client._responses import retry_after
 from tests.client.conftest import Connect
 from tests.client.relay import DROP, LOSE_ANSWER, Relay, Say
 

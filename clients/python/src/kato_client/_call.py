@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, Self, TypeVar, overload
 from urllib.parse import quote
@@ -14,22 +14,26 @@ if TYPE_CHECKING:
 
 P = ParamSpec("P")
 T = TypeVar("T")
+Row = TypeVar("Row")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call(Generic[T]):
     """What one call of an operation adds to its method and path; T is the type of the result.
 
-    remember: how a session that recovers records the result. text: the response is not JSON.
-    also_fine: error statuses that count as results.
+    remember: how a session that recovers records the result. text: the response is not JSON. lines: the body, where it
+    is lines of JSON. also_fine: error statuses that count as results. deleted: the result, from the names in the path,
+    if an earlier attempt has deleted what the call is about.
     """
 
     path: Mapping[str, str] = field(default_factory=dict)
     query: Mapping[str, Any] = field(default_factory=dict)
     body: Any = None
+    lines: bytes | None = None
     remember: Callable[[Journal, T], None] | None = None
     text: bool = False
     also_fine: tuple[int, ...] = ()
+    deleted: Callable[[Mapping[str, str]], T] | None = None
 
 
 class Sync(ABC):
@@ -73,6 +77,55 @@ class operation(Generic[P, T]):  # noqa: N801 - a decorator
 
     def url(self, names: Mapping[str, str]) -> str:
         return self.path.format_map({name: _segment(value) for name, value in names.items()})
+
+
+class listing(Generic[P, T, Row]):  # noqa: N801 - as `operation`
+    """Everything that an operation returns in pages, as a method of both kinds of client.
+
+    It takes the arguments of the operation: `after` is where to begin, `limit` the size of a page. Each page is
+    requested when the iteration gets there.
+    """
+
+    def __init__(self, page: operation[P, T], rows: Callable[[T], Sequence[Row]], about: str) -> None:
+        self._page = page
+        self._rows = rows
+        self.__doc__ = about
+
+    @overload
+    def __get__(self, caller: None, owner: type) -> Self: ...
+    @overload
+    def __get__(self, caller: Sync, owner: type) -> Callable[P, Iterator[Row]]: ...
+    @overload
+    def __get__(self, caller: Async, owner: type) -> Callable[P, AsyncIterator[Row]]: ...
+    def __get__(self, caller: Sync | Async | None, owner: type) -> Any:
+        if caller is None:
+            return self
+
+        @functools.wraps(self._page.build)
+        def each(*args: P.args, **kwargs: P.kwargs) -> Any:
+            if isinstance(caller, Sync):
+                return self._each(caller, *args, **kwargs)
+            return self._each_async(caller, *args, **kwargs)
+
+        each.__doc__ = self.__doc__
+        return each
+
+    def _each(self, caller: Sync, *args: Any, **kwargs: Any) -> Iterator[Row]:
+        while True:
+            page: Any = caller._perform(self._page, self._page.build(caller, *args, **kwargs))
+            yield from self._rows(page)
+            if page["next"] is None:
+                return
+            kwargs["after"] = page["next"]
+
+    async def _each_async(self, caller: Async, *args: Any, **kwargs: Any) -> AsyncIterator[Row]:
+        while True:
+            page: Any = await caller._perform(self._page, self._page.build(caller, *args, **kwargs))
+            for row in self._rows(page):
+                yield row
+            if page["next"] is None:
+                return
+            kwargs["after"] = page["next"]
 
 
 def route(method: str, path: str) -> Callable[[Callable[Concatenate[Any, P], Call[T]]], operation[P, T]]:

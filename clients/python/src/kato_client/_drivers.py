@@ -2,18 +2,25 @@
 
 import asyncio
 import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, ExitStack, closing
 from typing import TypeVar
 
 import httpx
 
-from kato_client._exchange import Acquire, Outcome, Send, Wait, Work
+from kato_client._exchange import Acquire, Outcome, Receive, Send, Wait, Work
 
 T = TypeVar("T")
 
 
 def _build(http: httpx.Client | httpx.AsyncClient, base_url: str, send: Send) -> httpx.Request:
     return http.build_request(
-        send.method, base_url + send.path, params=send.query or None, json=send.body, headers=send.headers
+        send.method,
+        base_url + send.path,
+        params=send.query or None,
+        json=send.body,
+        content=send.lines,
+        headers=send.headers,
     )
 
 
@@ -24,25 +31,35 @@ class Driver:
 
     def do(self, work: Work[T]) -> T:
         outcome: Outcome = None
-        try:
+        body: Iterator[bytes] = iter(())
+        with closing(work), ExitStack() as responses:
             while True:
-                step = work.send(outcome)
+                try:
+                    step = work.send(outcome)
+                except StopIteration as end:
+                    answer: T = end.value
+                    return answer
                 outcome = None
-                match step:
-                    case Send():
-                        try:
+                try:
+                    match step:
+                        case Send(in_parts=True):
+                            responses.close()
+                            request = _build(self._http, self._base_url, step)
+                            outcome = response = self._http.send(request, stream=True)
+                            responses.callback(response.close)
+                            body = response.iter_bytes()
+                            if not response.is_success:
+                                response.read()
+                        case Send():
                             outcome = self._http.send(_build(self._http, self._base_url, step))
-                        except httpx.TransportError as error:
-                            outcome = error
-                    case Wait(seconds):
-                        time.sleep(seconds)
-                    case Acquire(lock):
-                        lock.acquire()
-        except StopIteration as end:
-            answer: T = end.value
-            return answer
-        finally:
-            work.close()
+                        case Receive():
+                            outcome = next(body, None)
+                        case Wait(seconds):
+                            time.sleep(seconds)
+                        case Acquire(lock):
+                            lock.acquire()
+                except httpx.TransportError as error:
+                    outcome = error
 
 
 class AsyncDriver:
@@ -52,22 +69,33 @@ class AsyncDriver:
 
     async def do(self, work: Work[T]) -> T:
         outcome: Outcome = None
-        try:
-            while True:
-                step = work.send(outcome)
-                outcome = None
-                match step:
-                    case Send():
-                        try:
-                            outcome = await self._http.send(_build(self._http, self._base_url, step))
-                        except httpx.TransportError as error:
-                            outcome = error
-                    case Wait(seconds):
-                        await asyncio.sleep(seconds)
-                    case Acquire(lock):
-                        await lock.acquire()
-        except StopIteration as end:
-            answer: T = end.value
-            return answer
-        finally:
-            work.close()
+        body: AsyncIterator[bytes] | None = None
+        with closing(work):
+            async with AsyncExitStack() as responses:
+                while True:
+                    try:
+                        step = work.send(outcome)
+                    except StopIteration as end:
+                        answer: T = end.value
+                        return answer
+                    outcome = None
+                    try:
+                        match step:
+                            case Send(in_parts=True):
+                                await responses.aclose()
+                                request = _build(self._http, self._base_url, step)
+                                outcome = response = await self._http.send(request, stream=True)
+                                responses.push_async_callback(response.aclose)
+                                body = response.aiter_bytes()
+                                if not response.is_success:
+                                    await response.aread()
+                            case Send():
+                                outcome = await self._http.send(_build(self._http, self._base_url, step))
+                            case Receive():
+                                outcome = None if body is None else await anext(body, None)
+                            case Wait(seconds):
+                                await asyncio.sleep(seconds)
+                            case Acquire(lock):
+                                await lock.acquire()
+                    except httpx.TransportError as error:
+                        outcome = error

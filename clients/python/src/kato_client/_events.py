@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Self
 import httpx
 
 from kato_client._access import HEADER
-from kato_client._exchange import Policy, error_of, parsed
+from kato_client._exchange import Policy
+from kato_client._responses import error_of, parsed
 from kato_client.errors import ConnectionFailed, KatoError, Unauthorized
 from kato_client.types import SessionEvent, Snapshot
 

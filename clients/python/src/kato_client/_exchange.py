@@ -3,9 +3,6 @@
 Both clients share this code, so they retry, wait, recover and raise in the same way.
 """
 
-import email.utils
-import re
-import time
 import uuid
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,19 +11,15 @@ from typing import Any, Protocol, TypeVar, cast
 import httpx
 
 from kato_client import errors
-from kato_client._access import HEADER, VARIABLE
 from kato_client._call import Call, operation
+from kato_client._responses import error_of, instances, parsed, retry_after
 
 T = TypeVar("T")
 
-IDENTITY = "X-Kato-Instance"
-_INSTANCE = re.compile(r"\(instance (\w+)")
 # The service, or a proxy before it, did not perform the request, or may not have; a retry may succeed.
 NOT_SERVED = (408, 429, 502, 503, 504)
 # Nothing of the request was done: it did not arrive completely, or was refused before the service looked at it.
 _NOTHING_DONE = (408, 429)
-# What proxies say themselves, without the service's identity, besides 5xx.
-_SAID_BY_PROXIES = (408, 413, 429)
 LONGEST_WAIT = 30.0  # seconds; if Retry-After asks for more, the caller decides
 
 # No response, but the next attempt may get one. A time-out while waiting for a response is not retried: it has already
@@ -41,15 +34,25 @@ class Lock(Protocol):
     def release(self) -> None: ...
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Send:
-    """Asks the client to send this request and to pass in the response or the transport's exception."""
+    """Asks the client to send this request and to pass in the response or the transport's exception.
+
+    in_parts: the body of a success is for `Receive`.
+    """
 
     method: str
     path: str
     query: Mapping[str, Any]
     body: Any
+    lines: bytes | None = field(repr=False)
     headers: Mapping[str, str] = field(repr=False)  # the access key is one of them
+    in_parts: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Receive:
+    """Asks the client for the next part of the body of the response; None at its end, or the transport's exception."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +69,8 @@ class Acquire:
     lock: Lock
 
 
-Outcome = httpx.Response | httpx.TransportError | None
-Work = Generator[Send | Wait | Acquire, Outcome, T]
+Outcome = httpx.Response | httpx.TransportError | bytes | None
+Work = Generator[Send | Receive | Wait | Acquire, Outcome, T]
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,12 +88,40 @@ class Policy:
 
 def exchange(policy: Policy, asked: operation[..., T], call: Call[T], names: Mapping[str, str]) -> Work[T]:
     """Perform one call; `names` fill in the path. Raises KatoError."""
-    # All attempts share one key, so the service performs the request at most once.
-    key = {"Idempotency-Key": uuid.uuid4().hex} if asked.method == "POST" else {}
-    headers = {**policy.headers, **key}
-    send = Send(asked.method, asked.url(names), call.query, call.body, headers)
+    response, unsure = yield from _sent(policy, asked, call, names)
+    return _read(response, policy, asked, call, names, unsure=unsure)
+
+
+def open_stream(policy: Policy, asked: operation[..., T], call: Call[T], names: Mapping[str, str]) -> Work[None]:
+    """Perform one call whose response is then received in parts. Raises KatoError."""
+    response, unsure = yield from _sent(policy, asked, call, names, in_parts=True)
+    if response.is_success:
+        _identify(response, "", policy, text=True)
+    else:
+        _read(response, policy, asked, call, names, unsure=unsure)
+
+
+def _sent(
+    policy: Policy, asked: operation[..., T], call: Call[T], names: Mapping[str, str], *, in_parts: bool = False
+) -> Work[tuple[httpx.Response, bool]]:
+    """The last response, and whether an earlier attempt may have been performed. Raises ConnectionFailed."""
+    headers = {**policy.headers}
+    if asked.method == "POST":
+        # All attempts share one key, so the service performs the request at most once.
+        headers["Idempotency-Key"] = uuid.uuid4().hex
+    if call.lines is not None:
+        headers["Content-Type"] = "application/x-ndjson"
+    send = Send(
+        method=asked.method,
+        path=asked.url(names),
+        query=call.query,
+        body=call.body,
+        lines=call.lines,
+        headers=headers,
+        in_parts=in_parts,
+    )
     unsure = False
-    outcome: Outcome = None
+    outcome: httpx.Response | httpx.TransportError | None = None
     for delay in (0.0, *policy.delays):
         if outcome is not None:
             wait = _pause_before_repeat(outcome, delay, policy, asked.method, call.also_fine)
@@ -98,11 +129,13 @@ def exchange(policy: Policy, asked: operation[..., T], call: Call[T], names: Map
                 break
             unsure = unsure or _may_have_been_performed(outcome)
             yield Wait(wait)
-        outcome = yield send
+        came = yield send
+        assert isinstance(came, httpx.Response | httpx.TransportError)
+        outcome = came
     assert outcome is not None
     if isinstance(outcome, httpx.TransportError):
         raise _connection_failed(outcome, send, unsure)
-    return _read(outcome, policy, send, call, unsure=unsure)
+    return outcome, unsure
 
 
 def _may_have_been_performed(outcome: httpx.Response | httpx.TransportError) -> bool:
@@ -127,17 +160,6 @@ def _pause_before_repeat(
     return wait if wait <= LONGEST_WAIT else None
 
 
-def retry_after(headers: Mapping[str, str]) -> float | None:
-    """Return the seconds to wait, from a number or a date; None if the header is missing or invalid."""
-    text = headers.get("Retry-After", "").strip()
-    if text.isdigit():
-        return float(text)
-    try:
-        return max(0.0, email.utils.parsedate_to_datetime(text).timestamp() - time.time())
-    except ValueError:
-        return None
-
-
 def _connection_failed(error: httpx.TransportError, send: Send, unsure: bool) -> errors.ConnectionFailed:
     performed = None if unsure or not isinstance(error, _NOT_CONNECTED) else False
     failed = errors.ConnectionFailed(
@@ -149,16 +171,24 @@ def _connection_failed(error: httpx.TransportError, send: Send, unsure: bool) ->
     return failed
 
 
-def _read(response: httpx.Response, policy: Policy, send: Send, call: Call[T], *, unsure: bool) -> T:
+def _read(
+    response: httpx.Response,
+    policy: Policy,
+    asked: operation[..., T],
+    call: Call[T],
+    names: Mapping[str, str],
+    *,
+    unsure: bool,
+) -> T:
     body = parsed(response)
-    _check_identity(response, body, policy, send, text=call.text)
+    _identify(response, body, policy, text=call.text)
     if response.is_success or response.status_code in call.also_fine:
         return cast(T, body)
-    error = error_of(response, body, send.method, send.path)
+    error = error_of(response, body, asked.method, asked.url(names))
+    is_gone = isinstance(error, errors.SessionNotFound | errors.PatternNotFound)
+    if is_gone and unsure and call.deleted is not None:
+        return call.deleted(names)
     if isinstance(error, errors.SessionNotFound):
-        if unsure and send.method == "DELETE":
-            # An earlier attempt deleted the session, but its response was lost.
-            return cast(T, {"status": "deleted", "session_id": body["error"]["session_id"]})
         error.maybe_performed = unsure
         if len(policy.instances) > 1:
             error.add_note(
@@ -168,99 +198,6 @@ def _read(response: httpx.Response, policy: Policy, send: Send, call: Call[T], *
     raise error
 
 
-def parsed(response: httpx.Response) -> Any:
-    if response.headers.get("Content-Type", "").startswith("application/json"):
-        try:
-            return response.json()
-        except ValueError:
-            return response.text
-    return response.text
-
-
-def _check_identity(response: httpx.Response, body: Any, policy: Policy, send: Send, *, text: bool) -> None:
-    """Raise ForeignServer for a response that cannot come from the service (docs/investigation.md).
-
-    A 5xx without identity may come from a proxy in front of the service, and so may what concerns any HTTP request.
-    """
-    if IDENTITY in response.headers:
-        policy.instances.update(_INSTANCE.findall(response.headers[IDENTITY]))
-        return
-    if response.status_code >= 500 or response.status_code in _SAID_BY_PROXIES:
-        return
-    spoken_like_kato = not _is_generic_404(response, body) and (text or isinstance(body, dict))
-    if policy.accept_unidentified and spoken_like_kato:
-        return
-    raise errors.ForeignServer(
-        f"{send.method} {response.url} returned {response.status_code} {response.text[:80]!r} without {IDENTITY}: "
-        "another program responded, not the service. Check whether two servers listen under this name and port, "
-        "and use 127.0.0.1 instead of localhost"
-    )
-
-
-def _is_generic_404(response: httpx.Response, body: Any) -> bool:
-    return response.status_code == 404 and body == {"detail": "Not Found"}
-
-
-def error_of(response: httpx.Response, body: Any, method: str, path: str) -> errors.ApiError:
-    kind = _kind_of_error(response, body)
-    reason = _reason(body)
-    if kind is errors.Unauthorized and HEADER not in response.request.headers:
-        reason += f". Give the client an api_key, or set {VARIABLE}"
-    error = kind(
-        f"{method} {path}: {response.status_code} {reason}",
-        status=response.status_code,
-        body=body,
-        headers=response.headers,
-    )
-    if isinstance(error, errors.Unavailable | errors.TooManyRequests):
-        error.retry_after = retry_after(response.headers)
-    return error
-
-
-def _kind_of_error(response: httpx.Response, body: Any) -> type[errors.ApiError]:
-    detail = body.get("detail") if isinstance(body, dict) else None
-    match response.status_code:
-        case 404 if _says_session_not_found(body):
-            return errors.SessionNotFound
-        case 404 if _is_generic_404(response, body):
-            return errors.RouteNotFound
-        case 422 if isinstance(detail, list):
-            return errors.InvalidRequest
-        case 400 if isinstance(detail, dict) and "validation_errors" in detail:
-            return errors.InvalidConfiguration
-        case 400 if isinstance(detail, dict) and detail.get("error") == "VectorDimensionError":
-            return errors.WrongDimension
-        case 400 if detail == "Cannot learn from empty STM":
-            return errors.EmptyStm
-        case 401:
-            return errors.Unauthorized
-        case 403:
-            return errors.Forbidden
-        case 413:
-            return errors.TooLarge
-        case 429:
-            return errors.TooManyRequests
-        case 408 | 502 | 503 | 504:
-            return errors.Unavailable
-        case status if status >= 500:
-            return errors.ServerFailure
-    return errors.ApiError
-
-
-def _says_session_not_found(body: Any) -> bool:
-    """SESSION_NOT_FOUND in an `error` object, or a `detail` text for GET of a session; no other 404 says it is gone."""
-    match body:
-        case {"error": {"code": "SESSION_NOT_FOUND"}}:
-            return True
-        case {"detail": str(text)}:
-            return text.startswith("Session ") and text.endswith(" not found or expired")
-    return False
-
-
-def _reason(body: Any) -> str:
-    match body:
-        case {"error": {"message": str(text)}} | {"detail": str(text)} | {"detail": {"message": str(text)}}:
-            return text
-        case {"detail": detail}:
-            return str(detail)
-    return str(body)[:200]
+def _identify(response: httpx.Response, body: Any, policy: Policy, *, text: bool) -> None:
+    """Raises ForeignServer."""
+    policy.instances.update(instances(response, body, accept_unidentified=policy.accept_unidentified, text=text))

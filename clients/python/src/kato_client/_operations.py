@@ -1,11 +1,11 @@
-"""Every operation of the API, one method each: the first class for `Kato` and `AsyncKato`, the second for sessions."""
+"""Every operation of the service and of nodes, one method each; `_session_operations.py` has those of sessions."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from pathlib import Path
+from typing import Any, Literal
 
 from kato_client import types
-from kato_client._call import Call, given, route
-from kato_client._journal import Journal
+from kato_client._call import Call, given, listing, route
 
 
 class ServiceOperations:
@@ -60,7 +60,10 @@ class ServiceOperations:
 
     @route("GET", "/pattern/{pattern_id}")
     def pattern(self, pattern_id: str, *, node_id: str | None = None) -> Call[types.PatternAnswer]:
-        """Return a pattern by its name, with or without `PTRN|`. For an unknown name, `status` is `error`."""
+        """Return a pattern by its name, with or without `PTRN|`.
+
+        For an unknown name, `status` is `error`; under contract 6.3 it raises PatternNotFound.
+        """
         return Call(path={"pattern_id": pattern_id}, query=given(node_id=node_id))
 
     @route("GET", "/patterns/count")
@@ -95,6 +98,90 @@ class ServiceOperations:
     def symbol_affinity(self, symbol: str, *, node_id: str | None = None) -> Call[types.Affinity]:
         """Return the affinity of one symbol; empty if it is unknown."""
         return Call(path={"symbol": symbol}, query=given(node_id=node_id))
+
+    @route("GET", "/nodes")
+    def list_nodes(
+        self, *, prefix: str | None = None, after: str | None = None, limit: int = 100
+    ) -> Call[types.NodePage]:
+        """Return nodes that have learned something, by id. `after`: the `next` of the page before."""
+        return Call(query={"limit": limit, **given(prefix=prefix, after=after)})
+
+    nodes = listing(list_nodes, lambda page: page["nodes"], "Iterate over the nodes that have learned, by id.")
+
+    @route("GET", "/nodes/{node_id}/patterns")
+    def list_patterns(
+        self,
+        node_id: str,
+        *,
+        symbol: str | None = None,
+        prefix: str | None = None,
+        min_frequency: int | None = None,
+        retired: bool | None = None,
+        order: Literal["newest", "frequency"] | None = None,
+        after: str | None = None,
+        limit: int = 100,
+    ) -> Call[types.PatternPage]:
+        """Return patterns of a node, the last learned first, or the most frequent.
+
+        symbol: one that they have in any event. prefix: the first digits of their names. retired: only those that are,
+        or that are not; all, if it is None. after: the `next` of the page before.
+        """
+        wanted = given(
+            symbol=symbol,
+            prefix=prefix,
+            min_frequency=min_frequency,
+            retired=None if retired is None else str(retired).lower(),
+            order=order,
+            after=after,
+        )
+        return Call(path={"node_id": node_id}, query={"limit": limit, **wanted})
+
+    patterns = listing(
+        list_patterns,
+        lambda page: page["patterns"],
+        "Iterate over the patterns of a node; arguments as for `list_patterns`, which returns one page.",
+    )
+
+    @route("DELETE", "/nodes/{node_id}/patterns/{name}")
+    def delete_pattern(self, node_id: str, name: str, *, why: str | None = None) -> Call[types.PatternDeleted]:
+        """Retire and purge a pattern at once: the node forgets it, and refuses to learn it again. Irreversible.
+
+        Raises PatternNotFound.
+        """
+        bare = name.removeprefix("PTRN|")
+        done = types.PatternDeleted(status="deleted", pattern_name=f"PTRN|{bare}", node_id=node_id)
+        return Call(path={"node_id": node_id, "name": bare}, query=given(why=why), deleted=lambda _: done)
+
+    @route("GET", "/nodes/{node_id}/export")
+    def node_export(
+        self,
+        node_id: str,
+        *,
+        after: str | None = None,
+        after_symbol: str | None = None,
+        after_retired: str | None = None,
+        moment: str | None = None,
+    ) -> Call[str]:
+        """Return the file of a node as one text. `export_node` writes it to a file, however large it is.
+
+        after, after_symbol, after_retired: what the last line names that you have; the rest begins after it. moment:
+        that of the first line; raises ApiError (409) if the node has changed since.
+        """
+        wanted = given(after=after, after_symbol=after_symbol, after_retired=after_retired, moment=moment)
+        return Call(path={"node_id": node_id}, query=wanted, text=True)
+
+    @route("POST", "/nodes/{node_id}/import")
+    def import_node(
+        self, node_id: str, file: Path | bytes, *, add: bool = False, partial: bool = False
+    ) -> Call[types.Job]:
+        """Add what a node's file has to a node, in the background; `wait_for_job` waits until it is done.
+
+        file: its path, or its content. add: also to a node that has patterns; frequencies add up. partial: also a file
+        without its last line, which counts the others: a part of one that is too large for a request.
+        """
+        wanted = {name: "true" for name, value in (("add", add), ("partial", partial)) if value}
+        lines = file.read_bytes() if isinstance(file, Path) else file
+        return Call(path={"node_id": node_id}, query=wanted, lines=lines)
 
     @route("POST", "/jobs")
     def train(
@@ -182,179 +269,3 @@ class ServiceOperations:
     def connection_pools(self) -> Call[types.ConnectionPools]:
         """Return the stores and the connections to them."""
         return Call()
-
-
-class SessionOperations:
-    """Operations of one session. All raise SessionNotFound if it is gone."""
-
-    @route("GET", "/sessions/{session_id}")
-    def info(self) -> Call[types.SessionInfo]:
-        """Return the session; like every access, this extends its life."""
-        return Call()
-
-    @route("DELETE", "/sessions/{session_id}")
-    def delete(self) -> Call[types.Deleted]:
-        """Delete the session. Its node keeps what it has learned."""
-        return Call()
-
-    @route("GET", "/sessions/{session_id}/exists")
-    def exists(self) -> Call[types.Existence]:
-        """Return whether the session is alive; does not extend its life."""
-        return Call()
-
-    @route("GET", "/sessions/{session_id}/config")
-    def config(self) -> Call[types.SessionConfig]:
-        """Return the configuration in force."""
-        return Call()
-
-    @route("POST", "/sessions/{session_id}/config")
-    def update_config(self, config: types.Config) -> Call[types.ConfigUpdated]:
-        """Change settings: all of them, or none if one is invalid."""
-        return Call(body={"config": config}, remember=lambda journal, _: journal.configured(config))
-
-    @route("POST", "/sessions/{session_id}/extend")
-    def extend(self, ttl_seconds: int = 3600) -> Call[types.Extended]:
-        """Let the session live for `ttl_seconds` from now."""
-        return Call(query={"ttl_seconds": ttl_seconds})
-
-    @route("POST", "/sessions/{session_id}/observe")
-    def observe(
-        self,
-        strings: Sequence[str] = (),
-        *,
-        vectors: Sequence[Sequence[float]] = (),
-        emotives: Mapping[str, float] | None = None,
-        metadata: Mapping[str, Any] | None = None,
-        unique_id: str | None = None,
-    ) -> Call[types.Observed]:
-        """Append one event to the STM; without strings and vectors, add only emotives and metadata."""
-        if isinstance(strings, str):
-            raise TypeError('strings must be a list of symbols: ["text"], not "text"')
-        observation = types.Observation(
-            strings=list(strings),
-            vectors=[list(vector) for vector in vectors],
-            emotives=emotives or {},
-            metadata=metadata or {},
-        )
-        if unique_id is not None:
-            observation["unique_id"] = unique_id
-
-        def remember(journal: Journal, answer: types.Observed) -> None:
-            journal.observed(observation, answer)
-
-        return Call(body=observation, remember=remember)
-
-    @route("POST", "/sessions/{session_id}/observe-sequence")
-    def observe_sequence(
-        self,
-        observations: Sequence[types.Observation],
-        *,
-        learn_after_each: bool = False,
-        learn_at_end: bool = False,
-        clear_stm_between: bool = False,
-    ) -> Call[types.SequenceObserved]:
-        """Observe many events in one request: all of them, or none if one is invalid."""
-        body = _sequence(observations, learn_after_each, learn_at_end, clear_stm_between)
-
-        def remember(journal: Journal, answer: types.SequenceObserved) -> None:
-            journal.sequence_observed(
-                observations, answer, learn_after_each=learn_after_each, clear_stm_between=clear_stm_between
-            )
-
-        return Call(body=body, remember=remember)
-
-    @route("POST", "/sessions/{session_id}/observe-sequence")
-    def start_observe_sequence(
-        self,
-        observations: Sequence[types.Observation],
-        *,
-        learn_after_each: bool = False,
-        learn_at_end: bool = False,
-        clear_stm_between: bool = False,
-    ) -> Call[types.Job]:
-        """Run `observe_sequence` in the background; `wait_for_job` waits until it is done."""
-        return Call(
-            query={"mode": "async"},
-            body=_sequence(observations, learn_after_each, learn_at_end, clear_stm_between),
-            remember=lambda journal, _: journal.changed_unseen(),
-        )
-
-    @route("GET", "/sessions/{session_id}/stm")
-    def stm(self) -> Call[types.Stm]:
-        """Return the events observed since the last learn or clear."""
-        return Call()
-
-    @route("POST", "/sessions/{session_id}/learn")
-    def learn(self) -> Call[types.Learned]:
-        """Learn the STM as a pattern of the node, and clear it. Raises EmptyStm."""
-        return Call(remember=lambda journal, _: journal.cleared())
-
-    @route("POST", "/sessions/{session_id}/finalize-training")
-    def finalize_training(self) -> Call[types.TrainingFinalized]:
-        """Fix the node's statistics as they are now, for the predictions that follow."""
-        return Call()
-
-    @route("POST", "/sessions/{session_id}/finalize-training")
-    def start_finalize_training(self) -> Call[types.Job]:
-        """Run `finalize_training` in the background; `wait_for_job` waits until it is done."""
-        return Call(query={"mode": "async"})
-
-    @route("POST", "/sessions/{session_id}/clear-stm")
-    def clear_stm(self) -> Call[types.Cleared]:
-        """Clear the STM with its emotives, metadata, vectors and percept."""
-        return Call(remember=lambda journal, _: journal.cleared())
-
-    @route("POST", "/sessions/{session_id}/clear-all")
-    def clear_all(self) -> Call[types.AllCleared]:
-        """Clear the session **and make its node forget everything it has learned**."""
-        return Call(remember=lambda journal, _: journal.cleared())
-
-    @route("POST", "/sessions/{session_id}/patterns/retire")
-    def retire_patterns(self, pattern_ids: Sequence[str], *, why: str | None = None) -> Call[types.PatternsRetired]:
-        """Let the node neither predict nor learn these patterns, until they are un-retired."""
-        return Call(body=_acted_on(pattern_ids, why))
-
-    @route("POST", "/sessions/{session_id}/patterns/un-retire")
-    def un_retire_patterns(
-        self, pattern_ids: Sequence[str], *, why: str | None = None
-    ) -> Call[types.PatternsUnRetired]:
-        """Let the node predict and learn retired patterns again; what was purged can be learned anew."""
-        return Call(body=_acted_on(pattern_ids, why))
-
-    @route("POST", "/sessions/{session_id}/patterns/purge")
-    def purge_patterns(
-        self, pattern_ids: Sequence[str] | None = None, *, max_patterns: int = 1000, why: str | None = None
-    ) -> Call[types.PatternsPurged]:
-        """Take back all that retired patterns added to the node: of these, or of all that are retired. Irreversible."""
-        return Call(body={**_acted_on(pattern_ids, why), "max_patterns": max_patterns})
-
-    @route("GET", "/sessions/{session_id}/predictions")
-    def predictions(self) -> Call[types.Predictions]:
-        """Return the learned patterns that match the STM, best first."""
-        return Call()
-
-    @route("GET", "/sessions/{session_id}/percept-data")
-    def percept_data(self) -> Call[types.PerceptData]:
-        """Return the last observation."""
-        return Call()
-
-    @route("GET", "/sessions/{session_id}/cognition-data")
-    def cognition_data(self) -> Call[types.CognitionData]:
-        """Return the STM, and the predictions of the last observation."""
-        return Call()
-
-
-def _acted_on(pattern_ids: Sequence[str] | None, why: str | None) -> dict[str, Any]:
-    body: dict[str, Any] = {} if pattern_ids is None else {"pattern_ids": list(pattern_ids)}
-    return body if why is None else {**body, "why": why}
-
-
-def _sequence(
-    observations: Sequence[types.Observation], learn_after_each: bool, learn_at_end: bool, clear_stm_between: bool
-) -> dict[str, Any]:
-    return {
-        "observations": list(observations),
-        "learn_after_each": learn_after_each,
-        "learn_at_end": learn_at_end,
-        "clear_stm_between": clear_stm_between,
-    }

@@ -12,8 +12,10 @@ from kato_client._call import Async, Call, Sync, operation
 from kato_client._drivers import AsyncDriver, Driver
 from kato_client._exchange import Acquire, Lock, Policy, Work, exchange
 from kato_client._journal import Journal
-from kato_client._operations import ServiceOperations, SessionOperations
+from kato_client._operations import ServiceOperations
+from kato_client._session_operations import SessionOperations
 from kato_client.errors import KatoError, SessionNotFound
+from kato_client.types import AnyPrediction
 
 T = TypeVar("T")
 
@@ -134,7 +136,7 @@ class SessionState:
         error.add_note(f"In addition, session {self._id} could not be deleted: {reason}")
 
 
-class Session(SessionState, SessionOperations, Sync):
+class Session(SessionState, SessionOperations[AnyPrediction], Sync):
     """A session of `Kato`. In a `with` block: created on entry, deleted on exit."""
 
     def __init__(self, driver: Driver, policy: Policy, opened_with: Terms | str) -> None:
@@ -167,7 +169,7 @@ class Session(SessionState, SessionOperations, Sync):
             self._note_not_deleted(error, reason)
 
 
-class AsyncSession(SessionState, SessionOperations, Async):
+class AsyncSession(SessionState, SessionOperations[AnyPrediction], Async):
     """A session of `AsyncKato`. In an `async with` block: created on entry, deleted on exit."""
 
     def __init__(self, driver: AsyncDriver, policy: Policy, opened_with: Terms | str) -> None:

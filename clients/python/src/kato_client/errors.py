@@ -27,13 +27,24 @@ class ForeignServer(KatoError):
     """
 
 
+def code_in(body: Any) -> str | None:
+    match body:
+        case {"error": {"code": str(code)}}:
+            return code
+    return None
+
+
 class ApiError(KatoError):
-    """The service returned an error. `body`: parsed if it is JSON, else text; `program`: the program that responded."""
+    """The service returned an error. `body`: parsed if it is JSON, else text; `program`: the program that responded.
+
+    `code`: KATO's name of the error, such as `RETIRED_PATTERN`, if it has one; under contract 6.3 more errors do.
+    """
 
     def __init__(self, message: str, *, status: int, body: Any, headers: Mapping[str, str]) -> None:
         super().__init__(message)
         self.status = status
         self.body = body
+        self.code = code_in(body)
         self.trace_id = headers.get("X-Trace-ID")
         self.program = headers.get("X-Kato-Instance")
 
@@ -48,15 +59,34 @@ class SessionNotFound(ApiError):
     maybe_performed = False
 
 
+class PatternNotFound(ApiError):
+    """404: the node has no such pattern. Under contract 3.10 `pattern()` returns a `status` instead."""
+
+
+class RetiredPattern(ApiError):
+    """409: what would be learned is retired on the node. The request changed nothing; un-retire it, and repeat."""
+
+    @property
+    def pattern_name(self) -> str:
+        """With `PTRN|`; "" if the service does not say it (KATO itself may not)."""
+        return str(self.body["error"].get("context", {}).get("pattern_name", ""))
+
+
 class RouteNotFound(ApiError):
     """The service has no such route: it is older than this client."""
 
 
 class InvalidRequest(ApiError):
-    """422: `problems` lists each one, with `type`, `loc`, `msg`, `input`. The request changed nothing."""
+    """422: `problems` lists each one, with `type`, `loc`, `msg`, `input`. The request changed nothing.
+
+    Under contract 6.3 also 507, for what would take too much memory. An error that has a `code` has one problem.
+    """
 
     @property
     def problems(self) -> list[dict[str, Any]]:
+        match self.body:
+            case {"error": {"message": message}}:
+                return [{"type": self.code, "loc": [], "msg": message, "input": None}]
         found: list[dict[str, Any]] = self.body["detail"]
         return found
 

@@ -22,15 +22,16 @@ from typing import IO, Any
 from kato_client import types
 from kato_client._access import HELP
 from kato_client._client import AsyncKato
-from kato_client.errors import KatoError
+from kato_client.errors import ApiError, KatoError
 
 MOST_PREDICTIONS = 10_000  # the limit of one response
 CONCURRENCY = 8
 INCOMPLETE = 3  # exit status
 
-# Return every candidate, whatever the service's defaults, and change nothing.
+# Return every candidate, whatever the service's defaults, and change nothing. All candidates have a symbol of the
+# state, so a tiny threshold admits them; KATO 6 refuses 0.
 _CONFIG = types.Config(
-    recall_threshold=0.0,
+    recall_threshold=1e-9,
     max_pattern_length=0,
     process_predictions=False,
     use_token_matching=True,
@@ -150,11 +151,19 @@ class NodeExport:
     async def _look_up(self, names: Iterable[str]) -> AsyncIterator[types.Pattern]:
         new = (name for name in names if name not in self.found.names)
         while some := list(islice(new, self._concurrency)):
-            for answer in await asyncio.gather(*(self._kato.pattern(name, node_id=self._node_id) for name in some)):
-                pattern = answer["pattern"].get("pattern")
+            for pattern in await asyncio.gather(*map(self._pattern, some)):
                 if pattern is not None:  # the node forgot it meanwhile; the statistics will show that
                     self.found.add(_bare(pattern["name"]), pattern["pattern_data"], pattern["frequency"])
                     yield pattern
+
+    async def _pattern(self, name: str) -> types.Pattern | None:
+        try:
+            answer = await self._kato.pattern(name, node_id=self._node_id)
+        except ApiError as error:
+            if error.status != 404:
+                raise
+            return None
+        return answer["pattern"].get("pattern")
 
 
 def _all_of(symbols: Sequence[str]) -> types.Config:

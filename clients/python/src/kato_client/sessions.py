@@ -1,14 +1,15 @@
 """Save sessions as lines of JSON and restore them: `python -m kato_client.sessions save|restore --url …`.
 
-This saves node, configuration, metadata and STM. What the API does not show is lost: emotives and metadata that were
-observed but not learned yet, and the session's full time to live; only the time left is visible.
+This saves node, contract, configuration, metadata and STM. What the API does not show is lost: emotives and metadata
+that were observed but not learned yet, and the session's full time to live; only the time left is visible.
 """
 
 import argparse
 import json
 import sys
-from collections.abc import Iterable, Iterator
-from typing import IO, Any, TypedDict, cast
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import ExitStack
+from typing import IO, Any, NotRequired, TypedDict, cast, get_args
 
 from kato_client import types
 from kato_client._access import HELP
@@ -17,21 +18,25 @@ from kato_client.errors import KatoError, Unauthorized
 
 
 class SavedSession(TypedDict):
+    """`contract`: a session that does not have it was saved before there were any, so it is of 3.10."""
+
     session_id: str
     node_id: str
+    contract: NotRequired[types.Contract]
     metadata: types.Metadata
     ttl_seconds: int
     config: dict[str, Any]
     stm: types.Events
 
 
-def save(kato: Kato, session_id: str) -> SavedSession:
+def save(kato: Kato[Any], session_id: str) -> SavedSession:
     """Read a session. Raises KatoError."""
     session = kato.attach(session_id)
     info = session.info()
     return {
         "session_id": session_id,
         "node_id": info["node_id"],
+        "contract": contract_of(info["session_config"]),
         "metadata": info["metadata"],
         "ttl_seconds": info["ttl_seconds"],
         "config": info["session_config"],
@@ -39,7 +44,12 @@ def save(kato: Kato, session_id: str) -> SavedSession:
     }
 
 
-def restore(kato: Kato, saved: SavedSession, *, ttl_seconds: int | None = None) -> str:
+def contract_of(config: Mapping[str, Any]) -> types.Contract:
+    """KATO does not name it, but a configuration in force has the keys of one: those of vectors came with KATO 6.1."""
+    return "6.3" if "vector_event_mode" in config else "3.10"
+
+
+def restore(kato: Kato[Any], saved: SavedSession, *, ttl_seconds: int | None = None) -> str:
     """Create a session like the saved one and return its id. Raises KatoError, and then leaves no session behind."""
     # The events must arrive unsorted and must not make the session learn.
     config = {**saved["config"], "sort_symbols": False, "max_pattern_length": 0}
@@ -60,7 +70,7 @@ def restore(kato: Kato, saved: SavedSession, *, ttl_seconds: int | None = None) 
     return session.id
 
 
-def _save_all(kato: Kato, session_ids: Iterable[str]) -> Iterator[dict[str, Any]]:
+def _save_all(kato: Kato[Any], session_ids: Iterable[str]) -> Iterator[dict[str, Any]]:
     yield {"kato": "sessions", "version": 1}
     saved = 0
     for session_id in session_ids:
@@ -74,11 +84,17 @@ def _save_all(kato: Kato, session_ids: Iterable[str]) -> Iterator[dict[str, Any]
     yield {"end": True, "sessions": saved}
 
 
-def _restore_all(kato: Kato, lines: IO[str], ttl_seconds: int | None) -> Iterator[dict[str, Any]]:
+def _restore_all(
+    clients: Mapping[types.Contract, Kato[Any]], lines: IO[str], ttl_seconds: int | None
+) -> Iterator[dict[str, Any]]:
     for line in lines:
         saved = json.loads(line)
         if "node_id" not in saved:
             continue  # the first line, the last line, and sessions that could not be saved
+        kato = clients.get(contract := saved.get("contract") or "3.10")
+        if kato is None:
+            yield {"old": saved["session_id"], "error": f"contract {contract!r} is not known to this program"}
+            continue
         try:
             yield {"old": saved["session_id"], "new": restore(kato, saved, ttl_seconds=ttl_seconds)}
         except Unauthorized:
@@ -111,11 +127,16 @@ def main() -> None:
 def run(options: argparse.Namespace) -> bool:
     """Print the results. Returns whether one is an error. Raises Unauthorized, and ValueError for a malformed key."""
     failed = False
-    with Kato(options.url, accept_unidentified=True) as kato:
+    with ExitStack() as open_clients:
+
+        def client(contract: types.Contract | None) -> Kato[Any]:
+            return open_clients.enter_context(Kato[Any](options.url, contract=contract, accept_unidentified=True))
+
         if options.command == "save":
-            results = _save_all(kato, options.session_ids or map(str.strip, sys.stdin))
+            results = _save_all(client(None), options.session_ids or map(str.strip, sys.stdin))
         else:
-            results = _restore_all(kato, sys.stdin, options.ttl)
+            clients = {contract: client(contract) for contract in get_args(types.Contract)}
+            results = _restore_all(clients, sys.stdin, options.ttl)
         for result in results:
             failed = failed or "error" in result
             print(json.dumps(result, ensure_ascii=False), flush=True)

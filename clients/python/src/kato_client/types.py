@@ -2,10 +2,21 @@
 
 A result is the parsed JSON itself, typed: nothing is renamed, wrapped or left out, and you see a field that a later
 version adds at once. Fields that only some responses have are `NotRequired`.
+
+Predictions differ between KATO 3.10 (`Prediction`) and 6.3 (`Prediction63`). What contains them is generic, and so are
+the clients: `Kato(url, contract="6.3")` is a `Kato[Prediction63]`.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, NotRequired, TypedDict
+from typing import TYPE_CHECKING, Any, Generic, Literal, NotRequired, TypedDict
+
+if TYPE_CHECKING:
+    from typing_extensions import TypeVar  # with a default, which `typing` has from Python 3.13 on
+else:
+    from typing import TypeVar
+
+#: The versions of KATO whose API the service speaks.
+Contract = Literal["3.10", "6.3"]
 
 Event = list[str]
 Events = list[Event]
@@ -24,7 +35,10 @@ class Observation(TypedDict, total=False):
 
 
 class Config(TypedDict, total=False):
-    """Settings of a session; a missing one has the service's default."""
+    """Settings of a session; a missing one has the service's default.
+
+    Contract 3.10 ignores the settings of vectors, and 6.3 those of lengths. Under 6.3 `recall_threshold` is above 0.
+    """
 
     max_pattern_length: int
     persistence: int
@@ -51,6 +65,10 @@ class Config(TypedDict, total=False):
     bloom_false_positive_rate: float | None
     max_candidates_per_stage: int | None
     enable_filter_metrics: bool | None
+    single_symbol_match: Literal["first", "anywhere"]
+    vector_event_mode: Literal["neighbors_plus_self", "self_only"]
+    vector_search_limit: int
+    return_vector_search_results: bool
 
 
 class SessionInfo(TypedDict):
@@ -110,8 +128,29 @@ class RoutingTest(TypedDict):
     message: str
 
 
+class VectorMatch(TypedDict):
+    """`rank`: from 1, the nearest. `raw_score`: the distance, if it is known."""
+
+    vctr_id: str
+    rank: int
+    raw_score: float | None
+    source: Literal["vector_index", "self_appended"]
+
+
+class VectorSearch(TypedDict):
+    query_vctr_id: str
+    requested_limit: int
+    search_performed: bool
+    metric: str
+    score_direction: Literal["lower_is_better", "higher_is_better", "unknown"]
+    matches: list[VectorMatch]
+
+
 class Observed(TypedDict):
-    """`stm_length`: events after the observation, and after any learning that it caused."""
+    """`stm_length`: events after the observation, and after any learning that it caused.
+
+    `vector_search`: under 6.3, for vectors in a session with `return_vector_search_results`; otherwise null or missing.
+    """
 
     status: str
     session_id: str
@@ -120,6 +159,7 @@ class Observed(TypedDict):
     time: int
     unique_id: str
     auto_learned_pattern: str | None
+    vector_search: NotRequired[VectorSearch | None]
 
 
 class SequenceItem(TypedDict):
@@ -196,7 +236,7 @@ class PatternsUnRetired(TypedDict):
 
 
 class PatternsPurged(TypedDict):
-    status: str
+    status: Literal["completed", "partial", "nothing_to_purge"]
     session_id: str
     node_id: str
     purged: list[str]
@@ -204,14 +244,14 @@ class PatternsPurged(TypedDict):
     remaining: int
 
 
-class Anomaly(TypedDict):
+class FuzzyMatch(TypedDict):
     observed: str
     expected: str
     similarity: float
 
 
-class Prediction(TypedDict):
-    """One learned pattern that matches; docs/predictions.md explains every field."""
+class CommonPrediction(TypedDict):
+    """What predictions of all contracts have; docs/predictions.md explains every field."""
 
     type: str
     name: str
@@ -224,8 +264,7 @@ class Prediction(TypedDict):
     extras: Events
     future: Events
     sequence: Events
-    anomalies: list[Anomaly]
-    fuzzy_matches: list[Anomaly]
+    fuzzy_matches: list[FuzzyMatch]
     similarity: float
     evidence: float
     confidence: float
@@ -248,9 +287,30 @@ class Prediction(TypedDict):
     weighted_evidence: float | None
     weighted_confidence: float | None
     weighted_snr: float | None
+
+
+class Prediction(CommonPrediction):
+    """One learned pattern that matches, as KATO 3.10 shows it. `anomalies`: the same as `fuzzy_matches`."""
+
+    anomalies: list[FuzzyMatch]
     # Only if the state is a single symbol.
     pattern_data: NotRequired[Events]
     length: NotRequired[int]
+
+
+class Prediction63(CommonPrediction):
+    """One learned pattern that matches, as KATO 6.3 shows it.
+
+    `anomalies`: the symbols that are missing, those that are extra, and the observed ones of `fuzzy_matches`.
+    """
+
+    anomalies: list[str]
+
+
+if TYPE_CHECKING:
+    AnyPrediction = TypeVar("AnyPrediction", bound=CommonPrediction, default=Prediction)
+else:
+    AnyPrediction = TypeVar("AnyPrediction", bound=CommonPrediction)
 
 
 class FuturePotential(TypedDict):
@@ -260,8 +320,8 @@ class FuturePotential(TypedDict):
     total_weighted_frequency: float
 
 
-class Predictions(TypedDict):
-    predictions: list[Prediction]
+class Predictions(TypedDict, Generic[AnyPrediction]):
+    predictions: list[AnyPrediction]
     future_potentials: list[FuturePotential] | None
     count: int
     session_id: str
@@ -286,8 +346,8 @@ class PerceptData(TypedDict):
     node_id: str
 
 
-class Cognition(TypedDict):
-    predictions: list[Prediction]
+class Cognition(TypedDict, Generic[AnyPrediction]):
+    predictions: list[AnyPrediction]
     emotives: Emotives
     symbols: list[str]
     command: str
@@ -299,8 +359,8 @@ class Cognition(TypedDict):
     time: NotRequired[int]
 
 
-class CognitionData(TypedDict):
-    cognition_data: Cognition
+class CognitionData(TypedDict, Generic[AnyPrediction]):
+    cognition_data: Cognition[AnyPrediction]
     session_id: str
     node_id: str
 
@@ -329,6 +389,60 @@ class PatternAnswer(TypedDict):
     node_id: str
 
 
+class ListedNode(TypedDict):
+    """`node_id`: the exact id. `shown_as`: the one that KATO shows. `finalized`: by finalize-training."""
+
+    node_id: str
+    shown_as: str
+    finalized: bool
+    vector_dimension: int | None
+
+
+class NodePage(TypedDict):
+    """`next`: the `after` of the next page; None on the last one."""
+
+    nodes: list[ListedNode]
+    next: str | None
+
+
+class ListedPattern(TypedDict):
+    """`emotives`, `metadata`: as in `Pattern`; None if they are more than a page may have.
+
+    `bytes`: of events, emotives and metadata, as stored.
+    """
+
+    name: str
+    pattern_data: Events
+    length: int
+    frequency: int
+    emotives: list[Emotives] | None
+    metadata: dict[str, list[str]] | None
+    retired: bool
+    bytes: int
+
+
+class PatternPage(TypedDict):
+    """`next`: the `after` of the next page, also of an empty one; None on the last one."""
+
+    patterns: list[ListedPattern]
+    node_id: str
+    next: str | None
+
+
+class PatternDeleted(TypedDict):
+    status: Literal["deleted"]
+    pattern_name: str
+    node_id: str
+
+
+class NodeExported(TypedDict):
+    """How many lines of each kind the file has."""
+
+    patterns: int
+    affinities: int
+    retirements: int
+
+
 class PatternCount(TypedDict):
     pattern_count: int
     node_id: str
@@ -341,7 +455,7 @@ class NodePercept(TypedDict):
 
 
 class NodeCognition(TypedDict):
-    cognition_data: Cognition
+    cognition_data: Cognition[Prediction]
     node_id: str
     warning: str
 
@@ -431,6 +545,8 @@ class Health(TypedDict):
     active_sessions: int | None
     timestamp: str
     program: NotRequired[str]
+    worker_pid: NotRequired[int]
+    contracts: NotRequired[list[str]]
 
 
 class ReadyPart(TypedDict):
@@ -558,6 +674,7 @@ class ConnectionPools(TypedDict):
 class SnapshotData(TypedDict):
     active_sessions: int
     system_status: str
+    worker_pid: NotRequired[int]
 
 
 class CreatedData(TypedDict):

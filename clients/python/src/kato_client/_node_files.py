@@ -1,0 +1,138 @@
+"""A node's file, received in parts. An export that broke off continues after the last line that arrived."""
+
+import io
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from os import PathLike
+from pathlib import Path
+from typing import Any, BinaryIO, Self
+
+import httpx
+
+from kato_client import types
+from kato_client._exchange import Policy, Receive, Wait, Work, open_stream
+from kato_client._operations import ServiceOperations
+from kato_client.errors import ConnectionFailed
+
+# What a line is about, and how to ask for what follows it.
+_POSITIONS = {"name": "after", "symbol": "after_symbol", "retired": "after_retired"}
+
+
+class NodeFile:
+    """Lines as they arrive. The file has whole lines only, and its first line once.
+
+    head: the first line, once there is one. end: the last one, once the file is complete.
+    """
+
+    def __init__(self, out: BinaryIO) -> None:
+        self._out = out
+        self._last = b""
+        self._begun = b""  # a line that has not arrived completely
+        self._skips_head = False
+        self.head: dict[str, Any] | None = None
+        self.end: dict[str, Any] | None = None
+
+    @classmethod
+    @contextmanager
+    def opened(cls, path: Path, *, resume: bool) -> Iterator[Self]:
+        """A new file, or one that exists. Leaves no empty one behind. Raises OSError."""
+        out = path.open("r+b" if resume and path.exists() else "x+b")
+        try:
+            with out:
+                file = cls(out)
+                file._take_up()
+                yield file
+        finally:
+            if path.stat().st_size == 0:
+                path.unlink()
+
+    def _take_up(self) -> None:
+        """Read what is there, and go on after its last whole line."""
+        end = 0
+        for line in self._out:
+            if line.endswith(b"\n"):
+                end += len(line)
+                self._keep(line)
+        self._out.seek(end)
+        self._out.truncate()
+        self.part_ends()
+
+    def part_begins(self) -> None:
+        self._begun = b""
+        self._skips_head = self.head is not None
+
+    def receive(self, part: bytes) -> None:
+        whole, newline, rest = part.rpartition(b"\n")
+        if not newline:
+            self._begun += part
+            return
+        lines = io.BytesIO(self._begun + whole + newline)
+        self._begun = rest
+        if self._skips_head:
+            lines.readline()
+            self._skips_head = False
+        for line in lines:
+            self._out.write(line)
+            self._keep(line)
+
+    def part_ends(self) -> None:
+        """See whether the last line is the end of the file."""
+        last = json.loads(self._last) if self._last else {}
+        if last.get("end") is True:
+            self.end = last
+
+    def _keep(self, line: bytes) -> None:
+        if self.head is None:
+            self.head = json.loads(line)
+        self._last = line
+
+    def position(self) -> dict[str, str]:
+        """What asks for the rest of the file; nothing where it has no line yet. Raises ValueError."""
+        if self.head is None:
+            return {}
+        if "moment" not in self.head:
+            raise ValueError("The file cannot be continued: its first line has no moment, so another program wrote it")
+        last = json.loads(self._last)
+        named = {query: last[field] for field, query in _POSITIONS.items() if field in last}
+        return {"moment": str(self.head["moment"]), **named}
+
+    @property
+    def size(self) -> int:
+        return self._out.tell()
+
+
+def export(policy: Policy, node_id: str, path: str | PathLike[str], *, resume: bool) -> Work[types.NodeExported]:
+    """Receive the file of a node. Raises KatoError, OSError and ValueError."""
+    with NodeFile.opened(Path(path), resume=resume) as file:
+        if file.head is not None and file.head.get("node_id") != node_id:
+            raise ValueError(f"{path} is a file of node {file.head.get('node_id')!r}, not of {node_id!r}")
+        pauses = iter(policy.delays)
+        while file.end is None:
+            size = file.size
+            broken = yield from _receive(policy, node_id, file)
+            if file.size > size:
+                pauses = iter(policy.delays)
+            elif file.end is None:
+                pause = next(pauses, None)
+                if pause is None:
+                    what = f"The export of node {node_id!r} broke off after {size} bytes of {path}"
+                    raise ConnectionFailed(f"{what}; resume=True continues it", performed=None) from broken
+                yield Wait(pause)
+        return {
+            "patterns": file.end["patterns"],
+            "affinities": file.end["affinities"],
+            "retirements": file.end.get("retirements", 0),
+        }
+
+
+def _receive(policy: Policy, node_id: str, file: NodeFile) -> Work[httpx.TransportError | None]:
+    """One response, to its end or until the transport's exception breaks it off."""
+    asked = ServiceOperations.node_export
+    call = asked.build(None, node_id, **file.position())
+    yield from open_stream(policy, asked, call, call.path)
+    file.part_begins()
+    while isinstance(part := (yield Receive()), bytes):
+        file.receive(part)
+    file.part_ends()
+    return part if isinstance(part, httpx.TransportError) else None
