@@ -213,7 +213,8 @@ def test_one_symbol_predicts_what_begins_with_it_or_what_has_it(client: httpx.Cl
         found = session.get("predictions")["predictions"]
         return sorted((one["past"], one["present"], one["future"]) for one in found)
 
-    begins_with_it, has_it = ([], [["a"]], [["b"]]), ([["c"]], [["a"]], [["d"]])
+    nothing: list[list[str]] = []
+    begins_with_it, has_it = (nothing, [["a"]], [["b"]]), ([["c"]], [["a"]], [["d"]])
     assert predicted() == [begins_with_it]
     session.post("config", {"single_symbol_match": "anywhere"})
     assert predicted() == [begins_with_it, has_it]

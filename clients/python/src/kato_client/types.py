@@ -65,7 +65,6 @@ class Config(TypedDict, total=False):
     bloom_false_positive_rate: float | None
     max_candidates_per_stage: int | None
     enable_filter_metrics: bool | None
-    single_symbol_match: Literal["first", "anywhere"]
     vector_event_mode: Literal["neighbors_plus_self", "self_only"]
     vector_search_limit: int
     return_vector_search_results: bool
