@@ -61,8 +61,8 @@ class Pattern(models.Model):
     class Meta:
         indexes = [
             models.Index(fields=["memory", "changed"], name="pattern_changed"),
-            # An expression, so that no other statement uses it: it has the names, too, and while PostgreSQL does not know
-            # how many patterns a memory has, it would find them by reading this index from one end to the other.
+            # An expression, so that no other statement uses it: it has the names, too, and while PostgreSQL does not
+            # know how many patterns a memory has, it would find them by reading this index from one end to the other.
             models.Index(F("memory") + 0, "frequency", "name", name="pattern_frequency"),
         ]
 
