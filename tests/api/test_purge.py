@@ -64,6 +64,7 @@ def test_frequencies_memberships_and_predictions_are_taken_back(open_session: Op
     for _ in range(3):
         learn(session, "ab")
     learn(session, "aabb")
+    assert predictions(session) != predictions(without)  # and each process has an index that it has to follow
     retire(session, AB, pattern_name([["a"], ["a"], ["b"], ["b"]]))
     answer = session.post("patterns/purge", {})
     assert answer == {
