@@ -222,15 +222,15 @@ def select(
             # A pair moves to another event only if its symbol has more places in the pattern; the key depends on the
             # first and the last pair.
             if hits > matched > 0:
-                nearest, end = last, first
+                right, left = last, first
                 if masks is not None:
                     alone = matched == 1
                     low, high = 0 if alone else first, span.length if alone else last
-                    nearest, end = nearest_ends(hits, at, hit_masks, first, last, low, high)
-                if nearest > first or end < last:
+                    right, left = nearest_ends(hits, at, hit_masks, first, last, low, high)
+                if right > first or left < last:
                     least_size = matched
-                    if nearest < end:
-                        present, future = events_around(ends, span, nearest, end)
+                    if right < left:
+                        present, future = events_around(ends, span, right, left)
                         least_size = event_end(ends, events, future) - event_end(ends, events, present)
                     highest = pre_potential(matched, block_count, span.length, least_size, state_size)
                     if max(key, np.rint(highest * DECIMALS)) < bar:

@@ -213,13 +213,11 @@ def test_one_symbol_predicts_what_begins_with_it_or_what_has_it(client: httpx.Cl
         found = session.get("predictions")["predictions"]
         return sorted((one["past"], one["present"], one["future"]) for one in found)
 
-    nothing: list[list[str]] = []
-    begins_with_it, has_it = (nothing, [["a"]], [["b"]]), ([["c"]], [["a"]], [["d"]])
-    assert predicted() == [begins_with_it]
+    assert predicted() == [([], [["a"]], [["b"]])]
     session.post("config", {"single_symbol_match": "anywhere"})
-    assert predicted() == [begins_with_it, has_it]
+    assert predicted() == [([], [["a"]], [["b"]]), ([["c"]], [["a"]], [["d"]])]
     session.post("config", {"single_symbol_match": None})
-    assert predicted() == [begins_with_it]
+    assert predicted() == [([], [["a"]], [["b"]])]
 
 
 def test_other_defaults_of_the_service_change_the_answer(server: WebServer, client: httpx.Client) -> None:

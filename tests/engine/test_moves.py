@@ -6,7 +6,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from engine.kernels.alignment import Span
-from engine.kernels.moves import AT_PLACE, AT_POSITION, IN_EVENT, settle
+from engine.kernels.moves import AT_PLACE, AT_POSITION, IN_EVENT, list_pairs, settle
 from engine.plain.matching import find_blocks
 from engine.plain.moves import Alignment, Pair, event_numbers
 from engine.plain.segmentation import pairs_of
@@ -35,15 +35,16 @@ def settled_by_kernel(events: Stm, stm: Stm) -> list[Pair]:
     before = [ord("a"), ord("b"), ord("c")]
     blocks = find_blocks(state(events), state(stm), NEVER)
     pairs = np.full((4, len(observed) + 2), -1, dtype=np.int64)
-    count = settle(
+    table = np.array(blocks, dtype=np.int64).reshape(-1, 3)
+    count = list_pairs(len(blocks), table, pairs)
+    settle(
         np.array([*before, *symbols, *before], dtype=np.uint16),
         np.array([1, 3, *np.cumsum([len(event) for event in events]), 1], dtype=np.uint16),
         Span(len(before), len(symbols), 2, len(events)),
         np.array(observed, dtype=np.int64),
         np.cumsum([len(event) for event in stm]),
-        len(blocks),
-        np.array(blocks[::-1], dtype=np.int64).reshape(-1, 3),
         pairs,
+        count,
         NEVER.flag,
     )
     numbers = event_numbers(events)
