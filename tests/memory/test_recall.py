@@ -50,8 +50,9 @@ def teach(node_id: str, joy: float) -> None:
 
 def predicted(node_id: str, **config: Any) -> dict[str, Any]:
     made = recall(node_id, lambda memory: memory.predict(EVENTS, config, contract=KATO_3_10))
-    [prediction] = json.loads(made.predictions)
-    return dict(prediction)
+    found = json.loads(made.predictions)
+    assert len(found) == 1
+    return dict(found[0])
 
 
 @pytest.fixture
