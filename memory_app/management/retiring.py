@@ -121,17 +121,11 @@ def _purge(
 def _purge_in_parts(node: str, patterns: list[str] | None, limit: int, why: str | None) -> Purged:
     """Many transactions, so that the node can learn in between; an interrupted command can be repeated."""
     purged: list[str] = []
-    failed: dict[str, str] = {}
-    remaining = 0
-    while len(purged) < limit:
+    while True:
         done = purging.purge(node_id=node, names=patterns, limit=min(limit - len(purged), _PURGED_AT_ONCE), why=why)
-        failed |= done.failed
-        if done.names or not purged:
-            remaining = done.remaining
-        if not done.names:
-            break
         purged += done.names
-    return Purged(purged, failed, remaining)
+        if not done.names or len(purged) >= limit:
+            return Purged(purged, done.failed, done.remaining)
 
 
 def _acts(command: Command, node: str | None, limit: int, json: bool, **options: Any) -> None:
