@@ -137,7 +137,7 @@ class NodeIndex:
         return feed.read_changes(self.node_id, memory=self.memory, horizon=self.horizon)
 
     def _apply(self, changes: Changes, acted_on: dict[str, ActedOn]) -> None:
-        # In this order: a pattern that was purged and learned anew is among the changes.
+        # In this order: a pattern that was purged and then learned is among the changes.
         if gone := [name for name, now in acted_on.items() if not now.is_known]:
             self.index.remove(gone)
         if changes.patterns:

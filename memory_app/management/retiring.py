@@ -7,13 +7,13 @@ from foundation.terminal.arguments import add_json_argument, at_least, utf8
 from foundation.terminal.command import Command
 from foundation.terminal.errors import Error
 from foundation.terminal.text import counted, readable
+from memory_app import reasons
 from memory_app.management.arguments import node_id, pattern_id
 from memory_app.management.confirming import confirm
 from memory_app.operations import purging, retiring
 from memory_app.operations.purging import Purged
 from memory_app.reads import acts
 
-_LONGEST_WHY = 1000  # characters
 _PURGED_AT_ONCE = 1000
 
 
@@ -33,7 +33,7 @@ def add_acts(command: Command, commands: Any) -> None:
         "un-retire",
         lambda **options: _un_retire(command, **options),
         about="Let a node predict and learn retired patterns again.\n"
-        "What was purged does not come back, but can be learned anew.",
+        "What was purged does not come back, but can be learned again.",
         examples="""
   manage.py node un-retire kitchen 6e203a0c5b2f4ab0a3e1d6a8f30b5f0b26c1a7de
 """,
@@ -74,8 +74,8 @@ def add_acts(command: Command, commands: Any) -> None:
 
 def _why(text: str) -> str:
     """Raises ArgumentTypeError."""
-    if len(utf8(text)) > _LONGEST_WHY:
-        raise argparse.ArgumentTypeError(f"it has more than {_LONGEST_WHY} characters")
+    if len(utf8(text)) > reasons.MAX_LENGTH:
+        raise argparse.ArgumentTypeError(f"it has more than {reasons.MAX_LENGTH} characters")
     return text
 
 
