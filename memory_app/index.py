@@ -161,8 +161,7 @@ class NodeIndex:
                 self._upsert(page)
                 # Acts since the build began will be followed after it.
                 if self.acts_version:
-                    retired = feed.retired_between(self.memory, after=self.unread_after, until=page[-1][0])
-                    self.index.retire(retired)
+                    self.index.retire(feed.retired_among(self.memory, [name for name, *_ in page]))
             self.unread_after = page[-1][0] if len(page) == PATTERNS_AT_ONCE else None
             if self.unread_after is not None:
                 stop.check()
