@@ -45,9 +45,10 @@ _NEXT_PATTERNS = f"""
     FROM memory_app_pattern WHERE memory = %(memory)s AND name > decode(%(after)s, 'hex')
     ORDER BY name LIMIT {PATTERNS_AT_ONCE}
 """
+# By their names: between two patterns there may be any number of names that are retired and were never learned.
 _RETIRED = """
     SELECT encode(name, 'hex') FROM memory_app_retirement
-    WHERE memory = %(memory)s AND name > decode(%(after)s, 'hex') AND name <= decode(%(until)s, 'hex')
+    WHERE memory = %(memory)s AND name = ANY(ARRAY(SELECT decode(hex, 'hex') FROM unnest(%(names)b::text[]) AS hex))
 """
 
 
@@ -111,6 +112,6 @@ def next_patterns(memory: int, *, after: str) -> list[PatternRow]:
     return PATTERNS.execute_in_order(_NEXT_PATTERNS, {"memory": memory, "after": after})
 
 
-def retired_between(memory: int, *, after: str, until: str) -> list[str]:
+def retired_among(memory: int, names: list[str]) -> list[str]:
     """The retired ones of a page of patterns."""
-    return [name for (name,) in PATTERNS.execute(_RETIRED, {"memory": memory, "after": after, "until": until})]
+    return [name for (name,) in PATTERNS.execute(_RETIRED, {"memory": memory, "names": names})]

@@ -137,7 +137,7 @@ class NodeIndex:
         return feed.read_changes(self.node_id, memory=self.memory, horizon=self.horizon)
 
     def _apply(self, changes: Changes, acted_on: dict[str, ActedOn]) -> None:
-        # In this order: a pattern that was purged and learned anew is among the changes.
+        # In this order: a pattern that was purged and then learned is among the changes.
         if gone := [name for name, now in acted_on.items() if not now.is_known]:
             self.index.remove(gone)
         if changes.patterns:
@@ -161,8 +161,7 @@ class NodeIndex:
                 self._upsert(page)
                 # Acts since the build began will be followed after it.
                 if self.acts_version:
-                    retired = feed.retired_between(self.memory, after=self.unread_after, until=page[-1][0])
-                    self.index.retire(retired)
+                    self.index.retire(feed.retired_among(self.memory, [name for name, *_ in page]))
             self.unread_after = page[-1][0] if len(page) == PATTERNS_AT_ONCE else None
             if self.unread_after is not None:
                 stop.check()

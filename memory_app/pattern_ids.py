@@ -4,7 +4,8 @@ import re
 
 from engine.naming import bare_name
 
-_NAME = re.compile("[0-9a-f]{40}")
+NAME = re.compile("[0-9a-f]{40}")
+"""A bare name."""
 # For JSON schemas, whose patterns find a part unless they say otherwise.
 PATTERN_ID = r"^(PTRN\|)?[0-9a-f]{40}$"
 
@@ -12,4 +13,4 @@ PATTERN_ID = r"^(PTRN\|)?[0-9a-f]{40}$"
 def name_in(text: str) -> str | None:
     """The bare name in `text`, which may begin with `PTRN|` and have white space around it; None if it is none."""
     name = bare_name(text.strip())
-    return name if _NAME.fullmatch(name) else None
+    return name if NAME.fullmatch(name) else None

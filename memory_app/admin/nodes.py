@@ -26,6 +26,7 @@ from memory_app.admin.node_links import node_url
 from memory_app.models import Node
 from memory_app.node_ids import display_id
 from memory_app.operations.nodes import clear
+from memory_app.pattern_ids import NAME
 from memory_app.reads import acts, browsing, nodes
 from memory_app.reads.browsing import ListedPattern, Order, Wanted
 
@@ -33,7 +34,6 @@ _PATTERNS_PER_PAGE = 25
 _ACTS_PER_PAGE = 100
 _MOST_SYMBOLS = 200
 _EVENTS_IN_LIST = 12
-_NAME = re.compile("[0-9a-f]{40}")
 _NUMBER = re.compile(r"\d{1,18}")
 _BEGINNING = re.compile("[0-9a-f]{0,40}")
 _FREQUENCY = re.compile("[1-9][0-9]{0,9}")
@@ -230,4 +230,4 @@ def _unfit(name: str, value: str, reason: str) -> InvalidRequest:
 
 
 def _pattern(node_id: str, name: str) -> nodes.StoredPattern | None:
-    return nodes.pattern(node_id, name) if _NAME.fullmatch(name) else None
+    return nodes.pattern(node_id, name) if NAME.fullmatch(name) else None

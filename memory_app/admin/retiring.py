@@ -8,6 +8,7 @@ from unfold.widgets import UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
 
 from foundation.console.acts import Act
 from foundation.errors import Refusal
+from memory_app import reasons
 from memory_app.operations import purging, retiring
 from memory_app.operations.purging import Purged
 from memory_app.pattern_ids import name_in
@@ -21,7 +22,7 @@ class ActForm(forms.Form):
         help_text="Their names, with PTRN| or without, one on each line.",
     )
     why = forms.CharField(
-        max_length=1000, widget=UnfoldAdminTextInputWidget, help_text="Kept with who did it and when."
+        max_length=reasons.MAX_LENGTH, widget=UnfoldAdminTextInputWidget, help_text="Kept with who did it and when."
     )
 
     def clean_patterns(self) -> list[str]:

@@ -12,23 +12,24 @@ from pydantic_core import PydanticCustomError, to_json
 
 from engine.naming import PATTERN_PREFIX, bare_name
 from engine.ranges import LARGEST_FREQUENCY
-from foundation import callers, logs
+from foundation import callers
 from foundation.callers import ADMIN, READ
 from foundation.http.answers import json_answer
 from foundation.http.bodies import parse_path, parse_query
 from foundation.http.schema import INVALID_REQUEST
 from foundation.http.views import LeanView
+from memory_app import reasons
 from memory_app.api import shapes
 from memory_app.api.kb_ids import kb_id
+from memory_app.api.node_paths import NODE_IN_PATH, admit_node
 from memory_app.api.schema import NODE_UNKNOWN, PATTERN_UNKNOWN
-from memory_app.node_ids import MAX_LENGTH, NodeId
+from memory_app.node_ids import NodeId
 from memory_app.operations.deleting import delete
 from memory_app.pattern_ids import name_in
 from memory_app.reads import browsing, nodes
 from memory_app.reads.browsing import ListedPattern, Order, Wanted
 
 MAX_LIMIT, DEFAULT_LIMIT = 1000, 100
-MAX_WHY = 1000  # characters
 
 _NODE_ID: TypeAdapter[str] = TypeAdapter(NodeId)
 _TEXT = TypeAdapter(str)
@@ -60,23 +61,9 @@ def _name(text: str) -> str:
 
 
 _NAME = TypeAdapter(Annotated[str, AfterValidator(_name)])
-_WHY = TypeAdapter(Annotated[str, Field(max_length=MAX_WHY)])
+_WHY: TypeAdapter[str] = TypeAdapter(reasons.Why)
 
 _PAGE = OpenApiParameter("limit", {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": DEFAULT_LIMIT})
-NODE_IN_PATH = OpenApiParameter(
-    "node_id",
-    {"type": "string", "maxLength": MAX_LENGTH},
-    OpenApiParameter.PATH,
-    description="The exact id of the node, percent-encoded.",
-)
-
-
-def node_of(node_id: str) -> str:
-    """The node that a path names. Raises InvalidRequest and ForeignNode."""
-    parse_path("node_id", node_id, _NODE_ID)
-    logs.about(node_id=node_id)
-    callers.current().require_node(node_id)
-    return node_id
 
 
 class Nodes(LeanView):
@@ -132,7 +119,7 @@ class Patterns(LeanView):
             OpenApiParameter(
                 "order",
                 {"type": "string", "enum": [str(order) for order in Order], "default": "newest"},
-                description="`newest`: the last learned first, whether anew or again; `frequency`: the most frequent.",
+                description="`newest`: the last learned first, new or known; `frequency`: the most frequent.",
             ),
             OpenApiParameter("after", str, description="`next` of the page before."),
             _PAGE,
@@ -140,7 +127,7 @@ class Patterns(LeanView):
         responses={200: shapes.PatternPage, 404: NODE_UNKNOWN, 422: INVALID_REQUEST},
     )
     def get(self, request: HttpRequest, node_id: str) -> HttpResponse:
-        node_of(node_id)
+        admit_node(node_id)
         wanted = Wanted(
             symbol=parse_query(request, "symbol", _TEXT, None),
             prefix=parse_query(request, "prefix", _NAME_PREFIX, ""),
@@ -167,13 +154,15 @@ class OnePattern(LeanView):
             NODE_IN_PATH,
             OpenApiParameter("name", str, OpenApiParameter.PATH, description="Its name, with `PTRN|` or without."),
             OpenApiParameter(
-                "why", {"type": "string", "maxLength": MAX_WHY}, description="Kept with who did it and when."
+                "why",
+                {"type": "string", "maxLength": reasons.MAX_LENGTH},
+                description="Kept with who did it and when.",
             ),
         ],
         responses={200: shapes.DeletedPattern, 404: PATTERN_UNKNOWN, 422: INVALID_REQUEST},
     )
     def delete(self, request: HttpRequest, node_id: str, name: str) -> HttpResponse:
-        node_of(node_id)
+        admit_node(node_id)
         bare: str = parse_path("name", name, _NAME)
         why: str | None = parse_query(request, "why", _WHY, None)
         delete(node_id=node_id, name=bare, why=why)

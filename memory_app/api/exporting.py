@@ -19,7 +19,7 @@ from foundation.http.schema import INVALID_REQUEST, response
 from foundation.http.streaming import Deadline, Stream
 from foundation.http.views import LeanView
 from foundation.postgresql.trouble import STORE_TROUBLE
-from memory_app.api.browsing import NODE_IN_PATH, node_of
+from memory_app.api.node_paths import NODE_IN_PATH, admit_node
 from memory_app.api.schema import NDJSON, NODE_FILE, NODE_UNKNOWN
 from memory_app.files import export_moments, exporting
 from memory_app.files.export_moments import ExportMoment
@@ -70,7 +70,7 @@ class Export(LeanView):
         },
     )
     def get(self, request: HttpRequest, node_id: str) -> HttpResponseBase:
-        node_of(node_id)
+        admit_node(node_id)
         after = _position(request)
         since: ExportMoment | None = parse_query(request, "moment", _MOMENT, None)
         exporting.check(node_id, since)

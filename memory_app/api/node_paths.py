@@ -2,6 +2,21 @@
 
 from django.urls import register_converter
 from django.urls.converters import StringConverter
+from drf_spectacular.utils import OpenApiParameter
+from pydantic import TypeAdapter
+
+from foundation import callers, logs
+from foundation.http.bodies import parse_path
+from memory_app.node_ids import MAX_LENGTH, NodeId
+
+_NODE_ID: TypeAdapter[str] = TypeAdapter(NodeId)
+
+NODE_IN_PATH = OpenApiParameter(
+    "node_id",
+    {"type": "string", "maxLength": MAX_LENGTH},
+    OpenApiParameter.PATH,
+    description="The exact id of the node, percent-encoded.",
+)
 
 
 class NodeIdConverter(StringConverter):
@@ -11,3 +26,10 @@ class NodeIdConverter(StringConverter):
 
 
 register_converter(NodeIdConverter, "node")
+
+
+def admit_node(node_id: str) -> None:
+    """Check the id in the path, and that the caller may use this node. Raises InvalidRequest and ForeignNode."""
+    parse_path("node_id", node_id, _NODE_ID)
+    logs.about(node_id=node_id)
+    callers.current().require_node(node_id)

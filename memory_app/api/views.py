@@ -1,6 +1,5 @@
 """`/pattern/{id}`, `/patterns/count`, `/symbols/…` and two deprecated ones: what a node knows (http.md 1.3)."""
 
-import re
 from typing import Any
 
 from django.conf import settings
@@ -23,6 +22,7 @@ from memory_app.errors import MalformedPatternName, PatternUnknown
 from memory_app.index import indexes
 from memory_app.node_ids import NodeId
 from memory_app.patience import PREDICTION_SECONDS, Bounded
+from memory_app.pattern_ids import NAME
 from memory_app.reads import nodes
 
 _NODE = [
@@ -39,7 +39,6 @@ _FLUSH = OpenApiParameter(
 _TEXT = TypeAdapter(str)
 _FLAG = TypeAdapter(bool)
 _NODE_ID: TypeAdapter[str] = TypeAdapter(NodeId)
-_NAME = re.compile("[0-9a-f]{40}")
 _REST_OF_STATISTICS = 80  # bytes in a response: names, numbers, quotes and brackets
 
 
@@ -79,7 +78,7 @@ class Pattern(LeanView):
     def get(self, request: HttpRequest, pattern_id: str) -> HttpResponse:
         node_id = node_of(request)
         name = bare_name(pattern_id)
-        found = nodes.pattern(node_id, name) if _NAME.fullmatch(name) else None
+        found = nodes.pattern(node_id, name) if NAME.fullmatch(name) else None
         if found is None:
             return _no_pattern(node_id, pattern_id, name)
         pattern = {
@@ -98,7 +97,7 @@ def _no_pattern(node_id: str, given: str, name: str) -> HttpResponse:
     if contracts.in_force() is ContractName.KATO_3_10:
         # 200, because clients read the inner status (Q11).
         return _response(node_id, pattern={"status": "error", "message": f"Pattern {given} not found"})
-    if not _NAME.fullmatch(name):
+    if not NAME.fullmatch(name):
         raise MalformedPatternName(given)
     raise PatternUnknown(given)
 

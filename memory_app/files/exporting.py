@@ -72,13 +72,17 @@ class Position(NamedTuple):
 START = Position()
 
 
-def check(node_id: str, since: ExportMoment | None) -> None:
-    """Raises NodeUnknown, and NodeChanged where the node is not what it was at that moment."""
+def check(node_id: str, since: ExportMoment | None) -> ExportMoment:
+    """The moment of the running transaction.
+
+    Raises NodeUnknown, and NodeChanged where the node is not what it was at the moment `since`.
+    """
     now = export_moments.of_now(node_id)
     if now is None:
         raise NodeUnknown(node_id)
     if since is not None and not export_moments.is_unchanged(since, now):
         raise export_moments.NodeChanged
+    return now
 
 
 def parts(node_id: str, *, after: Position = START, since: ExportMoment | None = None) -> Generator[bytes]:
@@ -89,9 +93,7 @@ def parts(node_id: str, *, after: Position = START, since: ExportMoment | None =
     with transaction.atomic(durable=True):
         for statement in _BEGIN:
             PATTERNS.execute(statement, {})
-        check(node_id, since)
-        moment = export_moments.of_now(node_id)
-        assert moment is not None
+        moment = check(node_id, since)
         yield _line({"kato": "node", "version": 1, "node_id": node_id, "moment": str(since or moment)})
         last_name, last_key, last_retired = _done(after)
         counts = _counts(moment.memory, last_name, last_key, last_retired)

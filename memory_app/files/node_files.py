@@ -112,7 +112,7 @@ class End(Line):
     end: Literal[True]
     patterns: int
     affinities: int
-    # Files of before had no such lines.
+    # Older files have no such lines.
     retirements: int = 0
 
 

@@ -7,13 +7,13 @@ from foundation.terminal.arguments import add_json_argument, at_least, utf8
 from foundation.terminal.command import Command
 from foundation.terminal.errors import Error
 from foundation.terminal.text import counted, readable
+from memory_app import reasons
 from memory_app.management.arguments import node_id, pattern_id
 from memory_app.management.confirming import confirm
 from memory_app.operations import purging, retiring
 from memory_app.operations.purging import Purged
 from memory_app.reads import acts
 
-_LONGEST_WHY = 1000  # characters
 _PURGED_AT_ONCE = 1000
 
 
@@ -33,7 +33,7 @@ def add_acts(command: Command, commands: Any) -> None:
         "un-retire",
         lambda **options: _un_retire(command, **options),
         about="Let a node predict and learn retired patterns again.\n"
-        "What was purged does not come back, but can be learned anew.",
+        "What was purged does not come back, but can be learned again.",
         examples="""
   manage.py node un-retire kitchen 6e203a0c5b2f4ab0a3e1d6a8f30b5f0b26c1a7de
 """,
@@ -74,8 +74,8 @@ def add_acts(command: Command, commands: Any) -> None:
 
 def _why(text: str) -> str:
     """Raises ArgumentTypeError."""
-    if len(utf8(text)) > _LONGEST_WHY:
-        raise argparse.ArgumentTypeError(f"it has more than {_LONGEST_WHY} characters")
+    if len(utf8(text)) > reasons.MAX_LENGTH:
+        raise argparse.ArgumentTypeError(f"it has more than {reasons.MAX_LENGTH} characters")
     return text
 
 
@@ -121,17 +121,11 @@ def _purge(
 def _purge_in_parts(node: str, patterns: list[str] | None, limit: int, why: str | None) -> Purged:
     """Many transactions, so that the node can learn in between; an interrupted command can be repeated."""
     purged: list[str] = []
-    failed: dict[str, str] = {}
-    remaining = 0
-    while len(purged) < limit:
+    while True:
         done = purging.purge(node_id=node, names=patterns, limit=min(limit - len(purged), _PURGED_AT_ONCE), why=why)
-        failed |= done.failed
-        if done.names or not purged:
-            remaining = done.remaining
-        if not done.names:
-            break
         purged += done.names
-    return Purged(purged, failed, remaining)
+        if not done.names or len(purged) >= limit:
+            return Purged(purged, done.failed, done.remaining)
 
 
 def _acts(command: Command, node: str | None, limit: int, json: bool, **options: Any) -> None:

@@ -3,8 +3,7 @@
 from django.db import transaction
 
 from memory_app.errors import NodeUnknown, PatternUnknown
-from memory_app.operations.purging import purge
-from memory_app.operations.retiring import lock
+from memory_app.operations.purging import lock_for_purge, purge
 from memory_app.stores import PATTERNS
 
 _IS_KNOWN = """
@@ -18,7 +17,7 @@ def delete(*, node_id: str, name: str, why: str | None = None) -> None:
 
     Raises NodeUnknown, PatternUnknown, and PredictionTimedOut as `purge`.
     """
-    memory = lock(node_id)
+    memory = lock_for_purge(node_id)
     if memory is None:
         raise NodeUnknown(node_id)
     # After the lock, so that a learn is either seen, or finds the pattern retired.

@@ -112,11 +112,7 @@ def purge(
     itself before this: the index, which this may follow, would show what may be rolled back. Raises PredictionTimedOut
     where reading the node takes too long, which vectors make necessary; nothing is changed then.
     """
-    memory = memory_of(node_id)
-    if memory is not None and _has_vectors(memory):
-        # Learns wait for the lock: an index that has to be read is read before.
-        _view(node_id)
-    memory = lock(node_id)
+    memory = lock_for_purge(node_id)
     if memory is None:
         return Purged([], dict.fromkeys(names or (), NOT_RETIRED), 0)
     wanted, failed = _candidates(memory, names, min(limit, MOST_AT_ONCE), retire_first=retire_first)
@@ -136,8 +132,16 @@ def purge(
         exact = [one.is_exact for one in doomed]
         PATTERNS.execute(_PURGE, {**act_of_caller(node_id, why), "memory": memory, "names": wanted, "exact": exact})
         count_acts_on_commit(PatternAct.Kind.PURGED, len(wanted))
-    [(remaining,)] = PATTERNS.execute(_REMAINING, {"memory": memory}) if wanted or failed else [(0,)]
+    [(remaining,)] = PATTERNS.execute(_REMAINING, {"memory": memory})
     return Purged(wanted, failed, remaining)
+
+
+def lock_for_purge(node_id: str) -> int | None:
+    """As `lock`. Learns wait for the lock: an index that a purge has to read is read before."""
+    memory = memory_of(node_id)
+    if memory is not None and _has_vectors(memory):
+        _view(node_id)
+    return lock(node_id)
 
 
 def _candidates(

@@ -107,7 +107,7 @@ def retire(*, node_id: str, names: Sequence[str], purged: Sequence[str] = (), wh
 
 @transaction.atomic
 def un_retire(*, node_id: str, names: Sequence[str], why: str | None = None) -> ActedOn:
-    """Let the node predict and learn these patterns again. What was purged stays purged, and can be learned anew."""
+    """Let the node predict and learn these patterns again. What was purged does not come back."""
     memory = lock(node_id)
     if memory is None:
         return _divided(names, [])

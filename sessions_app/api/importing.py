@@ -13,7 +13,7 @@ from foundation.errors import InvalidRequest
 from foundation.http.bodies import check_values, parse_query, read_raw_body
 from foundation.http.views import LeanView
 from foundation.json_lines import Line, WrongLine
-from memory_app.api.browsing import NODE_IN_PATH, node_of
+from memory_app.api.node_paths import NODE_IN_PATH, admit_node
 from memory_app.api.schema import NDJSON, NODE_FILE
 from memory_app.files import node_files
 from memory_app.files.node_files import Affinity, Content
@@ -50,7 +50,7 @@ class Import(LeanView):
         responses={202: bodies.JobAnswer, **errors(413, 415, 422)},
     )
     def post(self, request: HttpRequest, node_id: str) -> HttpResponse:
-        node_of(node_id)
+        admit_node(node_id)
         add: bool = parse_query(request, "add", _FLAG, False)
         partial: bool = parse_query(request, "partial", _FLAG, False)
         body = read_raw_body(request, self.body_limit)

@@ -105,7 +105,8 @@ class Purge(SessionView):
                     "node_id": node_id,
                     "purged": done.names,
                     "failed": done.failed,
-                    "remaining": done.remaining,
+                    # As in KATO: 0 where there was nothing to do, whatever else is retired (kato-6.md 10.4).
+                    "remaining": 0 if status == "nothing_to_purge" else done.remaining,
                 }
             )
 

@@ -11,6 +11,7 @@ from pydantic_core import PydanticCustomError
 
 from foundation.contracts import ContractName
 from memory_app.node_ids import NodeId
+from memory_app.reasons import Why
 from sessions_app import config
 from sessions_app.limits import MAX_EVENTS, MAX_TRAINING, MAX_VECTORS, Emotives, Metadata, Symbols, Text, Vectors
 from sessions_app.shapes.pattern_ids import PatternIds
@@ -141,7 +142,6 @@ class TrainJob(Input):
 
 _PATTERN_ID = "6e203a0c5b2f4ab0a3e1d6a8f30b5f0b26c1a7de"
 _IDS = "Their names: 40 lowercase hexadecimal digits, with or without `PTRN|`."
-Why = Annotated[str, Field(max_length=1000)]
 
 
 class ActOnPatterns(Input):

@@ -11,6 +11,7 @@ from pytest_django import DjangoDbBlocker
 from engine.lesson import prepare_lesson
 from engine.vectors import named, sum_vectors
 from memory_app.operations import purging
+from memory_app.operations.deleting import delete
 from memory_app.operations.patterns import learn
 from memory_app.operations.purging import purge
 from memory_app.operations.retiring import retire
@@ -84,23 +85,41 @@ def teach_vector(node_id: str) -> str:
     return lesson.name
 
 
-def test_an_index_is_read_before_learns_have_to_wait(node: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Under the lock only what has changed since is left to be read."""
-    steps: list[str] = []
+@pytest.fixture
+def steps(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Notes when a purge reads an index, and when it locks the node."""
+    noted_steps: list[str] = []
 
     def noted(step: str, perform: Callable[[str], Any]) -> Callable[[str], Any]:
         def note_and_perform(node_id: str) -> Any:
-            steps.append(step)
+            noted_steps.append(step)
             return perform(node_id)
 
         return note_and_perform
 
     for step in ("_view", "lock"):
         monkeypatch.setattr(purging, step, noted(step, getattr(purging, step)))
+    return noted_steps
+
+
+def test_an_index_is_read_before_learns_have_to_wait(node: str, steps: list[str]) -> None:
+    """Under the lock only what has changed since is left to be read."""
     name = teach_vector(node)
     retire(node_id=node, names=[name])
     assert purge(node_id=node, names=[name], limit=1).names == [name]
     assert steps == ["_view", "lock", "_view"]
+
+
+def test_a_deletion_reads_the_index_before_learns_have_to_wait(node: str, steps: list[str]) -> None:
+    delete(node_id=node, name=teach_vector(node))
+    assert steps[:2] == ["_view", "lock"]
+
+
+def test_what_is_left_to_purge_is_counted_where_there_was_nothing_to_do(node: str) -> None:
+    names = teach(node, 2)
+    retire(node_id=node, names=names)
+    assert purge(node_id=node, names=names[:1], limit=1) == (names[:1], {}, 1)
+    assert purge(node_id=node, names=names[:1], limit=1) == ([], {}, 1)
 
 
 def test_where_vectors_are_not_available_any_more_the_rest_is_purged(

@@ -143,7 +143,7 @@ class SessionOperations(Generic[AnyPrediction]):
     def un_retire_patterns(
         self, pattern_ids: Sequence[str], *, why: str | None = None
     ) -> Call[types.PatternsUnRetired]:
-        """Let the node predict and learn retired patterns again; what was purged can be learned anew."""
+        """Let the node predict and learn retired patterns again; what was purged can be learned again."""
         return Call(body=_acted_on(pattern_ids, why))
 
     @route("POST", "/sessions/{session_id}/patterns/purge")
