@@ -12,8 +12,8 @@ from foundation.callers import Scope
 from foundation.http.views import LeanView
 from tests.api.contract.document import DESCRIBED
 
-# Of a body that is not JSON: lines that hold nothing.
-_LINES = {"example": {"kato": "node", "version": 1}}
+# Of a body that is not JSON: a file of another node, which holds nothing.
+_LINES = {"kato": "node", "version": 1, "node_id": "elsewhere"}
 _BODIES_OWN_NODE = {"config": {"recall_threshold": 0.5}}
 
 
@@ -80,13 +80,15 @@ class Operation:
         """The example of the document, for this node where it names one."""
         if "requestBody" not in DESCRIBED.get(str(self), {}):
             return None
-        content = DESCRIBED[str(self)]["requestBody"]["content"].get("application/json", _LINES)
-        example = content.get("example") or _BODIES_OWN_NODE
+        content = DESCRIBED[str(self)]["requestBody"]["content"]
+        if "application/json" not in content:
+            return _LINES
+        example = content["application/json"].get("example") or _BODIES_OWN_NODE
         return {**example, "node_id": node_id} if "node_id" in example else example
 
     @property
     def names_node_in_body(self) -> bool:
-        return "node_id" in (self.body("") or {})
+        return (self.body("a node") or {}).get("node_id") == "a node"
 
     def call(self, client: httpx.Client, *, node_id: str, path: dict[str, str], **options: Any) -> httpx.Response:
         """Call it with the body of the example. `path`: what is in the place of `{session_id}` and `{job_id}`."""

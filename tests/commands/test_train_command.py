@@ -12,6 +12,7 @@ from django.db import OperationalError, connection, connections
 from pytest_django import DjangoDbBlocker
 
 from katoproject.configuration.environment import PROJECT_DIR
+from memory_app.errors import NodeUnknown
 from memory_app.reads import browsing, nodes
 from memory_app.reads.browsing import Wanted
 from sessions_app.files import training
@@ -41,7 +42,10 @@ def train(django_db_blocker: DjangoDbBlocker, server: object, node: str, tmp_pat
 
 def known(node: str) -> dict[str, tuple[int, Any, Any]]:
     """Patterns by their events, spelled `a+b c`: frequency, emotives, metadata."""
-    found = browsing.page(node, Wanted(), limit=100_000).patterns
+    try:
+        found = browsing.page(node, Wanted(), limit=100_000).patterns
+    except NodeUnknown:
+        return {}
     return {
         " ".join("+".join(event) for event in one.events): (one.frequency, one.emotives, one.metadata) for one in found
     }
