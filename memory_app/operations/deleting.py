@@ -3,7 +3,7 @@
 from django.db import transaction
 
 from memory_app.errors import NodeUnknown, PatternUnknown
-from memory_app.operations.purging import purge
+from memory_app.operations.purging import purge, read_ahead
 from memory_app.operations.retiring import lock
 from memory_app.stores import PATTERNS
 
@@ -18,6 +18,7 @@ def delete(*, node_id: str, name: str, why: str | None = None) -> None:
 
     Raises NodeUnknown, PatternUnknown, and PredictionTimedOut as `purge`.
     """
+    read_ahead(node_id)
     memory = lock(node_id)
     if memory is None:
         raise NodeUnknown(node_id)

@@ -112,10 +112,7 @@ def purge(
     itself before this: the index, which this may follow, would show what may be rolled back. Raises PredictionTimedOut
     where reading the node takes too long, which vectors make necessary; nothing is changed then.
     """
-    memory = memory_of(node_id)
-    if memory is not None and _has_vectors(memory):
-        # Learns wait for the lock: an index that has to be read is read before.
-        _view(node_id)
+    read_ahead(node_id)
     memory = lock(node_id)
     if memory is None:
         return Purged([], dict.fromkeys(names or (), NOT_RETIRED), 0)
@@ -138,6 +135,13 @@ def purge(
         count_acts_on_commit(PatternAct.Kind.PURGED, len(wanted))
     [(remaining,)] = PATTERNS.execute(_REMAINING, {"memory": memory}) if wanted or failed else [(0,)]
     return Purged(wanted, failed, remaining)
+
+
+def read_ahead(node_id: str) -> None:
+    """Read the index of the node if a purge needs it. To be called before `lock`, for which learns wait."""
+    memory = memory_of(node_id)
+    if memory is not None and _has_vectors(memory):
+        _view(node_id)
 
 
 def _candidates(

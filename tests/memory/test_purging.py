@@ -10,7 +10,8 @@ from pytest_django import DjangoDbBlocker
 
 from engine.lesson import prepare_lesson
 from engine.vectors import named, sum_vectors
-from memory_app.operations import purging
+from memory_app.operations import deleting, purging, retiring
+from memory_app.operations.deleting import delete
 from memory_app.operations.patterns import learn
 from memory_app.operations.purging import purge
 from memory_app.operations.retiring import retire
@@ -101,6 +102,24 @@ def test_an_index_is_read_before_learns_have_to_wait(node: str, monkeypatch: pyt
     retire(node_id=node, names=[name])
     assert purge(node_id=node, names=[name], limit=1).names == [name]
     assert steps == ["_view", "lock", "_view"]
+
+
+def test_so_it_is_before_a_pattern_is_deleted(node: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    steps: list[str] = []
+
+    def view(node_id: str) -> Any:
+        steps.append("_view")
+        return purging_view(node_id)
+
+    def locked(node_id: str) -> int | None:
+        steps.append("lock")
+        return retiring.lock(node_id)
+
+    purging_view = purging._view
+    monkeypatch.setattr(purging, "_view", view)
+    monkeypatch.setattr(deleting, "lock", locked)
+    delete(node_id=node, name=teach_vector(node))
+    assert steps[:2] == ["_view", "lock"]
 
 
 def test_where_vectors_are_not_available_any_more_the_rest_is_purged(
