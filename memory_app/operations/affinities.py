@@ -52,7 +52,7 @@ _TAKE_BACK = f"""
     FROM learned WHERE {_OF_KNOWN} AND NOT ({_NOTHING_LEFT})
 """
 
-_PAIRS_AT_ONCE = 100_000
+_PAIRS_AT_ONCE = 50_000
 """That one statement adds, unless so many lessons share one pair; a statement must be done within seconds."""
 
 
