@@ -16,10 +16,8 @@ _PLAIN = re.compile(r"-?[0-9]{1,400}(\.[0-9]{1,1100})?")
 
 def exact(text: str) -> Decimal:
     """The sum of doubles that a JSON number stands for. Raises ValueError."""
-    number = Decimal(text)
-    exponent = number.as_tuple().exponent
-    assert isinstance(exponent, int)
-    if number.adjusted() <= _LARGEST and exponent >= _SMALLEST and "e" not in text.lower() and _is_sum(number):
+    # Not with an exponent, which may be beyond those of decimals, too.
+    if "e" not in text.lower() and _is_exact(number := Decimal(text)):
         return number
     if not math.isfinite(double := float(text)):
         raise ValueError("a number is larger than the largest double")
@@ -33,7 +31,11 @@ def exact_of_text(value: object) -> Decimal:
     return exact(value)
 
 
-def _is_sum(number: Decimal) -> bool:
-    """Only halves, quarters, and so on, add up to it: no tenth does."""
+def _is_exact(number: Decimal) -> bool:
+    """Whether it is a sum of doubles: only halves, quarters, and so on, add up to it; no tenth does."""
+    exponent = number.as_tuple().exponent
+    assert isinstance(exponent, int)
+    if number.adjusted() > _LARGEST or exponent < _SMALLEST:
+        return False
     denominator = Fraction(number).denominator
     return denominator & (denominator - 1) == 0

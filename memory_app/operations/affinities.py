@@ -7,6 +7,7 @@ long. It makes them in parts, each short enough for a statement, and in the orde
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
+from itertools import chain
 from typing import NamedTuple
 
 from foundation.postgresql.statements import Parameters
@@ -51,11 +52,12 @@ _TAKE_BACK = f"""
     FROM learned WHERE {_OF_KNOWN} AND NOT ({_NOTHING_LEFT})
 """
 
-_PAIRS_AT_ONCE = 100_000
-"""That one statement adds, unless a single symbol has more; a statement must be done within seconds."""
+_PAIRS_AT_ONCE = 50_000
+"""That one statement adds, unless so many lessons share one pair; a statement must be done within seconds."""
 
 
 Number = float | Decimal
+_Lessons = Sequence[tuple[list[str], Mapping[str, Number]]]
 
 
 class Felt(NamedTuple):
@@ -87,25 +89,43 @@ def _in_parts(statement: str, memory: int, felt: Iterable[Felt], **options: bool
     symbol_keys = {symbol: affinity_key(symbol) for symbol in pairs}
     emotive_keys = {emotive: affinity_key(emotive) for _, emotives in lessons for emotive in emotives}
     for part in _parts(pairs, sorted(pairs, key=symbol_keys.__getitem__)):
-        parameters = _parameters(lessons, {symbol: symbol_keys[symbol] for symbol in part}, emotive_keys)
-        PATTERNS.execute(statement, {"memory": memory, **parameters, **options})
+        keys = {symbol: symbol_keys[symbol] for symbol in part}
+        for some, its_emotive_keys in _parts_of(part, pairs, lessons, emotive_keys):
+            parameters = _parameters(some, keys, its_emotive_keys)
+            PATTERNS.execute(statement, {"memory": memory, **parameters, **options})
 
 
-def _parts(pairs: Mapping[str, int], symbols: Iterable[str]) -> Iterator[list[str]]:
+def _parts_of(
+    symbols: Sequence[str], pairs: Mapping[str, int], lessons: _Lessons, emotive_keys: Mapping[str, bytes]
+) -> Iterator[tuple[_Lessons, Mapping[str, bytes]]]:
+    """The lessons of a part, and their emotives. A symbol with too many emotives for one statement takes several."""
+    if sum(pairs[symbol] for symbol in symbols) <= _PAIRS_AT_ONCE:
+        yield lessons, emotive_keys
+        return
+    [symbol] = symbols
+    own = [emotives for its_symbols, emotives in lessons if symbol in its_symbols]
+    counts = Counter(chain.from_iterable(own))
+    for part in _parts(counts, sorted(counts, key=emotive_keys.__getitem__)):
+        keys = {emotive: emotive_keys[emotive] for emotive in part}
+        yield [([symbol], {name: emotives[name] for name in part if name in emotives}) for emotives in own], keys
+
+
+def _parts(pairs: Mapping[str, int], texts: Iterable[str]) -> Iterator[list[str]]:
+    """The symbols, or the emotives, in parts of few pairs; a part of one text may have more."""
     part: list[str] = []
     size = 0
-    for symbol in symbols:
-        if part and size + pairs[symbol] > _PAIRS_AT_ONCE:
+    for text in texts:
+        if part and size + pairs[text] > _PAIRS_AT_ONCE:
             yield part
             part, size = [], 0
-        part.append(symbol)
-        size += pairs[symbol]
+        part.append(text)
+        size += pairs[text]
     if part:
         yield part
 
 
 def _parameters(
-    lessons: Sequence[tuple[list[str], Mapping[str, Number]]],
+    lessons: _Lessons,
     symbol_keys: Mapping[str, bytes],
     emotive_keys: Mapping[str, bytes],
 ) -> Parameters:

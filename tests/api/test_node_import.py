@@ -172,6 +172,7 @@ def test_a_file_in_parts_is_added_part_by_part(client: httpx.Client, node: str) 
         (b'{"symbol":"a","affinity":{"joy":1e400}}\n', 1, "largest double"),
         (b'{"symbol":"a","affinity":{"joy":NaN}}\n', 1, ""),
         (b'{"symbol":"a","affinity":{"joy":1e999999999}}\n', 1, "largest double"),
+        (b'{"symbol":"a","affinity":{"joy":1e%s}}\n' % (b"9" * 30), 1, "largest double"),
         (b'{"symbol":"a\\u0000","affinity":{"joy":1}}\n', 1, "U+0000"),
     ],
 )

@@ -62,7 +62,9 @@ def expected() -> dict[str, dict[str, float]]:
     return {symbol: {name: float(value) for name, value in of_symbol.items()} for symbol, of_symbol in sums.items()}
 
 
-@pytest.mark.parametrize(("at_once", "parts"), [(100_000, 1), (60, 3), (1, 20)])
+@pytest.mark.parametrize(
+    ("at_once", "parts"), [(100_000, 1), (60, 3), (20, 11), (1, sum(map(len, expected().values())))]
+)
 def test_affinities_are_added_exactly_in_parts_of_bounded_size(
     node: str, statements: list[str], monkeypatch: pytest.MonkeyPatch, at_once: int, parts: int
 ) -> None:
