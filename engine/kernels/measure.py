@@ -199,7 +199,8 @@ def measure_shares(
     whole: of all whole patterns, with their global_normalized_entropy. counts: by token, zeros before and after.
     """
     tokens, starts, rows, lows, highs = columns.tokens, columns.starts, members.rows, members.low, members.high
-    flags, global_entropies, number, rarity = finalized.flags, finalized.global_entropies, domain.number, domain.rarity
+    flags, global_entropies = finalized.flags, finalized.global_entropies
+    number, entropies, rarity = domain.number, domain.entropy, domain.rarity
     n, v, membership = statistics.pattern_count, statistics.symbol_count, statistics.membership
     bits_of, logarithm_of = np.zeros((2, FEW_TIMES, FEW_SYMBOLS))
     entropy_of_few, log_v = np.zeros(FEW_PATTERNS), math.log(statistics.symbol_count)
@@ -230,7 +231,9 @@ def measure_shares(
             normalized += share * digits
             x = number[distinct[d]] - 1
             score += share * (rarity[x] if x >= 0 else absent)
-            if whole:
+            if whole and x >= 0:
+                of_symbols += entropies[x]
+            elif whole:
                 k = membership[distinct[d]]
                 slot = k if k < FEW_PATTERNS else 0
                 if slot == 0 or entropy_of_few[slot] == 0:

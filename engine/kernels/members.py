@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from engine.arrays import Columns, Flags, Ints, Tokens
+from engine.arrays import Columns, Flags, Ints
 from engine.kernels import long_states
 from engine.kernels.alignment import (
     Fuzzy,
@@ -28,8 +28,8 @@ from engine.kernels.blocks import (
     write_singles,
 )
 from engine.kernels.compiler import compiled, inlined
-from engine.kernels.event_ends import event_end, holds
-from engine.kernels.moves import AT_PLACE, AT_POSITION, list_pairs, may_move, settle
+from engine.kernels.event_ends import event_end
+from engine.kernels.moves import AT_PLACE, AT_POSITION, event_of_single, list_pairs, may_move, settle
 from engine.kernels.stopping import is_set
 
 
@@ -170,27 +170,6 @@ def align_single(columns: Columns, rows: Ints, token: int, anywhere: bool, by_po
         while tokens[start + positions[m]] != token:
             positions[m] += 1
     return Members(rows, ones, ones, present, present + 1, low, high, np.arange(count + 1), places, positions)
-
-
-@inlined
-def event_of_single(tokens: Tokens, ends: Tokens, span: Span, token: int, by_position: bool) -> int:
-    """The event in which a state of this one symbol matches a pattern; -1 if none has it.
-
-    It is the first that has it. By position, the match then moves to the event that leaves strictly the fewest missing
-    symbols (kato-6.md 3.3): the smallest of those that have it, if there is only one as small.
-    """
-    first, best, least, low = -1, -1, 0, 0
-    for event in range(span.event_count):
-        high = event_end(ends, span.events, event + 1)
-        if holds(tokens, span.start + low, span.start + high, token):
-            if first < 0:
-                first, best, least = event, event, high - low
-            elif by_position and high - low < least:
-                best, least = event, high - low
-            elif by_position and high - low == least:
-                best = first
-        low = high
-    return best
 
 
 @inlined

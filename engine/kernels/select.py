@@ -41,8 +41,7 @@ from engine.kernels.compiler import compiled, inlined
 from engine.kernels.domain import weight_of
 from engine.kernels.event_ends import event_end
 from engine.kernels.measure import Weights
-from engine.kernels.members import event_of_single
-from engine.kernels.moves import AT_POSITION, list_pairs, nearest_ends, settle
+from engine.kernels.moves import AT_POSITION, event_of_single, list_pairs, nearest_ends, settle, smallest_event
 from engine.kernels.stopping import is_set
 from engine.kernels.text_similarity import Needle, joined_similarity
 
@@ -219,30 +218,29 @@ def select(
             first, last, matched = extent.first, extent.last, extent.matched
             present, future = events_around(ends, span, first, last)
             key = key_between(ends, span, matched, present, future, block_count, state_size)
-            # A pair moves to another event only if its symbol has more places in the pattern; the key depends on the
-            # first and the last pair.
+            # Moves need free places, and never widen present.
             if hits > matched > 0:
-                right, left = last, first
-                if masks is not None:
-                    alone = matched == 1
-                    low, high = 0 if alone else first, span.length if alone else last
-                    right, left = nearest_ends(hits, at, hit_masks, first, last, low, high)
-                if right > first or left < last:
-                    least_size = matched
-                    if right < left:
-                        present, future = events_around(ends, span, right, left)
-                        least_size = event_end(ends, events, future) - event_end(ends, events, present)
-                    highest = pre_potential(matched, block_count, span.length, least_size, state_size)
-                    if max(key, np.rint(highest * DECIMALS)) < bar:
+                if key < bar:
+                    highest = pre_potential(matched, block_count, span.length, matched, state_size)
+                    if np.rint(highest * DECIMALS) < bar:
                         continue
+                right, left = last, first
+                if masks is not None and matched == 1:
+                    smallest = smallest_event(present, ends, events, hits, at, hit_masks)
+                    if smallest != present:
+                        key = key_between(ends, span, matched, smallest, smallest + 1, block_count, state_size)
+                else:
                     if masks is not None and pairs == NONE:
                         write_singles(hits, at, hit_masks, blocks)
                     order_blocks(block_count, blocks, stop)
                     list_pairs(block_count, blocks, matched_pairs)
-                    settle(tokens, ends, span, state_tokens, stm_ends, matched_pairs, matched, stop)
-                    first, last = matched_pairs[AT_POSITION, 0], matched_pairs[AT_POSITION, matched - 1] + 1
-                    present, future = events_around(ends, span, first, last)
-                    key = key_between(ends, span, matched, present, future, block_count, state_size)
+                    if masks is not None:
+                        right, left = nearest_ends(matched_pairs, matched, state_tokens, masks, hits, at, hit_masks)
+                    if right > first or left < last:
+                        settle(tokens, ends, span, state_tokens, stm_ends, matched_pairs, matched, stop)
+                        first, last = matched_pairs[AT_POSITION, 0], matched_pairs[AT_POSITION, matched - 1] + 1
+                        present, future = events_around(ends, span, first, last)
+                        key = key_between(ends, span, matched, present, future, block_count, state_size)
         else:
             match = state_tokens[extent.place] if extent.matched > 0 else -1
             key = key_of(tokens, ends, span, extent, block_count, match, state_size)

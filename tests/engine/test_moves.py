@@ -6,7 +6,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from engine.kernels.alignment import Span
-from engine.kernels.moves import AT_PLACE, AT_POSITION, IN_EVENT, list_pairs, settle
+from engine.kernels.moves import AT_PLACE, AT_POSITION, IN_EVENT, list_pairs, nearest_ends, settle, smallest_event
 from engine.plain.matching import find_blocks
 from engine.plain.moves import Alignment, Pair, event_numbers
 from engine.plain.segmentation import pairs_of
@@ -85,3 +85,27 @@ def test_moves_never_widen_present(events: Stm, stm: Stm) -> None:
     if len(before) > 1:
         assert before[0].at <= after[0].at
         assert after[-1].at <= before[-1].at
+
+
+@settings(max_examples=1000, deadline=None, suppress_health_check=list(HealthCheck))
+@given(EVENTS, EVENTS)
+def test_moves_stay_within_the_nearest_ends(events: Stm, stm: Stm) -> None:
+    """`select` leaves out the moves of pairs whose ends cannot get nearer, and asks at once where a lone pair goes."""
+    symbols, observed = [ord(symbol) for symbol in state(events)], [ord(symbol) for symbol in state(stm)]
+    before, after = pairs_of(find_blocks(state(events), state(stm), NEVER)), settled(events, stm)
+    masks = np.zeros(128, dtype=np.uint64)
+    for place, symbol in enumerate(observed):
+        masks[symbol] |= np.uint64(1 << place)
+    at = np.flatnonzero(masks[symbols])
+    if len(before) > 1:
+        pairs = np.array(before, dtype=np.int64).T.copy()
+        nearest, end = nearest_ends(
+            pairs, len(before), np.array(observed, dtype=np.int64), masks, len(at), at, masks[symbols][at]
+        )
+        assert before[0].at <= after[0].at <= nearest
+        assert end <= after[-1].at + 1 <= before[-1].at + 1
+    elif before:
+        numbers = event_numbers(events)
+        ends = np.cumsum([len(event) for event in events]).astype(np.uint16)
+        event = smallest_event(numbers[before[0].at], ends, 0, len(at), at, masks[symbols][at])
+        assert event == numbers[after[0].at]
