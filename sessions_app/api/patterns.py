@@ -1,11 +1,14 @@
 """`/sessions/{id}/patterns/…`: retire, un-retire and purge patterns of the session's node."""
 
+from collections.abc import Callable
+
 from django.http import HttpRequest, HttpResponse
 from drf_spectacular.utils import extend_schema
 from pydantic_core import to_json
 
 from foundation.callers import ADMIN, WRITE
 from foundation.http.bodies import parse_body, read_raw_body
+from memory_app.operations.retiring import ActedOn
 from sessions_app import operations
 from sessions_app.api.answering import answer_once_for_session
 from sessions_app.api.base import SessionView
@@ -27,23 +30,7 @@ class Retire(SessionView):
         responses={200: bodies.RetiredAnswer, **errors(404, 413, 415, 422)},
     )
     def post(self, request: HttpRequest, session_id: str) -> HttpResponse:
-        body = read_raw_body(request, self.body_limit)
-        given = parse_body(request, bodies.ActOnPatterns, body)
-
-        def perform() -> bytes:
-            node_id, done = operations.retire(session_id=session_id, names=names_of(given.pattern_ids), why=given.why)
-            return to_json(
-                {
-                    "status": "okay",
-                    "session_id": session_id,
-                    "node_id": node_id,
-                    "requested": given.pattern_ids,
-                    "retired": done.names,
-                    "already_retired": done.others,
-                }
-            )
-
-        return answer_once_for_session(request, session_id, perform, body=body)
+        return _act(request, session_id, operations.retire, done="retired", nothing_to_do="already_retired")
 
 
 class UnRetire(SessionView):
@@ -57,24 +44,35 @@ class UnRetire(SessionView):
         responses={200: bodies.UnRetiredAnswer, **errors(404, 413, 415, 422)},
     )
     def post(self, request: HttpRequest, session_id: str) -> HttpResponse:
-        body = read_raw_body(request, self.body_limit)
-        given = parse_body(request, bodies.ActOnPatterns, body)
+        return _act(request, session_id, operations.un_retire, done="un_retired", nothing_to_do="not_retired")
 
-        def perform() -> bytes:
-            names = names_of(given.pattern_ids)
-            node_id, done = operations.un_retire(session_id=session_id, names=names, why=given.why)
-            return to_json(
-                {
-                    "status": "okay",
-                    "session_id": session_id,
-                    "node_id": node_id,
-                    "requested": given.pattern_ids,
-                    "un_retired": done.names,
-                    "not_retired": done.others,
-                }
-            )
 
-        return answer_once_for_session(request, session_id, perform, body=body)
+def _act(
+    request: HttpRequest,
+    session_id: str,
+    act: Callable[..., tuple[str, ActedOn]],
+    *,
+    done: str,
+    nothing_to_do: str,
+) -> HttpResponse:
+    """`act` on the patterns of the body. done, nothing_to_do: which fields of the response name them."""
+    body = read_raw_body(request, _BODY_LIMIT)
+    given = parse_body(request, bodies.ActOnPatterns, body)
+
+    def perform() -> bytes:
+        node_id, acted_on = act(session_id=session_id, names=names_of(given.pattern_ids), why=given.why)
+        return to_json(
+            {
+                "status": "okay",
+                "session_id": session_id,
+                "node_id": node_id,
+                "requested": given.pattern_ids,
+                done: acted_on.names,
+                nothing_to_do: acted_on.others,
+            }
+        )
+
+    return answer_once_for_session(request, session_id, perform, body=body)
 
 
 # Irreversible, as clear-all is.
