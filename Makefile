@@ -13,8 +13,8 @@ help:  ## Show this list
 run: .venv/installed  ## Start the whole service on this machine, until Ctrl-C
 	@exec $(IN_VENV) manage.py up
 
-# Each of these processes has servers of its own. One more than two processors need, because some tests wait.
-TEST_PROCESSES ?= 3
+# Each of these processes has servers of its own. More than two processors need, because many tests wait.
+TEST_PROCESSES ?= 4
 
 IN_PARALLEL := -n $(TEST_PROCESSES) --dist loadfile --no-loadscope-reorder
 

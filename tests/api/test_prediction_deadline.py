@@ -49,7 +49,15 @@ def assert_is(response: httpx.Response, status: int, code: str) -> None:
 
 
 @pytest.mark.parametrize("route", ["predictions", pytest.param("cognition-data", marks=pytest.mark.exhaustive)])
-@pytest.mark.parametrize("config", [{}, {"fuzzy_token_threshold": 0.5}, {"filter_pipeline": ["rapidfuzz"]}], ids=str)
+@pytest.mark.parametrize(
+    "config",
+    [
+        {},
+        {"fuzzy_token_threshold": 0.5},
+        pytest.param({"filter_pipeline": ["rapidfuzz"]}, marks=pytest.mark.exhaustive),
+    ],
+    ids=str,
+)
 def test_a_prediction_beyond_its_deadline_is_a_503_with_the_reason(
     impatient: WebServer, route: str, config: dict[str, Any]
 ) -> None:

@@ -43,7 +43,7 @@ def knowledge(database: psycopg.Connection, client: httpx.Client, node_id: str) 
 @pytest.mark.parametrize(
     ("count", "config"),
     [
-        (520, {}),  # more than one batch
+        pytest.param(520, {}, marks=pytest.mark.exhaustive),  # more than one batch
         (60, {"sort_symbols": False, "persistence": 2}),
         (60, {"max_pattern_length": 2, "stm_mode": "ROLLING"}),
     ],

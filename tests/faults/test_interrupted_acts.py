@@ -84,7 +84,9 @@ def test_a_failure_at_any_step_leaves_the_state_before(
     assert session.post(f"patterns/{kind}", {"pattern_ids": [name]})["node_id"] == session.node
 
 
-@pytest.mark.parametrize("kind", list(ACTS))
+@pytest.mark.parametrize(
+    "kind", [kind if kind == "purge" else pytest.param(kind, marks=pytest.mark.exhaustive) for kind in ACTS]
+)
 def test_an_act_whose_worker_is_killed_in_the_middle_happens_once_when_it_is_repeated(
     fragile: Fragile, session: LiveSession, kind: str
 ) -> None:

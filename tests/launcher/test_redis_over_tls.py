@@ -142,7 +142,7 @@ def plain_port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
         yield listening
 
 
-@pytest.mark.parametrize("has_tls", [True, False])
+@pytest.mark.parametrize("has_tls", [True, pytest.param(False, marks=pytest.mark.exhaustive)])
 def test_a_url_with_the_wrong_kind_of_redis_is_named_by_readiness_and_doctor(
     port: int, plain_port: int, has_tls: bool
 ) -> None:

@@ -93,7 +93,14 @@ def test_a_retry_is_told_of_a_cancel_only_what_it_has_resumed(room: Laboratory) 
     assert report.holds, report.first
 
 
-@pytest.mark.parametrize("names", [("delete", "observe, repeatable"), ("read STM", "learn"), ("import", "delete")])
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("read STM", "learn"),
+        pytest.param(("delete", "observe, repeatable"), marks=pytest.mark.exhaustive),
+        pytest.param(("import", "delete"), marks=pytest.mark.exhaustive),
+    ],
+)
 def test_the_reduced_search_reaches_every_outcome(room: Laboratory, names: tuple[str, str]) -> None:
     experiment = Experiment(room, [ALL[name] for name in names])
 

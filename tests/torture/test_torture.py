@@ -16,8 +16,6 @@ QUICK = (
     "PostgreSQL cut before the answer",
     "Redis flushed",
     "a web worker killed",
-    "backends killed",
-    "clients vanish",
     "stale entries planted",
 )
 SLOWEST = 30.0  # seconds; the machine of the tests is busy
