@@ -101,7 +101,8 @@ _add("clear-all", _request("POST", "/clear-all"))
 
 
 def _retire(world: World, actor: Actor) -> None:
-    operations.retire(session_id=world.session, names=_LEARNED["pattern_ids"])
+    # The session of the world may have expired.
+    operations.retire(session_id=world.other_session, names=_LEARNED["pattern_ids"])
 
 
 # What a learn of the world's STM learns.

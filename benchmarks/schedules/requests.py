@@ -37,4 +37,4 @@ def comparable(answer: tuple[int, str], world: str) -> tuple[int, str]:
     for pattern, replacement in _VARIABLE:
         body = pattern.sub(replacement, body)
     body = _SECONDS_LEFT.sub(lambda found: f'"ttl_seconds":{round(int(found[1]), -2)}', body)
-    return status, re.sub(rf'(?<![\w.]){world}(?=-[STJ]\b|\\?")', "the", body)
+    return status, re.sub(rf'(?<![\w.]){world}(?=-[STJ]\b|\\?"|\')', "the", body)
