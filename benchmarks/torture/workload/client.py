@@ -131,7 +131,7 @@ class Client:
             counts["writes" if is_write else "reads"] += 1
         elif seen.status is None or seen.status == 503:
             counts["failed"] += 1
-        elif seen.status not in (400, 404):
+        elif seen.status not in (400, 404, 409):
             counts["odd"] += 1
 
     async def ask(self, call: Call, *, keyed: float = 0.0) -> Request | None:
