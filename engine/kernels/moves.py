@@ -130,7 +130,7 @@ def settle(
             if occurs_beside(tokens, start + low, start + high, start + at[p], token):
                 target, alone = busiest(observed, event, p, count)
                 if alone:
-                    position = least_missing(tokens, ends, span, event, p, count, low, high, at[p], token)
+                    position = towards_the_others(tokens, ends, span, event, p, count, low, high, token)
                 else:
                     position = free_in_event(tokens, start, ends, events, target, low, high, token)
                 if position != NOWHERE:
@@ -227,38 +227,20 @@ def free_in_event(
 
 
 @inlined
-def least_missing(
-    tokens: Tokens,
-    ends: Tokens,
-    span: Span,
-    event: Ints,
-    p: int,
-    count: int,
-    low: int,
-    high: int,
-    here: int,
-    token: int,
+def towards_the_others(
+    tokens: Tokens, ends: Tokens, span: Span, event: Ints, p: int, count: int, low: int, high: int, token: int
 ) -> int:
-    """The free occurrence that leaves strictly the fewest missing symbols, of all and of `here`; NOWHERE if none does.
+    """Where pair p leaves the fewest missing symbols, if there are strictly fewer than where it is; otherwise NOWHERE.
 
-    A pair between two others changes nothing. Of the occurrences in one event the first stands for all.
+    The first of two or more pairs leaves the fewest in the last event that it can move to, the last one in the first
+    such event; one between two others changes nothing. Events that have the token are not empty, so none tie.
     """
+    found, farthest = NOWHERE, event[p]
     if 0 < p < count - 1:
-        return NOWHERE
-    best, least, number, last_seen = NOWHERE, 0, event[p], event[p]
-    for candidate in range(-1, high - low):  # first, where the pair is
-        position = low + candidate
-        if candidate >= 0:
-            if tokens[span.start + position] != token or position == here:
-                continue
+        return found
+    for position in range(low, high):
+        if tokens[span.start + position] == token:
             number = event_of(ends, span.events, position)
-            if number == last_seen or number == event[p]:
-                continue
-            last_seen = number
-        first, last = number if p == 0 else event[0], number if p == count - 1 else event[count - 1]
-        size = event_end(ends, span.events, last + 1) - event_end(ends, span.events, first)
-        if candidate < 0 or size < least:
-            best, least = position if candidate >= 0 else NOWHERE, size
-        elif size == least:
-            best = NOWHERE
-    return best
+            if (p == 0 and number > farthest) or (p > 0 and number < farthest):
+                found, farthest = position, number
+    return found
