@@ -3,12 +3,12 @@
 import ast
 import fcntl
 import hashlib
+import os
 from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-from numba.core import config
 from numba.core.caching import FunctionCache, IndexDataCacheFile
 
 _ROOT = Path(__file__).parents[2]
@@ -39,7 +39,7 @@ class LockedCache(FunctionCache):
     def __init__(self, function: Callable[..., Any]) -> None:
         super().__init__(function)  # type: ignore[no-untyped-call]
         digest = digest_of_sources(Path(function.__code__.co_filename))
-        self._cache_path = config.CACHE_DIR or self._cache_path
+        self._cache_path = os.environ.get("NUMBA_CACHE_DIR") or self._cache_path
         self._cache_file = LockedCacheFile(  # type: ignore[no-untyped-call]
             self._cache_path, f"{self._impl.filename_base}.{digest}", digest
         )

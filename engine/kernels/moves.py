@@ -5,10 +5,12 @@ the state; IN_EVENT and IN_OBSERVED, the events of the pattern and of the STM th
 strictly increasing, so between a pair and the next nothing is paired: what is free there can be moved to.
 """
 
+import numpy as np
+
 from engine.arrays import Flags, Ints, Masks, Numbers, Tokens
 from engine.kernels.alignment import Span
 from engine.kernels.blocks import AT, NONE, ONE, PLACE, SIZE, places_between
-from engine.kernels.compiler import compiled, inlined
+from engine.kernels.compiler import inlined, part
 from engine.kernels.event_ends import event_end, holds
 from engine.kernels.stopping import is_set
 
@@ -82,13 +84,13 @@ def may_move(pairs: Ints, count: int, hits: int, at: Ints, hit_masks: Masks, sta
 @inlined
 def list_pairs(count: int, blocks: Ints, pairs: Ints) -> int:
     """Write the positions and places of the blocks, which are in order; return how many."""
-    end = 0
+    end = np.int64(0)  # of that type from the start, or `settle` is compiled for a count that is the constant 0, too
     for b in range(count):
         for k in range(blocks[b, SIZE]):
             pairs[AT_POSITION, end] = blocks[b, AT] + k
             pairs[AT_PLACE, end] = blocks[b, PLACE] + k
             end += 1
-    return end
+    return int(end)
 
 
 @inlined
@@ -101,7 +103,7 @@ def number_events(ends: Numbers, events: int, positions: Ints, count: int, numbe
         numbers[p] = event
 
 
-@compiled
+@part
 def settle(
     tokens: Tokens, ends: Tokens, span: Span, state_tokens: Ints, stm_ends: Ints, pairs: Ints, count: int, stop: Flags
 ) -> None:
