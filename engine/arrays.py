@@ -16,6 +16,7 @@ Bytes = npt.NDArray[np.uint8]
 Flags = npt.NDArray[np.bool_]
 Hashes = npt.NDArray[np.uint32]
 CodePoints = npt.NDArray[np.uint32]
+Frequencies = npt.NDArray[np.uint32]
 
 
 class Columns(NamedTuple):
@@ -33,7 +34,7 @@ class Columns(NamedTuple):
     event_starts: Ints
     tokens: Tokens
     ends: Tokens
-    frequency: npt.NDArray[np.uint32]
+    frequency: Frequencies
 
 
 class Statistics(NamedTuple):

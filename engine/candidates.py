@@ -1,5 +1,6 @@
 """Choosing an ensemble: a kernel finds candidates, and the best are kept (engine.md 5.6, D01; kato-6.md 3.4)."""
 
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -7,8 +8,12 @@ import numpy as np
 from engine.arrays import Floats, Ints
 from engine.contracts import Semantics
 from engine.kernels.blocks import WORD
+from engine.kernels.gathering import gather
 from engine.kernels.measure import Weights
-from engine.kernels.select import Found, Scan, Search, select, select_by_symbol
+from engine.kernels.one_symbol import select_by_symbol
+from engine.kernels.search import Found, Scan, Search
+from engine.kernels.select import select
+from engine.limits import MOST_GATHERED
 from engine.query import Query
 from engine.stopping import Stop
 from engine.view import View
@@ -41,6 +46,19 @@ def choose(view: View, query: Query, semantics: Semantics, weights: Weights, lim
     order = _order_of_ties(view, semantics, rows, similarity)
     place = np.argsort(-keys[order], kind="stable") if pruned else np.arange(count)
     return Candidates(rows[order[place]], similarity[order[place]], place)
+
+
+def close_up(view: View, rows: Ints) -> tuple[View, Ints]:
+    """A view of these patterns alone, with tokens of 32 bits, and their rows in it.
+
+    So the kernels that work on an ensemble are compiled for such tokens alone. A view that has them stays as it is; for
+    too many symbols the kernels are compiled when they are needed.
+    """
+    columns = view.columns
+    if columns.tokens.itemsize == 4 or (columns.starts[rows + 1] - columns.starts[rows]).sum() > MOST_GATHERED:
+        return view, rows
+    gathered = gather(columns, rows, columns.names[rows], columns.frequency[rows])
+    return replace(view, columns=gathered), np.arange(len(rows))
 
 
 def _order_of_ties(view: View, semantics: Semantics, rows: Ints, similarity: Floats) -> Ints:

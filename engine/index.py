@@ -27,7 +27,7 @@ from threading import Lock
 import numpy as np
 import numpy.typing as npt
 
-from engine.arrays import Bytes, Columns, Ints, Statistics
+from engine.arrays import Bytes, Columns, Flags, Ints, Statistics
 from engine.growing import GrowingArray
 from engine.kernels.counting import count_learned, count_members
 from engine.kernels.name_table import enter_rows, find_rows, new_slots
@@ -43,7 +43,8 @@ _NARROW, _WIDE = np.dtype(np.uint16), np.dtype(np.uint32)
 class Index:
     """See the module's docstring. wide: use 32-bit tokens from the start, not only once 16 bits are too few."""
 
-    _retired: Ints  # rows
+    _retired: Ints  # rows, ascending
+    _hidden: Ints  # their frequencies, which are 0 in the column: so predictions see no retired pattern
 
     def __init__(self, *, wide: bool = False) -> None:
         self._width = _WIDE if wide else _NARROW
@@ -84,7 +85,7 @@ class Index:
         with self._changing:
             rows = self._rows_of(names)
             self._change(rows, np.zeros_like(rows))
-            self._retired = np.setdiff1d(self._retired, rows)
+            self._keep_retired(~np.isin(self._retired, rows))
             if 2 * self._pattern_count < len(self._frequency.array()):
                 self._compact()
             self._publish()
@@ -93,14 +94,25 @@ class Index:
         """Let no prediction return these patterns, which count in all statistics as before; ignore unknown names."""
         with self._changing:
             rows = self._rows_of(names)
-            self._retired = np.union1d(self._retired, rows[self._frequency.array()[rows] > 0])
-            self._publish()
+            rows = np.sort(rows[self._frequency.array()[rows] > 0])
+            if len(rows):
+                places = np.searchsorted(self._retired, rows)
+                self._hidden = np.insert(self._hidden, places, self._frequency.array()[rows])
+                self._retired = np.insert(self._retired, places, rows)
+                self._frequency.replace(rows, 0)
+                self._publish()
 
     def restore(self, names: Iterable[str]) -> None:
         """The reverse of `retire`."""
         with self._changing:
-            self._retired = np.setdiff1d(self._retired, self._rows_of(names))
-            self._publish()
+            restored = np.isin(self._retired, self._rows_of(names))
+            if restored.any():
+                self._frequency.replace(self._retired[restored], self._hidden[restored])
+                self._keep_retired(~restored)
+                self._publish()
+
+    def _keep_retired(self, kept: Flags) -> None:
+        self._retired, self._hidden = self._retired[kept], self._hidden[kept]
 
     def _rows_of(self, names: Iterable[str]) -> Ints:
         found = find_rows(_binary_names(set(names)), self._names.array(), self._slots)
@@ -115,8 +127,7 @@ class Index:
         """The memory of the arrays, with their spare room, and of the symbols. Older views may hold more."""
         columns = (self._names, self._starts, self._event_starts, self._tokens, self._ends, self._frequency)
         arrays = sum(one.nbytes for one in (self._slots, self._symbol_frequency, self._membership, self._retired))
-        shown = self._view.columns.frequency.nbytes if len(self._retired) else 0
-        return sum(column.nbytes() for column in columns) + arrays + shown + self._symbols.memory_bytes()
+        return sum(column.nbytes() for column in columns) + arrays + self._hidden.nbytes + self._symbols.memory_bytes()
 
     def _start_empty(self) -> None:
         self._symbols = SymbolTable()
@@ -133,7 +144,7 @@ class Index:
         self._event_starts.append([0])
         self._tokens, self._ends = GrowingArray(self._width), GrowingArray(self._width)
         self._frequency = GrowingArray(np.uint32)
-        self._retired = np.zeros(0, dtype=np.int64)
+        self._retired, self._hidden = np.zeros((2, 0), dtype=np.int64)
         self._slots = new_slots(0)
         self._longest = self._largest_event = 0
 
@@ -192,9 +203,13 @@ class Index:
     def _change(self, rows: Ints, frequencies: Ints) -> None:
         """Set the frequencies of existing rows; 0 removes a row, more than 0 restores it."""
         before = self._frequency.array()[rows].astype(np.int64)
+        places = np.searchsorted(self._retired, rows)
+        is_retired = np.isin(rows, self._retired)
+        before[is_retired] = self._hidden[places[is_retired]]
         if np.array_equal(before, frequencies):
             return
-        self._frequency.replace(rows, frequencies)
+        self._hidden[places[is_retired]] = frequencies[is_retired]
+        self._frequency.replace(rows, np.where(is_retired, 0, frequencies))
         self._count(rows, frequencies - before)
         self._count_members(rows[(before > 0) & (frequencies == 0)], -1)
         self._count_members(rows[(before == 0) & (frequencies > 0)], 1)
@@ -218,7 +233,8 @@ class Index:
         lengths, event_counts = np.diff(self._starts.array()), np.diff(self._event_starts.array())
         tokens, ends = self._tokens.array(), self._ends.array()
         live = frequency > 0
-        retired = np.flatnonzero(np.isin(np.flatnonzero(live), self._retired))
+        live[self._retired] = True
+        retired, hidden = np.flatnonzero(np.isin(np.flatnonzero(live), self._retired)), self._hidden
         self._start_without_patterns()
         self._append_rows(
             names[live],
@@ -228,14 +244,9 @@ class Index:
             ends[np.repeat(live, event_counts)].astype(_WIDE),
             frequency[live].astype(np.int64),
         )
-        self._retired = retired
+        self._retired, self._hidden = retired, hidden
 
     def _publish(self) -> None:
-        frequency = self._frequency.array()
-        if len(self._retired):
-            # What predictions see. Statistics count by `_frequency`.
-            frequency = frequency.copy()
-            frequency[self._retired] = 0
         self._view = View(
             columns=Columns(
                 names=self._names.array(),
@@ -243,7 +254,7 @@ class Index:
                 event_starts=self._event_starts.array(),
                 tokens=self._tokens.array(),
                 ends=self._ends.array(),
-                frequency=frequency,
+                frequency=self._frequency.array(),
             ),
             statistics=Statistics(self._pattern_count, int(np.count_nonzero(self._membership)), self._membership),
             symbol_frequency=self._symbol_frequency,

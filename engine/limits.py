@@ -14,6 +14,9 @@ MOST_FUZZY_MATCHES = 4 * MEBI
 MOST_MATCHED_PLACES = 32 * MEBI
 """Symbols of the STM, times the patterns that are aligned with them, in fuzzy matching."""
 
+MOST_GATHERED = 16 * MEBI
+"""Symbols of patterns that a prediction may copy to save a compilation: 64 MB."""
+
 MOST_TEXT_BYTES = 128 * MEBI
 """Of the JSON of the lists of symbols in all predictions."""
 

@@ -29,16 +29,16 @@ import numpy as np
 
 from engine import render_3_10, render_6_3
 from engine.arrays import Floats, Ints
-from engine.candidates import choose
+from engine.candidates import Candidates, choose, close_up
 from engine.contracts import KATO_3_10, KATO_6_3, Contract, Semantics
 from engine.facts import Facts, find_respelled
 from engine.finalize import Finalized
 from engine.kernels.domain import global_entropies
 from engine.kernels.fields import FIELDS
 from engine.kernels.futures import group_futures
-from engine.kernels.measure import FinalizedMembers, measure, share_futures
+from engine.kernels.keys import DECIMALS
+from engine.kernels.measure import FinalizedMembers, Weights, measure, share_futures
 from engine.kernels.members import Members, align_members, align_single
-from engine.kernels.select import DECIMALS
 from engine.limits import MOST_MATCHED_PLACES, PredictionTooLarge
 from engine.options import Options
 from engine.prediction_json import describe_futures
@@ -87,9 +87,37 @@ def predict(
     query = encode(view, stm, options, stop)
     apart = query.state.size == 1 and semantics.one_symbol_apart
     weights = affinity_weights(view, query, affinity, of_all=apart)
-    rows, similarity, in_ties = choose(view, query, semantics, weights, 3 * options.max_predictions, stop)
-    if len(rows) == 0:
+    candidates = choose(view, query, semantics, weights, 3 * options.max_predictions, stop)
+    if len(candidates.rows) == 0:
         return NOTHING
+    return describe(
+        *close_up(view, candidates.rows),
+        query,
+        candidates,
+        options,
+        contract=contract,
+        weights=weights,
+        emotives=emotives,
+        finalized=finalized,
+        stop=stop,
+    )
+
+
+def describe(
+    view: View,
+    rows: Ints,
+    query: Query,
+    candidates: Candidates,
+    options: Options,
+    *,
+    contract: Contract,
+    weights: Weights,
+    emotives: EmotivesOf,
+    finalized: Finalized | None,
+    stop: Stop,
+) -> Prediction:
+    """The predictions made of some candidates, which are these rows of the view. Raises as `predict`."""
+    semantics, similarity = contract.semantics, candidates.similarity
     members = _align(view, query, semantics, rows, stop)
     values = measure(
         view.columns,
@@ -98,15 +126,15 @@ def predict(
         query.state,
         semantics,
         view.statistics,
-        _finalized_members(view, members.rows, None if semantics.whole_pattern else finalized),
+        _finalized_members(view, rows, None if semantics.whole_pattern else finalized),
         weights,
         stop.flag,
     )
     stop.check()
     futures = group_futures(view.columns, members, similarity)
     share_futures(futures.group_of, futures.aggregate, values)
-    chosen = _rank(view, members, values, in_ties, options)
-    names = view.hex_names(members.rows[chosen])
+    chosen = _rank(view, members, values, candidates.in_ties, options)
+    names = view.hex_names(rows[chosen])
     facts = Facts(
         view=view,
         query=query,

@@ -13,8 +13,9 @@ from engine.arrays import Flags, Floats, Ints, Json
 from engine.kernels.alignment import Fuzzy, State
 from engine.kernels.blocks import WORD
 from engine.kernels.filters import compare_signatures, keep_lengths, keep_overlaps, keep_similar
+from engine.kernels.keys import least_common
 from engine.kernels.measure import Weights
-from engine.kernels.select import Recall, least_common
+from engine.kernels.search import Recall
 from engine.kernels.text_similarity import NO_NEEDLE, Needle, needle, similar_symbols
 from engine.limits import MEBI, MOST_FUZZY_MATCHES, PredictionTooLarge
 from engine.minhash import signature_part, symbol_hashes

@@ -6,7 +6,7 @@ import numpy as np
 
 from engine.arrays import Flags, Ints, Masks, Tokens
 from engine.kernels.blocks import AT, PLACE, SIZE
-from engine.kernels.compiler import compiled, inlined
+from engine.kernels.compiler import inlined, part
 from engine.kernels.event_ends import event_end, events_until, holds
 from engine.kernels.stopping import is_set
 
@@ -72,7 +72,7 @@ class Extent(NamedTuple):
     place: int
 
 
-@compiled
+@part
 def workspace(longest: int, state_size: int) -> Workspace:
     """Scratch for patterns of at most `longest` symbols."""
     most = min(longest, state_size) + 2

@@ -1,4 +1,4 @@
-"""The two decorators of kernels. Importing this module loads Numba."""
+"""The decorators of kernels. Importing this module loads Numba."""
 
 from collections.abc import Callable
 from typing import Any, TypeVar, cast
@@ -12,7 +12,17 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 def compiled(function: F) -> F:
     """`function` as machine code; float division by zero gives inf or nan, indices are not checked."""
-    kernel: Any = numba.njit(nogil=True, error_model="numpy")(function)
+    return _cached(function, no_cfunc_wrapper=True)
+
+
+def part(function: F) -> F:
+    """`function` as machine code that only kernels can call: what Python would call takes as long to compile again."""
+    return _cached(function, no_cfunc_wrapper=True, no_cpython_wrapper=True)
+
+
+def _cached(function: F, **wrappers: bool) -> F:
+    njit: Any = numba.njit  # its types do not have all options
+    kernel = njit(nogil=True, error_model="numpy", **wrappers)(function)
     kernel._cache = LockedCache(function)  # instead of cache=True
     return cast(F, kernel)
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from engine.arrays import Columns, Floats, Ints, Statistics, Tokens
 from engine.kernels.alignment import State
-from engine.kernels.compiler import compiled, inlined
+from engine.kernels.compiler import compiled, inlined, part
 from engine.kernels.members import Members
 
 FEW_PATTERNS = 256
@@ -28,7 +28,7 @@ class Domain(NamedTuple):
     rarity: Floats
 
 
-@compiled
+@part
 def find_domain(columns: Columns, members: Members, state: State, statistics: Statistics, whole: bool) -> Domain:
     """whole: for the metrics of whole patterns, where df(x) is pmf(x) itself."""
     tokens = columns.tokens

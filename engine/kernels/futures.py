@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from engine.arrays import Columns, Floats, Ints, Tokens
-from engine.kernels.compiler import compiled, inlined
+from engine.kernels.compiler import compiled, inlined, part
 from engine.kernels.members import Members
 
 
@@ -45,7 +45,7 @@ def hash_future(tokens: Tokens, start: int, ends: Tokens, events: int, count: in
     return result
 
 
-@compiled
+@part
 def same_events(
     tokens: Tokens, start: int, other_start: int, ends: Tokens, events: int, other_events: int, count: int
 ) -> bool:

@@ -12,7 +12,7 @@ import numpy as np
 from engine.arrays import Columns, Flags, Floats, Ints, Statistics
 from engine.contracts import Semantics
 from engine.kernels.alignment import State, signal_to_noise
-from engine.kernels.compiler import compiled, inlined
+from engine.kernels.compiler import compiled, inlined, part
 from engine.kernels.domain import FEW_PATTERNS, Domain, count_symbols, entropy_of, find_domain, weight_of
 from engine.kernels.fields import (
     BAYESIAN_POSTERIOR,
@@ -96,7 +96,7 @@ def measure(
     return values
 
 
-@compiled
+@part
 def measure_matches(columns: Columns, members: Members, state_size: int, apart: bool, values: Floats) -> None:
     """evidence, confidence, snr and fragmentation (5.5, 5.9), and the metrics made of shares of F_Σ."""
     starts, rows, matched = columns.starts, members.rows, members.matched
@@ -116,7 +116,7 @@ def measure_matches(columns: Columns, members: Members, state_size: int, apart: 
         values[m, BAYESIAN_POSTERIOR] = ratio(values[m, WEIGHTED_STRENGTH], strength)
 
 
-@compiled
+@part
 def weigh_observed(state_tokens: Ints, domain: Domain, counts: Ints) -> Floats:
     """u of 5.6 by state place, 0 for all but the first place of a symbol. counts: by token, zeros before and after."""
     number, probability = domain.number, domain.probability
@@ -131,7 +131,7 @@ def weigh_observed(state_tokens: Ints, domain: Domain, counts: Ints) -> Floats:
     return observed
 
 
-@compiled
+@part
 def measure_present(
     columns: Columns,
     members: Members,
@@ -183,7 +183,7 @@ def norm_of(vector: Floats) -> float:
     return math.sqrt(squares)
 
 
-@compiled
+@part
 def measure_shares(
     columns: Columns,
     members: Members,
@@ -246,7 +246,7 @@ def measure_shares(
             values[m, GLOBAL_NORMALIZED_ENTROPY] = 0.0 - of_symbols
 
 
-@compiled
+@part
 def measure_weights(
     columns: Columns,
     members: Members,
@@ -291,7 +291,7 @@ def measure_weights(
         values[m, WEIGHTED_SNR] = 1.0 if apart else ratio(matched, matched + extra)
 
 
-@compiled
+@part
 def measure_potentials(apart: bool, weighted: bool, values: Floats) -> None:
     """potential (5.6, 5.9), from the other metrics."""
     for m in range(values.shape[0]):

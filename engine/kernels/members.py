@@ -66,16 +66,16 @@ def align_members(columns: Columns, rows: Ints, state: State, fuzzy: Fuzzy, by_p
     first_place, places = state.first, state.places
     is_fuzzy, fuzzy_first, fuzzy_places, seen = fuzzy.active, fuzzy.first, fuzzy.places, fuzzy.seen
     count = rows.shape[0]
-    longest, capacity = 0, 0
+    longest, capacity = np.int64(0), np.int64(0)
     for row in rows:
         length = starts[row + 1] - starts[row]
         longest = max(longest, length)
         capacity += state_size if is_fuzzy else min(length, state_size)
-    scratch = workspace(longest, state_size)
+    scratch = workspace(int(longest), state_size)
     at, hit_masks, run_ends = scratch.at, scratch.hit_masks, scratch.ends
     windows, blocks, by_place, pairs_found = scratch.windows, scratch.blocks, scratch.by_place, scratch.pairs
     by_position = by_position and not is_fuzzy
-    block_count, present, future, low, high = np.empty((5, count), dtype=np.int64)
+    sizes, block_count, present, future, low, high = np.empty((6, count), dtype=np.int64)
     match_starts = np.zeros(count + 1, dtype=np.int64)
     match_places = np.empty(capacity, dtype=np.int64)
     match_positions = np.empty(capacity if by_position else 0, dtype=np.int64)
@@ -138,9 +138,10 @@ def align_members(columns: Columns, rows: Ints, state: State, fuzzy: Fuzzy, by_p
             match_starts[m + 1] = list_fuzzy_matches(row, seen, match_starts[m], match_places)
         else:
             match_starts[m + 1] = list_matches(found, blocks, match_starts[m], match_places, stop)
+        sizes[m] = match_starts[m + 1] - match_starts[m]
     return Members(
         rows,
-        np.diff(match_starts),
+        sizes,
         block_count,
         present,
         future,

@@ -5,10 +5,12 @@ the state; IN_EVENT and IN_OBSERVED, the events of the pattern and of the STM th
 strictly increasing, so between a pair and the next nothing is paired: what is free there can be moved to.
 """
 
+import numpy as np
+
 from engine.arrays import Flags, Ints, Masks, Numbers, Tokens
 from engine.kernels.alignment import Span
 from engine.kernels.blocks import AT, NONE, ONE, PLACE, SIZE, places_between
-from engine.kernels.compiler import compiled, inlined
+from engine.kernels.compiler import inlined, part
 from engine.kernels.event_ends import event_end, holds
 from engine.kernels.stopping import is_set
 
@@ -82,13 +84,13 @@ def may_move(pairs: Ints, count: int, hits: int, at: Ints, hit_masks: Masks, sta
 @inlined
 def list_pairs(count: int, blocks: Ints, pairs: Ints) -> int:
     """Write the positions and places of the blocks, which are in order; return how many."""
-    end = 0
+    end = np.int64(0)  # of that type from the start, or `settle` is compiled for a count that is the constant 0, too
     for b in range(count):
         for k in range(blocks[b, SIZE]):
             pairs[AT_POSITION, end] = blocks[b, AT] + k
             pairs[AT_PLACE, end] = blocks[b, PLACE] + k
             end += 1
-    return end
+    return int(end)
 
 
 @inlined
@@ -101,7 +103,7 @@ def number_events(ends: Numbers, events: int, positions: Ints, count: int, numbe
         numbers[p] = event
 
 
-@compiled
+@part
 def settle(
     tokens: Tokens, ends: Tokens, span: Span, state_tokens: Ints, stm_ends: Ints, pairs: Ints, count: int, stop: Flags
 ) -> None:
@@ -130,7 +132,7 @@ def settle(
             if occurs_beside(tokens, start + low, start + high, start + at[p], token):
                 target, alone = busiest(observed, event, p, count)
                 if alone:
-                    position = least_missing(tokens, ends, span, event, p, count, low, high, at[p], token)
+                    position = towards_the_others(tokens, ends, span, event, p, count, low, high, token)
                 else:
                     position = free_in_event(tokens, start, ends, events, target, low, high, token)
                 if position != NOWHERE:
@@ -227,38 +229,20 @@ def free_in_event(
 
 
 @inlined
-def least_missing(
-    tokens: Tokens,
-    ends: Tokens,
-    span: Span,
-    event: Ints,
-    p: int,
-    count: int,
-    low: int,
-    high: int,
-    here: int,
-    token: int,
+def towards_the_others(
+    tokens: Tokens, ends: Tokens, span: Span, event: Ints, p: int, count: int, low: int, high: int, token: int
 ) -> int:
-    """The free occurrence that leaves strictly the fewest missing symbols, of all and of `here`; NOWHERE if none does.
+    """Where pair p leaves the fewest missing symbols, if there are strictly fewer than where it is; otherwise NOWHERE.
 
-    A pair between two others changes nothing. Of the occurrences in one event the first stands for all.
+    The first of two or more pairs leaves the fewest in the last event that it can move to, the last one in the first
+    such event; one between two others changes nothing. Events that have the token are not empty, so none tie.
     """
+    found, farthest = NOWHERE, event[p]
     if 0 < p < count - 1:
-        return NOWHERE
-    best, least, number, last_seen = NOWHERE, 0, event[p], event[p]
-    for candidate in range(-1, high - low):  # first, where the pair is
-        position = low + candidate
-        if candidate >= 0:
-            if tokens[span.start + position] != token or position == here:
-                continue
+        return found
+    for position in range(low, high):
+        if tokens[span.start + position] == token:
             number = event_of(ends, span.events, position)
-            if number == last_seen or number == event[p]:
-                continue
-            last_seen = number
-        first, last = number if p == 0 else event[0], number if p == count - 1 else event[count - 1]
-        size = event_end(ends, span.events, last + 1) - event_end(ends, span.events, first)
-        if candidate < 0 or size < least:
-            best, least = position if candidate >= 0 else NOWHERE, size
-        elif size == least:
-            best = NOWHERE
-    return best
+            if (p == 0 and number > farthest) or (p > 0 and number < farthest):
+                found, farthest = position, number
+    return found

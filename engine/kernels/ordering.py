@@ -5,8 +5,8 @@ import numpy as np
 from engine.arrays import CodePoints, Columns, Ints, Texts, Tokens
 from engine.kernels.compiler import compiled, inlined
 from engine.kernels.futures import Futures
+from engine.kernels.keys import DECIMALS
 from engine.kernels.members import Members
-from engine.kernels.select import DECIMALS
 
 
 @compiled

@@ -6,26 +6,11 @@ blocks. Moves of pairs (kato-6.md 3.3) never take the first or the last of two p
 never has more events for them. The values of all candidates that are kept are exact.
 """
 
-from typing import NamedTuple
-
 import numpy as np
 
-from engine.arrays import Columns, Flags, Floats, Ints, Masks, Texts, Tokens
-from engine.contracts import Semantics
+from engine.arrays import Columns, Flags, Masks, Texts
 from engine.kernels import long_states
-from engine.kernels.alignment import (
-    Extent,
-    Fuzzy,
-    Span,
-    State,
-    events_around,
-    extent_of,
-    fuzzy_matches,
-    pre_potential,
-    signal_to_noise,
-    split_events,
-    workspace,
-)
+from engine.kernels.alignment import Extent, Span, events_around, extent_of, fuzzy_matches, split_events, workspace
 from engine.kernels.bits import lowest_bit
 from engine.kernels.blocks import (
     NONE,
@@ -37,119 +22,19 @@ from engine.kernels.blocks import (
     order_blocks,
     write_singles,
 )
-from engine.kernels.compiler import compiled, inlined
-from engine.kernels.domain import weight_of
-from engine.kernels.event_ends import event_end
-from engine.kernels.measure import Weights
-from engine.kernels.moves import AT_POSITION, event_of_single, list_pairs, nearest_ends, settle, smallest_event
+from engine.kernels.compiler import compiled
+from engine.kernels.keys import (
+    DECIMALS,
+    highest_after_moves,
+    highest_potential,
+    key_between,
+    potential_of_singles,
+    token_similarity,
+)
+from engine.kernels.moves import AT_POSITION, list_pairs, nearest_ends, settle, smallest_event
+from engine.kernels.search import Found, Scan, Search
 from engine.kernels.stopping import is_set
-from engine.kernels.text_similarity import Needle, joined_similarity
-
-DECIMALS = 1e12
-"""Everything is ordered by values rounded to 12 decimals (D01)."""
-
-SLACK = 1e-9
-"""Added to upper bounds: they are computed in other steps than the values they bound, so they round differently."""
-
-
-class Recall(NamedTuple):
-    """What a candidate must reach.
-
-    threshold: the recall threshold. by_tokens: token mode, not character mode (5.2).
-    least: by pattern length, the smallest l that can reach the threshold.
-    largest_event: the most symbols in an event of any pattern.
-    filtered: whether there are filters; if so, `allowed` holds by row whether the pattern passed them.
-    """
-
-    threshold: float
-    by_tokens: bool
-    least: Ints
-    largest_event: int
-    filtered: bool
-    allowed: Flags
-
-
-class Search(NamedTuple):
-    """What patterns are compared with, and how. text: the joined state in character mode."""
-
-    state: State
-    recall: Recall
-    fuzzy: Fuzzy
-    text: Needle
-    by_position: bool
-
-
-class Scan(NamedTuple):
-    """How far a scan has come: the next row, how many candidates are in `Found`, and the lowest key worth keeping."""
-
-    row: int
-    candidates: int
-    bar: float
-
-
-class Found(NamedTuple):
-    """Candidates, and room for more. keys: pre or potential to 12 decimals, as a whole number."""
-
-    rows: Ints
-    keys: Floats
-    similarity: Floats
-
-
-@inlined
-def token_similarity(common: int, length: int, state_size: int) -> float:
-    """Similarity of 5.2 in token mode, with the step of D40."""
-    return 2 * common / (length + state_size) * 100 / 100
-
-
-@compiled
-def least_common(longest: int, state_size: int, threshold: float) -> Ints:
-    """By pattern length, the smallest l of a candidate (5.2); at least 1 if T > 0. Shape (longest + 1,)."""
-    least = np.empty(longest + 1, dtype=np.int64)
-    for length in range(longest + 1):
-        common = max(int(threshold * (length + state_size) / 2) - 1, 1 if threshold > 0 else 0)
-        while common <= length and not token_similarity(common, length, state_size) >= threshold:
-            common += 1
-        least[length] = common
-    return least
-
-
-@inlined
-def potential_of_singles(matched: int, most: int, length: int, state_size: int) -> float:
-    """An upper bound of pre (5.6) for exact matching by blocks of one symbol. most: the most symbols of present."""
-    snr = signal_to_noise(matched, state_size)
-    confidence = 1.0 if snr > 0 else matched / most
-    return (matched / length + confidence) * snr + 1 / matched + SLACK
-
-
-@inlined
-def highest_potential(size: int, further: int, length: int, state_size: int) -> float:
-    """An upper bound of pre (5.6) for exact matching: confidence is at most 1, and at least evidence.
-
-    size: of the longest run, which is the first block. further: the most symbols that can match beside it; if it is 0,
-    the run is the only block.
-    """
-    matched = size + further
-    snr = signal_to_noise(matched, state_size)
-    evidence = matched / length
-    if further > 0:
-        return 0.5 + max(0.0, (evidence + 1) * snr) + SLACK
-    return 1.0 + (evidence + (1.0 if snr > 0 else evidence)) * snr + SLACK
-
-
-@inlined
-def key_of(tokens: Tokens, ends: Tokens, span: Span, extent: Extent, blocks: int, match: int, state_size: int) -> float:
-    """pre (5.6) to 12 decimals as a whole number. match: as in `split_events`."""
-    present, future = split_events(tokens, ends, span, extent, match)
-    return key_between(ends, span, extent.matched, present, future, blocks, state_size)
-
-
-@inlined
-def key_between(
-    ends: Tokens, span: Span, matched: int, present: int, future: int, blocks: int, state_size: int
-) -> float:
-    """The same for a present from one event to another (exclusive)."""
-    present_size = event_end(ends, span.events, future) - event_end(ends, span.events, present)
-    return float(np.rint(pre_potential(matched, blocks, span.length, present_size, state_size) * DECIMALS))
+from engine.kernels.text_similarity import joined_similarity
 
 
 @compiled
@@ -176,7 +61,7 @@ def select(
     rows, keys, similarities = found.rows, found.keys, found.similarity
     scratch = workspace(least.shape[0], state_size)
     at, hit_masks, run_ends = scratch.at, scratch.hit_masks, scratch.ends
-    windows, blocks, matched_pairs = scratch.windows, scratch.blocks, scratch.pairs
+    windows, blocks, paired = scratch.windows, scratch.blocks, scratch.pairs
     by_position = search.by_position and not is_fuzzy
     ended_by, lengths, tails = scratch.by_place[0], scratch.by_place[1], scratch.by_place[2]
     row, count, bar = scan.row - 1, scan.candidates, scan.bar
@@ -214,36 +99,31 @@ def select(
         if is_fuzzy:
             matched, place = fuzzy_matches(tokens, start, end, row, fuzzy_first, fuzzy_places, seen, stop)
             extent = Extent(matched, extent.first, extent.last, place)
-        if by_position:
-            first, last, matched = extent.first, extent.last, extent.matched
-            present, future = events_around(ends, span, first, last)
-            key = key_between(ends, span, matched, present, future, block_count, state_size)
-            # Moves need free places, and never widen present.
-            if hits > matched > 0:
-                if key < bar:
-                    highest = pre_potential(matched, block_count, span.length, matched, state_size)
-                    if np.rint(highest * DECIMALS) < bar:
-                        continue
-                right, left = last, first
-                if masks is not None and matched == 1:
-                    smallest = smallest_event(present, ends, events, hits, at, hit_masks)
-                    if smallest != present:
-                        key = key_between(ends, span, matched, smallest, smallest + 1, block_count, state_size)
-                else:
-                    if masks is not None and pairs == NONE:
-                        write_singles(hits, at, hit_masks, blocks)
-                    order_blocks(block_count, blocks, stop)
-                    list_pairs(block_count, blocks, matched_pairs)
-                    if masks is not None:
-                        right, left = nearest_ends(matched_pairs, matched, state_tokens, masks, hits, at, hit_masks)
-                    if right > first or left < last:
-                        settle(tokens, ends, span, state_tokens, stm_ends, matched_pairs, matched, stop)
-                        first, last = matched_pairs[AT_POSITION, 0], matched_pairs[AT_POSITION, matched - 1] + 1
-                        present, future = events_around(ends, span, first, last)
-                        key = key_between(ends, span, matched, present, future, block_count, state_size)
+        matched = extent.matched
+        if not by_position:
+            match = state_tokens[extent.place] if matched > 0 else -1
+            present, future = split_events(tokens, ends, span, extent, match)
         else:
-            match = state_tokens[extent.place] if extent.matched > 0 else -1
-            key = key_of(tokens, ends, span, extent, block_count, match, state_size)
+            present, future = events_around(ends, span, extent.first, extent.last)
+        if by_position and hits > matched > 0:  # moves need free places, and never widen present
+            if np.rint(highest_after_moves(matched, block_count, span.length, state_size) * DECIMALS) < bar:
+                continue
+            if masks is not None and matched == 1:
+                present = smallest_event(present, ends, events, hits, at, hit_masks)
+                future = present + 1
+            else:
+                if masks is not None and pairs == NONE:
+                    write_singles(hits, at, hit_masks, blocks)
+                order_blocks(block_count, blocks, stop)
+                list_pairs(block_count, blocks, paired)
+                right, left = extent.last, extent.first
+                if masks is not None:
+                    right, left = nearest_ends(paired, matched, state_tokens, masks, hits, at, hit_masks)
+                if right > extent.first or left < extent.last:
+                    settle(tokens, ends, span, state_tokens, stm_ends, paired, matched, stop)
+                    first, last = paired[AT_POSITION, 0], paired[AT_POSITION, matched - 1] + 1
+                    present, future = events_around(ends, span, first, last)
+        key = key_between(ends, span, matched, present, future, block_count, state_size)
         if key < bar:
             continue
         if not by_tokens:
@@ -254,52 +134,6 @@ def select(
             common = long_states.common_subsequence(tokens, start, hits, first_place, places, at, tails, stop)
             similarity = token_similarity(common, span.length, state_size)
         if similarity >= threshold:
-            rows[count], keys[count], similarities[count] = row, key, similarity
-            count += 1
-    return Scan(row + 1, count, bar)
-
-
-@compiled
-def select_by_symbol(
-    columns: Columns,
-    token: int,
-    anywhere: bool,
-    semantics: Semantics,
-    weights: Weights,
-    scan: Scan,
-    found: Found,
-    stop: Flags,
-) -> Scan:
-    """`select` for a state of one symbol: candidates are the patterns that begin with it or, `anywhere`, that have it.
-
-    Keys are potentials for a one-symbol state apart (5.9), otherwise pre. No threshold or filter counts.
-    """
-    starts, event_starts, tokens = columns.starts, columns.event_starts, columns.tokens
-    ends, frequency = columns.ends, columns.frequency
-    rows, keys, similarities = found.rows, found.keys, found.similarity
-    apart, by_position = semantics.one_symbol_apart, semantics.by_position
-    row, count, bar = scan.row - 1, scan.candidates, scan.bar
-    while row + 1 < frequency.shape[0] and count < rows.shape[0] and not is_set(stop):
-        row += 1
-        start, end, events = starts[row], starts[row + 1], event_starts[row]
-        if frequency[row] == 0 or (tokens[start] != token and not anywhere):
-            continue
-        event = 0
-        if anywhere:
-            span = Span(start, end - start, events, event_starts[row + 1] - events)
-            event = event_of_single(tokens, ends, span, token, by_position)
-            if event < 0:
-                continue
-        evidence = 1 / (end - start)
-        if apart and weights.active:
-            evidence = weights.by_token[token] / weight_of(tokens, start, end, weights.by_token)
-        if apart:
-            key, similarity = np.rint((evidence + 2) * DECIMALS), 2 / (end - start + 1)
-        else:
-            size = event_end(ends, events, event + 1) - event_end(ends, events, event)
-            key = np.rint(pre_potential(1, 1, end - start, size, 1) * DECIMALS)
-            similarity = token_similarity(1, end - start, 1)
-        if key >= bar:
             rows[count], keys[count], similarities[count] = row, key, similarity
             count += 1
     return Scan(row + 1, count, bar)

@@ -16,24 +16,20 @@ _VARIABLE = "NUMBA_CACHE_DIR"
 
 
 def configure_kernels(folder: Path) -> None:
-    """Save kernels below `folder`, unless NUMBA_CACHE_DIR names another place. Call before anything imports kernels.
-
-    Each version of the sources has a folder of its own: Numba notices a change of the file that holds a kernel, but
-    not of a function in another file that the kernel calls.
-    """
+    """Save kernels below `folder`, unless NUMBA_CACHE_DIR names another place. Call before anything imports kernels."""
     if _VARIABLE in os.environ:
         return
     if "numba" in sys.modules:
         raise RuntimeError("Numba was imported before configure_kernels, so it saves kernels beside the sources")
-    os.environ[_VARIABLE] = str(folder / f"kernels-{_digest_of_sources()}")
+    os.environ[_VARIABLE] = str(folder / "kernels")
 
 
 def compile_all() -> None:
-    """Compile all kernels, unless that is done: half a minute of two processors for each new version."""
+    """Compile the kernels that this version of the engine has changed: two processors take half a minute for all."""
     mark = _all_compiled()
     if mark.exists():
         return
-    from engine.warm import warm  # imports the compiler
+    from engine.warm import PARTS, warm  # imports the compiler
 
     mark.parent.mkdir(parents=True, exist_ok=True)
     with (mark.parent / "compiling").open("w") as lock:
@@ -41,7 +37,7 @@ def compile_all() -> None:
         if mark.exists():
             return  # another process compiled them while this one waited for the lock
         with ProcessPoolExecutor(2, mp_context=multiprocessing.get_context("spawn")) as pool:
-            list(pool.map(warm, [(False,), (True,)]))
+            list(pool.map(warm, [(part,) for part in PARTS]))
         mark.touch()
 
 
@@ -49,7 +45,7 @@ def _all_compiled() -> Path:
     """A file that exists if all kernels do: of these sources, by this Numba and Python, for this processor."""
     import llvmlite.binding
 
-    by = f"{version('numba')} {platform.python_version()} {llvmlite.binding.get_host_cpu_name()} {PROJECT_DIR}"
+    by = f"{version('numba')} {platform.python_version()} {llvmlite.binding.get_host_cpu_name()}"
     name = f"all-of-{_digest_of_sources()}-{hashlib.sha256(by.encode()).hexdigest()[:12]}"
     return Path(os.environ[_VARIABLE]) / name
 

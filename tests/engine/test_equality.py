@@ -124,3 +124,12 @@ def test_states_longer_than_a_word(data: st.DataObject) -> None:
     known = list({pattern.name: pattern for pattern in known}.values())
     contract = data.draw(st.sampled_from(list(CONTRACTS.values())))
     assert_equal(Inputs(known, [state[:cut], state[cut:]], config, contract=contract))
+
+
+@pytest.mark.exhaustive
+@THOROUGH
+@given(strategies.all_inputs())
+def test_patterns_with_too_many_symbols_to_copy(inputs: Inputs) -> None:
+    """The kernels then work on the index itself, whose tokens have 16 bits."""
+    with patch("engine.candidates.MOST_GATHERED", 0):
+        assert_equal(inputs)

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from engine.kernels import caching
 from engine.kernels.caching import LockedCacheFile
 from engine.kernels.select import select
 
@@ -36,3 +37,29 @@ def test_kernels_that_are_saved_at_the_same_moment_do_not_take_each_others_place
     other.join()
     third = CacheFile(str(tmp_path), "kernel", "stamp")
     assert (third.load("narrow"), third.load("wide")) == ("code for narrow", "code for wide")
+
+
+def test_a_kernel_is_compiled_again_if_what_it_imports_has_changed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And only then: an edit elsewhere in the engine costs nothing."""
+    monkeypatch.setattr(caching, "_ROOT", tmp_path)
+    kernels = tmp_path / "engine" / "kernels"
+    kernels.mkdir(parents=True)
+    kernel, imported, other = (kernels / f"{name}.py" for name in ("kernel", "imported", "other"))
+    kernel.write_text("from engine.kernels import imported")
+    imported.write_text("from engine.kernels.third import A")
+    other.write_text("from engine.kernels.kernel import B")
+    (kernels / "third.py").write_text("A = 1")
+
+    def digests() -> list[str]:
+        caching.digest_of_sources.cache_clear()
+        caching._imported.cache_clear()
+        return [caching.digest_of_sources(path) for path in (kernel, imported, other)]
+
+    before = digests()
+    other.write_text("from engine.kernels.kernel import C")
+    after = digests()
+    assert [old == new for old, new in zip(before, after, strict=True)] == [True, True, False]
+    (kernels / "third.py").write_text("A = 2")
+    assert all(old != new for old, new in zip(after, digests(), strict=True))

@@ -5,13 +5,24 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from engine.arrays import Flags, Ints, Tokens
 from engine.kernels.alignment import Span
+from engine.kernels.compiler import compiled
 from engine.kernels.moves import AT_PLACE, AT_POSITION, IN_EVENT, list_pairs, nearest_ends, settle, smallest_event
 from engine.plain.matching import find_blocks
 from engine.plain.moves import Alignment, Pair, event_numbers
 from engine.plain.segmentation import pairs_of
 from engine.stm import Stm, state
 from engine.stopping import NEVER
+
+
+@compiled
+def settle_alone(
+    tokens: Tokens, ends: Tokens, span: Span, state_tokens: Ints, stm_ends: Ints, pairs: Ints, count: int, stop: Flags
+) -> None:
+    """Only kernels can call `settle`."""
+    settle(tokens, ends, span, state_tokens, stm_ends, pairs, count, stop)
+
 
 FEW = st.sampled_from("abcd")
 EVENTS = st.lists(st.lists(FEW, min_size=1, max_size=4), min_size=1, max_size=8)
@@ -37,7 +48,7 @@ def settled_by_kernel(events: Stm, stm: Stm) -> list[Pair]:
     pairs = np.full((4, len(observed) + 2), -1, dtype=np.int64)
     table = np.array(blocks, dtype=np.int64).reshape(-1, 3)
     count = list_pairs(len(blocks), table, pairs)
-    settle(
+    settle_alone(
         np.array([*before, *symbols, *before], dtype=np.uint16),
         np.array([1, 3, *np.cumsum([len(event) for event in events]), 1], dtype=np.uint16),
         Span(len(before), len(symbols), 2, len(events)),

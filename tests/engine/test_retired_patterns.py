@@ -1,5 +1,6 @@
 """Retired patterns: no prediction returns them, and all statistics count them, in both implementations."""
 
+import numpy as np
 import pytest
 
 from engine.contracts import CONTRACTS, Contract
@@ -80,6 +81,25 @@ def test_learning_others_keeps_what_is_retired() -> None:
     index.upsert([(NAMES["c"], EVENTS["c"], 5), (NAMES["b"], EVENTS["b"], 3)])
     assert predictable(index) == set("cdefgh")
     assert index.view().symbol_statistics()["b"].frequency == 3
+
+
+def test_what_was_learned_of_a_retired_pattern_is_there_when_it_is_restored() -> None:
+    index = known()
+    index.retire([NAMES["c"], NAMES["b"]])
+    index.retire([NAMES["b"]])
+    index.upsert([(NAMES["b"], EVENTS["b"], 5)])
+    index.restore([NAMES["b"], NAMES["c"]])
+    assert index.view().columns.frequency.tolist() == [5, 2, 2, 2, 2, 2, 2]
+
+
+def test_learning_a_pattern_copies_no_column_however_many_are_retired() -> None:
+    index = known()
+    index.retire([NAMES["b"]])
+    before = index.view().columns.frequency
+    index.upsert([(pattern_name([["new"]]), [["new"]], 1)])
+    after = index.view().columns.frequency
+    assert (before.tolist(), after.tolist()) == ([0, *[2] * 6], [0, *[2] * 6, 1])
+    assert np.shares_memory(before, after)
 
 
 def test_a_pattern_that_was_removed_and_learned_again_is_not_retired() -> None:

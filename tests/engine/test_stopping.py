@@ -22,9 +22,17 @@ from engine.predict import predict
 from engine.query import encode
 from engine.stopping import NEVER, Stop
 from engine.view import View
+from katoproject.configuration.kernels import compile_all
 from tests.support.stopping import NobodyWaits, ended
 
 DEADLINE = 20.0  # seconds
+
+
+@pytest.fixture(scope="module", autouse=True)
+def kernels() -> None:
+    """What has to end in time may not have to be compiled first."""
+    compile_all()
+
 
 SET, CLEAR = np.ones(1, dtype=np.bool_), np.zeros(1, dtype=np.bool_)
 

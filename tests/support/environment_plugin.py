@@ -38,20 +38,27 @@ os.environ.pop("SSL_CERT_FILE", None)
 os.environ["SSL_CERT_DIR"] = str(DATA)
 _stores = Stores(DATA / "data")
 
+_ENGINE = Path(__file__).parents[1] / "engine"
+
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_sessionstart(session: pytest.Session) -> None:
-    if not is_xdist_worker(session):
+    if is_xdist_controller(session):
+        if not _stores.are_own:
+            raise pytest.UsageError(
+                "Several processes need stores of their own: unset DATABASE_URL and REDIS_URL, or -n 0"
+            )
         # Once, with all processors, instead of in each process that needs them.
         compile_all()
-    if not is_xdist_controller(session):
+    else:
         _stores.start()
         _learn_which_database_this_is()
-    elif not _stores.are_own:
-        raise pytest.UsageError("Several processes need stores of their own: unset DATABASE_URL and REDIS_URL, or -n 0")
 
 
-def pytest_collection_finish() -> None:
+def pytest_collection_finish(session: pytest.Session) -> None:
+    # Tests of the engine compile what they need, which is little if one kernel was changed.
+    if not is_xdist_worker(session) and any(not item.path.is_relative_to(_ENGINE) for item in session.items):
+        compile_all()
     gc.freeze()
 
 
