@@ -6,6 +6,7 @@ of their own. CPU is that of web processes alone; quartiles are those of pairs o
 
 import argparse
 import os
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -19,7 +20,8 @@ from benchmarks.scenarios import CACHED_PREDICTIONS, SCENARIOS, Scenario
 from benchmarks.services import Ours
 from benchmarks.stack import Stores, temporary_folder
 
-ROUNDS, REQUESTS, ROUNDS_SERVED = 400, 20, 20
+ROUNDS, REQUESTS = 400, 20
+ROUNDS_SERVED, SCALE = 60, 0.2
 SERVED = ("create", "observe, 32 sessions", "stm of 10 events")
 HEADINGS = "| request | before µs | now µs | ratio | its quartiles |\n|---|---|---|---|---|"
 
@@ -38,6 +40,18 @@ def main() -> None:
         print(HEADINGS, flush=True)
         for name, costs in compare(folder, checkouts, rounds, options.only):
             print(_row(name, costs), flush=True)
+
+
+class _Web(Ours):
+    def costs(self) -> dict[str, float]:
+        """CPU seconds of the web processes, to the nanosecond: rounds are short."""
+        assert self._web is not None
+        return {"web": sum(time.clock_gettime(_cpu_clock(pid)) for pid in self._web.worker_pids)}
+
+
+def _cpu_clock(pid: int) -> int:
+    """The clock of a process's CPU time, as clock_getcpuclockid(3) has it, which Python does not offer."""
+    return (~pid << 3) | 2
 
 
 Costs = list[tuple[float, float]]  # µs of web CPU in each pair: before, now
@@ -75,7 +89,7 @@ def _served(folder: Path, checkouts: Checkouts, rounds: int, only: str | None) -
         load = opened.enter_context(load_generator())
         services = []
         for name, checkout in zip(("before", "now"), checkouts, strict=True):
-            services.append(Ours(folder / name, load, checkout=checkout))
+            services.append(_Web(folder / name, load, checkout=checkout))
             opened.callback(services[-1].stop)
             services[-1].start()
         for scenario in (*(one for one in SCENARIOS if one.name in SERVED), CACHED_PREDICTIONS):
@@ -83,13 +97,13 @@ def _served(folder: Path, checkouts: Checkouts, rounds: int, only: str | None) -
                 yield scenario.name, _turns(scenario, services, rounds)
 
 
-def _turns(scenario: Scenario, services: list[Ours], rounds: int) -> Costs:
+def _turns(scenario: Scenario, services: list[_Web], rounds: int) -> Costs:
     for service in services:
-        measure(scenario, service, 0.25)  # warm
+        measure(scenario, service, SCALE)  # warm
     costs = []
     for number in range(rounds):
         order = (0, 1) if number % 2 else (1, 0)
-        found = {side: measure(scenario, services[side], 1.0).cpu["web"] for side in order}
+        found = {side: measure(scenario, services[side], SCALE).cpu["web"] for side in order}
         costs.append((found[0], found[1]))
     return costs
 
