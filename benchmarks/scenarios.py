@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 
-from benchmarks.load import CREATED, Job, Script, Step, create, event, observe, read
+from benchmarks.load import CREATED, Job, Script, Step, create, event, observe, observe_sequence, read
 from benchmarks.services import Service
 from katoproject.configuration.locations import redis_url
 
@@ -61,6 +61,17 @@ def _reading(*, length: int, flush: bool = False, redis_down: bool = False) -> C
 
 
 @contextmanager
+def _predicting(service: Service, requests: int) -> Iterator[Job]:
+    """Each session has learned its STM, and asks again and again what follows its first events."""
+    events = [event(number) for number in range(SHORT)]
+    learn = [create("learner"), observe_sequence(CREATED, events, learn_at_end=True)]
+    ask = [create("learner"), observe_sequence(CREATED, events[:2]), read(CREATED, "predictions")]
+    service.load.run(Job(service.port, [Script(learn)]))
+    ids = service.load.run(Job(service.port, [Script(ask)] * CONNECTIONS)).created
+    yield _job(service, [[read(session_id, "predictions")] for session_id in ids], requests)
+
+
+@contextmanager
 def _listing(service: Service, requests: int) -> Iterator[Job]:
     missing = LISTED - service.ask("GET", "/sessions/count")["active_session_count"]
     if missing > 0:
@@ -92,6 +103,8 @@ SHORT_OBSERVE = Scenario(
 FULL_OBSERVE = Scenario(
     "observe at length 900", 640, _observing(sessions=32, connections=CONNECTIONS, length=LONG), target=1.5
 )
+# Without a baseline, which cannot predict.
+CACHED_PREDICTIONS = Scenario("predictions, cached", 1600, _predicting)
 
 # In this order: listing needs a known number of sessions, and Redis loses its content when it is stopped.
 SCENARIOS = [

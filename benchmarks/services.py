@@ -16,6 +16,7 @@ from benchmarks.baseline.process import BaselineProcess
 from benchmarks.baseline.sessions import INDEX, Session, key
 from benchmarks.load import CREATED, Job, Load, Script, Step, create, event, load_generator, observe_sequence
 from benchmarks.stack import Stores, WebServer, temporary_folder
+from katoproject.configuration.environment import PROJECT_DIR
 from katoproject.configuration.locations import postgres_url, redis_url
 from katoproject.launcher import processes
 from katoproject.launcher import redis as embedded_redis
@@ -86,8 +87,10 @@ class Ours(Service):
     name = "ours"
     web_server: type[WebServer] = WebServer
 
-    def __init__(self, data: Path, load: Load) -> None:
+    def __init__(self, data: Path, load: Load, *, checkout: Path = PROJECT_DIR) -> None:
+        """`checkout`: the folder of the release that it runs."""
         super().__init__(data, load)
+        self._checkout = checkout
         self._stores = Stores(data, private=True)
         self._web: WebServer | None = None
 
@@ -107,6 +110,7 @@ class Ours(Service):
             DATABASE_URL=postgres_url(self.data),
             REDIS_URL=redis_url(self.data),
         )
+        self._web.checkout = self._checkout
         if fresh:
             self._web.prepare()
         self._web.start()

@@ -10,8 +10,6 @@ import logging.config
 import re
 import sys
 import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import UTC, datetime
 from typing import Any
@@ -48,14 +46,20 @@ def _use_utf8(stream: object) -> None:
         stream.reconfigure(encoding="utf-8")
 
 
-@contextmanager
-def context(**fields: str | int | float | None) -> Iterator[Fields]:
+class context:  # noqa: N801  a context manager; one made of a generator costs each request 1 µs more
     """Lines logged inside the block carry these fields, and those that `about` adds."""
-    token = _context.set(fields)
-    try:
-        yield fields
-    finally:
-        _context.reset(token)
+
+    __slots__ = ("_fields", "_token")
+
+    def __init__(self, **fields: str | int | float | None) -> None:
+        self._fields = fields
+
+    def __enter__(self) -> Fields:
+        self._token = _context.set(self._fields)
+        return self._fields
+
+    def __exit__(self, *error: object) -> None:
+        _context.reset(self._token)
 
 
 def about(**fields: str | int | float | None) -> None:

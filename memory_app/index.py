@@ -224,7 +224,9 @@ class Indexes:
         Raises the reason of `stop`.
         """
         with self._lock:
-            node = self._nodes.setdefault(node_id, NodeIndex(node_id))
+            node = self._nodes.get(node_id)
+            if node is None:
+                node = self._nodes[node_id] = NodeIndex(node_id)
             self._nodes.move_to_end(node_id)
             node.last_used, node.uses = time.time(), node.uses + 1
         try:

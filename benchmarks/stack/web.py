@@ -48,6 +48,7 @@ class WebServer(ProcessGroup):
     """The service as users run it: Granian, several worker processes, 8 threads each."""
 
     _prepared: ClassVar[set[tuple[str | None, str]]] = set()
+    checkout = PROJECT_DIR  # of the release that it runs
 
     def __init__(self, *, workers: int = 4, output: str | None = None, **environment: str) -> None:
         """`output`: a file for its standard output."""
@@ -69,7 +70,7 @@ class WebServer(ProcessGroup):
         place = self.environment.get("DATABASE_URL"), self.environment["KATO_DATA_DIR"]
         if place in self._prepared:
             return
-        subprocess.run([sys.executable, "-c", _PREPARE], cwd=PROJECT_DIR, env=self.environment, check=True)
+        subprocess.run([sys.executable, "-c", _PREPARE], cwd=self.checkout, env=self.environment, check=True)
         self._prepared.add(place)
 
     def start(self) -> None:
@@ -80,7 +81,7 @@ class WebServer(ProcessGroup):
         with ExitStack() as opened:
             self._process = subprocess.Popen(
                 self.command(),
-                cwd=PROJECT_DIR,
+                cwd=self.checkout,
                 env=self.environment,
                 stdout=opened.enter_context(Path(self._output).open("ab")) if self._output else None,
                 start_new_session=True,

@@ -73,7 +73,7 @@ def parse_body(request: HttpRequest, shape: type[Shape], body: bytes) -> Shape:
 def check_values(body: bytes) -> int:
     """About how many values a body has; 0 where it is too short to have many. Raises InvalidRequest if too many."""
     values = _count_values(body) if len(body) > _FEW_VALUES else 0
-    if values > max(most := settings.ENV.limit_values, _FEW_VALUES):
+    if values > _FEW_VALUES and values > (most := settings.ENV.limit_values):
         raise InvalidRequest([_too_many_values(values, most)])
     return values
 

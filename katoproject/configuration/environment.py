@@ -6,7 +6,7 @@
 import json
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 from urllib.parse import quote
 
 from pydantic import (
@@ -47,6 +47,8 @@ class Environment(BaseSettings):
     """The values of fields with `repr=False` are in no message: they hold passwords, or URLs, which may."""
 
     model_config = SettingsConfigDict(case_sensitive=True, extra="ignore", env_ignore_empty=True)
+    # Django looks for this attribute at every `settings.ENV`, and pydantic takes 2 µs to say that there is none.
+    _mask_wrapped: ClassVar[bool] = True
 
     # Process
     environment: Literal["development", "testing", "production"] = Field("development", alias="ENVIRONMENT")

@@ -142,8 +142,10 @@ def _caller_of(request: HttpRequest, *, is_prompt: bool, is_free: bool = False) 
 
 def _touch_session_of_header(request: HttpRequest, response: HttpResponse) -> None:
     """Outside `/sessions/`, extend the life of a session that header or cookie names, and name it in the response."""
+    if request.path_info.startswith("/sessions/"):  # first: the cookies are not parsed yet
+        return
     session_id = request.META.get("HTTP_X_SESSION_ID") or request.COOKIES.get("session_id")
-    if not session_id or request.path_info.startswith("/sessions/"):
+    if not session_id:
         return
     if len(session_id) > MAX_ID_LENGTH or not session_id.isprintable():
         return

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from django.core.cache import close_caches
+from django.core.handlers.base import reset_urlconf
 from django.core.handlers.wsgi import WSGIHandler, WSGIRequest
 from django.core.signals import request_finished, request_started
 from django.db import close_old_connections, reset_queries
@@ -30,11 +31,13 @@ class _Utf8Request(WSGIRequest):
 def _make_handler() -> WSGIHandler:
     handler = WSGIHandler()
     handler.request_class = _Utf8Request
-    # Django does these around every request for users of its cache and its query log, and we use neither. A thread's
-    # connection is examined once, before its next request, and not also after each.
+    # Django does these around every request for users of its cache, of its query log and of routes that one request
+    # alone has, and we use none. A thread's connection is examined once, before its next request, and not also after
+    # each.
     request_started.disconnect(reset_queries)
     request_finished.disconnect(close_old_connections)
     request_finished.disconnect(close_caches)
+    request_finished.disconnect(reset_urlconf)
     return handler
 
 

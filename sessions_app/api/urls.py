@@ -1,4 +1,7 @@
-"""The routes of sessions and jobs. They have no trailing slash: the middleware removes one from each request."""
+"""The routes of sessions and jobs. They have no trailing slash: the middleware removes one from each request.
+
+A request is compared with one after the other, so the most frequent come first.
+"""
 
 from django.urls import path, re_path
 
@@ -11,15 +14,16 @@ urlpatterns = [
     path(f"{_ID}/observe", observing.Observe.as_view()),
     path(f"{_ID}/stm", observing.Stm.as_view()),
     path("sessions", sessions.Sessions.as_view()),
-    path("sessions/count", sessions.Count.as_view()),
+    # Before the routes of a session that might be called `test`.
     path("sessions/test/<str:test_id>", sessions.RoutingTest.as_view()),
+    path(f"{_ID}/predictions", predictions.Predictions.as_view()),
+    path("sessions/count", sessions.Count.as_view()),
     path(_ID, sessions.OneSession.as_view()),
     path(f"{_ID}/exists", sessions.Exists.as_view()),
     path(f"{_ID}/config", config.Config.as_view()),
     path(f"{_ID}/extend", sessions.Extend.as_view()),
     path(f"{_ID}/observe-sequence", observing.ObserveSequence.as_view()),
     path(f"{_ID}/learn", learning.Learn.as_view()),
-    path(f"{_ID}/predictions", predictions.Predictions.as_view()),
     path(f"{_ID}/cognition-data", predictions.CognitionData.as_view()),
     path(f"{_ID}/finalize-training", learning.FinalizeTraining.as_view()),
     path(f"{_ID}/clear-all", learning.ClearAll.as_view()),

@@ -69,7 +69,7 @@ def effective(own: Mapping[str, Any], *, contract: ContractName) -> dict[str, An
     """The configuration in force, in the order of responses. `contract`: of the session."""
     if contract is not ContractName.KATO_3_10:
         own = _known_to(contract, own)
-    merged = {key: own.get(key, default) for key, default in _DEFAULTS[contract].items()}
+    merged = {**_DEFAULTS[contract], **{key: value for key, value in own.items() if key in DEFAULTS}}
     for key in ONLY_WHEN_SET:
         if merged[key] is None:
             del merged[key]

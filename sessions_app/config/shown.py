@@ -12,7 +12,10 @@ _LENGTHS = ("length_min_ratio", "length_max_ratio")
 
 
 def _shown_3_10(in_force: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in in_force.items() if key not in _VECTORS}
+    everything = dict(in_force)
+    for key in _VECTORS:
+        del everything[key]
+    return everything
 
 
 def _shown_6_3(in_force: Mapping[str, Any]) -> dict[str, Any]:

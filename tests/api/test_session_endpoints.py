@@ -200,9 +200,10 @@ def test_list_refuses_wrong_pages(client: httpx.Client, name: str, value: str) -
     assert response.json()["detail"][0]["loc"] == ["query", name]
 
 
-def test_the_routing_self_test_answers(client: httpx.Client) -> None:
-    """Q10."""
-    assert client.get("/sessions/test/abc").json() == {"test_id": "abc", "message": "endpoint works"}
+@pytest.mark.parametrize("name", ["abc", "predictions"])
+def test_the_routing_self_test_answers(client: httpx.Client, name: str) -> None:
+    """Q10. Also for a name that routes of sessions end in."""
+    assert client.get(f"/sessions/test/{name}").json() == {"test_id": name, "message": "endpoint works"}
 
 
 # Extend --------------------------------------------------------------------------------------------------------------
