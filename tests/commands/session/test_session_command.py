@@ -170,7 +170,7 @@ def test_a_file_of_observations_is_observed_and_learned(open_session: OpenSessio
 @pytest.mark.parametrize(
     ("wrong", "problem"),
     [
-        (b"{", "line 2: EOF while parsing"),
+        (b"{", "line 2: Invalid JSON: EOF while parsing an object at its end. Nothing was observed"),
         (b'["a", 1]', "line 2: symbols.1: Input should be a valid string"),
         (b'{"strings": "a"}', "line 2: observation.strings: Input should be a valid list"),
         (b'["\\u0000"]', "line 2: observation.0: Input should not contain the character U+0000"),
