@@ -162,6 +162,10 @@ class NodeAdmin(ConsoleAdmin):
             "events": oldest(pattern.events),
             "emotives": pretty(pattern.emotives),
             "metadata": pretty(pattern.metadata),
+            "actions_detail": [
+                {**link, "path": f"{link['path']}&{urlencode({'patterns': name})}"}
+                for link in self.act_links(request, node)
+            ],
             **self.links(node.pk),
         }
         return self.render(request, "console/pattern.html", node, **context)

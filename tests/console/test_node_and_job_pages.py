@@ -100,6 +100,18 @@ def test_retired_patterns_are_marked_and_can_be_listed_alone(log_in: LogIn, open
     assert "by whom, when and why" not in page(operator, f"{base}{tea}/")
 
 
+def test_from_the_page_of_a_pattern_its_name_is_filled_in(log_in: LogIn, open_session: OpenSession) -> None:
+    teacher = open_session()
+    tea = teacher.teach("a", "t").removeprefix("PTRN|")
+    operator = log_in("operator")
+    html = page(operator, f"{change(NODES, teacher.node).removesuffix('change/')}patterns/{tea}/")
+    links = [unescape(link) for link in re.findall(r'href="([^"]*/act/[^"]*)"', html)]
+    for name in ("retire", "un-retire"):
+        [link] = {link for link in links if f"/act/{name}/" in link}
+        assert re.search(rf"<textarea[^>]*>\s*{tea}</textarea>", page(operator, link))
+    assert teacher.patterns() == 1
+
+
 def test_a_node_forgets_when_an_administrator_says_so(log_in: LogIn, open_session: OpenSession) -> None:
     teacher = open_session()
     teacher.teach("a", "b")
