@@ -158,13 +158,15 @@ def test_patterns_are_retired_and_purged_with_a_reason_that_is_shown(log_in: Log
     assert act(operator, NODES, "un-retire", teacher.node, **fields).status_code == 302
     html = page(operator, change(NODES, teacher.node).removesuffix("change/") + "acts/")
     assert html.count("a &lt;broken&gt; sensor") == 3
-    assert re.findall(r"<td>(retired|purged, learned 1×|un-retired)</td>", html) == [
+    assert re.findall(r"<td[^>]*>(retired|purged, learned 1×|un-retired)</td>", html) == [
         "un-retired",
         "purged, learned 1×",
         "retired",
     ]
     roles = ["operator", "administrator", "operator"]
-    assert re.findall(r"<td>(operator|administrator)-[0-9a-f]{8}</td>", html) == roles
+    assert re.findall(r"<td[^>]*>(operator|administrator)-[0-9a-f]{8}</td>", html) == roles
+    [link] = set(re.findall(rf'<a href="([^"]*{name}[^"]*)"', html))
+    assert page(operator, link), "there is a page, though the pattern is gone"
 
 
 def test_a_console_act_needs_names_and_a_reason(log_in: LogIn, open_session: OpenSession) -> None:
