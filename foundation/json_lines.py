@@ -1,5 +1,6 @@
 """Files of JSON lines, each of a declared shape: the format of exported nodes and sessions (docs/migrating.md)."""
 
+import re
 from codecs import BOM_UTF8
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
@@ -8,13 +9,16 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from foundation.errors import InvalidRequest
 
+_PLACE = re.compile(r" at line (\d+) column (\d+)$")
+_NOT_JSON = "Invalid JSON: "  # as pydantic begins
+
 
 class WrongLine(Exception):
     """`number` counts from 1."""
 
     def __init__(self, number: int, problem: str) -> None:
-        super().__init__(f"line {number}: {problem}")
-        self.number, self.problem = number, problem
+        self.number, self.problem = number, _of_its_line(problem)
+        super().__init__(f"line {number}: {self.problem}")
 
 
 class Line(BaseModel):
@@ -41,6 +45,15 @@ def of_a_kind(value: Any, kinds: Mapping[str, type[Line]]) -> Line:
     if len(found) != 1:
         raise ValueError(f"a line is a JSON object with one of {', '.join(kinds)}")
     return found[0].model_validate(value)
+
+
+def _of_its_line(problem: str) -> str:
+    """A problem of one line, for which the parser of JSON says line 1, or 2 behind its end, whatever its number is."""
+    place = _PLACE.search(problem)
+    if place is None:
+        return problem
+    where = f"at character {place[2]}" if place[1] == "1" else "at its end"
+    return f"{_NOT_JSON}{problem[: place.start()].removeprefix(_NOT_JSON)} {where}"
 
 
 def _located(place: Sequence[str | int], message: str) -> str:

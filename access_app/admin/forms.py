@@ -25,7 +25,7 @@ _MEANINGS = {
     Scope.READ: "read: sessions, predictions, nodes, events",
     Scope.WRITE: "write: create and delete sessions, observe, learn, configure",
     Scope.MONITOR: "monitor: metrics, statistics, status",
-    Scope.ADMIN: "admin: all of that, clear-all, jobs of other keys, the cache",
+    Scope.ADMIN: "admin: all of that, clear-all, purging and deleting patterns, jobs of other keys, the cache",
 }
 
 

@@ -87,7 +87,11 @@ class ActingAdmin(ModelAdmin):
             raise Http404
         if any("\0" in one or not self.may_act_on(request, one) for one in ids):
             raise Http404
-        form = act.form(request.POST) if request.method == "POST" else act.form(initial=act.initial(ids[0]))
+        if request.method == "POST":
+            form = act.form(request.POST)
+        else:  # a link may fill in fields of the form
+            linked = {name: given[name] for name in act.form.base_fields if name in given}
+            form = act.form(initial={**act.initial(ids[0]), **linked})
         if not form.is_valid():
             return self.ask(request, act, ids, form)
         done = self._perform(request, act, ids, form.cleaned_data)

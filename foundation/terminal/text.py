@@ -26,8 +26,9 @@ def readable(value: Any) -> str:
     return "".join(one if one.isprintable() else ascii(one)[1:-1] for one in text.replace("\u00a0", " "))
 
 
-def counted(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+def counted(number: int, noun: str, nouns: str | None = None) -> str:
+    """`1 pattern`, `2 patterns`. nouns: of several, if that is not the noun with an s."""
+    return f"{number:,} {noun if number == 1 else nouns or f'{noun}s'}"
 
 
 def named(ids: Sequence[str]) -> str:

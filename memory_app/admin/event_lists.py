@@ -50,11 +50,15 @@ def oldest(events: list[list[str]], most: int = MOST_EVENTS) -> EventList:
 
 @dataclass(frozen=True, slots=True)
 class PredictionView:
-    """A prediction to look at: the pattern's events in time, the extra symbols observed, and how well it fits."""
+    """A prediction to look at: the pattern's events in time, the extra symbols observed, and how well it fits.
+
+    `misspelt`: what was observed, and the symbol of the pattern that it was accepted for.
+    """
 
     name: str
     timeline: list[Event]
     extras: list[str]
+    misspelt: list[dict[str, Any]]
     figures: dict[str, float]
     emotives: dict[str, float]
 
@@ -75,6 +79,7 @@ def prediction_view(prediction: dict[str, Any]) -> PredictionView:
             *(event(one, "future") for one in prediction["future"]),
         ],
         extras=[symbol for one in prediction["extras"] for symbol in one][:MOST_SYMBOLS],
+        misspelt=prediction["fuzzy_matches"][:MOST_SYMBOLS],
         figures={name: prediction[name] for name in _FIGURES},
         emotives=prediction["emotives"],
     )

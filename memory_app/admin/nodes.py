@@ -162,6 +162,10 @@ class NodeAdmin(ConsoleAdmin):
             "events": oldest(pattern.events),
             "emotives": pretty(pattern.emotives),
             "metadata": pretty(pattern.metadata),
+            "actions_detail": [
+                {**link, "path": f"{link['path']}&{urlencode({'patterns': name})}"}
+                for link in self.act_links(request, node)
+            ],
             **self.links(node.pk),
         }
         return self.render(request, "console/pattern.html", node, **context)
@@ -172,7 +176,9 @@ class NodeAdmin(ConsoleAdmin):
         given = request.GET.get("before", "")
         before = int(given) if _NUMBER.fullmatch(given) else acts.NEWEST
         found = acts.latest(node_id=node.pk, before=before, limit=_ACTS_PER_PAGE)
-        rows = [{"act": one, "url": self.url_of("pattern", node.pk, one.pattern)} for one in found]
+        # To the list, which finds it if it is there: what was purged or never learned has no page.
+        patterns = self.url_of("patterns", node.pk)
+        rows = [{"act": one, "url": f"{patterns}?{urlencode({'q': one.pattern})}"} for one in found]
         older = found[-1].number if len(found) == _ACTS_PER_PAGE else None
         return self.render(request, "console/acts.html", node, acts=rows, older=older, **self.links(node.pk))
 

@@ -12,6 +12,7 @@ from foundation.terminal.arguments import add_json_argument, at_least
 from foundation.terminal.command import Command
 from foundation.terminal.errors import Error, Interrupted
 from foundation.terminal.progress import progress, rewindable, watched
+from foundation.terminal.text import counted
 from memory_app.errors import RetiredPattern
 from memory_app.files import node_files
 from memory_app.management.arguments import node_id
@@ -82,8 +83,9 @@ def _import(
         command.print_json(result)
     else:
         command.stdout.write(
-            f"Node {node_id!r}: {content.patterns} patterns, {content.affinities} affinities "
-            f"and {content.retirements} retirements imported in {result['seconds']} s"
+            f"Node {node_id!r}: {counted(content.patterns, 'pattern')}, "
+            f"{counted(content.affinities, 'affinity', 'affinities')} and {counted(content.retirements, 'retirement')} "
+            f"imported in {result['seconds']} s"
         )
 
 

@@ -25,7 +25,7 @@ def add_acts(command: Command, commands: Any) -> None:
         about="Let a node neither predict nor learn some patterns.\n"
         "Takes effect at once and for all clients. Statistics stay, and un-retire brings the patterns back.",
         examples="""
-  manage.py node retire kitchen PTRN|6e203a0c5b2f4ab0a3e1d6a8f30b5f0b26c1a7de --why 'learned from a broken sensor'
+  manage.py node retire kitchen 6e203a0c5b2f4ab0a3e1d6a8f30b5f0b26c1a7de --why 'learned from a broken sensor'
 """,
     )
     un_retire = command.add_subcommand(
@@ -52,7 +52,7 @@ def add_acts(command: Command, commands: Any) -> None:
     for parser in (retire, un_retire, purge):
         parser.add_argument("node", type=node_id, metavar="NODE", help="its exact id")
         many = "*" if parser is purge else "+"
-        parser.add_argument("patterns", type=pattern_id, nargs=many, metavar="PATTERN", help="a name, or PTRN|name")
+        parser.add_argument("patterns", type=pattern_id, nargs=many, metavar="PATTERN", help="a name, or 'PTRN|name'")
         parser.add_argument("--why", type=_why, metavar="TEXT", help="kept with who did it and when")
         add_json_argument(parser)
     purge.add_argument("--limit", type=at_least(1), default=1000, metavar="N", help="at most this many (1000)")

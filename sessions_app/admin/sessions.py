@@ -206,6 +206,7 @@ class SessionAdmin(ConsoleAdmin):
         config = shown(effective(own, contract=contract), contract=contract)
         return {
             "session": session,
+            "contract": contract,
             "state": shown_state,
             "label": LABELS[shown_state],
             "age": duration(session.age),

@@ -12,6 +12,7 @@ from pydantic_core import from_json
 
 from foundation.errors import Refusal
 from foundation.http.bodies import as_object
+from foundation.json_lines import WrongLine
 from foundation.postgresql.trouble import STORE_TROUBLE
 from foundation.terminal.arguments import add_json_argument, utf8
 from foundation.terminal.command import Command
@@ -132,4 +133,4 @@ def _observations(lines: IO[bytes]) -> Iterator[Observation]:
         except (Refusal, ValidationError) as error:
             raise Error(f"line {number}: {explained(error)}. Nothing was observed") from None
         except ValueError as error:
-            raise Error(f"line {number}: {error}. Nothing was observed") from None
+            raise Error(f"{WrongLine(number, str(error))}. Nothing was observed") from None

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from foundation import contracts
+from foundation.contracts import ContractName
 from sessions_app import config
 
 _TYPES = {"number": float, "integer": int}
@@ -82,6 +83,25 @@ def given_settings(options: Mapping[str, Any], keys: Iterable[str]) -> dict[str,
     return {key: options[key] for key in keys if options[key] is not None}
 
 
-def given_config(options: Mapping[str, Any], keys: Iterable[str]) -> dict[str, Any]:
-    """The same, by the rules of the service's contract. Raises InvalidConfiguration."""
-    return config.validate(given_settings(options, keys), contract=contracts.default())
+def given_config(
+    options: Mapping[str, Any], keys: Iterable[str], *, contract: ContractName | None = None
+) -> dict[str, Any]:
+    """The same, by the rules of a contract, by default the service's. Raises InvalidConfiguration."""
+    return config.validate(given_settings(options, keys), contract=contract or contracts.default())
+
+
+def add_contract_argument(parser: argparse.ArgumentParser, what: str) -> None:
+    parser.add_argument(
+        "--contract",
+        type=_contract,
+        metavar="VERSION",
+        help=f"{what}: {' or '.join(ContractName)} (default: KATO_CONTRACT, {contracts.default()})",
+    )
+
+
+def _contract(text: str) -> ContractName:
+    """Raises ArgumentTypeError."""
+    try:
+        return contracts.named(text, source="it")
+    except contracts.UnknownContract as error:
+        raise argparse.ArgumentTypeError(error.explanation) from None

@@ -126,10 +126,15 @@ def preview(
 
 
 def imagine(
-    *, node_id: str, config: Mapping[str, Any], events: Iterable[list[str]], seconds: float | None = PREDICTION_SECONDS
+    *,
+    node_id: str,
+    config: Mapping[str, Any],
+    events: Iterable[list[str]],
+    contract: ContractName | None = None,
+    seconds: float | None = PREDICTION_SECONDS,
 ) -> bytes:
-    """As `predictions`, for a session that would have observed these events; nothing is stored."""
-    contract = contracts.default()
+    """As `predictions`, for a session of this contract that would have observed these events; nothing is stored."""
+    contract = contract or contracts.default()
     in_force = effective(config, contract=contract)
     made = (make_event(strings, sort_symbols=in_force["sort_symbols"]) for strings in events)
     stm = [event for event in made if event][-STM_LIMIT:]

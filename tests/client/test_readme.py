@@ -1,4 +1,5 @@
-"""The examples of the client's README run as written; the `# comment` after each print shows its output."""
+"""The examples of the client's README run as written, each as a program of its own; the `# comment` after each print
+shows its output."""
 
 import ast
 import contextlib
@@ -21,13 +22,12 @@ def test_every_example_prints_what_it_says(server: WebServer, tmp_path: Path, mo
     blocks = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
     assert len(blocks) == 9
     monkeypatch.chdir(tmp_path)
-    names: dict[str, object] = {}
     for block in blocks:
         promised = re.findall(r"print\(.*\)\s+# (.*)", block)
         assert promised
         printed = io.StringIO()
         with contextlib.redirect_stdout(printed):
-            exec(compile(block.replace("http://127.0.0.1:8000", server.url), str(README), "exec"), names)
+            exec(compile(block.replace("http://127.0.0.1:8000", server.url), str(README), "exec"), {})
         lines = [line for line in printed.getvalue().splitlines() if not line.startswith("Recovered(")]
         assert [as_value(line) for line in lines] == [as_value(line) for line in promised]
 

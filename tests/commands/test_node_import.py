@@ -115,7 +115,7 @@ def test_a_frequency_grows_to_its_limit(import_lines: Import, node: str) -> None
 @pytest.mark.parametrize(
     ("line", "problem"),
     [
-        ("{", "EOF while parsing"),
+        ("{", "Invalid JSON: EOF while parsing an object at its end"),
         ("[]", "a line is a JSON object with one of kato, events, symbol, retired, end"),
         ({}, "a line is a JSON object with one of"),
         ({"kato": "node", "version": 2, "node_id": "n"}, "version: Input should be 1"),

@@ -64,6 +64,16 @@ def test_of_events_the_same_bytes_as_of_a_session_that_observed_them(taught: Liv
     assert predict("--node", taught.node, "b,a", "c", "--no-sort-symbols", "--json") != sorted_events
 
 
+def test_of_events_as_a_session_of_another_contract(taught: LiveSession, predict: Predict) -> None:
+    asking = LiveSession.create(taught.client, taught.node)
+    for event in ("z", "b", "c"):
+        asking.observe(event)
+    shown = taught.client.get(f"/sessions/{asking.id}/predictions", headers={"X-KATO-Contract": "6.3"}).text
+    told = predict("--node", taught.node, "z", "b", "c", "--contract", "6.3", "--json")
+    assert shown.startswith(f"{told.strip().removesuffix('}')},")
+    assert json.loads(told)["predictions"][0]["anomalies"] == ["a", "z"]
+
+
 def test_settings_of_a_session_can_be_overridden(taught: LiveSession, predict: Predict) -> None:
     asked = ("--session", taught.id, "--json")
     assert json.loads(predict(*asked, "--max-predictions", "1"))["count"] == 1
@@ -120,6 +130,8 @@ def test_nothing_matches(predict: Predict, capsys: pytest.CaptureFixture[str]) -
         (["--node", "n" * 513, "a"], "String should have at most 512 characters"),
         (["--node", "n", '"a'], "unexpected end of data"),
         (["--session", "s", "a"], "Pass either --session or events"),
+        (["--session", "s", "--contract", "6.3"], "a session has a contract of its own"),
+        (["--node", "n", "a", "--contract", "7"], "it names an unknown contract, '7'"),
         (["--session", "nowhere"], "Session nowhere not found or expired"),
         (["--node", "n", "a", "--recall-threshold", "2"], "recall_threshold: Must be a number between 0.0 and 1.0"),
         (["--node", "n", "a", "--recall-threshold", "high"], "invalid float value: 'high'"),

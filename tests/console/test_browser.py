@@ -201,6 +201,7 @@ def test_pages_fit_desk_and_phone(
     teacher = open_session()
     long = "x" * 300
     teacher.post("observe-sequence", {"observations": [{"strings": [long]}, {"strings": ["a"]}], "learn_at_end": True})
+    teacher.post("patterns/retire", {"pattern_ids": ["0" * 40], "why": long})
     asking = open_session()
     asking.observe(long)
     asking.observe("a")
@@ -212,6 +213,9 @@ def test_pages_fit_desk_and_phone(
         f"/admin/sessions_app/session/{asking.id}/change/",
         f"/admin/sessions_app/session/act/extend/?id={asking.id}",
         "/admin/memory_app/node/",
+        f"/admin/memory_app/node/{teacher.node}/patterns/",
+        f"/admin/memory_app/node/{teacher.node}/acts/",
+        f"/admin/memory_app/node/act/retire/?id={teacher.node}",
         "/admin/sessions_app/job/",
     ):
         page.goto(path)

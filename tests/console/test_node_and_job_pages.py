@@ -100,6 +100,18 @@ def test_retired_patterns_are_marked_and_can_be_listed_alone(log_in: LogIn, open
     assert "by whom, when and why" not in page(operator, f"{base}{tea}/")
 
 
+def test_from_the_page_of_a_pattern_its_name_is_filled_in(log_in: LogIn, open_session: OpenSession) -> None:
+    teacher = open_session()
+    tea = teacher.teach("a", "t").removeprefix("PTRN|")
+    operator = log_in("operator")
+    html = page(operator, f"{change(NODES, teacher.node).removesuffix('change/')}patterns/{tea}/")
+    links = [unescape(link) for link in re.findall(r'href="([^"]*/act/[^"]*)"', html)]
+    for name in ("retire", "un-retire"):
+        [link] = {link for link in links if f"/act/{name}/" in link}
+        assert re.search(rf"<textarea[^>]*>\s*{tea}</textarea>", page(operator, link))
+    assert teacher.patterns() == 1
+
+
 def test_a_node_forgets_when_an_administrator_says_so(log_in: LogIn, open_session: OpenSession) -> None:
     teacher = open_session()
     teacher.teach("a", "b")
@@ -146,13 +158,15 @@ def test_patterns_are_retired_and_purged_with_a_reason_that_is_shown(log_in: Log
     assert act(operator, NODES, "un-retire", teacher.node, **fields).status_code == 302
     html = page(operator, change(NODES, teacher.node).removesuffix("change/") + "acts/")
     assert html.count("a &lt;broken&gt; sensor") == 3
-    assert re.findall(r"<td>(retired|purged, learned 1×|un-retired)</td>", html) == [
+    assert re.findall(r"<td[^>]*>(retired|purged, learned 1×|un-retired)</td>", html) == [
         "un-retired",
         "purged, learned 1×",
         "retired",
     ]
     roles = ["operator", "administrator", "operator"]
-    assert re.findall(r"<td>(operator|administrator)-[0-9a-f]{8}</td>", html) == roles
+    assert re.findall(r"<td[^>]*>(operator|administrator)-[0-9a-f]{8}</td>", html) == roles
+    [link] = set(re.findall(rf'<a href="([^"]*{name}[^"]*)"', html))
+    assert page(operator, link), "there is a page, though the pattern is gone"
 
 
 def test_a_console_act_needs_names_and_a_reason(log_in: LogIn, open_session: OpenSession) -> None:

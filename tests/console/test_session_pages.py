@@ -15,7 +15,7 @@ from django.test.utils import CaptureQueriesContext
 from sessions_app import operations
 from sessions_app.errors import SessionNotFound
 from tests.console.pages import JOBS, NODES, SESSIONS, LogIn, act, change, listed, page, with_stm
-from tests.support.sessions import NewSession, OpenSession
+from tests.support.sessions import LiveSession, NewSession, OpenSession, observation
 
 pytestmark = pytest.mark.usefixtures("same_database")
 
@@ -127,6 +127,23 @@ def test_predictions_colour_each_symbol_by_its_match(log_in: LogIn, open_session
         ("future", "d"),
         ("extra", "p"),
     ]
+
+
+@pytest.mark.parametrize(("contract", "missing"), [("3.10", ["kettle"]), ("6.3", [])])
+def test_a_session_is_shown_by_its_contract(
+    log_in: LogIn, client: httpx.Client, contract: str, missing: list[str]
+) -> None:
+    node = uuid4().hex
+    body = {"node_id": node, "config": {"fuzzy_token_threshold": 0.5}}
+    created = client.post("/sessions", json=body, headers={"X-KATO-Contract": contract})
+    session = LiveSession(client, created.json()["session_id"], node)
+    session.observe_sequence(observation("a"), observation("kettle"), observation("b"), learn_at_end=True)
+    session.observe_sequence(observation("a"), observation("ketle"), observation("b"))
+    browser = log_in("viewer")
+    assert f"<dt>Contract</dt><dd>{contract}</dd>" in page(browser, change(SESSIONS, session.id))
+    html = page(browser, f"{change(SESSIONS, session.id).removesuffix('change/')}predictions/")
+    assert re.findall(r'class="chip missing">(\w+)<', html[html.index('class="prediction"') :]) == missing
+    assert '<span class="chip">ketle</span> for <span class="chip match">kettle</span>' in html
 
 
 def test_acts_are_the_operations_and_are_recorded(log_in: LogIn, client: httpx.Client, new_session: NewSession) -> None:

@@ -1,13 +1,14 @@
 """Every block of `docs/tutorial.md` runs as written and prints what the tutorial shows.
 
 Where it says `make run`, the service is started as users start it: at the beginning, and again in the middle of a
-training.
+training. Users paste the blocks at Python's prompt, which wants an empty line behind a block of statements.
 """
 
 import contextlib
 import io
 import re
 import shutil
+from codeop import CommandCompiler
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -62,3 +63,15 @@ def test_every_block_runs_and_prints_what_is_shown(
         assert printed.getvalue() == (shown or "")
     for picture_name in re.findall(r"\]\((tutorial/\w+\.svg)\)", text):
         assert (tmp_path / "docs" / picture_name).read_text().startswith("<?xml"), "the picture was drawn"
+
+
+def test_every_block_can_be_pasted_at_the_prompt() -> None:
+    blocks = BLOCK.findall(TUTORIAL.read_text())
+    assert blocks
+    for program, _ in blocks:
+        entered: list[str] = []
+        for line in [*program.splitlines(), ""]:
+            entered.append(line)
+            if CommandCompiler()("\n".join(entered), str(TUTORIAL), "single") is not None:
+                entered = []
+        assert entered == []

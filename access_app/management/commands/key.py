@@ -102,7 +102,8 @@ database has only its SHA-256. Name a key by its id or its name. Changes take ef
             self._create,
             about="Create a key, and show its token, once.\n"
             "Scopes: read; write (create sessions, observe, learn, delete); monitor (metrics, statistics); and admin,\n"
-            "which includes the others (clear-all, jobs of other keys, the cache). Without --scope: read and write.",
+            "which includes the others (clear-all, purging and deleting patterns, jobs of other keys, the cache).\n"
+            "Without --scope: read and write.",
             examples="""
   manage.py key create shop --node shop-                 sessions of nodes whose ids begin with shop-
   manage.py key create scraper --scope monitor

@@ -9,12 +9,19 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 from rich.text import Text
 
+from foundation.contracts import ContractName
 from foundation.terminal.arguments import add_json_argument, utf8
 from foundation.terminal.command import Command as TerminalCommand
 from foundation.terminal.errors import WrongArguments
 from foundation.terminal.text import readable
 from memory_app.management.arguments import node_id
-from sessions_app.management.options import add_config_arguments, given_config, given_settings, names
+from sessions_app.management.options import (
+    add_config_arguments,
+    add_contract_argument,
+    given_config,
+    given_settings,
+    names,
+)
 from sessions_app.reads import predicting
 
 CONFIG = (
@@ -57,6 +64,7 @@ class Command(TerminalCommand):
   manage.py predict --node shop coffee milk,sugar
   manage.py predict --node shop coffee --recall-threshold 0.5 --max-predictions 3
   manage.py predict --node orders '"order, in writing",bob' --rank-sort-algo similarity
+  manage.py predict --node shop coffee milk,sugar --contract 6.3
   manage.py predict --session session-0a1b… --json
 """
 
@@ -67,23 +75,36 @@ class Command(TerminalCommand):
             "--session", type=utf8, metavar="ID", help="predict from this session's STM, with its configuration"
         )
         parser.add_argument("events", nargs="*", type=names, metavar="EVENT", help="its symbols, separated by commas")
+        add_contract_argument(parser, "with --node, the version of KATO that the predictions are those of")
         add_json_argument(parser)
         add_config_arguments(parser, CONFIG)
         parser.set_defaults(perform=self._predict)
 
-    def _predict(self, node: str | None, session: str | None, events: Events, json: bool, **options: Any) -> None:
+    def _predict(
+        self,
+        node: str | None,
+        session: str | None,
+        events: Events,
+        contract: ContractName | None,
+        json: bool,
+        **options: Any,
+    ) -> None:
         given = given_settings(options, CONFIG)
         if session is not None:
             if events:
                 raise WrongArguments("Pass either --session or events; a session has events of its own")
+            if contract is not None:
+                raise WrongArguments("Pass either --session or --contract; a session has a contract of its own")
             predicted = predicting.preview(session, given, seconds=None)
             answer = predicting.answer(session, predicted)
         else:
             assert node is not None
             if not any(events):
                 raise WrongArguments("Pass at least one event, or --session ID")
-            config = given_config(options, CONFIG)
-            answer = predicted = predicting.imagine(node_id=node, config=config, events=events, seconds=None)
+            config = given_config(options, CONFIG, contract=contract)
+            answer = predicted = predicting.imagine(
+                node_id=node, config=config, events=events, contract=contract, seconds=None
+            )
         if json:
             self.stdout.write(answer.decode())
         else:

@@ -21,6 +21,7 @@ from sessions_app import config as session_config
 from sessions_app import operations
 from sessions_app.errors import SessionNotFound
 from sessions_app.management.observing import add_observe
+from sessions_app.management.options import add_contract_argument
 from sessions_app.management.transferring import add_export, add_import
 from sessions_app.reads import inspection, listing
 from sessions_app.shapes import bodies
@@ -112,6 +113,7 @@ What its node learned stays after the session is deleted."""
             {
                 "session": session.session_id,
                 "node": session.node_id,
+                "contract": contracts.of_row(session.contract),
                 "state": state,
                 "created": session.created_at,
                 "time left": duration(session.left),
@@ -142,6 +144,7 @@ What its node learned stays after the session is deleted."""
 """,
         )
         parser.add_argument("--node", required=True, type=node_id, help="the node whose long-term memory it uses")
+        add_contract_argument(parser, "the version of KATO whose API the session follows")
         parser.add_argument("--ttl", type=int, metavar="SECONDS", help=f"life after the last access ({_default_ttl()})")
         parser.add_argument("--config", type=json_object, default={}, metavar="JSON", help="settings of this session")
         parser.add_argument(
@@ -150,19 +153,28 @@ What its node learned stays after the session is deleted."""
         add_json_argument(parser)
 
     def _create(
-        self, node: str, ttl: int | None, config: dict[str, Any], metadata: dict[str, Any], json: bool, **options: Any
+        self,
+        node: str,
+        contract: contracts.ContractName | None,
+        ttl: int | None,
+        config: dict[str, Any],
+        metadata: dict[str, Any],
+        json: bool,
+        **options: Any,
     ) -> None:
+        followed = contract or contracts.default()
         given = bodies.CreateSession.model_validate(
             as_object({"node_id": node, "ttl_seconds": ttl, "metadata": metadata}, [])
         )
         info = operations.create(
             node_id=given.node_id,
             ttl_seconds=given.ttl_seconds or settings.ENV.session_ttl,
-            config=session_config.validate(as_object(config, ["config"]), contract=contracts.default()),
+            config=session_config.validate(as_object(config, ["config"]), contract=followed),
             metadata=metadata,
+            contract=followed,
         )
         if json:
-            self.print_json(describe_session(info, contract=contracts.default()))
+            self.print_json(describe_session(info, contract=followed))
         else:
             self.stdout.write(info.session_id)
 

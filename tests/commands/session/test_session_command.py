@@ -1,5 +1,6 @@
 """`manage.py session …` does from the command line what clients do over HTTP."""
 
+import re
 from codecs import BOM_UTF8
 from pathlib import Path
 from uuid import uuid4
@@ -103,7 +104,9 @@ def test_a_session_is_shown_with_all_it_holds(client: httpx.Client, new_session:
     assert shown["stm"] == [["a", "b"]]
     assert shown["percept"]["emotives"] == {"joy": 1.0}
     assert (shown["metadata"], shown["state"]) == ({"by": "me"}, "active")
-    assert '[["a","b"]]' in command("session", "show", session_id).out
+    for_people = command("session", "show", session_id).out
+    assert '[["a","b"]]' in for_people
+    assert re.search(r"^contract +3\.10 *$", for_people, re.MULTILINE)
 
 
 def test_a_missing_session_is_named() -> None:
@@ -129,9 +132,19 @@ def test_a_created_session_equals_one_created_over_http(client: httpx.Client, no
     }
 
 
+def test_a_session_is_created_for_a_contract(client: httpx.Client, node: str) -> None:
+    session_id = command("session", "create", "--node", node, "--contract", "6.3").out.strip()
+    assert client.get(f"/sessions/{session_id}").headers["X-KATO-Contract"] == "6.3"
+    refused = command(
+        "session", "create", "--node", node, "--contract", "6.3", "--config", '{"filter_pipeline": ["length"]}'
+    )
+    assert (refused.status, "config.filter_pipeline: Unknown filters: 'length'" in refused.err) == (2, True)
+
+
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [
+        (("--node", "n", "--contract", "7"), "unknown contract, '7': valid ones are 3.10 and 6.3"),
         ((), "the following arguments are required: --node"),
         (("--node", "n", "--ttl", "0"), "ttl_seconds: Input should be greater than or equal to 1"),
         (("--node", "n", "--config", "[]"), "argument --config: not a JSON object"),
@@ -170,7 +183,7 @@ def test_a_file_of_observations_is_observed_and_learned(open_session: OpenSessio
 @pytest.mark.parametrize(
     ("wrong", "problem"),
     [
-        (b"{", "line 2: EOF while parsing"),
+        (b"{", "line 2: Invalid JSON: EOF while parsing an object at its end. Nothing was observed"),
         (b'["a", 1]', "line 2: symbols.1: Input should be a valid string"),
         (b'{"strings": "a"}', "line 2: observation.strings: Input should be a valid list"),
         (b'["\\u0000"]', "line 2: observation.0: Input should not contain the character U+0000"),

@@ -216,7 +216,7 @@ def test_an_interrupted_import_continues_when_it_is_repeated(
 @pytest.mark.parametrize(
     ("wrong", "problem"),
     [
-        ("{", "EOF while parsing"),
+        ("{", "Invalid JSON: EOF while parsing"),
         ("[]", "Input should be a valid dictionary"),
         ({"strings": ["a"]}, "a line is a JSON object with one of kato, node_id, error, end"),
         (line(""), "session_id: String should have at least 1 character"),
