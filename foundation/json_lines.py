@@ -41,10 +41,11 @@ def parsed(lines: Iterable[bytes], parse: Callable[[bytes], Line]) -> Iterator[t
 
 def of_a_kind(value: Any, kinds: Mapping[str, type[Line]]) -> Line:
     """A value of one of `kinds`, which maps the key that only lines of a kind have to its shape. Raises ValueError."""
-    found = [kind for key, kind in kinds.items() if isinstance(value, dict) and key in value]
+    found = kinds.keys() & value.keys() if isinstance(value, dict) else ()
     if len(found) != 1:
         raise ValueError(f"a line is a JSON object with one of {', '.join(kinds)}")
-    return found[0].model_validate(value)
+    [key] = found
+    return kinds[key].model_validate(value)
 
 
 def _of_its_line(problem: str) -> str:

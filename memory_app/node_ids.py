@@ -10,6 +10,7 @@ from pydantic import Field
 # Long enough for any name, short enough for an index entry.
 MAX_LENGTH = 512
 NodeId = Annotated[str, Field(max_length=MAX_LENGTH)]
+NODE_ID_SCHEMA = {"type": "string", "maxLength": MAX_LENGTH}
 
 _REPLACED = str.maketrans(dict.fromkeys('/\\."$*<>:|?- ', "_"))
 _REPLACED_6_3 = re.compile(r"[^A-Za-z0-9_]")

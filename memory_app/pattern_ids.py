@@ -8,6 +8,7 @@ NAME = re.compile("[0-9a-f]{40}")
 """A bare name."""
 # For JSON schemas, whose patterns find a part unless they say otherwise.
 PATTERN_ID = r"^(PTRN\|)?[0-9a-f]{40}$"
+NAME_SCHEMA = {"type": "string", "pattern": PATTERN_ID}
 
 
 def name_in(text: str) -> str | None:

@@ -70,11 +70,18 @@ def parse_body(request: HttpRequest, shape: type[Shape], body: bytes) -> Shape:
     return parsed
 
 
-def check_values(body: bytes) -> int:
-    """About how many values a body has; 0 where it is too short to have many. Raises InvalidRequest if too many."""
+def check_values(body: bytes, *, lines: bool = False) -> int:
+    """About how many values a body has; 0 where it is too short to have many. Raises InvalidRequest if too many.
+
+    lines: it is one of JSON lines, whose ends separate values as commas do.
+    """
     values = _count_values(body) if len(body) > _FEW_VALUES else 0
+    counted = "commas and opening brackets"
+    if lines:
+        values += body.count(b"\n")
+        counted = "commas, opening brackets and ends of lines"
     if values > _FEW_VALUES and values > (most := settings.ENV.limit_values):
-        raise InvalidRequest([_too_many_values(values, most)])
+        raise InvalidRequest([_too_many_values(values, most, counted)])
     return values
 
 
@@ -83,11 +90,11 @@ def _count_values(body: bytes) -> int:
     return body.count(b",") + body.count(b"[") + body.count(b"{")
 
 
-def _too_many_values(values: int, most: int) -> Problem:
+def _too_many_values(values: int, most: int, counted: str) -> Problem:
     return {
         "type": "too_many_values",
         "loc": ["body"],
-        "msg": f"Body should have at most {most} commas and opening brackets, not {values}",
+        "msg": f"Body should have at most {most} {counted}, not {values}",
         "input": None,
         "ctx": {"max_values": most, "actual_values": values},
     }

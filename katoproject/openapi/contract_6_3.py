@@ -7,7 +7,7 @@ from pydantic import BaseModel
 from foundation.contracts import ContractName
 from foundation.http.error_shapes import InternalError, KatoError
 from katoproject.openapi.parts import EXAMPLE_MOMENT, Schema, error_object, reference, response, schemas_of
-from memory_app.pattern_ids import PATTERN_ID
+from memory_app.pattern_ids import NAME_SCHEMA
 from sessions_app.api.schema import config_body
 from sessions_app.shapes.bodies_6_3 import GONE, REPLACED
 
@@ -20,6 +20,7 @@ _TIMED = [
     *_PREDICTING,
     ("get", "/symbols/stats"),
     ("get", "/nodes/{node_id}/patterns"),
+    ("delete", "/nodes/{node_id}/patterns/{name}"),
     ("post", f"{_SESSION}/finalize-training"),
     ("post", f"{_SESSION}/patterns/purge"),
 ]
@@ -112,7 +113,7 @@ def _change_retired_pattern(responses: dict[str, Any]) -> None:
 
 def _change_pattern(operation: Schema, schemas: dict[str, Any]) -> None:
     [name] = (parameter for parameter in operation["parameters"] if parameter.get("name") == "pattern_id")
-    name["schema"] = {"type": "string", "pattern": PATTERN_ID}
+    name["schema"] = NAME_SCHEMA
     responses = operation["responses"]
     schemas["PatternAnswer"]["properties"]["pattern"] = reference("schemas", "Found")
     responses["404"] = response("The node has not learned it.", "Error", {"detail": "Pattern PTRN|… not found"})

@@ -23,9 +23,9 @@ from memory_app.api import shapes
 from memory_app.api.kb_ids import kb_id
 from memory_app.api.node_paths import NODE_IN_PATH, admit_node
 from memory_app.api.schema import NODE_UNKNOWN, PATTERN_UNKNOWN
-from memory_app.node_ids import NodeId
+from memory_app.node_ids import NODE_ID_SCHEMA, NodeId
 from memory_app.operations.deleting import delete
-from memory_app.pattern_ids import name_in
+from memory_app.pattern_ids import NAME_SCHEMA, name_in
 from memory_app.reads import browsing, nodes
 from memory_app.reads.browsing import ListedPattern, Order, Wanted
 
@@ -49,6 +49,8 @@ def _digits(text: str) -> str:
 
 
 _NAME_PREFIX = TypeAdapter(Annotated[str, AfterValidator(_digits)])
+_NAME_PREFIX_SCHEMA = {"type": "string", "pattern": r"^(PTRN\|)?[0-9a-f]{0,40}$"}
+_CURSOR_SCHEMA = {"type": "string", "pattern": f"^{browsing.CURSOR_PATTERN}$"}
 
 
 def _name(text: str) -> str:
@@ -72,8 +74,10 @@ class Nodes(LeanView):
     @extend_schema(
         summary="Nodes that have learned something, by id",
         parameters=[
-            OpenApiParameter("prefix", str, description="Only nodes whose ids begin with this."),
-            OpenApiParameter("after", str, description="Only nodes after this id: `next` of the page before."),
+            OpenApiParameter("prefix", NODE_ID_SCHEMA, description="Only nodes whose ids begin with this."),
+            OpenApiParameter(
+                "after", NODE_ID_SCHEMA, description="Only nodes after this id: `next` of the page before."
+            ),
             _PAGE,
         ],
         responses={200: shapes.NodePage, 422: INVALID_REQUEST},
@@ -113,7 +117,9 @@ class Patterns(LeanView):
         parameters=[
             NODE_IN_PATH,
             OpenApiParameter("symbol", str, description="Only patterns with this symbol, in any event."),
-            OpenApiParameter("prefix", str, description="Only patterns whose names begin with these digits."),
+            OpenApiParameter(
+                "prefix", _NAME_PREFIX_SCHEMA, description="Only patterns whose names begin with these digits."
+            ),
             OpenApiParameter("min_frequency", {"type": "integer", "minimum": 1, "maximum": LARGEST_FREQUENCY}),
             OpenApiParameter("retired", bool, description="Only patterns that are retired, or only the others."),
             OpenApiParameter(
@@ -121,7 +127,7 @@ class Patterns(LeanView):
                 {"type": "string", "enum": [str(order) for order in Order], "default": "newest"},
                 description="`newest`: the last learned first, new or known; `frequency`: the most frequent.",
             ),
-            OpenApiParameter("after", str, description="`next` of the page before."),
+            OpenApiParameter("after", _CURSOR_SCHEMA, description="`next` of the page before, with the same order."),
             _PAGE,
         ],
         responses={200: shapes.PatternPage, 404: NODE_UNKNOWN, 422: INVALID_REQUEST},
@@ -152,7 +158,9 @@ class OnePattern(LeanView):
         summary="Retire and purge a pattern: the node forgets it, and does not learn it again until it is un-retired",
         parameters=[
             NODE_IN_PATH,
-            OpenApiParameter("name", str, OpenApiParameter.PATH, description="Its name, with `PTRN|` or without."),
+            OpenApiParameter(
+                "name", NAME_SCHEMA, OpenApiParameter.PATH, description="Its name, with `PTRN|` or without."
+            ),
             OpenApiParameter(
                 "why",
                 {"type": "string", "maxLength": reasons.MAX_LENGTH},

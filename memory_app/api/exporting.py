@@ -24,6 +24,7 @@ from memory_app.api.schema import NDJSON, NODE_FILE, NODE_UNKNOWN
 from memory_app.files import export_moments, exporting
 from memory_app.files.export_moments import ExportMoment
 from memory_app.files.exporting import Position
+from memory_app.pattern_ids import NAME, NAME_SCHEMA
 
 log = logging.getLogger(__name__)
 
@@ -36,7 +37,7 @@ def _moment(text: str) -> ExportMoment:
 
 
 _TEXT = TypeAdapter(str)
-_NAME = TypeAdapter(Annotated[str, AfterValidator(bare_name), Field(pattern="^[0-9a-f]{40}$")])
+_NAME = TypeAdapter(Annotated[str, AfterValidator(bare_name), Field(pattern=f"^{NAME.pattern}$")])
 _MOMENT = TypeAdapter(Annotated[str, Field(max_length=export_moments.MAX_LENGTH), AfterValidator(_moment)])
 
 
@@ -47,12 +48,14 @@ class Export(LeanView):
         summary="The file of a node: lines of JSON, from one moment",
         parameters=[
             NODE_IN_PATH,
-            OpenApiParameter("after", str, description="Go on after the pattern with this name."),
+            OpenApiParameter("after", NAME_SCHEMA, description="Go on after the pattern with this name."),
             OpenApiParameter("after_symbol", str, description="Go on after the affinities of this symbol."),
-            OpenApiParameter("after_retired", str, description="Go on after the line that says that this is retired."),
+            OpenApiParameter(
+                "after_retired", NAME_SCHEMA, description="Go on after the line that says that this is retired."
+            ),
             OpenApiParameter(
                 "moment",
-                str,
+                {"type": "string", "maxLength": export_moments.MAX_LENGTH, "pattern": f"^{export_moments.PATTERN}$"},
                 description="That of the first line of an interrupted export: the rest is of the same content, or 409.",
             ),
         ],

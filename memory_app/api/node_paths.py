@@ -7,13 +7,13 @@ from pydantic import TypeAdapter
 
 from foundation import callers, logs
 from foundation.http.bodies import parse_path
-from memory_app.node_ids import MAX_LENGTH, NodeId
+from memory_app.node_ids import NODE_ID_SCHEMA, NodeId
 
 _NODE_ID: TypeAdapter[str] = TypeAdapter(NodeId)
 
 NODE_IN_PATH = OpenApiParameter(
     "node_id",
-    {"type": "string", "maxLength": MAX_LENGTH},
+    NODE_ID_SCHEMA,
     OpenApiParameter.PATH,
     description="The exact id of the node, percent-encoded.",
 )

@@ -20,15 +20,19 @@ from memory_app.api import shapes
 from memory_app.api.kb_ids import kb_id
 from memory_app.errors import MalformedPatternName, PatternUnknown
 from memory_app.index import indexes
-from memory_app.node_ids import NodeId
+from memory_app.node_ids import NODE_ID_SCHEMA, NodeId
 from memory_app.patience import PREDICTION_SECONDS, Bounded
 from memory_app.pattern_ids import NAME
 from memory_app.reads import nodes
 
 _NODE = [
-    OpenApiParameter("node_id", str, description="The node; wins over the headers."),
-    OpenApiParameter("X-Test-ID", str, OpenApiParameter.HEADER, description="The node, with `test_` before it."),
-    OpenApiParameter("X-Node-ID", str, OpenApiParameter.HEADER, description="The node. Default: `default_node`."),
+    OpenApiParameter("node_id", NODE_ID_SCHEMA, description="The node; wins over the headers."),
+    OpenApiParameter(
+        "X-Test-ID", NODE_ID_SCHEMA, OpenApiParameter.HEADER, description="The node, with `test_` before it."
+    ),
+    OpenApiParameter(
+        "X-Node-ID", NODE_ID_SCHEMA, OpenApiParameter.HEADER, description="The node. Default: `default_node`."
+    ),
 ]
 _AFTER = OpenApiParameter("after", str, description="Only symbols after this one: `next` of the page before.")
 
@@ -54,13 +58,15 @@ def node_of(request: HttpRequest) -> str:
 
 
 def _named_node(request: HttpRequest) -> str:
+    # All of them are checked, also those that do not count.
     named: str | None = parse_query(request, "node_id", _NODE_ID, None)
+    test_id: str | None = parse_header(request, "X-Test-ID", _NODE_ID, None)
+    header: str | None = parse_header(request, "X-Node-ID", _NODE_ID, None)
     if named is not None:
         return named
-    test_id: str | None = parse_header(request, "X-Test-ID", _NODE_ID, None)
     if test_id is not None:
         return test_id if test_id.startswith("test_") else f"test_{test_id}"
-    return parse_header(request, "X-Node-ID", _NODE_ID, None) or "default_node"
+    return header or "default_node"
 
 
 def _response(node_id: str, **content: Any) -> HttpResponse:
@@ -180,7 +186,7 @@ class PerceptData(LeanView):
         summary="Always empty; ask a session instead",
         deprecated=True,
         parameters=_NODE,
-        responses={200: shapes.DeprecatedPerceptAnswer},
+        responses={200: shapes.DeprecatedPerceptAnswer, 422: INVALID_REQUEST},
     )
     def get(self, request: HttpRequest) -> HttpResponse:
         return _response(node_of(request), percept_data={}, warning=_use_instead("percept-data"))
@@ -193,7 +199,7 @@ class CognitionData(LeanView):
         summary="Always empty; ask a session instead",
         deprecated=True,
         parameters=_NODE,
-        responses={200: shapes.DeprecatedCognitionAnswer},
+        responses={200: shapes.DeprecatedCognitionAnswer, 422: INVALID_REQUEST},
     )
     def get(self, request: HttpRequest) -> HttpResponse:
         nothing = {

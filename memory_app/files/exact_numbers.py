@@ -7,7 +7,6 @@ programs write the double that is nearest to it, in as few digits as name that d
 import math
 import re
 from decimal import Decimal
-from fractions import Fraction
 
 # Of ten. A double is below 1.8e308, and so are many of them together; it has at most 1074 digits behind the point.
 _LARGEST, _SMALLEST = 328, -1074
@@ -37,5 +36,5 @@ def _is_exact(number: Decimal) -> bool:
     assert isinstance(exponent, int)
     if number.adjusted() > _LARGEST or exponent < _SMALLEST:
         return False
-    denominator = Fraction(number).denominator
+    _, denominator = number.as_integer_ratio()
     return denominator & (denominator - 1) == 0

@@ -13,8 +13,8 @@ from memory_app.stores import PATTERNS
 
 # As short as it can be, with room for a thousand running transactions.
 MAX_LENGTH = 20_000
-# ASCII: PostgreSQL reads no other digits.
-_TEXT = re.compile(r"(\d{1,18})-(\d{1,18}):(\d{1,18}):((?:\d{1,18},)*\d{1,18})?", re.ASCII)
+PATTERN = "([0-9]{1,18})-([0-9]{1,18}):([0-9]{1,18}):((?:[0-9]{1,18},)*[0-9]{1,18})?"
+_TEXT = re.compile(PATTERN)
 
 _READ = """
     SELECT memory, pg_current_snapshot()::text FROM memory_app_node WHERE node_id = %(node_id)s

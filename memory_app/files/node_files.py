@@ -55,8 +55,9 @@ class Pattern(Line):
     events: Annotated[list[Annotated[list[Text], Field(min_length=1)]], Field(min_length=1)]
     name: str | None = None
     frequency: Annotated[int, Field(ge=1, le=LARGEST_FREQUENCY)] = 1
-    emotives: list[dict[Text, float]] = []
-    metadata: dict[Text, list[Text]] = {}
+    # By factories: pydantic would make a deep copy of a default for every line.
+    emotives: list[dict[Text, float]] = Field(default_factory=list)
+    metadata: dict[Text, list[Text]] = Field(default_factory=dict)
     # What its learns added to the affinity of each of its symbols, as texts: most programs round numbers.
     felt: dict[Text, Annotated[Decimal, BeforeValidator(exact_of_text)]] | None = None
 

@@ -81,7 +81,8 @@ class PatternPage(NamedTuple):
     following: Cursor | None
 
 
-_CURSOR = re.compile(r"(newest|frequency)\.(\d{1,18})\.(\d{1,18})\.([0-9a-f]{40})")
+CURSOR_PATTERN = r"(newest|frequency)\.([0-9]{1,18})\.([0-9]{1,18})\.([0-9a-f]{40})"
+_CURSOR = re.compile(CURSOR_PATTERN)
 _KEYS = {Order.NEWEST: ("changed", "xid8"), Order.FREQUENCY: ("frequency", "bigint")}
 # As the index of the order has it (`models.Pattern`).
 _MEMORY = {Order.NEWEST: "memory", Order.FREQUENCY: "memory + 0"}

@@ -54,7 +54,7 @@ class Import(LeanView):
         add: bool = parse_query(request, "add", _FLAG, False)
         partial: bool = parse_query(request, "partial", _FLAG, False)
         body = read_raw_body(request, self.body_limit)
-        check_values(body)
+        check_values(body, lines=True)
         content, pairs = _checked(body)
         if not content.complete and not partial:
             raise _wrong(content.lines, "The file has no last line, so its export was cut short; partial=true takes it")

@@ -7,6 +7,7 @@ from drf_spectacular.utils import OpenApiParameter, OpenApiResponse
 from foundation.contracts import ContractName
 from foundation.http.error_shapes import Error
 from foundation.http.schema import BODY_TOO_LARGE, INVALID_REQUEST, UNSUPPORTED_ENCODING, response
+from memory_app.node_ids import NODE_ID_SCHEMA
 from sessions_app import config
 from sessions_app.api.query import DEFAULT_LIMIT, DEFAULT_TTL, MAX_LIMIT, MAX_SKIP
 from sessions_app.models.jobs import Kind, State
@@ -117,11 +118,11 @@ JOB_FILTERS = [
     *_PAGE,
     OpenApiParameter("state", {"type": "string", "enum": State.values}),
     OpenApiParameter("kind", {"type": "string", "enum": Kind.values}),
-    OpenApiParameter("node_id", {"type": "string", "maxLength": 512}, description="Only jobs of this node."),
+    OpenApiParameter("node_id", NODE_ID_SCHEMA, description="Only jobs of this node."),
 ]
 PAGE = [
     *_PAGE,
-    OpenApiParameter("node_id", {"type": "string", "maxLength": 512}, description="Only sessions of this node."),
+    OpenApiParameter("node_id", NODE_ID_SCHEMA, description="Only sessions of this node."),
 ]
 
 

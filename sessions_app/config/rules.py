@@ -146,7 +146,12 @@ _CHECKED_6_3 = {
     "vector_search_limit": Rule(
         lambda value: isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= MOST_NEIGHBOURS,
         f"Must be an integer between 1 and {MOST_NEIGHBOURS}",
-        {"type": "integer", "minimum": 1, "maximum": MOST_NEIGHBOURS},
+        {
+            "type": "integer",
+            "minimum": 1,
+            "maximum": MOST_NEIGHBOURS,
+            "description": "Without a fraction: 5, not 5.0.",
+        },
     ),
     "return_vector_search_results": _FLAG,
 }

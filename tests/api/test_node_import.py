@@ -190,6 +190,9 @@ def test_a_wrong_file_is_a_422_that_names_the_line_and_adds_nothing(
 def test_a_body_with_too_many_values_or_too_large_is_refused(client: httpx.Client, node: str) -> None:
     response = send(client, node, file_of({"events": [["a"]] * (settings.ENV.limit_values + 1)}))
     assert (response.status_code, response.json()["detail"][0]["type"]) == (422, "too_many_values")
+    many_lines = b'{"retired":"%040d"}\n' % 0 * (settings.ENV.limit_values // 2 + 1)
+    response = send(client, node, many_lines)
+    assert (response.status_code, response.json()["detail"][0]["type"]) == (422, "too_many_values")
     assert send(client, node, b" " * (settings.ENV.max_request_size + 1)).status_code == 413
 
 

@@ -11,6 +11,7 @@ import psycopg
 import pytest
 
 from benchmarks.stack import WebServer, eventually
+from tests.api.contract.document import assert_described
 from tests.support.contracts import NEW, OLD, asking
 from tests.support.sessions import LiveSession, observations
 
@@ -26,6 +27,11 @@ def serving(**environment: str) -> Iterator[WebServer]:
 @pytest.fixture(scope="module")
 def impatient() -> Iterator[WebServer]:
     yield from serving(KATO_PREDICTION_TIMEOUT_SECONDS="0.5")
+
+
+@pytest.fixture(scope="module")
+def hasty() -> Iterator[WebServer]:
+    yield from serving(KATO_PREDICTION_TIMEOUT_SECONDS="0.1")
 
 
 @pytest.fixture(scope="module")
@@ -78,31 +84,37 @@ def test_a_prediction_beyond_its_deadline_is_a_503_with_the_reason(
 
 @pytest.mark.parametrize("contract", [OLD, NEW])
 @pytest.mark.parametrize(
-    ("method", "route", "what"),
+    ("name", "what", "more"),
     [
-        ("GET", "/sessions/{session}/predictions", "The prediction"),
-        ("GET", "/sessions/{session}/cognition-data", "The prediction"),
-        ("POST", "/sessions/{session}/finalize-training", "finalize-training"),
-        ("GET", "/symbols/stats?node_id={node}", "Counting the symbols"),
+        ("GET /sessions/{session_id}/predictions", "The prediction", {}),
+        ("GET /sessions/{session_id}/cognition-data", "The prediction", {}),
+        ("POST /sessions/{session_id}/finalize-training", "finalize-training", {}),
+        ("GET /nodes/{node_id}/patterns", "Finding the patterns of a symbol", {"params": {"symbol": "a"}}),
+        ("GET /symbols/stats", "Counting the symbols", {}),
     ],
 )
 def test_every_route_that_may_build_an_index_has_the_deadline(
-    impatient: WebServer, database: psycopg.Connection, method: str, route: str, what: str, contract: str
+    impatient: WebServer, database: psycopg.Connection, name: str, what: str, more: dict[str, Any], contract: str
 ) -> None:
-    """The process has no index of the node yet, and PostgreSQL lets it wait for the patterns beyond the deadline."""
+    """The process has no index of the node yet, and PostgreSQL lets it wait for the patterns beyond the deadline.
+
+    The document says so.
+    """
     with httpx.Client(base_url=impatient.url, timeout=30) as client, ThreadPoolExecutor(1) as pool:
         session = LiveSession.create(client, f"deadline {uuid.uuid4().hex}")
         session.post("observe-sequence", {"observations": observations("abc"), "learn_at_end": True})
         session.post("observe", {"strings": ["a"]})
-        path = route.format(session=session.id, node=session.node)
+        method, path = name.format(session_id=session.id, node_id=session.node).split(" ", 1)
+        headers = {"X-Node-ID": session.node}
         with psycopg.connect(database.info.dsn) as holding:
             holding.execute("LOCK TABLE memory_app_pattern IN ACCESS EXCLUSIVE MODE")
-            asked = pool.submit(client.request, method, path, headers=asking(contract))
+            asked = pool.submit(client.request, method, path, headers={**headers, **asking(contract)}, **more)
             waiting = "SELECT FROM pg_stat_activity WHERE %s = ANY(pg_blocking_pids(pid))"
             eventually(lambda: database.execute(waiting, [holding.info.backend_pid]).rowcount == 1, "it waits")
             holding.execute("SELECT pg_sleep(1)")  # twice the deadline
         response = asked.result()
         assert response.headers.get("Retry-After") == "1"
+        assert_described(name, response.status_code, response.json(), contract)
         message = f"{what} was stopped after 0.5 s (KATO_PREDICTION_TIMEOUT_SECONDS); nothing was changed"
         if contract == OLD:
             assert (response.status_code, response.json()) == (503, {"detail": message})
@@ -111,7 +123,38 @@ def test_every_route_that_may_build_an_index_has_the_deadline(
             assert response.json()["error"]["message"] == message
         finalized = "SELECT FROM memory_app_node WHERE node_id = %s AND finalized_snapshot IS NOT NULL"
         assert database.execute(finalized, [session.node]).rowcount == 0
-        assert client.request(method, path).status_code == 200
+        assert client.request(method, path, headers=headers, **more).status_code == 200
+
+
+_FILL = """
+    INSERT INTO memory_app_pattern (memory, name, events, length, frequency, emotives, metadata, created, changed)
+    SELECT memory, decode(md5(n::text) || '00000000', 'hex'), format('[["of %%s"],["filler"]]', n)::json, 2, 1,
+        '[]', '{}', pg_current_xact_id(), pg_current_xact_id()
+    FROM memory_app_node, generate_series(1, 60000) AS n WHERE node_id = %s
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "body"),
+    [("POST /sessions/{session_id}/patterns/purge", {}), ("DELETE /nodes/{node_id}/patterns/{name}", None)],
+)
+def test_a_purge_has_the_deadline_where_vectors_make_it_read_an_index(
+    hasty: WebServer, database: psycopg.Connection, name: str, body: dict[str, Any] | None
+) -> None:
+    with httpx.Client(base_url=hasty.url, timeout=30) as client:
+        session = LiveSession.create(client, f"purged {uuid.uuid4().hex}")
+        session.post("observe-sequence", {"observations": [{"vectors": [[1, 2]]}, {"strings": ["a"]}]})
+        pattern = session.learn()
+        session.post("patterns/retire", {"pattern_ids": [pattern]})
+        method, path = name.format(session_id=session.id, node_id=session.node, name=pattern).split(" ", 1)
+        database.execute(_FILL, [session.node])
+        for contract, status in ((OLD, 503), (NEW, 504)):
+            response = client.request(method, path, json=body, headers=asking(contract))
+            assert (response.status_code, response.headers["Retry-After"]) == (status, "1")
+            assert "Purging was stopped after 0.1 s (KATO_PREDICTION_TIMEOUT_SECONDS)" in response.text
+            assert_described(name, status, response.json(), contract)
+        assert client.get("/patterns/count", params={"node_id": session.node}).json()["pattern_count"] == 60_001
+        session.post("clear-all")
 
 
 @pytest.mark.exhaustive

@@ -18,6 +18,7 @@ from schemathesis.generation import GenerationMode
 from schemathesis.generation.meta import CaseMetadata, TestPhase
 
 from engine.vectors import sum_vectors
+from foundation.contracts import ContractName
 
 MAX_KEY_LENGTH = 255
 MOST_ITEMS = {"maxItems": 300, "maxProperties": 100, "maxLength": 1000}
@@ -86,7 +87,7 @@ def before_call(context: schemathesis.HookContext, case: schemathesis.Case[Any],
         for name in MAKES.keys() & case.path_parameters.keys():
             make = _make if case.operation.label in ENDS else _shared
             case.path_parameters[name] = make(case.operation.base_url, name)
-    if ParameterLocation.BODY in meta.components and _has_a_sum_too_large(case.body):
+    if ParameterLocation.BODY in meta.components and (_has_a_sum_too_large(case.body) or _has_a_float(case.body)):
         meta.generation.mode = meta.components[ParameterLocation.BODY].mode = GenerationMode.NEGATIVE
     elif _is_negative(meta, ParameterLocation.BODY) and sum(_is_negative(meta, one) for one in meta.components) == 1:
         body = case.operation.get_body_for_media_type(case.media_type)
@@ -106,6 +107,15 @@ def _has_a_sum_too_large(body: Any) -> bool:
     except (TypeError, ValueError):
         too_large = False  # wrong in another way
     return too_large or any(map(_has_a_sum_too_large, body.values()))
+
+
+def _has_a_float(body: Any) -> bool:
+    """Of this setting KATO 6.3 refuses 5.0, which to a schema is an integer like 5; 3.10 does not know it."""
+    if isinstance(body, list):
+        return any(map(_has_a_float, body))
+    if CONTRACT != ContractName.KATO_6_3 or not isinstance(body, dict):
+        return False
+    return isinstance(body.get("vector_search_limit"), float) or any(map(_has_a_float, body.values()))
 
 
 def _is_leniently_right(label: str, schema: dict[str, Any], body: Any) -> bool:
