@@ -53,7 +53,8 @@ class Export(LeanView):
             OpenApiParameter(
                 "moment",
                 str,
-                description="That of the first line of an interrupted export: the rest is of the same content, or 409.",
+                description="The `moment` of the first line of an interrupted export: the rest is of the same content, "
+                "or this is a 409.",
             ),
         ],
         responses={
