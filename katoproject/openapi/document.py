@@ -18,6 +18,7 @@ from foundation.http.views import LeanView
 from katoproject.configuration.versions import API_VERSIONS
 from katoproject.openapi import contract_6_3
 from katoproject.openapi.examples import add_examples
+from katoproject.openapi.headers import HEADERS, PARAMETERS
 from katoproject.openapi.parts import Schema, error, headers, reference, response, schemas_of
 from katoproject.server.paths import ALWAYS_ANSWERED
 
@@ -58,62 +59,6 @@ _FAMILIES = {
     **dict.fromkeys(("nodes", "pattern", "patterns", "symbols", "percept-data", "cognition-data"), "kato-ops"),
     **dict.fromkeys(("", "status"), "health"),
 }  # the first part of a path → its tag; the others have the tag `monitoring`
-
-_HEADERS: dict[str, Schema] = {
-    "X-Trace-ID": {
-        "description": "That of the request if it is a good one, or `kato-` and 32 hexadecimal digits.",
-        "required": True,
-        "schema": {"type": "string"},
-    },
-    "X-Kato-Instance": {
-        "description": "Program, version, instance, host and process that answered.",
-        "required": True,
-        "schema": {"type": "string"},
-    },
-    contracts.HEADER: {
-        "description": "The contract that this answer follows.",
-        "required": True,
-        "schema": {"type": "string", "enum": list(ContractName)},
-    },
-    "X-Session-ID": {
-        "description": "The session of the path, which was found.",
-        "required": True,
-        "schema": {"type": "string"},
-    },
-    "Retry-After": {
-        "description": "Seconds to wait before trying again.",
-        "required": True,
-        "schema": {"type": "integer"},
-    },
-    "WWW-Authenticate": {
-        "description": "That a key is needed, and whether one was given.",
-        "required": True,
-        "schema": {"type": "string"},
-    },
-    "Allow": {"description": "The methods there are.", "required": True, "schema": {"type": "string"}},
-    "Location": {
-        "description": "Where to ask for the job.",
-        "required": True,
-        "schema": {"type": "string"},
-    },
-    "Idempotency-Replayed": {
-        "description": "This is the answer of an earlier request under the same key; nothing was done now.",
-        "schema": {"type": "string", "const": "true"},
-    },
-}
-
-_PARAMETERS: dict[str, Schema] = {
-    "X-Trace-ID": {
-        "description": "Comes back with the answer, so that the two can be told to belong together. At most 128 "
-        "characters of `A-Z a-z 0-9 . _ : / + = @ ~ -`; another one is ignored.",
-        "schema": {"type": "string"},
-    },
-    "X-Session-ID": {
-        "description": "Outside `/sessions/`: a session to keep alive with this request. Comes back if it lives.",
-        "schema": {"type": "string"},
-    },
-}
-
 
 _BAD_KEY = {
     "type": "idempotency_key_length",
@@ -182,7 +127,7 @@ def _description(contract: ContractName) -> str:
 def _add_components(components: Schema, contract: ContractName) -> None:
     for shape in (Error, Problems):
         components["schemas"] |= schemas_of(shape)
-    components["headers"] = _HEADERS
+    components["headers"] = HEADERS
     components["securitySchemes"] = {
         "AccessKey": {
             "type": "http",
@@ -191,7 +136,7 @@ def _add_components(components: Schema, contract: ContractName) -> None:
             "description": "The token of an access key, as `manage.py key create` prints it.",
         }
     }
-    parameters = {**_PARAMETERS, contracts.HEADER: _contract_parameter(contract)}
+    parameters = {**PARAMETERS, contracts.HEADER: _contract_parameter(contract)}
     components["parameters"] = {name: {"name": name, "in": "header", **more} for name, more in parameters.items()}
     components["responses"] = {
         "UnknownContract": error("The header names an unknown contract.", _UNKNOWN_CONTRACT),

@@ -56,7 +56,8 @@ class Export(LeanView):
             OpenApiParameter(
                 "moment",
                 {"type": "string", "maxLength": export_moments.MAX_LENGTH, "pattern": f"^{export_moments.PATTERN}$"},
-                description="That of the first line of an interrupted export: the rest is of the same content, or 409.",
+                description="The `moment` of the first line of an interrupted export: the rest is of the same content, "
+                "or this is a 409.",
             ),
         ],
         responses={

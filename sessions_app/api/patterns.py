@@ -13,7 +13,7 @@ from sessions_app import operations
 from sessions_app.api.answering import answer_once_for_session
 from sessions_app.api.base import SessionView
 from sessions_app.api.schema import IDEMPOTENCY_KEY, errors
-from sessions_app.shapes import bodies
+from sessions_app.shapes import pattern_acts
 from sessions_app.shapes.pattern_ids import names_of
 
 _BODY_LIMIT = 256 * 1024  # a thousand ids, each with its prefix, and as much again for white space and a reason
@@ -25,9 +25,9 @@ class Retire(SessionView):
 
     @extend_schema(
         summary="Let the node neither predict nor learn some patterns, until they are un-retired",
-        request=bodies.ActOnPatterns,
+        request=pattern_acts.ActOnPatterns,
         parameters=[IDEMPOTENCY_KEY],
-        responses={200: bodies.RetiredAnswer, **errors(404, 413, 415, 422)},
+        responses={200: pattern_acts.RetiredAnswer, **errors(404, 413, 415, 422)},
     )
     def post(self, request: HttpRequest, session_id: str) -> HttpResponse:
         return _act(request, session_id, operations.retire, done="retired", nothing_to_do="already_retired")
@@ -39,9 +39,9 @@ class UnRetire(SessionView):
 
     @extend_schema(
         summary="Let the node predict and learn retired patterns again",
-        request=bodies.ActOnPatterns,
+        request=pattern_acts.ActOnPatterns,
         parameters=[IDEMPOTENCY_KEY],
-        responses={200: bodies.UnRetiredAnswer, **errors(404, 413, 415, 422)},
+        responses={200: pattern_acts.UnRetiredAnswer, **errors(404, 413, 415, 422)},
     )
     def post(self, request: HttpRequest, session_id: str) -> HttpResponse:
         return _act(request, session_id, operations.un_retire, done="un_retired", nothing_to_do="not_retired")
@@ -57,7 +57,7 @@ def _act(
 ) -> HttpResponse:
     """`act` on the patterns of the body. done, nothing_to_do: which fields of the response name them."""
     body = read_raw_body(request, _BODY_LIMIT)
-    given = parse_body(request, bodies.ActOnPatterns, body)
+    given = parse_body(request, pattern_acts.ActOnPatterns, body)
 
     def perform() -> bytes:
         node_id, acted_on = act(session_id=session_id, names=names_of(given.pattern_ids), why=given.why)
@@ -82,13 +82,13 @@ class Purge(SessionView):
 
     @extend_schema(
         summary="Take back all that retired patterns added to the node, as if it had never learned them",
-        request=bodies.PurgePatterns,
+        request=pattern_acts.PurgePatterns,
         parameters=[IDEMPOTENCY_KEY],
-        responses={200: bodies.PurgedAnswer, **errors(404, 413, 415, 422)},
+        responses={200: pattern_acts.PurgedAnswer, **errors(404, 413, 415, 422)},
     )
     def post(self, request: HttpRequest, session_id: str) -> HttpResponse:
         body = read_raw_body(request, self.body_limit)
-        given = parse_body(request, bodies.PurgePatterns, body)
+        given = parse_body(request, pattern_acts.PurgePatterns, body)
         names = None if given.pattern_ids is None else names_of(given.pattern_ids)
 
         def perform() -> bytes:

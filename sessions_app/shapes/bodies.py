@@ -11,10 +11,8 @@ from pydantic_core import PydanticCustomError
 
 from foundation.contracts import ContractName
 from memory_app.node_ids import NodeId
-from memory_app.reasons import Why
 from sessions_app import config
 from sessions_app.limits import MAX_EVENTS, MAX_TRAINING, MAX_VECTORS, Emotives, Metadata, Symbols, Text, Vectors
-from sessions_app.shapes.pattern_ids import PatternIds
 
 Events = list[list[str]]
 # `config.validate` checks these, so that every message is the one of KATO.
@@ -138,56 +136,6 @@ class TrainJob(Input):
         "An event is the list of its symbols, or an observation with vectors, emotives and metadata.",
     )
     config: dict[str, Any] | None = Field(None, description="The configuration of those sessions.")
-
-
-_PATTERN_ID = "6e203a0c5b2f4ab0a3e1d6a8f30b5f0b26c1a7de"
-_IDS = "Their names: 40 lowercase hexadecimal digits, with or without `PTRN|`."
-
-
-class ActOnPatterns(Input):
-    model_config = ConfigDict(json_schema_extra={"examples": [{"pattern_ids": [_PATTERN_ID], "why": "outdated"}]})
-
-    pattern_ids: PatternIds = Field(description=_IDS)
-    why: Why | None = Field(None, description="Kept with who did it and when.")
-
-
-class PurgePatterns(Input):
-    model_config = ConfigDict(json_schema_extra={"examples": [{"pattern_ids": [_PATTERN_ID], "why": "outdated"}]})
-
-    pattern_ids: PatternIds | None = Field(
-        None, description=f"{_IDS} Without them: all retired patterns of the node that are not purged yet."
-    )
-    max_patterns: int = Field(1000, ge=1, le=10_000, description="How many to purge at most; the others remain.")
-    why: Why | None = Field(None, description="Kept with who did it and when.")
-
-
-class RetiredAnswer(BaseModel):
-    status: str = Field(examples=["okay"])
-    session_id: str
-    node_id: str
-    requested: list[str] = Field(description="As they were sent.", examples=[[f"PTRN|{_PATTERN_ID}"]])
-    retired: list[str] = Field(description="Bare names, each once, in their order.", examples=[[_PATTERN_ID]])
-    already_retired: list[str] = Field(description="Also those that are purged.", examples=[[]])
-
-
-class UnRetiredAnswer(BaseModel):
-    status: str = Field(examples=["okay"])
-    session_id: str
-    node_id: str
-    requested: list[str] = Field(description="As they were sent.", examples=[[f"PTRN|{_PATTERN_ID}"]])
-    un_retired: list[str] = Field(description="Bare names, each once, in their order.", examples=[[_PATTERN_ID]])
-    not_retired: list[str] = Field(examples=[[]])
-
-
-class PurgedAnswer(BaseModel):
-    status: Literal["completed", "partial", "nothing_to_purge"] = Field(
-        description="`partial`: some failed. `nothing_to_purge`: there was nothing to do, and `remaining` is 0."
-    )
-    session_id: str
-    node_id: str
-    purged: list[str] = Field(examples=[[_PATTERN_ID]])
-    failed: dict[str, str] = Field(description="Reasons by name.", examples=[{}])
-    remaining: int = Field(description="Retired patterns of the node that are not purged.", examples=[0])
 
 
 class SessionAnswer(BaseModel):

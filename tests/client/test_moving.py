@@ -127,6 +127,18 @@ def test_unreachable_patterns_are_reported(kato: Kato, server: WebServer) -> Non
     assert "end" not in found[-1], "an import refuses it"
 
 
+def test_retired_patterns_are_said_to_be_a_reason(kato: Kato, server: WebServer) -> None:
+    with kato.session("moving retired") as session:
+        events: list[types.Observation] = [{"strings": ["a"]}, {"strings": ["b"]}]
+        name = session.observe_sequence(events, learn_at_end=True)["final_learned_pattern"]
+        assert name is not None
+        session.retire_patterns([name])
+    result = client_program("kato_client.export", "--url", server.url, "--node", "moving retired")
+    assert result.returncode == 3
+    assert "0 patterns exported\nINCOMPLETE" in result.stderr
+    assert "some patterns are retired (un-retire them first)" in result.stderr
+
+
 def test_an_interrupted_export_can_be_continued(server: WebServer, taught: str, export: str, tmp_path: Path) -> None:
     file = tmp_path / "node.ndjson"
     file.write_text(export[: len(export) // 2], encoding="utf-8")
@@ -162,6 +174,12 @@ def test_sessions_are_saved_and_restored(kato: Kato, server: WebServer) -> None:
     assert 800 < new.info()["ttl_seconds"] <= 900
     assert kato.pattern_count(node_id="moving sessions")["pattern_count"] == 0, "nothing was learned on the way"
     new.delete()
+
+
+def test_a_line_that_is_no_session_is_named(server: WebServer) -> None:
+    result = client_program("kato_client.sessions", "restore", "--url", server.url, stdin='{"kato": "sessions"}\nx\n')
+    assert (result.returncode, result.stdout) == (1, "")
+    assert "line 2 is not JSON" in result.stderr
 
 
 def test_the_service_reads_and_writes_the_same_files(kato: Kato, server: WebServer, tmp_path: Path) -> None:

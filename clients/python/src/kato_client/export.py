@@ -257,12 +257,14 @@ async def run(options: argparse.Namespace) -> int:
                 if options.resume:
                     take_up(export.found, out)
                 differences = await write(export, options.node, out, tell)
-    print(f"{len(export.found.names)} patterns exported", file=sys.stderr)
+    found = len(export.found.names)
+    print(f"{found} pattern{'' if found == 1 else 's'} exported", file=sys.stderr)
     if differences:
         shown = "\n  ".join(differences[:20])
         print(
             f"INCOMPLETE: the node's statistics differ for {len(differences)} symbols (exported of counted):\n"
-            f"  {shown}\nEither the node learned during the export (export again), or some patterns are out of reach.",
+            f"  {shown}\nEither the node learned during the export (export again), or some patterns are retired "
+            "(un-retire them first), or out of reach.",
             file=sys.stderr,
         )
         return INCOMPLETE

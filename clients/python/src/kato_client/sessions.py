@@ -87,8 +87,11 @@ def _save_all(kato: Kato[Any], session_ids: Iterable[str]) -> Iterator[dict[str,
 def _restore_all(
     clients: Mapping[types.Contract, Kato[Any]], lines: IO[str], ttl_seconds: int | None
 ) -> Iterator[dict[str, Any]]:
-    for line in lines:
-        saved = json.loads(line)
+    for number, line in enumerate(lines, start=1):
+        try:
+            saved = json.loads(line)
+        except ValueError as error:
+            raise ValueError(f"line {number} is not JSON: {error}") from None
         if "node_id" not in saved:
             continue  # the first line, the last line, and sessions that could not be saved
         kato = clients.get(contract := saved.get("contract") or "3.10")
@@ -125,7 +128,8 @@ def main() -> None:
 
 
 def run(options: argparse.Namespace) -> bool:
-    """Print the results. Returns whether one is an error. Raises Unauthorized, and ValueError for a malformed key."""
+    """Print the results. Returns whether one is an error. Raises Unauthorized, and ValueError for a malformed key or
+    line."""
     failed = False
     with ExitStack() as open_clients:
 
