@@ -70,7 +70,7 @@ class Nodes(LeanView):
     needs = {"GET": READ}
 
     @extend_schema(
-        summary="Nodes that have learned something, by id",
+        summary="Nodes that have learned or retired something, by id",
         parameters=[
             OpenApiParameter("prefix", str, description="Only nodes whose ids begin with this."),
             OpenApiParameter("after", str, description="Only nodes after this id: `next` of the page before."),

@@ -12,7 +12,7 @@ from foundation.terminal.arguments import add_json_argument, at_least
 from foundation.terminal.command import Command
 from foundation.terminal.errors import Error, Interrupted
 from foundation.terminal.progress import progress, rewindable, watched
-from memory_app.errors import RetiredPattern
+from memory_app.errors import RetiredPattern, TooManyRetired
 from memory_app.files import node_files
 from memory_app.management.arguments import node_id
 from memory_app.reads import nodes
@@ -96,7 +96,7 @@ def _add(node_id: str, lines: IO[bytes], content: node_files.Content, from_line:
             for last in node_files.add(node_id=node_id, lines=lines, window=window, from_line=from_line):
                 advance(last - done)
                 done = last
-    except RetiredPattern as error:
+    except (RetiredPattern, TooManyRetired) as error:
         raise Error(f"{_stopped(done)}. {error}. {_advice(done)}") from None
     except DatabaseError as error:
         raise Error(f"{_stopped(done)} ({type(error).__name__}: {error}). {_advice(done)}") from error

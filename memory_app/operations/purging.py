@@ -66,9 +66,7 @@ _PURGE = f"""
         UPDATE memory_app_retirement SET purged = true WHERE memory = %(memory)s AND name = ANY({_NAMES})
     ), purged AS (
         SELECT name, COALESCE(frequency, 0) AS frequency, exact FROM doomed LEFT JOIN deleted USING (name)
-    ), recorded AS (
-        {record(PatternAct.Kind.PURGED, "purged", of_purge="acted_on.frequency, acted_on.exact")}
-    )
+    ), {record(PatternAct.Kind.PURGED, "purged", of_purge="acted_on.frequency, acted_on.exact")}
     UPDATE memory_app_node SET acts_version = {NEXT_ACTS_VERSION},
         finalized_version = finalized_version + CASE WHEN EXISTS (SELECT FROM deleted) THEN 1 ELSE 0 END,
         finalized_snapshot = CASE WHEN NOT EXISTS (SELECT FROM deleted) THEN finalized_snapshot END,

@@ -9,6 +9,7 @@ import psycopg
 import pytest
 
 from engine.naming import pattern_name
+from tests.support.acts import ACTS
 from tests.support.races import at_once
 from tests.support.sessions import LiveSession, OpenSession, observation, observations
 
@@ -87,7 +88,7 @@ def test_who_deleted_what_and_why_is_kept(open_session: OpenSession, database: p
     assert delete(session, AB, why="x" * 1001).status_code == 422
     assert session.patterns() == 1
     delete(session, AB, why="a broken sensor")
-    query = "SELECT kind, encode(name, 'hex'), why, frequency FROM memory_app_patternact WHERE node_id = %s ORDER BY 1"
+    query = f"SELECT kind, encode(name, 'hex'), why, frequency FROM {ACTS} WHERE node_id = %s ORDER BY 1"
     assert database.execute(query, [session.node]).fetchall() == [
         ("purged", AB, "a broken sensor", 1),
         ("retired", AB, "a broken sensor", None),

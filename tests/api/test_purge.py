@@ -10,6 +10,7 @@ import pytest
 
 from engine.naming import pattern_name
 from memory_app.operations.nodes import delete_cleared
+from tests.support.acts import ACTS
 from tests.support.sessions import LiveSession, OpenSession, observation, observations
 
 AB = pattern_name([["a"], ["b"]])
@@ -111,7 +112,7 @@ def test_what_was_learned_before_there_were_journals_is_estimated(
     purge(session, AB)
     assert_same_memory(session, without)
     acts = database.execute(
-        "SELECT frequency, exact FROM memory_app_patternact WHERE node_id = %s AND kind = 'purged'", [session.node]
+        f"SELECT frequency, exact FROM {ACTS} WHERE node_id = %s AND kind = 'purged'", [session.node]
     )
     assert acts.fetchall() == [(4, False)]
 
@@ -239,10 +240,10 @@ def test_who_did_what_when_and_why_is_kept(open_session: OpenSession, database: 
         url = f"/sessions/{session.id}/patterns/{kind}"
         assert session.client.post(url, json=body, headers={"X-Trace-ID": f"trace-{kind}"}).status_code == 200
     session.post("clear-all")
-    query = """
+    query = f"""
         SELECT kind, encode(name, 'hex'), why, trace_id, key_id, frequency, exact,
             happened_at > now() - interval '5 minutes'
-        FROM memory_app_patternact WHERE node_id = %s ORDER BY number
+        FROM {ACTS} WHERE node_id = %s ORDER BY one.number
     """
     rows = database.execute(query, [session.node]).fetchall()
     done = [("retired", "retire"), ("un-retired", "un-retire"), ("retired", "retire")]
