@@ -108,8 +108,8 @@ class TooManyRetired(BeyondLimit):
         super().__init__(
             "too_many_retired",
             ["body", "pattern_ids"],
-            f"At most {limit} names that a node has never learned should be retired there (KATO_LIMIT_RETIRED); nothing "
-            "was changed. Un-retire some of them",
+            f"At most {limit} names that a node has never learned should be retired there (KATO_LIMIT_RETIRED); "
+            "nothing was changed. Un-retire some of them",
             max_names=limit,
         )
 
