@@ -4,11 +4,11 @@ import uuid
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import psycopg
 import pytest
 from django.db import connection, transaction
 from pytest_django import DjangoDbBlocker
 
-from engine.lesson import prepare_lesson
 from engine.vectors import named, sum_vectors
 from memory_app.operations import purging
 from memory_app.operations.deleting import delete
@@ -17,6 +17,8 @@ from memory_app.operations.purging import purge
 from memory_app.operations.retiring import retire
 from memory_app.vector_table import MemorySpace
 from memory_app.vectors import NodeVectors
+from sessions_app import operations
+from tests.support.taught import learn_each, lesson
 
 NEVER = "0" * 40
 
@@ -28,13 +30,11 @@ def node(server: object, django_db_blocker: DjangoDbBlocker) -> Iterator[str]:
         connection.close()
 
 
-def teach(node_id: str, count: int, *, joy: float = 1.0) -> list[str]:
+def teach(node_id: str, count: int) -> list[str]:
     """Patterns of the same size; returns their names."""
-    lessons = [prepare_lesson([[chr(97 + number)], ["z"]], emotives=[{"joy": joy}]) for number in range(count)]
-    learned = [one for one in lessons if one is not None]
-    with transaction.atomic():
-        learn(node_id=node_id, lessons=learned, persistence=5)
-    return [one.name for one in learned]
+    lessons = [lesson(chr(97 + number), "z", emotives=[{"joy": 1.0}]) for number in range(count)]
+    learn_each(node_id, *lessons)
+    return [one.name for one in lessons]
 
 
 @pytest.mark.parametrize("at_once", [1, 2, 20])
@@ -76,13 +76,12 @@ def test_no_more_pairs_change_at_once_than_allowed_unless_one_pattern_has_more(
 
 def teach_vector(node_id: str) -> str:
     vector = named(sum_vectors([[1.0, 2.0]]))
-    lesson = prepare_lesson([[vector.name], ["x"]])
-    assert lesson is not None
+    one = lesson(vector.name, "x")
     vectors = NodeVectors(node_id)
     vectors.learn([vector])
     with transaction.atomic():
-        learn(node_id=node_id, lessons=[lesson], persistence=5, vectors=vectors)
-    return lesson.name
+        learn(node_id=node_id, lessons=[one], persistence=5, vectors=vectors)
+    return one.name
 
 
 @pytest.fixture
@@ -112,7 +111,27 @@ def test_an_index_is_read_before_learns_have_to_wait(node: str, steps: list[str]
 
 def test_a_deletion_reads_the_index_before_learns_have_to_wait(node: str, steps: list[str]) -> None:
     delete(node_id=node, name=teach_vector(node))
-    assert steps[:2] == ["_view", "lock"]
+    assert steps == ["_view", "lock", "_view"]
+
+
+def test_a_session_can_be_used_while_its_purge_reads_an_index(
+    node: str, database: psycopg.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = teach_vector(node)
+    retire(node_id=node, names=[name])
+    session_id = operations.create(node_id=node, ttl_seconds=60, config={}, metadata={}).session_id
+    is_free: list[bool] = []
+    view = purging._view
+
+    def watched(node_id: str) -> Any:
+        query = "SELECT FROM sessions_app_session WHERE id = %s FOR UPDATE SKIP LOCKED"
+        is_free.append(database.execute(query, [session_id]).rowcount == 1)
+        return view(node_id)
+
+    monkeypatch.setattr(purging, "_view", watched)
+    assert operations.purge(session_id=session_id, names=[name], limit=1).done.names == [name]
+    # Later there is little left to be read.
+    assert is_free == [True, False, False]
 
 
 def test_what_is_left_to_purge_is_counted_where_there_was_nothing_to_do(node: str) -> None:
