@@ -67,7 +67,7 @@ def _import(
             raise Error("The file names no node; pass --node")
         if not content.complete and not partial:
             raise Error("The file has no last line, so its export was cut short; --partial imports it")
-        if not add and nodes.count_patterns(node_id):
+        if not add and nodes.knows_something(node_id):
             raise Error(f"Node {node_id!r} already knows something; pass --add to add to it")
         lines.seek(0)
         _add(node_id, lines, content, from_line)
