@@ -25,7 +25,7 @@ from memory_app.api.node_paths import NODE_IN_PATH, admit_node
 from memory_app.api.schema import NODE_UNKNOWN, PATTERN_UNKNOWN
 from memory_app.node_ids import NodeId
 from memory_app.operations.deleting import delete
-from memory_app.pattern_ids import name_in
+from memory_app.pattern_ids import PatternName
 from memory_app.reads import browsing, nodes
 from memory_app.reads.browsing import ListedPattern, Order, Wanted
 
@@ -51,16 +51,7 @@ def _digits(text: str) -> str:
 _NAME_PREFIX = TypeAdapter(Annotated[str, AfterValidator(_digits)])
 
 
-def _name(text: str) -> str:
-    name = name_in(text)
-    if name is None:
-        raise PydanticCustomError(
-            "pattern_name", "Input should be a name: 40 digits 0-9 and a-f, `PTRN|` before them or not"
-        )
-    return name
-
-
-_NAME = TypeAdapter(Annotated[str, AfterValidator(_name)])
+_NAME: TypeAdapter[str] = TypeAdapter(PatternName)
 _WHY: TypeAdapter[str] = TypeAdapter(reasons.Why)
 
 _PAGE = OpenApiParameter("limit", {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": DEFAULT_LIMIT})

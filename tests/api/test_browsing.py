@@ -3,7 +3,6 @@
 import threading
 from collections.abc import Iterator
 from typing import Any
-from urllib.parse import quote
 
 import httpx
 import pytest
@@ -16,6 +15,7 @@ from memory_app.operations.nodes import clear
 from memory_app.operations.retiring import retire
 from memory_app.reads import browsing
 from memory_app.reads.browsing import MOST_EXAMINED, MOST_SORTED, Order, Wanted
+from tests.support.nodes import node_path
 from tests.support.taught import lesson, teach, teach_many
 
 pytestmark = [pytest.mark.usefixtures("same_database"), pytest.mark.long]
@@ -39,7 +39,7 @@ def node(request: pytest.FixtureRequest) -> str:
 
 
 def path_of(node_id: str) -> str:
-    return f"/nodes/{quote(node_id, safe='')}/patterns"
+    return node_path(node_id, "patterns")
 
 
 def ask(client: httpx.Client, path: str, **query: Any) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from functools import partial
 from typing import Any
-from urllib.parse import quote
 
 import httpx
 import psycopg
@@ -10,6 +9,7 @@ import pytest
 
 from engine.naming import pattern_name
 from tests.support.acts import ACTS
+from tests.support.nodes import node_path
 from tests.support.races import at_once
 from tests.support.sessions import LiveSession, OpenSession, observation, observations
 
@@ -18,8 +18,7 @@ READS = ("symbols/stats", "symbols/affinity", "patterns/count")
 
 
 def delete(session: LiveSession, name: str, **query: Any) -> httpx.Response:
-    path = f"/nodes/{quote(session.node, safe='')}/patterns/{quote(name, safe='')}"
-    return session.client.delete(path, params=query)
+    return session.client.delete(node_path(session.node, "patterns", name), params=query)
 
 
 def learn(session: LiveSession, events: str, joy: float) -> None:
