@@ -164,11 +164,23 @@ def test_a_purge_makes_finalized_training_invalid(open_session: OpenSession) -> 
     finalized = predictions(session)
     purge(session, NEVER)
     assert predictions(session) == finalized
+    assert is_finalized(session)
     purge(session, AB)
+    assert not is_finalized(session)
+    assert_same_memory(session, without)
+    # What is finalized, a learn does not change.
+    for one in (session, without):
+        learn(one, "bc")
     assert_same_memory(session, without)
     for one in (session, without):
         one.post("finalize-training")
     assert_same_memory(session, without)
+
+
+def is_finalized(session: LiveSession) -> bool:
+    [node, *_] = session.client.get("/nodes", params={"prefix": session.node}).json()["nodes"]
+    assert node["node_id"] == session.node
+    return bool(node["finalized"])
 
 
 def test_what_is_not_retired_fails_and_the_rest_goes_on(open_session: OpenSession) -> None:

@@ -205,12 +205,12 @@ def test_an_import_that_retires_waits_for_learns_before_it_learns_itself(
         learn(node_id=node, lessons=[lesson("c", "d")], persistence=5)
         importer.start()
         eventually(lambda: waits_for_locks(database) > 0, "the import waits")
-        with database.transaction():
-            database.execute(
-                "SELECT FROM memory_app_pattern WHERE name = decode(%s, 'hex') AND memory = "
-                "(SELECT memory FROM memory_app_node WHERE node_id = %s) FOR UPDATE NOWAIT",
-                [AB_NAME, node],
-            )
+        free = database.execute(
+            "SELECT FROM memory_app_pattern WHERE name = decode(%s, 'hex') AND memory = "
+            "(SELECT memory FROM memory_app_node WHERE node_id = %s) FOR UPDATE SKIP LOCKED",
+            [AB_NAME, node],
+        )
+        assert free.rowcount == 1
     importer.join()
     known = nodes.pattern(node, AB_NAME)
     assert known is not None
