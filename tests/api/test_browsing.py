@@ -2,7 +2,6 @@
 
 import threading
 from collections.abc import Iterator
-from itertools import islice
 from typing import Any
 
 import httpx
@@ -188,14 +187,25 @@ def test_a_symbol_of_many_patterns_and_one_of_few_are_found_completely(
     assert set(names(client, node_id, symbol="of 3", limit=500)) == set(known[3::7])
 
 
+@pytest.mark.parametrize("wanted", [Wanted(symbol="n5"), Wanted(symbol="common", prefix="7")], ids=["one", "some"])
 def test_a_search_ends_a_page_after_so_many_rows_and_goes_on(
-    client: httpx.Client, large: tuple[str, list[str]]
+    large: tuple[str, list[str]], monkeypatch: pytest.MonkeyPatch, wanted: Wanted
 ) -> None:
+    """Where what it searches for is frequent: then rows are examined, not looked up."""
+    monkeypatch.setattr(browsing, "MOST_SORTED", 0)
     node_id, known = large
-    most = LARGE // MOST_EXAMINED + 2
-    found = list(islice(pages(client, node_id, symbol="common", prefix=known[0][:1], limit=1000), most + 1))
-    assert LARGE // MOST_EXAMINED <= len(found) <= most
-    assert {one["name"][5:] for page in found for one in page} == {name for name in known if name[0] == known[0][0]}
+    found: list[list[str]] = []
+    following = None
+    for _ in range(LARGE // MOST_EXAMINED + 2):
+        page = browsing.page(node_id, wanted, after=following, limit=LARGE)
+        found.append([one.name for one in page.patterns])
+        following = page.following
+        if following is None:
+            break
+    assert following is None
+    assert len(found) >= LARGE // MOST_EXAMINED
+    expected = known[5:6] if wanted.symbol == "n5" else [name for name in known if name[0] == "7"]
+    assert sorted(name for page in found for name in page) == sorted(expected)
 
 
 def test_a_name_is_found_by_its_beginning(client: httpx.Client, large: tuple[str, list[str]]) -> None:

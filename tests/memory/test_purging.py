@@ -6,7 +6,7 @@ from typing import Any
 
 import psycopg
 import pytest
-from django.db import connection, transaction
+from django.db import DataError, connection, transaction
 from pytest_django import DjangoDbBlocker
 
 from engine.vectors import named, sum_vectors
@@ -15,7 +15,7 @@ from memory_app.operations.deleting import delete
 from memory_app.operations.patterns import learn
 from memory_app.operations.purging import purge
 from memory_app.operations.retiring import retire
-from memory_app.vector_table import MemorySpace
+from memory_app.vector_table import MemorySpace, NodeSpace, space_of_node
 from memory_app.vectors import NodeVectors
 from sessions_app import operations
 from tests.support.taught import learn_each, lesson
@@ -74,13 +74,13 @@ def test_no_more_pairs_change_at_once_than_allowed_unless_one_pattern_has_more(
     assert purge(node_id=node, names=names, limit=10) == ([names[2]], {}, 0)
 
 
-def teach_vector(node_id: str) -> str:
-    vector = named(sum_vectors([[1.0, 2.0]]))
+def teach_vector(node_id: str, *values: float) -> str:
+    vector = named(sum_vectors([values or (1.0, 2.0)]))
     one = lesson(vector.name, "x")
-    vectors = NodeVectors(node_id)
-    vectors.learn([vector])
+    learned = NodeVectors(node_id)
+    learned.learn([vector])
     with transaction.atomic():
-        learn(node_id=node_id, lessons=[one], persistence=5, vectors=vectors)
+        learn(node_id=node_id, lessons=[one], persistence=5, vectors=learned)
     return one.name
 
 
@@ -132,6 +132,29 @@ def test_a_session_can_be_used_while_its_purge_reads_an_index(
     assert operations.purge(session_id=session_id, names=[name], limit=1).done.names == [name]
     # Later there is little left to be read.
     assert is_free == [True, False, False]
+
+
+def test_a_search_for_neighbours_beside_a_purge_finds_no_vectors_of_another_dimension(
+    node: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The node has vectors of two numbers when the search looks, and of three when it reads them."""
+    name = teach_vector(node, 1.0, 2.0)
+    retire(node_id=node, names=[name])
+
+    def and_change(node_id: str) -> NodeSpace:
+        found = space_of_node(node_id)
+        assert purge(node_id=node_id, names=[name], limit=1).names == [name]
+        teach_vector(node_id, 1.0, 2.0, 3.0)
+        return found
+
+    def nearest() -> list[str] | DataError:
+        try:
+            return NodeVectors(node).nearest(named(sum_vectors([[1.0, 2.0]])))
+        except DataError as error:  # they cannot be compared
+            return error
+
+    monkeypatch.setattr("memory_app.vectors.space_of_node", and_change)
+    assert nearest() == []
 
 
 def test_what_is_left_to_purge_is_counted_where_there_was_nothing_to_do(node: str) -> None:
