@@ -24,6 +24,8 @@ _CHANGED = """
     changed >= pg_snapshot_xmin(%(snapshot)s::pg_snapshot)
     AND NOT pg_visible_in_snapshot(changed, %(snapshot)s::pg_snapshot)
 """
+# Affinities have no index by `changed`, which every learn with emotives would pay for. Reading a million of them takes
+# 0.08 s, less than counting those that were sent before.
 _IS_UNCHANGED = f"""
     SELECT NOT EXISTS (SELECT FROM memory_app_pattern WHERE memory = %(memory)s AND {_CHANGED})
         AND NOT EXISTS (SELECT FROM memory_app_symbolaffinity WHERE memory = %(memory)s AND {_CHANGED})
