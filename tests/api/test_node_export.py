@@ -5,7 +5,7 @@ import socket
 import threading
 from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack
-from typing import Any, cast
+from typing import Any
 
 import httpx
 import psutil
@@ -260,23 +260,18 @@ def _open_exports(database: psycopg.Connection, *, for_seconds: float = 0) -> in
     return int(number)
 
 
-class _Passed:
-    """A deadline that passes with the last part of a file."""
-
-    def __init__(self, parts: int) -> None:
-        self._left = parts
-
-    def has_passed(self) -> bool:
-        self._left -= 1
-        return self._left < 0
-
-
-@pytest.mark.parametrize(("left", "is_whole"), [(2, True), (1, False)])
-def test_only_an_export_that_was_cut_short_says_so(caplog: pytest.LogCaptureFixture, left: int, is_whole: bool) -> None:
+@pytest.mark.parametrize(("too_late_after", "is_whole"), [(b"last", True), (b"first", False)])
+def test_only_an_export_that_was_cut_short_says_so(
+    caplog: pytest.LogCaptureFixture, too_late_after: bytes, is_whole: bool
+) -> None:
     def parts() -> Generator[bytes]:
         yield from (b"first", b"last")
 
-    sent = list(api._bounded(parts(), cast(Deadline, _Passed(left))))
+    deadline, sent = Deadline(60), []
+    for part in api._bounded(parts(), deadline):
+        sent.append(part)
+        if part == too_late_after:
+            deadline._end = 0
     assert sent == [b"first", b"last"][: None if is_whole else 1]
     assert ("cut short" in caplog.text) is not is_whole
 
