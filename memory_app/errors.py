@@ -10,7 +10,7 @@ _SHOWN = 100  # characters of a name that is none
 
 
 class NodeUnknown(Refusal):
-    """No node with this id has ever learned anything here."""
+    """No node with this id has ever learned or retired anything here."""
 
     status = 404
 
@@ -99,6 +99,19 @@ class RetiredPattern(Refusal):
         known = self.known_as
         error = {"type": known.type, "code": known.code, "message": str(self), "recoverable": known.recoverable}
         return {"error": {**error, "context": self.context}}
+
+
+class TooManyRetired(BeyondLimit):
+    """A node would have too many retired names that it has never learned."""
+
+    def __init__(self, *, limit: int) -> None:
+        super().__init__(
+            "too_many_retired",
+            ["body", "pattern_ids"],
+            f"At most {limit} names that a node has never learned should be retired there (KATO_LIMIT_RETIRED); "
+            "nothing was changed. Un-retire some of them",
+            max_names=limit,
+        )
 
 
 class PatternTooLarge(BeyondLimit):

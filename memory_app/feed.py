@@ -8,7 +8,7 @@ a row states a frequency, it does not add to one.
 
 Retired patterns have records of their own, and a purged pattern has no row left that could say so. Each act on patterns
 leaves a row in `PatternAct`, which the feed follows in the same way, and changes `acts_version` of the node: only then
-are acts read.
+are acts read. Where acts since the horizon may have been forgotten (`acts_forgotten`), the index is built again.
 """
 
 from typing import NamedTuple
@@ -30,11 +30,13 @@ MOST_ACTS = 50_000
 """Of which one statement reads what the patterns are now. An index that is further behind is built again."""
 # What the patterns are now that were acted on since the horizon.
 _ACTS = """
-    SELECT node.acts_version, encode(act.name, 'hex'),
+    SELECT node.acts_version, node.acts_forgotten >= %(horizon)s::xid8, encode(act.name, 'hex'),
         EXISTS (SELECT FROM memory_app_pattern AS one WHERE one.memory = node.memory AND one.name = act.name),
         EXISTS (SELECT FROM memory_app_retirement AS one WHERE one.memory = node.memory AND one.name = act.name)
     FROM memory_app_node AS node LEFT JOIN (
-        SELECT name FROM memory_app_patternact WHERE memory = %(memory)s AND changed >= %(horizon)s::xid8
+        SELECT name FROM memory_app_patternact JOIN memory_app_patternofact AS one
+            ON one.act = memory_app_patternact.number
+        WHERE memory = %(memory)s AND changed >= %(horizon)s::xid8
             AND changed < pg_snapshot_xmax(pg_current_snapshot()) LIMIT %(most)s + 1
     ) AS act ON true
     WHERE node.memory = %(memory)s
@@ -75,7 +77,10 @@ class ActedOn(NamedTuple):
 
 
 class Acts(NamedTuple):
-    """What the patterns are, as of `version`, that were acted on since the horizon; None where there are too many."""
+    """What the patterns are, as of `version`, that were acted on since the horizon.
+
+    None where there are too many, or where it is not known any more which they are.
+    """
 
     version: int
     patterns: dict[str, ActedOn] | None
@@ -101,10 +106,10 @@ def read_acts(*, memory: int, horizon: str) -> Acts | None:
     rows = PATTERNS.execute(_ACTS, {"memory": memory, "horizon": horizon, "most": MOST_ACTS})
     if not rows:
         return None
-    version = rows[0][0]
-    if len(rows) > MOST_ACTS:
+    version, are_forgotten, *_ = rows[0]
+    if len(rows) > MOST_ACTS or are_forgotten:
         return Acts(version, None)
-    return Acts(version, {name: ActedOn(known, retired) for _, name, known, retired in rows if name is not None})
+    return Acts(version, {name: ActedOn(known, retired) for _, _, name, known, retired in rows if name is not None})
 
 
 def next_patterns(memory: int, *, after: str) -> list[PatternRow]:

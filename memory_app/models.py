@@ -25,6 +25,9 @@ class Node(models.Model):
     rebuilt = models.BigIntegerField(db_default=0)
     # Changes with each act on patterns (`PatternAct`); 0 where there was none since the last clear-all.
     acts_version = models.BigIntegerField(db_default=0)
+    # No transaction above it recorded an act that was forgotten since: what has followed acts only up to there or below
+    # cannot follow them.
+    acts_forgotten = TransactionIdField(db_default=Value("0"))
 
     def __str__(self) -> str:
         return str(self.node_id)
@@ -73,18 +76,21 @@ class Pattern(models.Model):
 class Retirement(models.Model):
     """A pattern that its node must neither predict nor learn, whether it was ever learned or not.
 
-    `purged`: what it added to the memory has been taken back, too, so it has no row in `Pattern`.
+    `purged`: what it added to the memory has been taken back, too, so it has no row in `Pattern`. `never_learned`: it
+    had none when it was retired, so nothing but a limit bounds how many of these there are.
     """
 
     pk = models.CompositePrimaryKey("memory", "name")
     memory = models.BigIntegerField()
     name = models.BinaryField()
     purged = models.BooleanField(db_default=False)
+    never_learned = models.BooleanField(db_default=False)
 
     class Meta:
         indexes = [
             # However many have been purged, those that are left are found at once.
             models.Index(fields=["memory", "name"], condition=models.Q(purged=False), name="not_purged"),
+            models.Index(fields=["memory"], condition=models.Q(never_learned=True), name="never_learned"),
         ]
 
     def __str__(self) -> str:
@@ -92,13 +98,10 @@ class Retirement(models.Model):
 
 
 class PatternAct(models.Model):
-    """Who retired, un-retired or purged a pattern, when and why; and for indexes, what they have to follow.
+    """Who retired, un-retired or purged patterns, when and why; and for indexes, what they have to follow.
 
-    It outlives what it is about: un-retire and clear-all delete a retirement, never its history.
-
-    `key_id`: of the access key. `user`: the name of a user of the console.
-    `frequency`, `exact`: of a purge, how often the pattern had been learned (0: never), and whether what it had added
-    to affinities was known exactly.
+    It outlives what it is about: un-retire and clear-all delete a retirement, never its history. Of all nodes only the
+    newest are kept. `key_id`: of the access key. `user`: the name of a user of the console.
     """
 
     class Kind(models.TextChoices):
@@ -110,14 +113,11 @@ class PatternAct(models.Model):
     kind = models.CharField(max_length=10, choices=Kind)
     node_id = TextFieldInC()
     memory = models.BigIntegerField()
-    name = models.BinaryField()
     happened_at = models.DateTimeField()
     key_id = models.TextField(null=True)
     user = models.TextField(null=True)
     trace_id = models.TextField(null=True)
     why = models.TextField(null=True)
-    frequency = models.BigIntegerField(null=True)
-    exact = models.BooleanField(null=True)
     changed = TransactionIdField()
 
     class Meta:
@@ -128,7 +128,27 @@ class PatternAct(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{bytes(self.name).hex()} {self.kind}"
+        return f"{self.number} {self.kind}"
+
+
+class PatternOfAct(models.Model):
+    """One of the patterns of a `PatternAct`. The later the act, the higher its `number` at a node.
+
+    `frequency`, `exact`: of a purge, how often the pattern had been learned (0: never), and whether what it had added
+    to affinities was known exactly.
+    """
+
+    number = models.BigAutoField(primary_key=True)
+    act = models.BigIntegerField()
+    name = models.BinaryField()
+    frequency = models.BigIntegerField(null=True)
+    exact = models.BooleanField(null=True)
+
+    class Meta:
+        indexes = [models.Index(fields=["act"], name="pattern_of_act")]
+
+    def __str__(self) -> str:
+        return bytes(self.name).hex()
 
 
 class VectorSpace(models.Model):

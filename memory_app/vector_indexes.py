@@ -34,13 +34,14 @@ _UNSET_INDEXED = """
 """
 _FIND_EMPTIED = """
     SELECT memory FROM memory_app_vectorspace AS space
-    WHERE indexed AND NOT EXISTS (SELECT FROM memory_app_vector AS stored WHERE stored.memory = space.memory)
+    WHERE NOT EXISTS (SELECT FROM memory_app_vector AS stored WHERE stored.memory = space.memory)
 """
 _LOCK_NODE = "SELECT memory FROM memory_app_node WHERE memory = %(memory)s FOR UPDATE"
 _FIND_ORPHANED = """
     SELECT relname FROM pg_class WHERE relkind = 'i' AND relnamespace = current_schema::regnamespace
         AND relname ~ '^memory_app_vector_of_[0-9]+$' AND NOT EXISTS (
-            SELECT FROM memory_app_node WHERE memory = substring(relname FROM '[0-9]+$')::bigint)
+            SELECT FROM memory_app_node JOIN memory_app_vectorspace USING (memory)
+            WHERE memory = substring(relname FROM '[0-9]+$')::bigint AND indexed)
 """
 
 
@@ -55,6 +56,7 @@ def maintain(*, index_from: int = INDEX_FROM) -> int:
 
 
 def _drop_orphaned(connection: psycopg.Connection[Any]) -> int:
+    """Of cleared memories, and of builds that did not end. Until then they refuse vectors of another dimension."""
     names = connection.execute(_FIND_ORPHANED).fetchall()
     for (name,) in names:
         connection.execute(f"DROP INDEX CONCURRENTLY IF EXISTS {name}")
@@ -62,7 +64,10 @@ def _drop_orphaned(connection: psycopg.Connection[Any]) -> int:
 
 
 def _drop_emptied(connection: psycopg.Connection[Any]) -> int:
-    """Of memories whose vectors were all purged. With the index goes the dimension that it was of."""
+    """Of memories whose vectors were all purged. With the index goes the dimension that it was of.
+
+    Also where an earlier attempt ended after it had dropped the index.
+    """
     emptied = connection.execute(_FIND_EMPTIED).fetchall() if _available(connection) else []
     for (memory,) in emptied:
         connection.execute(_UNSET_INDEXED, {"memory": memory})

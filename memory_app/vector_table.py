@@ -50,10 +50,12 @@ _SPACE_OF_NODE = f"""
 """
 _DIMENSION = f"SELECT {AVAILABLE}, (SELECT dimension FROM memory_app_vectorspace WHERE memory = %(memory)s)"
 DELETE_EMPTY_SPACE = """
-    DELETE FROM memory_app_vectorspace WHERE memory = %(memory)s AND NOT indexed
+    DELETE FROM memory_app_vectorspace WHERE memory = %(memory)s
+        AND to_regclass('memory_app_vector_of_' || %(memory)s::bigint) IS NULL
         AND NOT EXISTS (SELECT FROM memory_app_vector WHERE memory = %(memory)s)
 """
-"""The node must be locked. Without vectors there is no dimension that later ones must have; but an index has one."""
+"""The node must be locked. Without vectors there is no dimension that later ones must have; but an index has one, also
+one that is being built: it would refuse vectors of another dimension."""
 _COUNT = "SELECT count(*) FROM memory_app_vector WHERE memory = %(memory)s"
 
 

@@ -180,8 +180,13 @@ def _search(
     The memory number is part of the statement's text. So PostgreSQL plans each search for the size of this memory (with
     one plan for all, a node of ten vectors would pay for another node's hundred thousand) and finds its partial index.
     """
-    # If the memory was cleared after its number was read, half of its vectors may be deleted by now.
-    still_there = f"EXISTS (SELECT FROM memory_app_node WHERE memory = {memory})" if of_a_node else "true"
+    # If the memory was cleared after its number was read, half of its vectors may be deleted by now. If all vectors
+    # were purged, those that it has now may have another dimension. Asked once, before the first row.
+    still_there = "true"
+    if of_a_node:
+        still_there = f"""EXISTS (
+            SELECT FROM memory_app_node JOIN memory_app_vectorspace USING (memory)
+            WHERE memory = {memory} AND dimension = {vectors[0].dimension})"""
     distance = f"{indexed_expression(vectors[0].dimension) if indexed else 'embedding'} <-> given.vector"
     nearest = f"""
         SELECT given.number, distance, encode(name, 'hex')

@@ -138,6 +138,9 @@ class Worlds:
         self._connection.execute("DELETE FROM memory_app_node WHERE node_id NOT LIKE 'template.%'")
         for table in _OF_MEMORIES:
             self._connection.execute(f"DELETE FROM {table} WHERE memory NOT IN (SELECT memory FROM memory_app_node)")
+        self._connection.execute(
+            "DELETE FROM memory_app_patternofact WHERE act NOT IN (SELECT number FROM memory_app_patternact)"
+        )
         self._connection.execute("DELETE FROM memory_app_clearedmemory")
         self._cleared += 1
         if self._cleared % _VACUUM_EVERY == 0:

@@ -98,8 +98,11 @@ class ActingAdmin(ModelAdmin):
         if done and act.result_template:
             return self.show_result(request, act.result_template, ids[0], done[ids[0]])
         if done:
-            what = next(iter(done)) if len(done) == 1 else f"{len(done)} of {len(ids)}"
-            messages.success(request, f"{act.done}: {what}")
+            if len(done) == 1:
+                [(what, result)] = done.items()
+                messages.success(request, f"{act.what_happened(result, form.cleaned_data)}: {what}")
+            else:
+                messages.success(request, f"{act.done}: {len(done)} of {len(ids)}")
         is_one_left = len(ids) == 1 and not act.is_end
         return HttpResponseRedirect(self.url_of("change", ids[0]) if is_one_left else self.url_of("changelist"))
 
@@ -139,7 +142,7 @@ class ActingAdmin(ModelAdmin):
             try:
                 with transaction.atomic(), callers.acting_as(operator):
                     result = act.perform(one, **fields)
-                    self.record(request, one, act.done, is_end=act.is_end)
+                    self.record(request, one, act.what_happened(result, fields), is_end=act.is_end)
             except Refusal as refusal:
                 refused.append(str(refusal))
             else:

@@ -14,7 +14,8 @@ class Act:
     """What can be done to one object, or to many.
 
     `perform(id, **fields of the form)` is an operation: a transaction that raises a Refusal when it cannot be done.
-    `warning` says on the confirmation page what will happen, `done` says in the object's history what happened.
+    `warning` says on the confirmation page what will happen; `done` says afterwards, also in the object's history, what
+    happened, or `told` does, which gets what `perform` returned and the fields.
     """
 
     name: str
@@ -24,6 +25,7 @@ class Act:
     perform: Callable[..., Any]
     warning: str
     done: str
+    told: Callable[..., str] | None = None
     form: type[forms.Form] = forms.Form
     # What the form begins with, by the id of the one object.
     initial: Callable[[str], dict[str, Any]] = lambda object_id: {}
@@ -34,6 +36,9 @@ class Act:
     is_end: bool = False
     # Also offered for the selected rows of the list.
     for_many: bool = True
+
+    def what_happened(self, result: Any, fields: dict[str, Any]) -> str:
+        return self.done if self.told is None else self.told(result, **fields)
 
     def is_allowed(self, request: HttpRequest) -> bool:
         return request.user.has_perm(self.permission)

@@ -113,6 +113,8 @@ class Environment(BaseSettings):
     limit_training: int = Field(50_000, ge=1, alias="KATO_LIMIT_TRAINING")
     limit_affinities: int = Field(50_000, ge=1000, alias="KATO_LIMIT_AFFINITIES")
     limit_pattern: int = Field(4 * MEBIBYTE, ge=1024, alias="KATO_LIMIT_PATTERN")
+    limit_retired: int = Field(1_000_000, ge=1000, alias="KATO_LIMIT_RETIRED")
+    limit_acts: int = Field(10_000_000, ge=10_000, alias="KATO_LIMIT_ACTS")
     limit_neighbour_seconds: float = Field(5, gt=0, le=3600, alias="KATO_LIMIT_NEIGHBOUR_SECONDS")
     limit_session: int = Field(16 * MEBIBYTE, ge=1024, alias="KATO_LIMIT_SESSION")
     limit_page: int = Field(4 * MEBIBYTE, ge=1024, alias="KATO_LIMIT_PAGE")

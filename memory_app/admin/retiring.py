@@ -1,5 +1,6 @@
 """Acts of an operator on the patterns of a node; each asks why."""
 
+from collections.abc import Callable
 from typing import Any
 
 from django import forms
@@ -8,9 +9,11 @@ from unfold.widgets import UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
 
 from foundation.console.acts import Act
 from foundation.errors import Refusal
+from foundation.terminal.text import counted
 from memory_app import reasons
 from memory_app.operations import purging, retiring
 from memory_app.operations.purging import Purged
+from memory_app.operations.retiring import ActedOn
 from memory_app.pattern_ids import name_in
 
 _MOST = 1000
@@ -49,11 +52,32 @@ class NotPurged(Refusal):
 
 
 def _purge(node_id: str, **fields: Any) -> Purged:
-    """All of them or none, unlike the API: the page that follows has room for one message."""
+    """Of those that can be purged, as many as a purge takes; nothing where some are not retired, unlike the API."""
     done = purging.purge(node_id=node_id, names=fields["patterns"], limit=_MOST, why=fields["why"])
     if done.failed:
         raise NotPurged(done.failed)
     return done
+
+
+def _told(done: str, others: str) -> Callable[..., str]:
+    """What happened to some patterns, and what the others were already."""
+
+    def tell(result: ActedOn, **fields: Any) -> str:
+        told = f"{done} {counted(len(result.names), 'pattern')}"
+        return f"{told}, {len(result.others)} {others}" if result.others else told
+
+    return tell
+
+
+def _told_of_purge(result: Purged, *, patterns: list[str], **fields: Any) -> str:
+    """What was purged before, or was too much for one purge, is not among those that were purged."""
+    asked = len(set(patterns))
+    told = f"Purged {counted(asked, 'pattern')}"
+    if len(result.names) < asked:
+        told = f"Purged {len(result.names)} of {counted(asked, 'pattern')}"
+    if result.remaining:
+        told += f"; retired patterns of the node that are not purged yet: {result.remaining}"
+    return told
 
 
 ACTS = (
@@ -65,6 +89,7 @@ ACTS = (
         perform=lambda node_id, **fields: retiring.retire(node_id=node_id, names=fields["patterns"], why=fields["why"]),
         warning="The node will neither predict nor learn these patterns, for all sessions, until they are un-retired.",
         done="Retired patterns",
+        told=_told("Retired", "were retired already"),
         form=ActForm,
         for_many=False,
     ),
@@ -78,6 +103,7 @@ ACTS = (
         ),
         warning="The node will predict and learn these patterns again. What was purged does not come back.",
         done="Un-retired patterns",
+        told=_told("Un-retired", "were not retired"),
         form=ActForm,
         for_many=False,
     ),
@@ -90,6 +116,7 @@ ACTS = (
         warning="All that these retired patterns added to the node is taken back, as if it had never learned them. "
         "This cannot be undone.",
         done="Purged patterns",
+        told=_told_of_purge,
         form=ActForm,
         variant=ActionVariant.DANGER,
         for_many=False,

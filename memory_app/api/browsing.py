@@ -25,7 +25,7 @@ from memory_app.api.node_paths import NODE_IN_PATH, admit_node
 from memory_app.api.schema import NODE_UNKNOWN, PATTERN_UNKNOWN
 from memory_app.node_ids import NODE_ID_SCHEMA, NodeId
 from memory_app.operations.deleting import delete
-from memory_app.pattern_ids import NAME_SCHEMA, name_in
+from memory_app.pattern_ids import NAME_SCHEMA, PatternName
 from memory_app.reads import browsing, nodes
 from memory_app.reads.browsing import ListedPattern, Order, Wanted
 
@@ -53,16 +53,7 @@ _NAME_PREFIX_SCHEMA = {"type": "string", "pattern": r"^(PTRN\|)?[0-9a-f]{0,40}$"
 _CURSOR_SCHEMA = {"type": "string", "pattern": f"^{browsing.CURSOR_PATTERN}$"}
 
 
-def _name(text: str) -> str:
-    name = name_in(text)
-    if name is None:
-        raise PydanticCustomError(
-            "pattern_name", "Input should be a name: 40 digits 0-9 and a-f, `PTRN|` before them or not"
-        )
-    return name
-
-
-_NAME = TypeAdapter(Annotated[str, AfterValidator(_name)])
+_NAME: TypeAdapter[str] = TypeAdapter(PatternName)
 _WHY: TypeAdapter[str] = TypeAdapter(reasons.Why)
 
 _PAGE = OpenApiParameter("limit", {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": DEFAULT_LIMIT})
@@ -72,7 +63,7 @@ class Nodes(LeanView):
     needs = {"GET": READ}
 
     @extend_schema(
-        summary="Nodes that have learned something, by id",
+        summary="Nodes that have learned or retired something, by id",
         parameters=[
             OpenApiParameter("prefix", NODE_ID_SCHEMA, description="Only nodes whose ids begin with this."),
             OpenApiParameter(

@@ -10,7 +10,6 @@ from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_sche
 from pydantic import AfterValidator, Field, TypeAdapter
 from pydantic_core import PydanticCustomError
 
-from engine.naming import bare_name
 from foundation.callers import READ
 from foundation.errors import InvalidRequest, Refusal
 from foundation.http.bodies import parse_query
@@ -24,7 +23,7 @@ from memory_app.api.schema import NDJSON, NODE_FILE, NODE_UNKNOWN
 from memory_app.files import export_moments, exporting
 from memory_app.files.export_moments import ExportMoment
 from memory_app.files.exporting import Position
-from memory_app.pattern_ids import NAME, NAME_SCHEMA
+from memory_app.pattern_ids import NAME_SCHEMA, PatternName
 
 log = logging.getLogger(__name__)
 
@@ -37,7 +36,7 @@ def _moment(text: str) -> ExportMoment:
 
 
 _TEXT = TypeAdapter(str)
-_NAME = TypeAdapter(Annotated[str, AfterValidator(bare_name), Field(pattern=f"^{NAME.pattern}$")])
+_NAME: TypeAdapter[str] = TypeAdapter(PatternName)
 _MOMENT = TypeAdapter(Annotated[str, Field(max_length=export_moments.MAX_LENGTH), AfterValidator(_moment)])
 
 
@@ -100,10 +99,11 @@ def _bounded(parts: Generator[bytes], deadline: Deadline) -> Iterator[bytes]:
     """The parts until the deadline. It is too late for another status: what is missing is the last line of the file."""
     try:
         for part in parts:
-            yield part
+            # Of a file that is sent already there is no further part.
             if deadline.has_passed():
                 log.warning("An export was cut short after %g s (KATO_EXPORT_SECONDS)", settings.ENV.export_seconds)
                 return
+            yield part
     except (Refusal, *STORE_TROUBLE) as error:
         log.warning("An export was cut short: %s", error)
     finally:

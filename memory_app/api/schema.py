@@ -23,6 +23,6 @@ PATTERN_UNKNOWN = response(
 )
 NODE_UNKNOWN = response(
     Error,
-    "No node with this id has learned anything.",
+    "No node with this id has learned or retired anything.",
     {"detail": "Node 'kitchen' has learned nothing here; ids are exact"},
 )

@@ -2,7 +2,8 @@
 
 A part that goes on with an interrupted export is of another moment. But where the node has not changed in between, it
 is the same content; PostgreSQL can tell, because every row carries the transaction that last wrote it. What a purge
-deletes has no rows any more, and a retirement has no transaction; but each act on patterns has a row that does.
+deletes has no rows any more, and a retirement has no transaction; but each act on patterns has a row that does, until
+it is forgotten, and then the node says so.
 """
 
 import re
@@ -23,10 +24,14 @@ _CHANGED = """
     changed >= pg_snapshot_xmin(%(snapshot)s::pg_snapshot)
     AND NOT pg_visible_in_snapshot(changed, %(snapshot)s::pg_snapshot)
 """
+# Affinities have no index by `changed`, which every learn with emotives would pay for. Reading a million of them takes
+# 0.08 s, less than counting those that were sent before.
 _IS_UNCHANGED = f"""
     SELECT NOT EXISTS (SELECT FROM memory_app_pattern WHERE memory = %(memory)s AND {_CHANGED})
         AND NOT EXISTS (SELECT FROM memory_app_symbolaffinity WHERE memory = %(memory)s AND {_CHANGED})
         AND NOT EXISTS (SELECT FROM memory_app_patternact WHERE memory = %(memory)s AND {_CHANGED})
+        AND NOT EXISTS (SELECT FROM memory_app_node
+            WHERE memory = %(memory)s AND acts_forgotten >= pg_snapshot_xmin(%(snapshot)s::pg_snapshot))
 """
 
 
@@ -64,7 +69,7 @@ def parse(text: str) -> ExportMoment:
 
 
 def of_now(node_id: str) -> ExportMoment | None:
-    """That of the running transaction; None where the node never learned."""
+    """That of the running transaction; None where there is no such node."""
     row = PATTERNS.execute_one(_READ, {"node_id": node_id})
     return None if row is None else ExportMoment(*row)
 

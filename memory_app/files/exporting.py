@@ -88,7 +88,7 @@ def check(node_id: str, since: ExportMoment | None) -> ExportMoment:
 def parts(node_id: str, *, after: Position = START, since: ExportMoment | None = None) -> Generator[bytes]:
     """The file, in parts of whole lines; what comes after a line, as it is since a moment. Raises as `check`.
 
-    Holds a transaction open from the first part to the last: close it, or exhaust it.
+    Holds a transaction open until all parts but the last are read: close it, or exhaust it.
     """
     with transaction.atomic(durable=True):
         for statement in _BEGIN:
@@ -106,7 +106,8 @@ def parts(node_id: str, *, after: Position = START, since: ExportMoment | None =
         for lines in _in_order_of_names(_RETIREMENTS, moment.memory, last_retired):
             counts["retirements"] += len(lines)
             yield b"".join(lines)
-        yield _line({"end": True, **counts})
+    # A transaction that ends badly has no last line.
+    yield _line({"end": True, **counts})
 
 
 def _done(after: Position) -> tuple[str, bytes, str]:

@@ -28,8 +28,8 @@ from memory_app.files.exact_numbers import exact, exact_of_text
 from memory_app.node_ids import MAX_LENGTH
 from memory_app.operations import retiring
 from memory_app.operations.affinities import Felt
-from memory_app.operations.patterns import add_affinities, learn
-from memory_app.pattern_ids import name_in
+from memory_app.operations.patterns import Counted, add_affinities, learn
+from memory_app.pattern_ids import PatternName
 
 BATCH = 1000  # lines in one transaction
 
@@ -95,17 +95,10 @@ class Affinity(Line):
     affinity: dict[Text, Annotated[Decimal, BeforeValidator(_number)]]
 
 
-def _name(text: str) -> str:
-    name = name_in(text)
-    if name is None:
-        raise ValueError("a name has 40 lowercase hexadecimal digits")
-    return name
-
-
 class Retired(Line):
     """`purged`: the node has nothing of the pattern any more."""
 
-    retired: Annotated[str, AfterValidator(_name)]
+    retired: PatternName
     purged: bool = False
 
 
@@ -208,12 +201,10 @@ def add_lines(node_id: str, lines: Iterable[Line], window: int, *, largest: int 
     patterns: list[Pattern] = []
     affinities: list[Felt] = []
     retired: list[Retired] = []
-    frequencies = Counter[str]()
     for line in lines:
         match line:
             case Pattern():
                 patterns.append(line)
-                frequencies[line.lesson.name] += line.frequency
             case Affinity():
                 affinities.append(Felt([line.symbol], line.affinity))
             case Retired():
@@ -225,8 +216,7 @@ def add_lines(node_id: str, lines: Iterable[Line], window: int, *, largest: int 
         node_id=node_id,
         lessons=[line.lesson for line in patterns],
         persistence=window,
-        frequencies=frequencies,
-        added=[line.felt for line in patterns],
+        counted=[Counted(line.frequency, line.felt) for line in patterns],
         largest=largest,
     )
     add_affinities(node_id=node_id, felt=affinities)

@@ -13,7 +13,7 @@ from foundation.terminal.command import Command
 from foundation.terminal.errors import Error, Interrupted
 from foundation.terminal.progress import progress, rewindable, watched
 from foundation.terminal.text import counted
-from memory_app.errors import RetiredPattern
+from memory_app.errors import RetiredPattern, TooManyRetired
 from memory_app.files import node_files
 from memory_app.management.arguments import node_id
 from memory_app.reads import nodes
@@ -68,7 +68,7 @@ def _import(
             raise Error("The file names no node; pass --node")
         if not content.complete and not partial:
             raise Error("The file has no last line, so its export was cut short; --partial imports it")
-        if not add and nodes.count_patterns(node_id):
+        if not add and nodes.knows_something(node_id):
             raise Error(f"Node {node_id!r} already knows something; pass --add to add to it")
         lines.seek(0)
         _add(node_id, lines, content, from_line)
@@ -98,7 +98,7 @@ def _add(node_id: str, lines: IO[bytes], content: node_files.Content, from_line:
             for last in node_files.add(node_id=node_id, lines=lines, window=window, from_line=from_line):
                 advance(last - done)
                 done = last
-    except RetiredPattern as error:
+    except (RetiredPattern, TooManyRetired) as error:
         raise Error(f"{_stopped(done)}. {error}. {_advice(done)}") from None
     except DatabaseError as error:
         raise Error(f"{_stopped(done)} ({type(error).__name__}: {error}). {_advice(done)}") from error

@@ -1,6 +1,8 @@
 """`manage.py node retire`, `un-retire`, `purge` and `acts`."""
 
 import argparse
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from foundation.terminal.arguments import add_json_argument, at_least, utf8
@@ -12,6 +14,7 @@ from memory_app.management.arguments import node_id, pattern_id
 from memory_app.management.confirming import confirm
 from memory_app.operations import purging, retiring
 from memory_app.operations.purging import Purged
+from memory_app.operations.retiring import ActedOn
 from memory_app.reads import acts
 
 _PURGED_AT_ONCE = 1000
@@ -21,7 +24,9 @@ def add_acts(command: Command, commands: Any) -> None:
     retire = command.add_subcommand(
         commands,
         "retire",
-        lambda **options: _retire(command, **options),
+        partial(
+            _act, command, retiring.retire, done="retired", others="were already", keys=("retired", "already_retired")
+        ),
         about="Let a node neither predict nor learn some patterns.\n"
         "Takes effect at once and for all clients. Statistics stay, and un-retire brings the patterns back.",
         examples="""
@@ -31,7 +36,14 @@ def add_acts(command: Command, commands: Any) -> None:
     un_retire = command.add_subcommand(
         commands,
         "un-retire",
-        lambda **options: _un_retire(command, **options),
+        partial(
+            _act,
+            command,
+            retiring.un_retire,
+            done="un-retired",
+            others="were not retired",
+            keys=("un_retired", "not_retired"),
+        ),
         about="Let a node predict and learn retired patterns again.\n"
         "What was purged does not come back, but can be learned again.",
         examples="""
@@ -79,20 +91,25 @@ def _why(text: str) -> str:
     return text
 
 
-def _retire(command: Command, node: str, patterns: list[str], why: str | None, json: bool, **options: Any) -> None:
-    done = retiring.retire(node_id=node, names=patterns, why=why)
+def _act(
+    command: Command,
+    act: Callable[..., ActedOn],
+    *,
+    done: str,
+    others: str,
+    keys: tuple[str, str],
+    node: str,
+    patterns: list[str],
+    why: str | None,
+    json: bool,
+    **options: Any,
+) -> None:
+    """done, others: what happened to some of the patterns, and what the others are; `keys`: both in JSON."""
+    result = act(node_id=node, names=patterns, why=why)
     if json:
-        command.print_json({"node_id": node, "retired": done.names, "already_retired": done.others})
+        command.print_json({"node_id": node, **dict(zip(keys, result, strict=True))})
     else:
-        command.stdout.write(f"{counted(len(done.names), 'pattern')} retired, {len(done.others)} were already")
-
-
-def _un_retire(command: Command, node: str, patterns: list[str], why: str | None, json: bool, **options: Any) -> None:
-    done = retiring.un_retire(node_id=node, names=patterns, why=why)
-    if json:
-        command.print_json({"node_id": node, "un_retired": done.names, "not_retired": done.others})
-    else:
-        command.stdout.write(f"{counted(len(done.names), 'pattern')} un-retired, {len(done.others)} were not retired")
+        command.stdout.write(f"{counted(len(result.names), 'pattern')} {done}, {len(result.others)} {others}")
 
 
 def _purge(

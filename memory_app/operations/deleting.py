@@ -3,7 +3,7 @@
 from django.db import transaction
 
 from memory_app.errors import NodeUnknown, PatternUnknown
-from memory_app.operations.purging import lock_for_purge, purge
+from memory_app.operations.purging import lock_for_purge, take_back
 from memory_app.stores import PATTERNS
 
 _IS_KNOWN = """
@@ -23,4 +23,4 @@ def delete(*, node_id: str, name: str, why: str | None = None) -> None:
     # After the lock, so that a learn is either seen, or finds the pattern retired.
     if PATTERNS.execute(_IS_KNOWN, {"memory": memory, "name": name}) != [(True,)]:
         raise PatternUnknown(name)
-    purge(node_id=node_id, names=[name], limit=1, why=why, retire_first=True)
+    take_back(node_id, memory, [name], why=why, retire_first=True)

@@ -7,7 +7,7 @@ affinities by key. No counter exists that all learns of a node would have to upd
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.conf import settings
 from pydantic_core import from_json, to_json
@@ -60,33 +60,40 @@ _SET_EMOTIVES_AND_METADATA = """
 """
 
 
+class Counted(NamedTuple):
+    """How often a lesson was learned, and what that has added to the affinity of its symbols: None where not known."""
+
+    frequency: int
+    felt: Mapping[str, Number] | None = None
+
+
 def learn(
     *,
     node_id: str,
     lessons: list[Lesson],
     persistence: int,
-    frequencies: Counter[str] | None = None,
-    added: Sequence[Mapping[str, Number] | None] = (),
+    counted: Sequence[Counted] | None = None,
     vectors: NodeVectors | None = None,
     largest: int | None = settings.ENV.limit_pattern,
 ) -> None:
     """Add lessons, in this order, to the node's memory; each pattern keeps its last `persistence` maps of emotives.
 
-    frequencies: of lessons from a file, how often each name counts; without them, as often as it occurs among the
-    lessons. added: of lessons from a file, what each has added to the affinity of its symbols; None where that is not
-    known. largest: to how many bytes of JSON the emotives and metadata of a pattern may grow. Must run in the
-    transaction of its cause, and last in it. Raises VectorDimensionError, VectorsNotAvailable, PatternTooLarge, and
-    RetiredPattern.
+    counted: of lessons from a file, what each stands for; without it, for one learn. largest: to how many bytes of JSON
+    the emotives and metadata of a pattern may grow. Must run in the transaction of its cause, and last in it. Raises
+    VectorDimensionError, VectorsNotAvailable, PatternTooLarge, and RetiredPattern.
     """
     if vectors:
         vectors.store(_lock_node(node_id))
     if not lessons:
         return
-    memory = _upsert_patterns(node_id, lessons, frequencies or Counter(lesson.name for lesson in lessons))
-    if frequencies is None:
-        added = [one.affinities for one in lessons]
-    each = zip(lessons, added or [None] * len(lessons), strict=True)
-    merged = [(one, its) for one, its in each if one.emotives or one.metadata or its]
+    if counted is None:
+        counted = [Counted(1, one.affinities) for one in lessons]
+    frequencies = Counter[str]()
+    for one, its in zip(lessons, counted, strict=True):
+        frequencies[one.name] += its.frequency
+    memory = _upsert_patterns(node_id, lessons, frequencies)
+    each = zip(lessons, counted, strict=True)
+    merged = [(one, its.felt) for one, its in each if one.emotives or one.metadata or its.felt]
     _merge_emotives_and_metadata(memory, merged, persistence, largest)
     affinities.add(memory, (Felt(lesson.symbol_counts, lesson.affinities) for lesson in lessons))
 

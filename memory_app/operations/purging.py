@@ -66,9 +66,7 @@ _PURGE = f"""
         UPDATE memory_app_retirement SET purged = true WHERE memory = %(memory)s AND name = ANY({_NAMES})
     ), purged AS (
         SELECT name, COALESCE(frequency, 0) AS frequency, exact FROM doomed LEFT JOIN deleted USING (name)
-    ), recorded AS (
-        {record(PatternAct.Kind.PURGED, "purged", of_purge="acted_on.frequency, acted_on.exact")}
-    )
+    ), {record(PatternAct.Kind.PURGED, "purged", of_purge="acted_on.frequency, acted_on.exact")}
     UPDATE memory_app_node SET acts_version = {NEXT_ACTS_VERSION},
         finalized_version = finalized_version + CASE WHEN EXISTS (SELECT FROM deleted) THEN 1 ELSE 0 END,
         finalized_snapshot = CASE WHEN NOT EXISTS (SELECT FROM deleted) THEN finalized_snapshot END,
@@ -103,57 +101,68 @@ def purge(
     names: Sequence[str] | None,
     limit: int,
     why: str | None = None,
-    retire_first: bool = False,
 ) -> Purged:
     """Purge up to `limit` of these retired patterns of the node; of all that are retired where `names` is None.
 
     No more than MOST_AT_ONCE, and fewer where they are very large. All in one transaction: no other one sees a part of
-    it. Irreversible. retire_first: also those of the names that are not retired yet. A transaction must not retire them
-    itself before this: the index, which this may follow, would show what may be rolled back. Raises PredictionTimedOut
-    where reading the node takes too long, which vectors make necessary; nothing is changed then.
+    it. Irreversible. Raises PredictionTimedOut where reading the node takes too long, which vectors make necessary;
+    nothing is changed then.
     """
     memory = lock_for_purge(node_id)
     if memory is None:
         return Purged([], dict.fromkeys(names or (), NOT_RETIRED), 0)
-    wanted, failed = _candidates(memory, names, min(limit, MOST_AT_ONCE), retire_first=retire_first)
-    if wanted:
-        doomed = _read(memory, wanted)
-        # Before anything is written, see above.
-        unused = _vectors_only_of(node_id, memory, doomed)
-        if retire_first:
-            retire(node_id=node_id, names=[one.name for one in doomed], why=why)
-        for estimated in (False, True):
-            felt = (Felt(one.symbols, one.felt) for one in doomed if one.is_exact is not estimated)
-            affinities.take_back(memory, felt, estimated=estimated)
-        if unused:
-            VECTORS.execute(_DELETE_VECTORS, {"memory": memory, "names": unused})
-            VECTORS.execute(DELETE_EMPTY_SPACE, {"memory": memory})
-        wanted = [one.name for one in doomed]
-        exact = [one.is_exact for one in doomed]
-        PATTERNS.execute(_PURGE, {**act_of_caller(node_id, why), "memory": memory, "names": wanted, "exact": exact})
-        count_acts_on_commit(PatternAct.Kind.PURGED, len(wanted))
+    wanted, failed = _candidates(memory, names, min(limit, MOST_AT_ONCE))
+    purged = take_back(node_id, memory, wanted, why=why) if wanted else []
     [(remaining,)] = PATTERNS.execute(_REMAINING, {"memory": memory})
-    return Purged(wanted, failed, remaining)
+    return Purged(purged, failed, remaining)
+
+
+def read_ahead(node_id: str) -> None:
+    """Read the index of the node where a purge has to, while nobody waits. Raises PredictionTimedOut.
+
+    A purge in a transaction that already has locks, such as that of a session, then has little left to read.
+    """
+    memory = memory_of(node_id)
+    if memory is not None and _has_vectors(memory):
+        _view(node_id)
 
 
 def lock_for_purge(node_id: str) -> int | None:
     """As `lock`. Learns wait for the lock: an index that a purge has to read is read before."""
-    memory = memory_of(node_id)
-    if memory is not None and _has_vectors(memory):
-        _view(node_id)
+    read_ahead(node_id)
     return lock(node_id)
 
 
-def _candidates(
-    memory: int, names: Sequence[str] | None, limit: int, *, retire_first: bool
-) -> tuple[list[str], dict[str, str]]:
+def take_back(node_id: str, memory: int, names: list[str], *, why: str | None, retire_first: bool = False) -> list[str]:
+    """Purge as many of these patterns as can be purged at once, in a transaction that has locked the node for it.
+
+    retire_first: they are not retired yet. A transaction must not retire them itself before this: the index, which this
+    may follow, would show what may be rolled back. Returns the names of those that were purged.
+    """
+    doomed = _read(memory, names)
+    # Before anything is written, see above.
+    unused = _vectors_only_of(node_id, memory, doomed)
+    purged = [one.name for one in doomed]
+    if retire_first:
+        retire(node_id=node_id, names=purged, why=why)
+    for estimated in (False, True):
+        felt = (Felt(one.symbols, one.felt) for one in doomed if one.is_exact is not estimated)
+        affinities.take_back(memory, felt, estimated=estimated)
+    if unused:
+        VECTORS.execute(_DELETE_VECTORS, {"memory": memory, "names": unused})
+        VECTORS.execute(DELETE_EMPTY_SPACE, {"memory": memory})
+    exact = [one.is_exact for one in doomed]
+    PATTERNS.execute(_PURGE, {**act_of_caller(node_id, why), "memory": memory, "names": purged, "exact": exact})
+    count_acts_on_commit(PatternAct.Kind.PURGED, len(purged))
+    return purged
+
+
+def _candidates(memory: int, names: Sequence[str] | None, limit: int) -> tuple[list[str], dict[str, str]]:
     """The patterns to purge, and those that cannot be. Leaves out what is purged already."""
     if names is None:
         return [name for (name,) in PATTERNS.execute(_FIND_ALL, {"memory": memory, "limit": limit})], {}
     purged: dict[str, bool] = dict(PATTERNS.execute(_FIND, {"memory": memory, "names": list(names)}))
     given = list(dict.fromkeys(names))
-    if retire_first:
-        return [name for name in given if not purged.get(name, False)][:limit], {}
     failed = {name: NOT_RETIRED for name in given if name not in purged}
     return [name for name in given if not purged.get(name, True)][:limit], failed
 

@@ -7,10 +7,13 @@ finds the patterns retired. Locks are taken in the order of learns: the caller's
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
+from django.conf import settings
 from django.db import transaction
 
 from foundation import callers, logs
+from foundation.postgresql.statements import Row
 from memory_app.counters import count_acts_on_commit
+from memory_app.errors import TooManyRetired
 from memory_app.models import PatternAct
 from memory_app.operations.patterns import insert_node
 from memory_app.stores import PATTERNS
@@ -24,44 +27,57 @@ _GIVEN = "unnest(%(names)b::text[]) WITH ORDINALITY AS given (name, place)"
 
 
 def record(kind: PatternAct.Kind, acted_on: str, *, of_purge: str = "NULL::bigint, NULL::boolean") -> str:
-    """SQL that records an act, one row for each pattern. `acted_on`: what has their binary names, as `name`."""
+    """SQL that records an act, as parts of a WITH. `acted_on`: what has the binary names of its patterns, as `name`."""
     return f"""
-        INSERT INTO memory_app_patternact
-            (kind, node_id, memory, name, happened_at, key_id, "user", trace_id, why, frequency, exact, changed)
-        SELECT '{kind}', %(node_id)s, %(memory)s, acted_on.name, clock_timestamp(), %(key_id)s, %(user)s, %(trace_id)s,
-            %(why)s, {of_purge}, pg_current_xact_id()
-        FROM {acted_on} AS acted_on
+        act AS (
+            INSERT INTO memory_app_patternact
+                (kind, node_id, memory, happened_at, key_id, "user", trace_id, why, changed)
+            SELECT '{kind}', %(node_id)s, %(memory)s, clock_timestamp(), %(key_id)s, %(user)s, %(trace_id)s, %(why)s,
+                pg_current_xact_id()
+            WHERE EXISTS (SELECT FROM {acted_on}) RETURNING number
+        ), recorded AS (
+            INSERT INTO memory_app_patternofact (act, name, frequency, exact)
+            SELECT act.number, acted_on.name, {of_purge} FROM act, {acted_on} AS acted_on
+        )
     """
 
 
 def _statement(change: str, kind: PatternAct.Kind) -> str:
     return f"""
-        WITH acted_on AS ({change}), recorded AS ({record(kind, "acted_on")}), noted AS (
+        WITH acted_on AS ({change}), {record(kind, "acted_on")}, noted AS (
             UPDATE memory_app_node SET acts_version = {NEXT_ACTS_VERSION}
             WHERE node_id = %(node_id)s AND EXISTS (SELECT FROM acted_on)
         )
-        SELECT encode(name, 'hex') FROM acted_on
+        SELECT encode(name, 'hex'), never_learned FROM acted_on
     """
 
 
 _RETIRE = _statement(
     f"""
-        INSERT INTO memory_app_retirement (memory, name, purged)
-        SELECT %(memory)s, decode(name, 'hex'), name = ANY(%(purged)b::text[]) AND NOT EXISTS (
-            SELECT FROM memory_app_pattern AS one
-            WHERE one.memory = %(memory)s AND one.name = decode(given.name, 'hex'))
-        FROM {_GIVEN}
-        ON CONFLICT (memory, name) DO NOTHING RETURNING name
+        INSERT INTO memory_app_retirement (memory, name, purged, never_learned)
+        SELECT %(memory)s, binary_name, name = ANY(%(purged)b::text[]) AND is_unknown, is_unknown
+        FROM {_GIVEN}, LATERAL (SELECT decode(name, 'hex') AS binary_name) AS as_stored, LATERAL (
+            SELECT NOT EXISTS (SELECT FROM memory_app_pattern AS one
+                WHERE one.memory = %(memory)s AND one.name = binary_name) AS is_unknown
+        ) AS known
+        ON CONFLICT (memory, name) DO NOTHING RETURNING name, never_learned
     """,
     PatternAct.Kind.RETIRED,
 )
 _UN_RETIRE = _statement(
     f"""
         DELETE FROM memory_app_retirement
-        WHERE memory = %(memory)s AND name = ANY(ARRAY(SELECT decode(name, 'hex') FROM {_GIVEN})) RETURNING name
+        WHERE memory = %(memory)s AND name = ANY(ARRAY(SELECT decode(name, 'hex') FROM {_GIVEN}))
+        RETURNING name, never_learned
     """,
     PatternAct.Kind.UN_RETIRED,
 )
+
+_COUNT_NEVER_LEARNED = """
+    SELECT count(*) FROM (
+        SELECT FROM memory_app_retirement WHERE memory = %(memory)s AND never_learned LIMIT %(most)s + 1) AS one
+"""
+_MOST_NEVER_LEARNED: int = settings.ENV.limit_retired
 
 
 class ActedOn(NamedTuple):
@@ -98,11 +114,21 @@ def retire(*, node_id: str, names: Sequence[str], purged: Sequence[str] = (), wh
     """Hide these patterns (40 hexadecimal digits each) from the node's predictions, and refuse to learn them.
 
     A name that the node never learned is retired, too; the node exists from then on. purged: of the names, those that
-    another node had purged; they count as purged here if this node has nothing of them.
+    another node had purged; they count as purged here if this node has nothing of them. Raises TooManyRetired.
     """
-    parameters = {"memory": lock_or_make(node_id), "names": list(names), "purged": list(purged)}
-    acted_on = _divided(names, PATTERNS.execute(_RETIRE, {**act_of_caller(node_id, why), **parameters}))
-    return _counted(PatternAct.Kind.RETIRED, acted_on)
+    memory = lock_or_make(node_id)
+    parameters = {"memory": memory, "names": list(names), "purged": list(purged)}
+    retired = PATTERNS.execute(_RETIRE, {**act_of_caller(node_id, why), **parameters})
+    if any(never_learned for _, never_learned in retired):
+        _check_never_learned(memory)
+    return _counted(PatternAct.Kind.RETIRED, _divided(names, retired))
+
+
+def _check_never_learned(memory: int) -> None:
+    """Raises TooManyRetired."""
+    [(number,)] = PATTERNS.execute(_COUNT_NEVER_LEARNED, {"memory": memory, "most": _MOST_NEVER_LEARNED})
+    if number > _MOST_NEVER_LEARNED:
+        raise TooManyRetired(limit=_MOST_NEVER_LEARNED)
 
 
 @transaction.atomic
@@ -121,8 +147,8 @@ def act_of_caller(node_id: str, why: str | None) -> dict[str, str | None]:
     return {"node_id": node_id, "why": why, **by}
 
 
-def _divided(names: Iterable[str], rows: Iterable[Sequence[str]]) -> ActedOn:
-    done = {name for (name,) in rows}
+def _divided(names: Iterable[str], rows: Iterable[Row]) -> ActedOn:
+    done = {name for name, _ in rows}
     given = list(dict.fromkeys(names))
     return ActedOn([name for name in given if name in done], [name for name in given if name not in done])
 

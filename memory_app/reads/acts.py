@@ -5,13 +5,36 @@ from typing import NamedTuple
 
 from memory_app.stores import PATTERNS
 
+# At one node later acts have higher numbers, and so have their patterns.
 _LATEST = """
-    SELECT number, happened_at, kind, node_id, encode(name, 'hex'), key_id, "user", trace_id, why, frequency, exact
-    FROM memory_app_patternact WHERE (%(node_id)s::text IS NULL OR node_id = %(node_id)s) AND number < %(before)s
-    ORDER BY number DESC LIMIT %(limit)s
+    SELECT one.number, happened_at, kind, node_id, encode(name, 'hex'), key_id, "user", trace_id, why, frequency, exact
+    FROM memory_app_patternact AS act JOIN memory_app_patternofact AS one ON one.act = act.number
+    WHERE {which} ORDER BY act.number DESC, one.number DESC LIMIT %(limit)s
 """
+_LATEST_OF_ALL = _LATEST.format(which="true")
+_LATEST_OF_NODE = _LATEST.format(
+    which="""
+        node_id = %(node_id)s AND one.number < %(before)s AND act.number <= COALESCE(
+            (SELECT act FROM memory_app_patternofact WHERE number = %(before)s), %(before)s)
+    """
+)
 NEWEST = 2**63 - 1
 """Above all numbers."""
+_MOST_NAMED = 1000
+NEWS = f"""
+    SELECT changed, kind, node_id, happened_at, ARRAY(
+            SELECT encode(name, 'hex') FROM memory_app_patternofact AS one WHERE one.act = act.number
+            ORDER BY one.number LIMIT {_MOST_NAMED}
+        ) AS patterns, (SELECT count(*) FROM memory_app_patternofact AS one WHERE one.act = act.number) AS count
+    FROM memory_app_patternact AS act
+    WHERE (changed >= %(upper)s::xid8 OR changed = ANY(%(running)s::xid8[])) AND happened_at > now() - interval '1 hour'
+"""
+"""SQL for the acts of transactions from `upper` on, and of those that were `running`: what the feed of events has not
+seen. `patterns`: the first names of `count`.
+
+Acts are kept for long, and after a restore into another cluster their transaction ids come again; so only what is
+recent is news.
+"""
 
 
 class Act(NamedTuple):
@@ -34,5 +57,9 @@ class Act(NamedTuple):
 
 
 def latest(*, node_id: str | None = None, before: int = NEWEST, limit: int) -> list[Act]:
-    """The last acts, of one node or of all, the newest first. `before`: the number of an act on the page before."""
-    return [Act(*row) for row in PATTERNS.execute(_LATEST, {"node_id": node_id, "before": before, "limit": limit})]
+    """The last acts, of one node or of all, the newest first; one for each pattern.
+
+    before: of one node, the number of an act on the page before.
+    """
+    latest_of = _LATEST_OF_ALL if node_id is None else _LATEST_OF_NODE
+    return [Act(*row) for row in PATTERNS.execute(latest_of, {"node_id": node_id, "before": before, "limit": limit})]

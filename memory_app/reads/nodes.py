@@ -36,11 +36,11 @@ _FIND = """
 _COUNT_PATTERNS = """
     SELECT count(*) FROM memory_app_pattern JOIN memory_app_node USING (memory) WHERE node_id = %(node_id)s
 """
-_HAS_PATTERNS = """
-    SELECT EXISTS (
-        SELECT FROM memory_app_pattern
-        WHERE memory = (SELECT memory FROM memory_app_node WHERE node_id = %(node_id)s))
-"""
+# One subquery for each table: a node that knows something has a row in most of them.
+_KNOWS_SOMETHING = "SELECT " + " OR ".join(
+    f"EXISTS (SELECT FROM {table} WHERE memory = (SELECT memory FROM memory_app_node WHERE node_id = %(node_id)s))"
+    for table in ("memory_app_pattern", "memory_app_symbolaffinity", "memory_app_retirement")
+)
 _COUNT_NEW_PATTERNS = """
     SELECT count(*) FROM memory_app_pattern
     WHERE memory = (SELECT memory FROM memory_app_node WHERE node_id = %(node_id)s)
@@ -161,8 +161,9 @@ def count_patterns(node_id: str) -> int:
     return int(number)
 
 
-def has_patterns(node_id: str) -> bool:
-    return PATTERNS.execute(_HAS_PATTERNS, {"node_id": node_id}) == [(True,)]
+def knows_something(node_id: str) -> bool:
+    """Whether it has patterns, affinities, or retired names."""
+    return PATTERNS.execute(_KNOWS_SOMETHING, {"node_id": node_id}) == [(True,)]
 
 
 def count_new_patterns(node_id: str) -> int:

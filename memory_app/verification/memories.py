@@ -96,7 +96,8 @@ _FIND_FUTURE_IDS = f"""
     WHERE {OF_NODE} AND ({_FROM_THE_FUTURE}
         OR EXISTS (SELECT FROM memory_app_pattern AS one WHERE one.memory = node.memory AND changed >= {_NEXT})
         OR EXISTS (SELECT FROM memory_app_symbolaffinity AS one WHERE one.memory = node.memory AND changed >= {_NEXT})
-        OR EXISTS (SELECT FROM memory_app_patternact AS one WHERE one.memory = node.memory AND changed >= {_NEXT}))
+        OR EXISTS (SELECT FROM memory_app_patternact AS one WHERE one.memory = node.memory AND changed >= {_NEXT})
+        OR acts_forgotten >= {_NEXT})
 """
 _LOCK_NODE = "SELECT memory FROM memory_app_node WHERE memory = %(memory)s FOR UPDATE"
 # Patterns that existed at that moment get an id below all others, the others get the present one; the moment is moved
@@ -120,6 +121,11 @@ _RENUMBER = f"""
 _RENUMBER_OTHERS = [
     f"UPDATE {table} SET changed = pg_current_xact_id() WHERE memory = %(memory)s AND changed >= {_NEXT}"
     for table in ("memory_app_symbolaffinity", "memory_app_patternact")
+] + [
+    f"""
+    UPDATE memory_app_node SET acts_forgotten = pg_current_xact_id()
+    WHERE memory = %(memory)s AND acts_forgotten >= {_NEXT}
+    """
 ]
 
 

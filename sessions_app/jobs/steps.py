@@ -59,7 +59,7 @@ def _train(job: Job) -> tuple[int, bytes]:
 
 def _import(job: Job) -> tuple[int, bytes]:
     """One part of the job: a batch of lines of a node's file."""
-    if job.done == 0 and not job.parameters["add"] and nodes.has_patterns(job.node_id):
+    if job.done == 0 and not job.parameters["add"] and nodes.knows_something(job.node_id):
         raise NodeNotEmpty(job.node_id)
     [part] = JobPart.objects.filter(job_id=job.id).order_by("number")[:1]
     lines = [line for _, line in node_files.read(BytesIO(bytes(part.content)))]

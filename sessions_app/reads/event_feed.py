@@ -15,6 +15,7 @@ from pydantic_core import from_json
 
 from access_app.keyring import PRESENT_VERSION
 from foundation.json_text import written
+from memory_app.reads import acts
 from sessions_app.expiry import ALIVE
 from sessions_app.models.sessions import SessionEvent
 from sessions_app.operations.sql import json_text
@@ -37,20 +38,13 @@ _COUNTS = f"""(
     ) ORDER BY binding.number)::text
     FROM jsonb_array_elements(%(bindings)s::jsonb) WITH ORDINALITY AS binding (prefixes, number)
 )"""
-# Of the patterns of one act, so many are named; the rest is counted.
-_MOST_NAMED = 1000
 _COLUMNS = """
     changed, kind, session_id, node_id, happened_at, recorded_at, NULL::text AS act, NULL::text[] AS patterns,
     NULL::bigint AS number
 """
-# After all kinds of events of sessions. Acts are kept for good, and after a restore into another cluster their ids come
-# again; so only what is recent is news.
+# After all kinds of events of sessions.
 _ACTS = f"""
-    SELECT changed, 99, NULL, node_id, min(happened_at), min(happened_at), kind,
-        (array_agg(encode(name, 'hex') ORDER BY number))[:{_MOST_NAMED}], count(*)
-    FROM memory_app_patternact
-    WHERE (changed >= %(upper)s::xid8 OR changed = ANY(%(running)s::xid8[])) AND happened_at > now() - interval '1 hour'
-    GROUP BY changed, kind, node_id
+    SELECT changed, 99, NULL, node_id, happened_at, happened_at, kind, patterns, count FROM ({acts.NEWS}) AS act
 """
 # The join leaves out ids that the database has not assigned yet: such rows are left over from before the restore of a
 # back-up, and every poll would return them again until the ids get there.

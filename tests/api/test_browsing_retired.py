@@ -3,12 +3,15 @@
 from collections.abc import Iterator
 from typing import Any
 
+import httpx
 import pytest
 
-from memory_app.operations.purging import purge
+from memory_app.operations.deleting import delete
 from memory_app.operations.retiring import retire, un_retire
 from memory_app.reads import browsing
 from memory_app.reads.browsing import MOST_SORTED, Order, Wanted
+from tests.support.nodes import node_path
+from tests.support.sessions import LiveSession
 from tests.support.taught import lesson, teach, teach_many
 
 pytestmark = pytest.mark.usefixtures("same_database")
@@ -35,6 +38,27 @@ def listed(node_id: str, *, limit: int = 10, **wanted: Any) -> Iterator[tuple[st
         if page.following is None:
             return
         page = browsing.page(node_id, Wanted(**wanted), after=page.following, limit=limit)
+
+
+def test_a_node_is_there_as_soon_as_a_name_is_retired(client: httpx.Client, node: str) -> None:
+    """It has something to keep, which its file has (kato-6.md 10.2: a name that was never learned is accepted)."""
+
+    def shown() -> list[int]:
+        listed = client.get("/nodes", params={"prefix": node}).json()["nodes"]
+        return [len(listed), *(client.get(node_path(node, part)).status_code for part in ("patterns", "export"))]
+
+    session = LiveSession.create(client, node)
+    for kind in ("un-retire", "purge"):
+        session.post(f"patterns/{kind}", {"pattern_ids": [NEVER]})
+        assert shown() == [0, 404, 404]
+    session.post("patterns/retire", {"pattern_ids": [NEVER]})
+    assert shown() == [1, 200, 200]
+    assert client.get(node_path(node, "patterns")).json()["patterns"] == []
+    assert f'{{"retired":"{NEVER}"}}' in client.get(node_path(node, "export")).text.splitlines()
+    assert client.delete(node_path(node, "patterns", NEVER)).status_code == 404
+    for act in ("patterns/un-retire", "clear-all"):
+        session.post(act, {"pattern_ids": [NEVER]})
+        assert shown() == [1, 200, 200]
 
 
 @pytest.mark.usefixtures("way")
@@ -66,7 +90,7 @@ def test_all_conditions_hold_together(node: str, order: Order) -> None:
 def test_what_was_purged_is_no_pattern_any_more(node: str) -> None:
     kept, purged = lesson("a", "b"), lesson("b", "c")
     teach(node, kept, purged)
-    purge(node_id=node, names=[purged.name], limit=1, retire_first=True)
+    delete(node_id=node, name=purged.name)
     assert list(listed(node)) == list(listed(node, symbol="b")) == [(kept.name, False)]
     assert list(listed(node, retired=True)) == []
 

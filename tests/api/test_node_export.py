@@ -3,11 +3,9 @@
 import json
 import socket
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack
 from typing import Any
-from urllib.parse import quote
 
 import httpx
 import psutil
@@ -18,11 +16,14 @@ from pytest_django import DjangoDbBlocker
 
 from benchmarks.stack import WebServer, eventually
 from foundation.http import streaming
+from foundation.http.streaming import Deadline
 from foundation.json_lines import WrongLine
+from memory_app.api import exporting as api
 from memory_app.files import exporting, node_files
 from memory_app.operations.nodes import clear
 from memory_app.operations.purging import purge
 from memory_app.operations.retiring import retire, un_retire
+from tests.support.nodes import node_path
 from tests.support.taught import lesson, teach, teach_many
 
 pytestmark = [pytest.mark.usefixtures("same_database"), pytest.mark.long]
@@ -61,7 +62,7 @@ def node(request: pytest.FixtureRequest) -> str:
 
 
 def path_of(node_id: str) -> str:
-    return f"/nodes/{quote(node_id, safe='')}/export"
+    return node_path(node_id, "export")
 
 
 def export(client: httpx.Client, node_id: str, **query: str) -> list[dict[str, Any]]:
@@ -216,15 +217,16 @@ def test_a_large_node_takes_little_memory(small: WebServer, large: str) -> None:
     assert most - before < 24 * 2**20
 
 
-def test_an_export_ends_when_it_has_taken_too_long_and_its_file_shows_that(hasty: WebServer, large: str) -> None:
-    lines: list[bytes] = []
+def test_an_export_ends_when_it_has_taken_too_long_and_its_file_shows_that(
+    hasty: WebServer, large: str, database: psycopg.Connection
+) -> None:
     with httpx.Client(base_url=hasty.url, timeout=60) as client, client.stream("GET", path_of(large)) as response:
-        text = b""
-        for chunk in response.iter_raw(64 * 1024):
-            text += chunk
-            time.sleep(0.02)  # a slow network
-    lines = text.splitlines(keepends=True)
-    assert not node_files.check(lines).complete
+        chunks = response.iter_raw()
+        first = next(chunks)
+        # The service waits for this client, which reads on when its time is over.
+        eventually(lambda: _open_exports(database, for_seconds=1.5) == 1, "it has taken too long")
+        text = first + b"".join(chunks)
+    assert not node_files.check(text.splitlines(keepends=True)).complete
 
 
 def test_a_client_that_leaves_or_does_not_read_holds_no_transaction(
@@ -249,11 +251,29 @@ def test_a_client_that_leaves_or_does_not_read_holds_no_transaction(
             eventually(lambda: _open_exports(database) == 0, "the client has left")
 
 
-def _open_exports(database: psycopg.Connection) -> int:
-    [[number]] = database.execute(
-        "SELECT count(*) FROM pg_stat_activity WHERE state = 'idle in transaction' AND query LIKE '%%used <=%%'"
-    ).fetchall()
+def _open_exports(database: psycopg.Connection, *, for_seconds: float = 0) -> int:
+    query = """
+        SELECT count(*) FROM pg_stat_activity WHERE state = 'idle in transaction' AND query LIKE '%%used <=%%'
+            AND now() - xact_start > make_interval(secs => %s)
+    """
+    [[number]] = database.execute(query, [for_seconds]).fetchall()
     return int(number)
+
+
+@pytest.mark.parametrize(("too_late_after", "is_whole"), [(b"last", True), (b"first", False)])
+def test_only_an_export_that_was_cut_short_says_so(
+    caplog: pytest.LogCaptureFixture, too_late_after: bytes, is_whole: bool
+) -> None:
+    def parts() -> Generator[bytes]:
+        yield from (b"first", b"last")
+
+    deadline, sent = Deadline(60), []
+    for part in api._bounded(parts(), deadline):
+        sent.append(part)
+        if part == too_late_after:
+            deadline._end = 0
+    assert sent == [b"first", b"last"][: None if is_whole else 1]
+    assert ("cut short" in caplog.text) is not is_whole
 
 
 def test_head_reads_nothing(client: httpx.Client, node: str) -> None:

@@ -2,7 +2,6 @@
 
 import json
 from typing import Any
-from urllib.parse import quote
 
 import httpx
 import psycopg
@@ -12,11 +11,12 @@ from django.db import connection
 
 from benchmarks.stack import Worker
 from memory_app.files import exporting
+from memory_app.operations.deleting import delete
 from memory_app.operations.nodes import clear
-from memory_app.operations.purging import purge
 from memory_app.operations.retiring import retire
 from memory_app.reads import nodes
 from tests.support.jobs import end_of
+from tests.support.nodes import node_path
 from tests.support.taught import learn_each, lesson, teach
 
 pytestmark = pytest.mark.usefixtures("same_database", "worker")
@@ -41,7 +41,7 @@ def file_of(*lines: Any) -> bytes:
 
 def send(client: httpx.Client, node_id: str, content: bytes, **query: Any) -> httpx.Response:
     headers = {"Content-Type": "application/x-ndjson", **query.pop("headers", {})}
-    return client.post(f"/nodes/{quote(node_id, safe='')}/import", params=query, content=content, headers=headers)
+    return client.post(node_path(node_id, "import"), params=query, content=content, headers=headers)
 
 
 def import_file(client: httpx.Client, node_id: str, content: bytes, **query: Any) -> dict[str, Any]:
@@ -73,7 +73,7 @@ def test_what_was_exported_comes_back_exactly(client: httpx.Client, node: str) -
         teach(node, lesson("a", f"n{number}", emotives=emotives, metadata=[{"n": number}]))
         learn_each(node, lesson("b", f"n{number}", emotives=emotives))
     retire(node_id=node, names=["0" * 40, lesson("b", "n1").name])
-    purge(node_id=node, names=[lesson("b", "n2").name], limit=1, retire_first=True)
+    delete(node_id=node, name=lesson("b", "n2").name)
     content = client.get(f"/nodes/{node}/export").content
     job = import_file(client, f"copy of {node}", content)
     assert (job["state"], job["result"]["retirements"]) == ("done", 3)
@@ -103,9 +103,19 @@ def test_a_node_that_knows_something_is_left_alone_unless_the_request_says_so(cl
     assert known.frequency == 3
 
 
+@pytest.mark.parametrize("known", [FEELING, {"retired": "0" * 40}], ids=["an affinity", "a retired name"])
+def test_a_node_without_patterns_may_know_something_too(client: httpx.Client, node: str, known: dict[str, Any]) -> None:
+    import_file(client, node, file_of(known))
+    before = exported(node)
+    job = import_file(client, node, file_of(AB))
+    assert (job["state"], exported(node)) == ("failed", before)
+    assert "already knows something" in job["error"]
+    assert import_file(client, node, file_of(AB), add="true")["state"] == "done"
+
+
 def test_a_job_that_would_learn_what_is_retired_adds_nothing(client: httpx.Client, node: str) -> None:
     retire(node_id=node, names=[lesson("a", "b").name])
-    job = import_file(client, node, file_of(CD, AB))
+    job = import_file(client, node, file_of(CD, AB), add="true")
     assert (job["state"], nodes.count_patterns(node)) == ("failed", 0)
     assert "Un-retire it" in job["error"]
 
@@ -166,7 +176,7 @@ def test_a_file_in_parts_is_added_part_by_part(client: httpx.Client, node: str) 
         (file_of({**AB, "felt": {"x" * 5000: "1"}}), 2, "KATO_LIMIT_TEXT"),
         (file_of({**AB, "felt": {f"{n:04000}": "1" for n in range(1100)}}), 2, "KATO_LIMIT_PATTERN"),
         (file_of({**AB, "felt": {"joy": 1.0}}), 2, "felt.joy"),
-        (file_of({"retired": "x"}), 2, "40 lowercase hexadecimal digits"),
+        (file_of({"retired": "x"}), 2, "Input should be a name: 40 digits"),
         (file_of({"retired": "0" * 40}, AB), 3, "a pattern comes before what is retired"),
         (file_of({"symbol": "a", "affinity": {"joy": "1"}}), 2, "affinity"),
         (b'{"symbol":"a","affinity":{"joy":1e400}}\n', 1, "largest double"),

@@ -2,13 +2,14 @@
 
 from functools import partial
 from typing import Any
-from urllib.parse import quote
 
 import httpx
 import psycopg
 import pytest
 
 from engine.naming import pattern_name
+from tests.support.acts import ACTS
+from tests.support.nodes import node_path
 from tests.support.races import at_once
 from tests.support.sessions import LiveSession, OpenSession, observation, observations
 
@@ -17,8 +18,7 @@ READS = ("symbols/stats", "symbols/affinity", "patterns/count")
 
 
 def delete(session: LiveSession, name: str, **query: Any) -> httpx.Response:
-    path = f"/nodes/{quote(session.node, safe='')}/patterns/{quote(name, safe='')}"
-    return session.client.delete(path, params=query)
+    return session.client.delete(node_path(session.node, "patterns", name), params=query)
 
 
 def learn(session: LiveSession, events: str, joy: float) -> None:
@@ -87,7 +87,7 @@ def test_who_deleted_what_and_why_is_kept(open_session: OpenSession, database: p
     assert delete(session, AB, why="x" * 1001).status_code == 422
     assert session.patterns() == 1
     delete(session, AB, why="a broken sensor")
-    query = "SELECT kind, encode(name, 'hex'), why, frequency FROM memory_app_patternact WHERE node_id = %s ORDER BY 1"
+    query = f"SELECT kind, encode(name, 'hex'), why, frequency FROM {ACTS} WHERE node_id = %s ORDER BY 1"
     assert database.execute(query, [session.node]).fetchall() == [
         ("purged", AB, "a broken sensor", 1),
         ("retired", AB, "a broken sensor", None),

@@ -10,6 +10,7 @@ import pytest
 
 from engine.naming import pattern_name
 from memory_app.operations.nodes import delete_cleared
+from tests.support.acts import ACTS
 from tests.support.sessions import LiveSession, OpenSession, observation, observations
 
 AB = pattern_name([["a"], ["b"]])
@@ -111,7 +112,7 @@ def test_what_was_learned_before_there_were_journals_is_estimated(
     purge(session, AB)
     assert_same_memory(session, without)
     acts = database.execute(
-        "SELECT frequency, exact FROM memory_app_patternact WHERE node_id = %s AND kind = 'purged'", [session.node]
+        f"SELECT frequency, exact FROM {ACTS} WHERE node_id = %s AND kind = 'purged'", [session.node]
     )
     assert acts.fetchall() == [(4, False)]
 
@@ -163,11 +164,23 @@ def test_a_purge_makes_finalized_training_invalid(open_session: OpenSession) -> 
     finalized = predictions(session)
     purge(session, NEVER)
     assert predictions(session) == finalized
+    assert is_finalized(session)
     purge(session, AB)
+    assert not is_finalized(session)
+    assert_same_memory(session, without)
+    # What is finalized, a learn does not change.
+    for one in (session, without):
+        learn(one, "bc")
     assert_same_memory(session, without)
     for one in (session, without):
         one.post("finalize-training")
     assert_same_memory(session, without)
+
+
+def is_finalized(session: LiveSession) -> bool:
+    [node, *_] = session.client.get("/nodes", params={"prefix": session.node}).json()["nodes"]
+    assert node["node_id"] == session.node
+    return bool(node["finalized"])
 
 
 def test_what_is_not_retired_fails_and_the_rest_goes_on(open_session: OpenSession) -> None:
@@ -239,10 +252,10 @@ def test_who_did_what_when_and_why_is_kept(open_session: OpenSession, database: 
         url = f"/sessions/{session.id}/patterns/{kind}"
         assert session.client.post(url, json=body, headers={"X-Trace-ID": f"trace-{kind}"}).status_code == 200
     session.post("clear-all")
-    query = """
+    query = f"""
         SELECT kind, encode(name, 'hex'), why, trace_id, key_id, frequency, exact,
             happened_at > now() - interval '5 minutes'
-        FROM memory_app_patternact WHERE node_id = %s ORDER BY number
+        FROM {ACTS} WHERE node_id = %s ORDER BY one.number
     """
     rows = database.execute(query, [session.node]).fetchall()
     done = [("retired", "retire"), ("un-retired", "un-retire"), ("retired", "retire")]

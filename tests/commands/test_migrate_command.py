@@ -9,8 +9,10 @@ import psycopg
 import pytest
 from django.conf import settings
 from psycopg.conninfo import make_conninfo
+from psycopg.errors import LockNotAvailable
 
 from benchmarks.stack import eventually
+from tests.support.acts import ACTS
 from tests.support.commands import process, start_process
 
 pytestmark = pytest.mark.long
@@ -27,9 +29,14 @@ def empty(database: psycopg.Connection) -> Iterator[str]:
 
 def test_of_several_at_once_one_migrates_and_the_others_wait(empty: str) -> None:
     started = [start_process("migrate", "--verbosity=0", DATABASE_URL=empty) for _ in range(3)]
-    ends = [(one.communicate(timeout=120), one.returncode) for one in started]
-    assert [status for _, status in ends] == [0, 0, 0], ends
-    assert sum("waiting for it" in messages for (_, messages), _ in ends) >= 1
+    try:
+        eventually(lambda: None not in [one.poll() for one in started], "all have ended", seconds=45)
+    finally:
+        for one in started:
+            one.kill()
+    messages = [one.communicate()[1] for one in started]
+    assert [one.returncode for one in started] == [0, 0, 0], messages
+    assert sum("waiting for it" in one for one in messages) >= 1
     with closing(psycopg.connect(empty)) as migrated:
         query = "SELECT count(*), count(DISTINCT (app, name)) FROM django_migrations"
         [number, different] = migrated.execute(query).fetchone() or (0, 1)
@@ -52,15 +59,23 @@ _BUILT = """
 """
 
 
-def _migrate_to_before(url: str) -> None:
+def _migrate_to(number: str, url: str) -> None:
     """All, and then back, because the groups of the console need all tables."""
-    for target in ([], ["memory_app", "0005"]):
+    for target in ([], ["memory_app", number]):
         assert process("migrate", *target, "--verbosity=0", DATABASE_URL=url).status == 0
+
+
+def _can_learn(connection: psycopg.Connection) -> bool:
+    try:
+        connection.execute(_LEARN, [b"2"])
+    except LockNotAvailable:
+        return False
+    return True
 
 
 def test_an_index_of_a_large_table_is_built_beside_writers_and_without_a_time_limit(empty: str) -> None:
     """It waits for a transaction that has written before, longer than other statements may take."""
-    _migrate_to_before(empty)
+    _migrate_to("0005", empty)
     longest = settings.DATABASE_SESSION["statement_timeout"]
     with (
         closing(psycopg.connect(empty)) as learner,
@@ -70,7 +85,7 @@ def test_an_index_of_a_large_table_is_built_beside_writers_and_without_a_time_li
         migrating = start_process("migrate", "--verbosity=0", DATABASE_URL=empty)
         eventually(lambda: other.execute(_BUILDS, [longest]).rowcount > 0, "the index is being built", seconds=60)
         other.execute("SET lock_timeout = '1s'")
-        other.execute(_LEARN, [b"2"])
+        assert _can_learn(other)
         learner.commit()
         assert migrating.communicate(timeout=60)[1] == ""
         assert migrating.returncode == 0
@@ -78,11 +93,38 @@ def test_an_index_of_a_large_table_is_built_beside_writers_and_without_a_time_li
 
 
 def test_an_index_that_was_not_completed_is_built_again(empty: str) -> None:
-    _migrate_to_before(empty)
+    _migrate_to("0005", empty)
     with closing(psycopg.connect(empty, autocommit=True)) as database:
         database.execute("CREATE INDEX pattern_frequency ON memory_app_pattern (memory)")
         assert process("migrate", "--verbosity=0", DATABASE_URL=empty).status == 0
         assert "((memory + 0)), frequency, name)" in str(database.execute(_BUILT).fetchone())
+
+
+_ACT = """
+    INSERT INTO memory_app_patternact (kind, node_id, memory, name, happened_at, why, frequency, changed)
+    VALUES (%s, 'kitchen', 1, %s, now(), %s, %s, %s::text::xid8)
+"""
+
+
+def test_records_of_each_pattern_become_records_of_acts(empty: str) -> None:
+    _migrate_to("0006", empty)
+    acts = [
+        *[("retired", name, "broken", None, 7) for name in (b"1", b"2", b"3")],
+        *[("purged", name, "broken", 5, 8) for name in (b"2", b"1")],
+        *[("retired", b"4", None, None, 9), ("purged", b"4", None, 0, 9)],
+    ]
+    with closing(psycopg.connect(empty, autocommit=True)) as database:
+        database.execute(_LEARN, [b"3"])
+        for name in (b"3", b"5"):
+            database.execute("INSERT INTO memory_app_retirement (memory, name) VALUES (1, %s)", [name])
+        for act in acts:
+            database.execute(_ACT, act)
+        assert process("migrate", "--verbosity=0", DATABASE_URL=empty).status == 0
+        query = f"SELECT kind, name, why, frequency, changed::text::int FROM {ACTS} ORDER BY one.number"
+        assert database.execute(query).fetchall() == acts
+        assert database.execute("SELECT count(*) FROM memory_app_patternact").fetchone() == (4,)
+        query = "SELECT name, never_learned FROM memory_app_retirement ORDER BY name"
+        assert database.execute(query).fetchall() == [(b"3", False), (b"5", True)]
 
 
 @pytest.mark.exhaustive

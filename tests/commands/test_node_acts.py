@@ -5,6 +5,7 @@ import pytest
 
 from engine.naming import pattern_name
 from memory_app.management import retiring
+from tests.support.acts import ACTS
 from tests.support.commands import command
 from tests.support.sessions import OpenSession, observations
 
@@ -53,7 +54,7 @@ def test_many_patterns_are_purged_in_transactions_between_which_the_node_can_lea
     command("node", "retire", node, *names)
     purged = command("node", "purge", node, "--yes", "--limit", "5", "--json")
     assert purged.json == {"node_id": node, "purged": names[:5], "failed": {}, "remaining": 1}
-    query = "SELECT count(*) FROM memory_app_patternact WHERE node_id = %s AND kind = 'purged' GROUP BY changed"
+    query = f"SELECT count(*) FROM {ACTS} WHERE node_id = %s AND kind = 'purged' GROUP BY act"
     assert sorted(database.execute(query, [node]).fetchall()) == [(1,), (2,), (2,)]
     again = command("node", "purge", node, *names, "--yes", "--json")
     assert (again.json["purged"], again.json["remaining"]) == (names[5:], 0)

@@ -8,6 +8,7 @@ from django.core.management import CommandError, call_command
 from engine.lesson import Lesson
 from memory_app.errors import RetiredPattern
 from memory_app.files import exporting
+from memory_app.operations.deleting import delete
 from memory_app.operations.purging import purge
 from memory_app.operations.retiring import retire, un_retire
 from memory_app.reads import acts, nodes
@@ -54,7 +55,7 @@ def test_a_copy_takes_back_exactly_what_its_patterns_felt(request: pytest.Fixtur
     copy = copied(node_id, tmp_path)
     assert lines(copy) == lines(node_id)
     for one in (node_id, copy):
-        purge(node_id=one, names=[learned[0].name], limit=1, retire_first=True)
+        delete(node_id=one, name=learned[0].name)
         assert nodes.affinities(one).affinities == {"b": {"joy": 0.1}, "c": {"joy": 0.1}}
         [act] = [act for act in acts.latest(node_id=one, limit=10) if act.act == "purged"]
         assert (act.frequency, act.exact) == (5, True)
@@ -66,7 +67,7 @@ def test_of_a_pattern_from_before_there_were_journals_a_copy_knows_no_more(node:
     assert b"felt" not in b"".join(lines(node))
     copy = copied(node, tmp_path)
     name = lesson("a", "n1").name
-    purge(node_id=copy, names=[name], limit=1, retire_first=True)
+    delete(node_id=copy, name=name)
     [act, _] = acts.latest(node_id=copy, limit=10)
     assert (act.act, act.exact) == ("purged", False)
 
@@ -77,7 +78,8 @@ def test_what_is_retired_or_purged_stays_so_in_a_copy(
     monkeypatch.setattr(exporting, "_RETIREMENTS", exporting._RETIREMENTS.replace("LIMIT 5000", "LIMIT 2"))
     retired, purged, never = lesson("a", "n0").name, lesson("a", "n1").name, ["0" * 40, "5" * 40, "f" * 40]
     retire(node_id=node, names=[retired, *never])
-    purge(node_id=node, names=[purged, never[0]], limit=2, retire_first=True)
+    retire(node_id=node, names=[purged, never[0]])
+    purge(node_id=node, names=[purged, never[0]], limit=2)
     copy = copied(node, tmp_path)
     assert lines(copy) == lines(node)
     assert sum(b'"retired"' in line for line in lines(copy)) == 5

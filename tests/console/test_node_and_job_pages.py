@@ -6,6 +6,7 @@ from html import unescape
 import psycopg
 import pytest
 
+from memory_app.operations import purging
 from sessions_app.models.jobs import Job, State
 from tests.console.pages import JOBS, NODES, LogIn, act, change, page
 from tests.support.sessions import OpenSession
@@ -167,6 +168,32 @@ def test_patterns_are_retired_and_purged_with_a_reason_that_is_shown(log_in: Log
     assert re.findall(r"<td[^>]*>(operator|administrator)-[0-9a-f]{8}</td>", html) == roles
     [link] = set(re.findall(rf'<a href="([^"]*{name}[^"]*)"', html))
     assert page(operator, link), "there is a page, though the pattern is gone"
+
+
+def test_an_act_on_patterns_says_what_it_did_and_what_remains(
+    log_in: LogIn, open_session: OpenSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    teacher = open_session()
+    names = [teacher.teach("a", symbol).removeprefix("PTRN|") for symbol in "bcd"]
+    browser = log_in("administrator")
+
+    def told(kind: str, *patterns: str) -> str:
+        fields = {"patterns": "\n".join(patterns), "why": "wrong"}
+        assert act(browser, NODES, kind, teacher.node, **fields).status_code == 302
+        html = page(browser, change(NODES, teacher.node))
+        history = page(browser, change(NODES, teacher.node).removesuffix("change/") + "history/")
+        [said] = re.findall(rf">\s*([^<>]+): {re.escape(teacher.node)}\s*<", html)
+        assert said in unescape(history)
+        return unescape(str(said))
+
+    assert told("retire", *names[:2]) == "Retired 2 patterns"
+    assert told("retire", *names) == "Retired 1 pattern, 2 were retired already"
+    monkeypatch.setattr(purging, "_MOST_BYTES", 1)
+    remain = "retired patterns of the node that are not purged yet"
+    assert told("purge", *names) == f"Purged 1 of 3 patterns; {remain}: 2"
+    assert told("purge", *names[:2]) == f"Purged 1 of 2 patterns; {remain}: 1"
+    assert told("purge", *names[2:]) == "Purged 1 pattern"
+    assert told("un-retire", names[0], "0" * 40) == "Un-retired 1 pattern, 1 were not retired"
 
 
 def test_a_console_act_needs_names_and_a_reason(log_in: LogIn, open_session: OpenSession) -> None:

@@ -2,9 +2,11 @@
 
 from collections.abc import Callable, Iterator
 from functools import partial
+from itertools import chain
 from typing import Any
 
 import httpx
+import psycopg
 import pytest
 
 from benchmarks.stack import WebServer
@@ -34,6 +36,10 @@ def act(session: LiveSession, kind: str, *names: str) -> httpx.Response:
     return send(session, f"patterns/{kind}", {"pattern_ids": list(names)} if names else {})
 
 
+def acts(session: LiveSession, kind: str, *names: str) -> list[httpx.Response]:
+    return [act(session, kind, *names)]
+
+
 def names_in(response: httpx.Response) -> set[str]:
     assert response.status_code == 200, response.text
     return {one["name"] for one in response.json()["predictions"]}
@@ -41,6 +47,11 @@ def names_in(response: httpx.Response) -> set[str]:
 
 def predict(session: LiveSession) -> httpx.Response:
     return session.client.get(f"/sessions/{session.id}/predictions")
+
+
+def predict_repeatedly(session: LiveSession) -> list[httpx.Response]:
+    """For about as long as an act takes."""
+    return [predict(session) for _ in range(5)]
 
 
 def test_a_retirement_and_a_learn_end_in_one_of_the_serial_outcomes(
@@ -152,11 +163,13 @@ def test_a_prediction_beside_a_purge_shows_the_node_before_it_or_after_it(
         act(session, "retire", AB)
         session.observe_sequence(*observations("a", "c"))
         before = predict(session).json()
-        purged, *concurrent = at_once([partial(act, session, "purge", AB), *[partial(predict, session)] * 3])
+        [purged], *concurrent = at_once(
+            [partial(acts, session, "purge", AB), *[partial(predict_repeatedly, session)] * 3]
+        )
         assert purged.json()["purged"] == [AB]
         after = predict(session).json()
         assert before != after
-        for one in concurrent:
+        for one in chain.from_iterable(concurrent):
             assert one.json() in (before, after)
             outcomes.add(one.json() == after)
     assert outcomes == {True, False}, "the two never overlapped: the test shows nothing"
@@ -213,6 +226,94 @@ def test_un_retire_beside_purge_and_learn(open_node: Callable[[str], LiveSession
         assert found["status"] == ("okay" if frequency else "error")
         statistics = sessions[0].of_node("symbols/stats")["symbols"]
         assert {one["frequency"] for one in statistics.values()} == ({frequency} if frequency else set())
+
+
+def learn_vector(session: LiveSession, *values: float, after: str) -> httpx.Response:
+    items = [observation(after), observation(vectors=[list(values)])]
+    return send(session, "observe-sequence", {"observations": items, "learn_at_end": True})
+
+
+def learned_name(response: httpx.Response) -> str:
+    assert response.status_code == 200, response.text
+    return str(response.json()["final_learned_pattern"]).removeprefix("PTRN|")
+
+
+def vectors_of(session: LiveSession, database: psycopg.Connection) -> tuple[set[str], set[str]]:
+    """The names of the vectors that are stored, and of those that patterns have."""
+    memory = "memory = (SELECT memory FROM memory_app_node WHERE node_id = %s)"
+    stored = database.execute(f"SELECT encode(name, 'hex') FROM memory_app_vector WHERE {memory}", [session.node])
+    events = database.execute(f"SELECT events FROM memory_app_pattern WHERE {memory}", [session.node])
+    symbols = {symbol for (pattern,) in events.fetchall() for event in pattern for symbol in event}
+    return {name for (name,) in stored}, {one.removeprefix("VCTR|") for one in symbols if one.startswith("VCTR|")}
+
+
+def test_a_purge_beside_learns_of_its_vector_leaves_the_vectors_that_patterns_name(
+    open_node: Callable[[str], LiveSession], database: psycopg.Connection
+) -> None:
+    for number in range(20):
+        sessions = [open_node(f"vector purged while learned {number}") for _ in range(3)]
+        name = learned_name(learn_vector(sessions[0], 1.0, 2.0, after="a"))
+        act(sessions[0], "retire", name)
+        purged, *learned = at_once(
+            [
+                partial(act, sessions[0], "purge", name),
+                *[
+                    partial(learn_vector, one, 1.0, 2.0, after=symbol)
+                    for one, symbol in zip(sessions[1:], "bc", strict=True)
+                ],
+            ]
+        )
+        assert purged.json()["purged"] == [name]
+        assert len({learned_name(one) for one in learned}) == 2
+        stored, named = vectors_of(sessions[0], database)
+        assert stored == named
+        assert len(stored) == 1
+        sessions[0].observe(vectors=[[1.1, 2.1]])
+        assert f"VCTR|{next(iter(stored))}" in sessions[0].stm()[0]
+        sessions[0].clear_stm()
+
+
+def test_a_purge_of_the_last_vector_and_a_learn_of_another_dimension_end_in_one_of_the_serial_outcomes(
+    open_node: Callable[[str], LiveSession], database: psycopg.Connection
+) -> None:
+    """Learned first: it has the wrong dimension. Purged first: the node has no dimension, and it is learned."""
+    for number in range(40):
+        session, other = (open_node(f"dimension purged while learned {number}") for _ in range(2))
+        name = learned_name(learn_vector(session, 1.0, 2.0, after="a"))
+        act(session, "retire", name)
+        purged, learned = at_once(
+            [partial(act, session, "purge", name), partial(learn_vector, other, 1.0, 2.0, 3.0, after="b")]
+        )
+        assert purged.json()["purged"] == [name]
+        assert learned.status_code in (200, 400), learned.text
+        stored, named = vectors_of(session, database)
+        assert stored == named
+        assert len(stored) == (1 if learned.status_code == 200 else 0)
+        assert learn_vector(other, 4.0, 5.0, 6.0, after="b").status_code == 200
+
+
+def test_an_un_retirement_beside_a_purge_of_a_pattern_with_a_vector(
+    open_node: Callable[[str], LiveSession], database: psycopg.Connection
+) -> None:
+    """And beside predictions: they show the pattern or they do not, and its vector is there as long as it is."""
+    for number in range(20):
+        sessions = [open_node(f"vector restored while purged {number}") for _ in range(3)]
+        name = learned_name(learn_vector(sessions[0], 1.0, 2.0, after="a"))
+        act(sessions[0], "retire", name)
+        sessions[2].observe_sequence(observation("a"), observation(vectors=[[1.0, 2.0]]))
+        purged, _, *predicted = at_once(
+            [
+                partial(act, sessions[0], "purge", name),
+                partial(act, sessions[1], "un-retire", name),
+                *[partial(predict, sessions[2])] * 3,
+            ]
+        )
+        assert all(names_in(one) <= {name} for one in predicted)
+        was_purged = purged.json()["purged"] == [name]
+        assert names_in(predict(sessions[2])) == (set() if was_purged else {name})
+        stored, named = vectors_of(sessions[0], database)
+        assert stored == named
+        assert len(stored) == int(not was_purged)
 
 
 @pytest.mark.parametrize("kind", ["retire", "un-retire", "purge"])

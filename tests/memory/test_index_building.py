@@ -6,31 +6,28 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from django.db import connection, transaction
+from django.db import connection
 from pytest_django import DjangoDbBlocker
 
 from benchmarks.stack import eventually
-from engine.lesson import prepare_lesson
 from memory_app.index import Indexes, NodeIndex
 from memory_app.operations.nodes import clear
-from memory_app.operations.patterns import learn
 from memory_app.stores import PATTERNS
 from tests.support.stopping import NobodyWaits, ended
+from tests.support.taught import lesson, teach
 
 PATTERNS_LEARNED = 20_050  # three pages
 
 
-def teach(node_id: str, count: int, start: int = 0) -> None:
-    lessons = [lesson for n in range(start, start + count) if (lesson := prepare_lesson([["first"], [f"symbol {n}"]]))]
-    with transaction.atomic():
-        learn(node_id=node_id, lessons=lessons, persistence=5)
+def teach_some(node_id: str, count: int, start: int = 0) -> None:
+    teach(node_id, *(lesson("first", f"symbol {n}") for n in range(start, start + count)))
 
 
 @pytest.fixture
 def node(server: object, django_db_blocker: DjangoDbBlocker) -> Iterator[str]:
     node_id = f"node-{uuid.uuid4().hex}"
     with django_db_blocker.unblock():
-        teach(node_id, PATTERNS_LEARNED)
+        teach_some(node_id, PATTERNS_LEARNED)
         yield node_id
         connection.close()
 
@@ -65,7 +62,7 @@ def test_what_is_learned_during_the_build_is_in_the_index(node: str) -> None:
     index = NodeIndex(node)
     with pytest.raises(NobodyWaits):
         index.follow(ended())
-    teach(node, 60, start=PATTERNS_LEARNED - 30)  # half of them known
+    teach_some(node, 60, start=PATTERNS_LEARNED - 30)  # half of them known
     view = index.follow().view
     assert len(view) == PATTERNS_LEARNED + 30
     statistics = view.symbol_statistics()
@@ -77,7 +74,7 @@ def test_a_build_starts_again_when_the_node_has_forgotten_everything(node: str) 
     with pytest.raises(NobodyWaits):
         index.follow(ended())
     clear(node_id=node)
-    teach(node, 3)
+    teach_some(node, 3)
     assert len(index.follow().view) == 3
 
 

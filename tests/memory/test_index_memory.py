@@ -6,17 +6,16 @@ from collections.abc import Callable, Iterator
 
 import psycopg
 import pytest
-from django.db import connection, transaction
+from django.db import connection
 from pytest_django import DjangoDbBlocker
 
 from engine.contracts import KATO_3_10
-from engine.lesson import prepare_lesson
 from memory_app import moments
 from memory_app.index import Indexes, NodeIndex
 from memory_app.operations.finalizing import finalize
 from memory_app.operations.nodes import clear, delete_cleared
-from memory_app.operations.patterns import learn
 from memory_app.reads.recall import Memory, recall
+from tests.support.taught import lesson, teach
 
 PATTERNS = 200
 
@@ -27,7 +26,7 @@ def node(django_db_blocker: DjangoDbBlocker) -> Iterator[Callable[[], str]]:
 
     def make() -> str:
         node_id = f"node-{uuid.uuid4().hex}"
-        teach(node_id, *(f"symbol {n}" for n in range(PATTERNS)))
+        teach_some(node_id, *(f"symbol {n}" for n in range(PATTERNS)))
         return node_id
 
     with django_db_blocker.unblock():
@@ -39,10 +38,8 @@ def itself(memory: Memory) -> Memory:
     return memory
 
 
-def teach(node_id: str, *symbols: str) -> None:
-    lessons = [lesson for symbol in symbols if (lesson := prepare_lesson([["first"], [symbol]]))]
-    with transaction.atomic():
-        learn(node_id=node_id, lessons=lessons, persistence=5)
+def teach_some(node_id: str, *symbols: str) -> None:
+    teach(node_id, *(lesson("first", symbol) for symbol in symbols))
 
 
 @pytest.mark.usefixtures("server")
@@ -73,7 +70,7 @@ def test_the_total_is_what_the_held_indexes_take(node: Callable[[], str]) -> Non
     indexes = Indexes(budget_bytes=10**9)
     for node_id in (first, second, "never", first):
         indexes.follow(node_id)
-    teach(first, *(f"more {n}" for n in range(PATTERNS)))
+    teach_some(first, *(f"more {n}" for n in range(PATTERNS)))
     indexes.follow(first)
     assert indexes.total_bytes == sum(one.memory_bytes for one in indexes.held())
 
@@ -105,7 +102,7 @@ def test_an_index_follows_changes_and_starts_again_after_clear_all(node: Callabl
     node_id = node()
     indexes = Indexes(budget_bytes=10**9)
     before = indexes.follow(node_id)
-    teach(node_id, "one more", "symbol 0")
+    teach_some(node_id, "one more", "symbol 0")
     after = indexes.follow(node_id)
     assert len(after.view) == PATTERNS + 1
     assert after.version.learned > before.version.learned
@@ -113,7 +110,7 @@ def test_an_index_follows_changes_and_starts_again_after_clear_all(node: Callabl
     clear(node_id=node_id)
     assert len(indexes.follow(node_id).view) == 0
     assert indexes.follow(node_id).version.memory != after.version.memory
-    teach(node_id, "again")
+    teach_some(node_id, "again")
     assert len(indexes.follow(node_id).view) == 1
 
 
@@ -138,7 +135,7 @@ def test_a_memory_predicts_what_its_version_knows_whatever_another_thread_follow
     node_id = node()
     asked: list[list[str]] = [["first"], ["second"]]
     memory = recall(node_id, itself)
-    teach(node_id, "one more")
+    teach_some(node_id, "one more")
     later = recall(node_id, itself)  # updates the index that `memory` was recalled from
     assert memory.version.learned + 2 == later.version.learned
     assert memory.predict(asked, {"max_predictions": 1000}, contract=KATO_3_10).count == PATTERNS
@@ -153,7 +150,7 @@ def test_a_memory_predicts_by_the_finalization_of_its_version(node: Callable[[],
     finalize(node_id=node_id)
     memory = recall(node_id, itself)
     before = memory.predict(asked, {}, contract=KATO_3_10)
-    teach(node_id, "one more")
+    teach_some(node_id, "one more")
     finalize(node_id=node_id)
     later = recall(node_id, itself)
     assert later.version.finalized == memory.version.finalized + 1
@@ -172,7 +169,7 @@ def test_an_index_that_reads_a_later_finalization_has_all_that_it_is_about(
 
     def read_later(memory: int) -> moments.StoredMoment | None:
         if next(meanwhile, False):
-            teach(node_id, "learned meanwhile")
+            teach_some(node_id, "learned meanwhile")
             finalize(node_id=node_id)
         return read(memory)
 

@@ -4,19 +4,21 @@ import uuid
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import psycopg
 import pytest
-from django.db import connection, transaction
+from django.db import DataError, connection, transaction
 from pytest_django import DjangoDbBlocker
 
-from engine.lesson import prepare_lesson
 from engine.vectors import named, sum_vectors
 from memory_app.operations import purging
 from memory_app.operations.deleting import delete
 from memory_app.operations.patterns import learn
 from memory_app.operations.purging import purge
 from memory_app.operations.retiring import retire
-from memory_app.vector_table import MemorySpace
+from memory_app.vector_table import MemorySpace, NodeSpace, space_of_node
 from memory_app.vectors import NodeVectors
+from sessions_app import operations
+from tests.support.taught import learn_each, lesson
 
 NEVER = "0" * 40
 
@@ -28,13 +30,11 @@ def node(server: object, django_db_blocker: DjangoDbBlocker) -> Iterator[str]:
         connection.close()
 
 
-def teach(node_id: str, count: int, *, joy: float = 1.0) -> list[str]:
+def teach(node_id: str, count: int) -> list[str]:
     """Patterns of the same size; returns their names."""
-    lessons = [prepare_lesson([[chr(97 + number)], ["z"]], emotives=[{"joy": joy}]) for number in range(count)]
-    learned = [one for one in lessons if one is not None]
-    with transaction.atomic():
-        learn(node_id=node_id, lessons=learned, persistence=5)
-    return [one.name for one in learned]
+    lessons = [lesson(chr(97 + number), "z", emotives=[{"joy": 1.0}]) for number in range(count)]
+    learn_each(node_id, *lessons)
+    return [one.name for one in lessons]
 
 
 @pytest.mark.parametrize("at_once", [1, 2, 20])
@@ -74,15 +74,14 @@ def test_no_more_pairs_change_at_once_than_allowed_unless_one_pattern_has_more(
     assert purge(node_id=node, names=names, limit=10) == ([names[2]], {}, 0)
 
 
-def teach_vector(node_id: str) -> str:
-    vector = named(sum_vectors([[1.0, 2.0]]))
-    lesson = prepare_lesson([[vector.name], ["x"]])
-    assert lesson is not None
-    vectors = NodeVectors(node_id)
-    vectors.learn([vector])
+def teach_vector(node_id: str, *values: float) -> str:
+    vector = named(sum_vectors([values or (1.0, 2.0)]))
+    one = lesson(vector.name, "x")
+    learned = NodeVectors(node_id)
+    learned.learn([vector])
     with transaction.atomic():
-        learn(node_id=node_id, lessons=[lesson], persistence=5, vectors=vectors)
-    return lesson.name
+        learn(node_id=node_id, lessons=[one], persistence=5, vectors=learned)
+    return one.name
 
 
 @pytest.fixture
@@ -112,7 +111,50 @@ def test_an_index_is_read_before_learns_have_to_wait(node: str, steps: list[str]
 
 def test_a_deletion_reads_the_index_before_learns_have_to_wait(node: str, steps: list[str]) -> None:
     delete(node_id=node, name=teach_vector(node))
-    assert steps[:2] == ["_view", "lock"]
+    assert steps == ["_view", "lock", "_view"]
+
+
+def test_a_session_can_be_used_while_its_purge_reads_an_index(
+    node: str, database: psycopg.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = teach_vector(node)
+    retire(node_id=node, names=[name])
+    session_id = operations.create(node_id=node, ttl_seconds=60, config={}, metadata={}).session_id
+    is_free: list[bool] = []
+    view = purging._view
+
+    def watched(node_id: str) -> Any:
+        query = "SELECT FROM sessions_app_session WHERE id = %s FOR UPDATE SKIP LOCKED"
+        is_free.append(database.execute(query, [session_id]).rowcount == 1)
+        return view(node_id)
+
+    monkeypatch.setattr(purging, "_view", watched)
+    assert operations.purge(session_id=session_id, names=[name], limit=1).done.names == [name]
+    # Later there is little left to be read.
+    assert is_free == [True, False, False]
+
+
+def test_a_search_for_neighbours_beside_a_purge_finds_no_vectors_of_another_dimension(
+    node: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The node has vectors of two numbers when the search looks, and of three when it reads them."""
+    name = teach_vector(node, 1.0, 2.0)
+    retire(node_id=node, names=[name])
+
+    def and_change(node_id: str) -> NodeSpace:
+        found = space_of_node(node_id)
+        assert purge(node_id=node_id, names=[name], limit=1).names == [name]
+        teach_vector(node_id, 1.0, 2.0, 3.0)
+        return found
+
+    def nearest() -> list[str] | DataError:
+        try:
+            return NodeVectors(node).nearest(named(sum_vectors([[1.0, 2.0]])))
+        except DataError as error:  # they cannot be compared
+            return error
+
+    monkeypatch.setattr("memory_app.vectors.space_of_node", and_change)
+    assert nearest() == []
 
 
 def test_what_is_left_to_purge_is_counted_where_there_was_nothing_to_do(node: str) -> None:

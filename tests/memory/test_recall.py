@@ -19,6 +19,7 @@ from engine.stopping import Stop
 from memory_app import feed
 from memory_app.errors import PredictionRefused, RetiredPattern
 from memory_app.index import NodeIndex, NodeView, indexes
+from memory_app.operations.deleting import delete
 from memory_app.operations.finalizing import finalize
 from memory_app.operations.nodes import clear, delete_cleared
 from memory_app.operations.patterns import learn
@@ -304,11 +305,11 @@ def test_an_index_that_is_built_later_leaves_out_what_is_retired(node: str) -> N
 
 
 def test_a_pattern_is_retired_and_purged_in_one_transaction_that_may_be_rolled_back(node: str) -> None:
-    """As a request to delete one does; the index of this process stays that of what is committed."""
+    """The index of this process stays that of what is committed."""
     name = pattern_name(EVENTS)
     with transaction.atomic():
-        assert purge(node_id=node, names=[name], limit=1, retire_first=True).names == [name]
+        delete(node_id=node, name=name)
         transaction.set_rollback(True)
     assert predicted(node)["name"] == name
-    assert purge(node_id=node, names=[name], limit=1, retire_first=True).names == [name]
+    delete(node_id=node, name=name)
     assert json.loads(recall(node, lambda memory: memory.predict(EVENTS, {}, contract=KATO_3_10)).predictions) == []

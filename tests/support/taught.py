@@ -1,13 +1,12 @@
 """Nodes that know many patterns, taught in this process: the fixture `same_database` leads to those of the service."""
 
-from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
 from django.db import transaction
 
 from engine.lesson import Lesson, prepare_lesson
-from memory_app.operations.patterns import learn
+from memory_app.operations.patterns import Counted, learn
 
 
 def lesson(*events: str | Sequence[str], **parts: Any) -> Lesson:
@@ -18,10 +17,10 @@ def lesson(*events: str | Sequence[str], **parts: Any) -> Lesson:
 
 
 def teach(node_id: str, *lessons: Lesson, times: int = 1) -> None:
-    """One transaction."""
+    """One transaction; it is not known what they have added to affinities, as of files of other programs."""
     with transaction.atomic():
-        frequencies = Counter({one.name: times for one in lessons})
-        learn(node_id=node_id, lessons=list(lessons), persistence=5, frequencies=frequencies)
+        counted = [Counted(times) for _ in lessons]
+        learn(node_id=node_id, lessons=list(lessons), persistence=5, counted=counted)
 
 
 def learn_each(node_id: str, *lessons: Lesson, persistence: int = 5) -> None:

@@ -23,7 +23,7 @@ def execute(sql: str, parameters: Any = None) -> list[tuple[Any, ...]]:
 
 TABLES = [
     *("memory_app_node", "memory_app_clearedmemory", "memory_app_pattern", "memory_app_symbolaffinity"),
-    *("memory_app_retirement", "memory_app_patternact"),
+    *("memory_app_retirement", "memory_app_patternact", "memory_app_patternofact"),
     *("memory_app_vectorspace", "memory_app_vector", "sessions_app_session", "sessions_app_entry"),
     *("sessions_app_sessionevent", "sessions_app_idempotencykey", "sessions_app_job", "sessions_app_jobpart"),
 ]

@@ -71,10 +71,18 @@ def error_of(response: httpx.Response, body: Any, method: str, path: str) -> err
         status=response.status_code,
         body=body,
         headers=response.headers,
+        code=_code_in(body),
     )
     if isinstance(error, errors.Unavailable | errors.TooManyRequests):
         error.retry_after = retry_after(response.headers)
     return error
+
+
+def _code_in(body: Any) -> str | None:
+    match body:
+        case {"error": {"code": str(code)}}:
+            return code
+    return None
 
 
 def _kind_of_error(response: httpx.Response, body: Any) -> type[errors.ApiError]:
@@ -86,15 +94,15 @@ def _kind_of_error(response: httpx.Response, body: Any) -> type[errors.ApiError]
             return errors.RouteNotFound
         case 404 if _says_pattern_not_found(detail):
             return errors.PatternNotFound
-        case 409 if errors.code_in(body) == "RETIRED_PATTERN":
+        case 409 if _code_in(body) == "RETIRED_PATTERN":
             return errors.RetiredPattern
         # KATO 6.3 alone: this service has no status of its own for a session that has expired.
         case 410:
             return errors.SessionNotFound
-        case 422 if isinstance(detail, list) or errors.code_in(body) is not None:
+        case 422 if isinstance(detail, list) or _code_in(body) is not None:
             return errors.InvalidRequest
         # What the request asks for needs too much; under contract 3.10 this is a 422.
-        case 507 if errors.code_in(body) == "RESOURCE_EXHAUSTED":
+        case 507 if _code_in(body) == "RESOURCE_EXHAUSTED":
             return errors.InvalidRequest
         case 400 if isinstance(detail, dict) and "validation_errors" in detail:
             return errors.InvalidConfiguration

@@ -27,24 +27,19 @@ class ForeignServer(KatoError):
     """
 
 
-def code_in(body: Any) -> str | None:
-    match body:
-        case {"error": {"code": str(code)}}:
-            return code
-    return None
-
-
 class ApiError(KatoError):
     """The service returned an error. `body`: parsed if it is JSON, else text; `program`: the program that responded.
 
     `code`: KATO's name of the error, such as `RETIRED_PATTERN`, if it has one; under contract 6.3 more errors do.
     """
 
-    def __init__(self, message: str, *, status: int, body: Any, headers: Mapping[str, str]) -> None:
+    def __init__(
+        self, message: str, *, status: int, body: Any, headers: Mapping[str, str], code: str | None = None
+    ) -> None:
         super().__init__(message)
         self.status = status
         self.body = body
-        self.code = code_in(body)
+        self.code = code
         self.trace_id = headers.get("X-Trace-ID")
         self.program = headers.get("X-Kato-Instance")
 
