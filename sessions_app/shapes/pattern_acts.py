@@ -29,20 +29,19 @@ class PurgePatterns(Input):
     why: Why | None = Field(None, description="Kept with who did it and when.")
 
 
-class RetiredAnswer(BaseModel):
+class _Answer(BaseModel):
     status: str = Field(examples=["okay"])
     session_id: str
     node_id: str
     requested: list[str] = Field(description="As they were sent.", examples=[[f"PTRN|{_PATTERN_ID}"]])
+
+
+class RetiredAnswer(_Answer):
     retired: list[str] = Field(description="Bare names, each once, in their order.", examples=[[_PATTERN_ID]])
     already_retired: list[str] = Field(description="Also those that are purged.", examples=[[]])
 
 
-class UnRetiredAnswer(BaseModel):
-    status: str = Field(examples=["okay"])
-    session_id: str
-    node_id: str
-    requested: list[str] = Field(description="As they were sent.", examples=[[f"PTRN|{_PATTERN_ID}"]])
+class UnRetiredAnswer(_Answer):
     un_retired: list[str] = Field(description="Bare names, each once, in their order.", examples=[[_PATTERN_ID]])
     not_retired: list[str] = Field(examples=[[]])
 

@@ -33,11 +33,6 @@ def client(server: Any) -> Iterator[httpx.Client]:
         yield connected
 
 
-@pytest.fixture
-def node(request: pytest.FixtureRequest) -> str:
-    return str(request.node.name)
-
-
 def taught(client: httpx.Client, contract: str, node: str, *patterns: list[list[str]], **config: Any) -> LiveSession:
     """A session of the contract, whose node knows the patterns."""
     session = create(client, contract, node, config=config)

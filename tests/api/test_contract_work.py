@@ -15,11 +15,6 @@ from tests.support.vectors import name
 BOTH = [(OLD, NEW), (NEW, OLD)]
 
 
-@pytest.fixture
-def node(request: pytest.FixtureRequest) -> str:
-    return str(request.node.name)
-
-
 # Idempotency keys
 
 

@@ -26,11 +26,6 @@ CD: dict[str, Any] = {"events": [["c", "d"]]}
 FEELING: dict[str, Any] = {"symbol": "a", "affinity": {"joy": 2.5}}
 
 
-@pytest.fixture
-def node(request: pytest.FixtureRequest) -> str:
-    return str(request.node.name)
-
-
 def file_of(*lines: Any) -> bytes:
     """With the first and the last line."""
     kinds = {"patterns": "events", "affinities": "symbol", "retirements": "retired"}

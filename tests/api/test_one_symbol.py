@@ -27,11 +27,6 @@ def client(server: WebServer) -> Iterator[httpx.Client]:
         yield connected
 
 
-@pytest.fixture
-def node(request: pytest.FixtureRequest) -> str:
-    return str(request.node.name)
-
-
 def asked(session: LiveSession, contract: str | None = None) -> list[Fields]:
     """The predictions, which cognition-data has, too."""
     headers = asking(contract) if contract else {}

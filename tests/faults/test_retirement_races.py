@@ -238,6 +238,13 @@ def learned_name(response: httpx.Response) -> str:
     return str(response.json()["final_learned_pattern"]).removeprefix("PTRN|")
 
 
+def retired_with_vector(session: LiveSession) -> str:
+    """The name of a retired pattern: `a`, and the vector 1, 2."""
+    name = learned_name(learn_vector(session, 1.0, 2.0, after="a"))
+    act(session, "retire", name)
+    return name
+
+
 def vectors_of(session: LiveSession, database: psycopg.Connection) -> tuple[set[str], set[str]]:
     """The names of the vectors that are stored, and of those that patterns have."""
     memory = "memory = (SELECT memory FROM memory_app_node WHERE node_id = %s)"
@@ -252,8 +259,7 @@ def test_a_purge_beside_learns_of_its_vector_leaves_the_vectors_that_patterns_na
 ) -> None:
     for number in range(20):
         sessions = [open_node(f"vector purged while learned {number}") for _ in range(3)]
-        name = learned_name(learn_vector(sessions[0], 1.0, 2.0, after="a"))
-        act(sessions[0], "retire", name)
+        name = retired_with_vector(sessions[0])
         purged, *learned = at_once(
             [
                 partial(act, sessions[0], "purge", name),
@@ -279,8 +285,7 @@ def test_a_purge_of_the_last_vector_and_a_learn_of_another_dimension_end_in_one_
     """Learned first: it has the wrong dimension. Purged first: the node has no dimension, and it is learned."""
     for number in range(40):
         session, other = (open_node(f"dimension purged while learned {number}") for _ in range(2))
-        name = learned_name(learn_vector(session, 1.0, 2.0, after="a"))
-        act(session, "retire", name)
+        name = retired_with_vector(session)
         purged, learned = at_once(
             [partial(act, session, "purge", name), partial(learn_vector, other, 1.0, 2.0, 3.0, after="b")]
         )
@@ -298,8 +303,7 @@ def test_an_un_retirement_beside_a_purge_of_a_pattern_with_a_vector(
     """And beside predictions: they show the pattern or they do not, and its vector is there as long as it is."""
     for number in range(20):
         sessions = [open_node(f"vector restored while purged {number}") for _ in range(3)]
-        name = learned_name(learn_vector(sessions[0], 1.0, 2.0, after="a"))
-        act(sessions[0], "retire", name)
+        name = retired_with_vector(sessions[0])
         sessions[2].observe_sequence(observation("a"), observation(vectors=[[1.0, 2.0]]))
         purged, _, *predicted = at_once(
             [
