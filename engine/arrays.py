@@ -1,5 +1,6 @@
 """The arrays of an index, by type and by name. Importing this module loads NumPy, not the compiler."""
 
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,6 +18,8 @@ Flags = npt.NDArray[np.bool_]
 Hashes = npt.NDArray[np.uint32]
 CodePoints = npt.NDArray[np.uint32]
 Frequencies = npt.NDArray[np.uint32]
+Slots = npt.NDArray[np.int32]
+"""An open-addressing table of rows or tokens, -1 for an empty slot."""
 
 
 class Columns(NamedTuple):
@@ -50,6 +53,11 @@ class Texts(NamedTuple):
 
     code_points: CodePoints
     starts: Ints
+
+    def strings(self) -> list[str]:
+        """All of them, by token."""
+        joined, starts = self.code_points.tobytes().decode("utf-32-le"), self.starts.tolist()
+        return [joined[start:end] for start, end in pairwise(starts)]
 
 
 class Json(NamedTuple):

@@ -57,10 +57,9 @@ def _respelled(view: View, query: Query, members: Members, member: int, stop: St
     found = []
     for place in members.match_places[members.match_starts[member] : members.match_starts[member + 1]].tolist():
         stop.check()
-        symbol = query.observed[place]
-        if view.token(symbol) in own_tokens:
+        if int(query.state.tokens[place]) in own_tokens:
             continue
-        similar, ratios = query.ratios[symbol]
+        similar, ratios = query.ratios[query.observed[place]]
         # By symbol of the pattern, its ratio; -1 for those that are not similar. At least one is.
         nearest = np.minimum(np.searchsorted(similar, pattern), len(similar) - 1)
         by_place = np.where(similar[nearest] == pattern, ratios[nearest], -1.0)

@@ -32,8 +32,6 @@ def statistics_of(view: View, pattern_count: int, membership: Mapping[str, int])
     pattern_count: N. membership: pmf(x) by symbol. Symbols that the view does not know are counted in V only.
     """
     by_token = np.zeros(len(view.symbol_frequency), dtype=np.int64)
-    for symbol, patterns in membership.items():
-        token = view.token(symbol)
-        if token is not None:
-            by_token[token] = patterns
+    tokens, patterns = view.symbols.tokens_of(membership), np.fromiter(membership.values(), dtype=np.int64)
+    by_token[tokens[tokens >= 0]] = patterns[tokens >= 0]
     return Statistics(pattern_count, len(membership), by_token)

@@ -1,11 +1,17 @@
-"""An array that grows at its end."""
+"""Arrays that grow at their end, and tables to find their items in."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from engine.arrays import Slots
+
 Array = npt.NDArray[Any]
+
+_PAGE = 4096
+"""What a process may get for itself, at most, of a shared table for each item that it enters."""
 
 
 class GrowingArray:
@@ -18,6 +24,14 @@ class GrowingArray:
     def __init__(self, dtype: npt.DTypeLike, width: tuple[int, ...] = ()) -> None:
         self._data: Array = np.empty((0, *width), dtype=dtype)
         self._size = 0
+        self._given: int | None = None
+
+    @classmethod
+    def over(cls, data: Array, size: int) -> "GrowingArray":
+        """With the first `size` items of `data`; the rest of it is room. Nothing else may write to it."""
+        growing = cls(data.dtype, data.shape[1:])
+        growing._data, growing._size, growing._given = data, size, size
+        return growing
 
     def array(self) -> Array:
         """The items so far, shape (items, *width). Do not write to it."""
@@ -42,9 +56,40 @@ class GrowingArray:
             self._move(len(self._data), dtype)
 
     def nbytes(self) -> int:
-        return self._data.nbytes
+        """What it takes, with its room; of an array that was given, only what was appended to it since."""
+        return self._data.nbytes if self._given is None else self._data[self._given : self._size].nbytes
 
     def _move(self, capacity: int, dtype: npt.DTypeLike) -> None:
         data = np.empty((capacity, *self._data.shape[1:]), dtype=dtype)
         data[: self._size] = self.array()
-        self._data = data
+        self._data, self._given = data, None
+
+
+class GrowingTable:
+    """The slots of an open-addressing table, at most two thirds full."""
+
+    def __init__(self) -> None:
+        self.slots = _new_slots(0)
+        self._given = False
+
+    @classmethod
+    def over(cls, slots: Slots) -> "GrowingTable":
+        """With these slots, which nothing else may write to."""
+        growing = cls()
+        growing.slots, growing._given = slots, True
+        return growing
+
+    def reserve(self, items: int, enter: Callable[[Slots], None]) -> None:
+        """Make room for so many items. If that takes a new table, `enter` enters those that there are."""
+        if 3 * items > 2 * len(self.slots):
+            slots = _new_slots(items)
+            enter(slots)
+            self.slots, self._given = slots, False
+
+    def nbytes(self, appended: int) -> int:
+        """What it takes; of slots that were given, what `appended` items since may have changed."""
+        return min(self.slots.nbytes, _PAGE * appended) if self._given else self.slots.nbytes
+
+
+def _new_slots(items: int) -> Slots:
+    return np.full(1 << max(4, (3 * items // 2).bit_length()), -1, dtype=np.int32)

@@ -96,9 +96,12 @@ def affinity_weights(view: View, query: Query, affinity: Mapping[str, float] | N
     known = len(view.symbol_frequency)
     weights = np.zeros(known + query.state.size)
     weights[slice(None) if of_all else query.state.tokens] = 0.01
-    for symbol in affinity if of_all else query.observed:
-        token = view.token(symbol)
-        frequency = int(view.symbol_frequency[token]) if token is not None else 0
+    symbols, tokens = query.observed, query.state.tokens
+    if of_all:
+        symbols = list(affinity)
+        tokens = view.symbols.tokens_of(symbols)
+    for symbol, token in zip(symbols, tokens.tolist(), strict=True):
+        frequency = int(view.symbol_frequency[token]) if 0 <= token < known else 0
         if frequency > 0:
             weights[token] = min(abs(affinity.get(symbol, 0.0)) / frequency + 0.01, LARGEST_WEIGHT)
     return Weights(True, weights)
@@ -106,11 +109,9 @@ def affinity_weights(view: View, query: Query, affinity: Mapping[str, float] | N
 
 def _encode_state(view: View, observed: list[str], ends: Ints) -> State:
     known = len(view.symbol_frequency)
-    unknown: dict[str, int] = {}
-    tokens = np.empty(len(observed), dtype=np.int64)
-    for place, symbol in enumerate(observed):
-        token = view.token(symbol)
-        tokens[place] = known + unknown.setdefault(symbol, len(unknown)) if token is None else token
+    tokens, unknown = view.symbols.tokens_of(observed), dict[str, int]()
+    for place in np.flatnonzero(tokens < 0).tolist():
+        tokens[place] = known + unknown.setdefault(observed[place], len(unknown))
     if len(observed) > WORD:
         return State(len(observed), tokens, np.zeros(0, dtype=np.uint64), *_places_by_token(known, tokens), ends)
     masks = np.zeros(known, dtype=np.uint64)

@@ -7,8 +7,8 @@ import numpy as np
 import numpy.typing as npt
 
 from engine.arrays import Columns, Hashes, Ints, Json, Statistics, Texts
-
-NAME_BYTES = 20
+from engine.rows import NAME_BYTES
+from engine.symbols import Symbols
 
 
 class SymbolStatistics(NamedTuple):
@@ -24,8 +24,7 @@ class SymbolStatistics(NamedTuple):
 class View:
     """Never changes, whatever happens to the index.
 
-    symbol_frequency: freq(x). It is by token, as are texts, json and symbol_hashes.
-    symbols: by token. tokens_by_symbol: the reverse. Both have more symbols than the view if the index has grown since.
+    symbol_frequency: freq(x). It is by token, as are symbols, texts, json and symbol_hashes.
     longest, largest_event: the most symbols in a pattern, and in an event.
     total_symbols: Σ length·frequency.
     retired: the rows of retired patterns, which have the frequency 0 in the columns and count in everything else.
@@ -34,11 +33,10 @@ class View:
     columns: Columns
     statistics: Statistics
     symbol_frequency: Ints
+    symbols: Symbols
     texts: Texts
     json: Json
     symbol_hashes: Hashes
-    symbols: list[str]
-    tokens_by_symbol: dict[str, int]
     longest: int
     largest_event: int
     total_symbols: int
@@ -58,8 +56,8 @@ class View:
 
     def token(self, symbol: str) -> int | None:
         """The token of a symbol; None if the index did not know the symbol when the view was taken."""
-        token = self.tokens_by_symbol.get(symbol)
-        return token if token is not None and token < len(self.symbol_frequency) else None
+        [token] = self.symbols.tokens_of([symbol]).tolist()
+        return token if token >= 0 else None
 
     def rows_with(self, token: int) -> Ints:
         """The rows of the patterns that have this symbol, retired ones too; not those that were removed."""
@@ -71,9 +69,8 @@ class View:
     def symbol_statistics(self) -> dict[str, SymbolStatistics]:
         """By symbol of the node's patterns, freq(x) and pmf(x), sorted by symbol."""
         counts = zip(self.symbol_frequency.tolist(), self.statistics.membership.tolist(), strict=True)
-        symbols = self.symbols[: len(self.symbol_frequency)]
         return {
             symbol: SymbolStatistics(frequency, membership)
-            for symbol, (frequency, membership) in sorted(zip(symbols, counts, strict=True))
+            for symbol, (frequency, membership) in sorted(zip(self.texts.strings(), counts, strict=True))
             if membership > 0
         }

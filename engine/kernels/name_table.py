@@ -4,17 +4,9 @@ A name is a SHA-1 digest, so its first bytes serve as the hash.
 """
 
 import numpy as np
-import numpy.typing as npt
 
-from engine.arrays import Bytes, Ints
+from engine.arrays import Bytes, Ints, Slots
 from engine.kernels.compiler import compiled, inlined
-
-Slots = npt.NDArray[np.int32]
-
-
-def new_slots(rows: int) -> Slots:
-    """An empty table that is at most half full with `rows` names."""
-    return np.full(1 << max(4, (2 * rows - 1).bit_length()), -1, dtype=np.int32)
 
 
 @inlined

@@ -208,12 +208,12 @@ def _vectors_only_of(node_id: str, memory: int, doomed: Iterable[_Doomed]) -> li
     if not named or not _has_vectors(memory):
         return []
     view = _view(node_id)
-    found = []
-    for symbol, patterns in named.items():
-        token = view.token(symbol)
-        if token is None or view.statistics.membership[token] <= patterns:
-            found.append(symbol.removeprefix(VECTOR_PREFIX))
-    return found
+    tokens = view.symbols.tokens_of(named).tolist()
+    return [
+        symbol.removeprefix(VECTOR_PREFIX)
+        for (symbol, patterns), token in zip(named.items(), tokens, strict=True)
+        if token < 0 or view.statistics.membership[token] <= patterns
+    ]
 
 
 def _has_vectors(memory: int) -> bool:
