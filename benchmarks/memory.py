@@ -181,7 +181,7 @@ def _index(data: Path, size: int) -> None:
     """Time to build it from the database, and its size in memory."""
     os.environ |= {"DATABASE_URL": postgres_url(data), "DJANGO_SETTINGS_MODULE": "katoproject.settings"}
     import katoproject.server.wsgi  # noqa: F401  sets this process up as a web worker
-    from memory_app.index import NodeIndex
+    from memory_app.node_index import NodeIndex
 
     build: Callable[[], object] = (node := NodeIndex(f"{VOCABULARY}-{size}")).follow
     began = time.perf_counter()

@@ -27,12 +27,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from engine.arrays import Bytes, Flags, Ints, Statistics
+from engine.arrays import Bytes, Columns, Flags, Ints, Statistics
 from engine.growing import Array
 from engine.kernels.counting import count_learned, count_members
 from engine.ranges import LARGEST_FREQUENCY
 from engine.rows import NAME_BYTES, NARROW, WIDE, Rows
-from engine.symbols import SymbolTable
+from engine.symbols import SYMBOL_COLUMNS, SymbolTable
 from engine.view import View
 
 Row = tuple[str, Sequence[Sequence[str]], int]
@@ -43,6 +43,10 @@ class Stored(NamedTuple):
 
     arrays: dict[str, Array]
     numbers: dict[str, int]
+
+
+GROWING = frozenset({*Columns._fields, *SYMBOL_COLUMNS})
+"""The arrays that may have room after their items (`Index.over`)."""
 
 
 class Index:

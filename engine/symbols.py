@@ -45,7 +45,7 @@ class Symbols:
         return find_tokens(*texts, self.utf8, self.starts, self.slots, self.key)
 
 
-_COLUMNS = {
+SYMBOL_COLUMNS = {
     "utf8": np.uint8,
     "utf8_starts": np.int64,
     "code_points": np.uint32,
@@ -61,7 +61,7 @@ class SymbolTable:
     """Symbols are only ever added."""
 
     def __init__(self) -> None:
-        self._columns = {name: GrowingArray(dtype) for name, dtype in _COLUMNS.items()}
+        self._columns = {name: GrowingArray(dtype) for name, dtype in SYMBOL_COLUMNS.items()}
         for name in _STARTS:
             self._columns[name].append([0])
         self._table, self._key = GrowingTable(), np.array([randbits(64), randbits(64)], dtype=np.uint64)
@@ -71,7 +71,7 @@ class SymbolTable:
     def over(cls, arrays: Mapping[str, Array], sizes: Mapping[str, int]) -> "SymbolTable":
         """What `stored` gave."""
         table = cls()
-        table._columns = {name: GrowingArray.over(arrays[name], sizes[name]) for name in _COLUMNS}
+        table._columns = {name: GrowingArray.over(arrays[name], sizes[name]) for name in SYMBOL_COLUMNS}
         table._table, table._key = GrowingTable.over(arrays["symbol_slots"]), arrays["symbol_key"]
         table._given = len(table)
         return table

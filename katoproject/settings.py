@@ -77,6 +77,8 @@ TEMPLATES = [
 ]
 
 DATA_DIR = data_dir()
+# What the processes of this host share of the memories that they predict from; it can be deleted at any time.
+INDEX_DIR = ENV.index_dir or data_dir() / "indexes"
 STATIC_URL = "/static/"
 STATICFILES_DIRS = [PROJECT_DIR / "katoproject" / "console" / "static"]
 STATIC_ROOT = data_dir() / "static"

@@ -18,6 +18,15 @@ class NodeUnknown(Refusal):
         super().__init__(f"Node {node_id!r} has learned nothing here; ids are exact")
 
 
+class IndexBeingBuilt(Unavailable):
+    """The node is large, and no process of this host has read it since the last start."""
+
+    retry_after = 5
+
+    def __init__(self, node_id: str, patterns: int) -> None:
+        super().__init__(f"The index of node {node_id!r} is being built: {patterns:,} patterns so far")
+
+
 class PredictionTimedOut(Unavailable):
     """A prediction, or `what` else needs the index, took too long. The part of the index that was built is kept."""
 

@@ -151,6 +151,17 @@ class PatternOfAct(models.Model):
         return bytes(self.name).hex()
 
 
+class IndexWitness(models.Model):
+    """An index file of some host, which the database vouches for (`index_files/witnesses.py`)."""
+
+    witness = TextFieldInC(primary_key=True)
+    memory = models.BigIntegerField()
+    written_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return str(self.witness)
+
+
 class VectorSpace(models.Model):
     """What the vectors of one memory have in common; it exists as soon as there is a vector.
 

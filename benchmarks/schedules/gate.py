@@ -18,7 +18,8 @@ import memory_app.reads.recall
 from benchmarks.schedules.actors import Actor, Turn, current
 from benchmarks.schedules.steps import CLOCK, NOTHING, Step, end_of_transaction, of_redis, of_statement
 from foundation.postgresql.base import BoundedConnection, DatabaseWrapper
-from memory_app.index import Indexes, NodeView
+from memory_app.index import Indexes
+from memory_app.node_index import NodeView
 from sessions_app import cache
 from sessions_app.jobs import delivery
 

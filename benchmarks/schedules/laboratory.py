@@ -22,7 +22,8 @@ from benchmarks.schedules.machine import Machine, Monitor
 from benchmarks.schedules.operations import Operation, Time
 from benchmarks.schedules.world import World, Worlds
 from foundation.verification import verify
-from memory_app.index import Indexes, NodeIndex
+from memory_app.index import Indexes
+from memory_app.node_index import NodeIndex
 from sessions_app import cache
 
 _PATIENCE = 60  # seconds

@@ -79,6 +79,7 @@ class Environment(BaseSettings):
 
     # Prediction
     index_memory_mb: int = Field(1024, ge=16, alias="KATO_INDEX_MEMORY_MB")
+    index_dir: Path | None = Field(None, alias="KATO_INDEX_DIR")
     prediction_timeout: float = Field(25, ge=0.1, le=3600, alias="KATO_PREDICTION_TIMEOUT_SECONDS")
 
     # Monitoring

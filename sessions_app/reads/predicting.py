@@ -21,7 +21,7 @@ from engine.stm import STM_LIMIT, state
 from foundation import contracts
 from foundation.contracts import ContractName, of_row
 from foundation.postgresql.statements import Row
-from memory_app.index import NodeVersion
+from memory_app.node_index import NodeVersion
 from memory_app.patience import PREDICTION_SECONDS
 from memory_app.reads.recall import LearnedMeanwhile, Memory, recall
 from sessions_app import cache

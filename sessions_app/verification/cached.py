@@ -14,7 +14,7 @@ from redis.exceptions import RedisError
 
 from engine.ranges import LARGEST_FREQUENCY
 from foundation.verification import Check, Connection, Fault, NotChecked
-from memory_app.index import NodeVersion
+from memory_app.node_index import NodeVersion
 from sessions_app import cache
 from sessions_app.cache import PREDICTION_VIEWS, CachedEntry
 from sessions_app.reads import cache_audit

@@ -10,7 +10,7 @@ from pytest_django import DjangoDbBlocker
 
 from memory_app.errors import TooManyRetired
 from memory_app.files import export_moments
-from memory_app.index import NodeIndex
+from memory_app.node_index import NodeIndex
 from memory_app.operations import retiring
 from memory_app.operations.acts import forget
 from memory_app.operations.purging import purge

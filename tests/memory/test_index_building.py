@@ -10,7 +10,8 @@ from django.db import connection
 from pytest_django import DjangoDbBlocker
 
 from benchmarks.stack import eventually
-from memory_app.index import Indexes, NodeIndex
+from memory_app.index import Indexes
+from memory_app.node_index import NodeIndex
 from memory_app.operations.nodes import clear
 from memory_app.stores import PATTERNS
 from tests.support.stopping import NobodyWaits, ended

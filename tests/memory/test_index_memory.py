@@ -11,7 +11,8 @@ from pytest_django import DjangoDbBlocker
 
 from engine.contracts import KATO_3_10
 from memory_app import moments
-from memory_app.index import Indexes, NodeIndex
+from memory_app.index import Indexes
+from memory_app.node_index import NodeIndex
 from memory_app.operations.finalizing import finalize
 from memory_app.operations.nodes import clear, delete_cleared
 from memory_app.reads.recall import Memory, recall

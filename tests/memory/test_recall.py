@@ -18,7 +18,8 @@ from engine.naming import pattern_name
 from engine.stopping import Stop
 from memory_app import feed
 from memory_app.errors import PredictionRefused, RetiredPattern
-from memory_app.index import NodeIndex, NodeView, indexes
+from memory_app.index import indexes
+from memory_app.node_index import NodeIndex, NodeView
 from memory_app.operations.deleting import delete
 from memory_app.operations.finalizing import finalize
 from memory_app.operations.nodes import clear, delete_cleared

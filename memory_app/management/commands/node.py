@@ -212,7 +212,7 @@ def _row(node: nodes.NodeInfo, *, counts: bool) -> dict[str, Any]:
 
 def _built_index(node_id: str) -> dict[str, Any]:
     """What an index of the node holds, and its size: builds one."""
-    from memory_app.index import NodeIndex  # loads the kernels, which the other subcommands do without
+    from memory_app.node_index import NodeIndex  # loads the kernels, which the other subcommands do without
 
     index = NodeIndex(node_id)
     with progress("Building an index"):

@@ -1,0 +1,142 @@
+"""An index and what it shows of a node's memory: everything that one snapshot of the database shows, nothing more."""
+
+import time
+from dataclasses import dataclass, field
+
+from django.conf import settings
+from pydantic_core import from_json
+
+from engine.index import Index
+from engine.stopping import Stop
+from memory_app import feed
+from memory_app.feed import PATTERNS_AT_ONCE, ActedOn, Changes, PatternRow
+from memory_app.index_files.folder import IndexFolder, Shown
+
+SMALLEST_FILE = 50_000
+"""Patterns of a memory that has a file and is read in a thread of its own: a smaller one is read in a tenth of a second,
+and each file that is mapped costs a descriptor."""
+_LARGE_TAIL = 8
+"""A new file is written when an eighth of the patterns, or half of the smallest file, are newer than the file."""
+_PAUSE = 10.0
+"""Seconds between two attempts to write the file of one memory."""
+
+NO_MEMORY = -1
+"""The number of a node without a row."""
+
+folder = IndexFolder(settings.INDEX_DIR, settings.ENV.index_memory_mb * 1024 * 1024)
+
+
+@dataclass(slots=True)
+class Content:
+    """It holds what `snapshot` shows.
+
+    unread_after: while it is being read, the name of the last pattern that was read; None if it is complete.
+    witness: of the file that it lies over, if any; tail: how many rows were read since; size: bytes of the file.
+    """
+
+    index: Index = field(default_factory=Index)
+    memory: int = NO_MEMORY
+    rebuilt: int = 0
+    acts_version: int = 0
+    snapshot: str = "1:1:"
+    has_emotives: bool = False
+    unread_after: str | None = None
+    witness: str | None = None
+    size: int = 0
+    tail: int = 0
+    next_attempt: float = 0.0
+
+    @classmethod
+    def beginning(cls, changes: Changes) -> "Content":
+        """Of a memory that is to be read. The snapshot is older than all that is read, so the feed misses nothing."""
+        return cls(
+            memory=changes.memory,
+            rebuilt=changes.rebuilt,
+            acts_version=changes.acts_version,
+            snapshot=changes.snapshot,
+            unread_after="",
+        )
+
+    @classmethod
+    def of_file(cls, memory: int, rebuilt: int) -> "Content | None":
+        """What the file of a memory shows, if there is one that can be believed."""
+        loaded = folder.load(memory, rebuilt)
+        if loaded is None:
+            return None
+        shown = loaded.shown
+        return cls(
+            loaded.index,
+            *(shown.memory, shown.rebuilt, shown.acts_version, shown.snapshot, shown.has_emotives),
+            witness=loaded.witness,
+            size=loaded.size,
+        )
+
+    @property
+    def horizon(self) -> str:
+        """Every transaction below it had ended when the snapshot (`xmin:xmax:running`) was taken."""
+        return self.snapshot.partition(":")[0]
+
+    def is_of(self, changes: Changes) -> bool:
+        return (self.memory, self.rebuilt) == (changes.memory, changes.rebuilt)
+
+    def give_up(self) -> None:
+        """It is too far behind to be followed: it must be read again, and its file must not be believed."""
+        if self.witness is not None:
+            folder.drop(self.memory, self.witness)
+        self.memory = NO_MEMORY
+
+    def memory_bytes(self) -> int:
+        """Of this process alone."""
+        return self.index.memory_bytes()
+
+    def shown(self) -> Shown:
+        return Shown(self.memory, self.rebuilt, self.acts_version, self.snapshot, self.has_emotives)
+
+    def apply(self, changes: Changes, acted_on: dict[str, ActedOn]) -> None:
+        # In this order: a pattern that was purged and then learned is among the changes.
+        if gone := [name for name, now in acted_on.items() if not now.is_known]:
+            self.index.remove(gone)
+        if changes.patterns:
+            self._upsert(changes.patterns)
+        if retired := [name for name, now in acted_on.items() if now.is_retired]:
+            self.index.retire(retired)
+        if restored := [name for name, now in acted_on.items() if not now.is_retired]:
+            self.index.restore(restored)
+        self.snapshot, self.acts_version = changes.snapshot, changes.acts_version
+
+    def read_if_small(self, stop: Stop) -> bool:
+        """Read up to SMALLEST_FILE patterns; return whether these are all."""
+        while self.unread_after is not None and self.tail < SMALLEST_FILE:
+            self.read_page()
+            stop.check()
+        return self.unread_after is None
+
+    def read_page(self) -> None:
+        """Read some more patterns, in the order of names."""
+        assert self.unread_after is not None
+        page = feed.next_patterns(self.memory, after=self.unread_after)
+        if page:
+            self._upsert(page)
+            # Acts since the reading began will be followed after it.
+            if self.acts_version:
+                self.index.retire(feed.retired_among(self.memory, [name for name, *_ in page]))
+        self.unread_after = page[-1][0] if len(page) == PATTERNS_AT_ONCE else None
+
+    def wants_a_file(self) -> bool:
+        """Whether a new process would have to read much that no file shows."""
+        patterns = len(self.index.view())
+        return (
+            patterns >= SMALLEST_FILE
+            and self.tail >= max(patterns // _LARGE_TAIL, SMALLEST_FILE // 2)
+            and time.monotonic() >= self.next_attempt
+        )
+
+    def is_tried(self) -> None:
+        self.next_attempt = time.monotonic() + _PAUSE
+
+    def _upsert(self, patterns: list[PatternRow]) -> None:
+        names, events, frequencies, with_emotives = zip(*patterns, strict=True)
+        # One call of the parser for the events of all.
+        self.index.upsert(zip(names, from_json(f"[{','.join(events)}]"), frequencies, strict=True))
+        self.has_emotives |= any(with_emotives)
+        self.tail += len(patterns)
