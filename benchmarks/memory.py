@@ -187,10 +187,10 @@ def _index(data: Path, size: int) -> None:
     began = time.perf_counter()
     build()
     took = time.perf_counter() - began
-    number = len(node.index.view())
+    number = len(node.content.index.view())
     print(
         f"index of {number} patterns: built at {number / took:.0f} patterns/s, "
-        f"{node.index.memory_bytes() / number:.0f} bytes per pattern"
+        f"{node.content.index.memory_bytes() / number:.0f} bytes per pattern"
     )
 
 

@@ -13,8 +13,8 @@ from memory_app.feed import PATTERNS_AT_ONCE, ActedOn, Changes, PatternRow
 from memory_app.index_files.folder import IndexFolder, Shown
 
 SMALLEST_FILE = 50_000
-"""Patterns of a memory that has a file and is read in a thread of its own: a smaller one is read in a tenth of a second,
-and each file that is mapped costs a descriptor."""
+"""Patterns of a memory that has a file, and is read in a thread of its own. A smaller one is read in a tenth of a
+second, and each file that is mapped costs a descriptor."""
 _LARGE_TAIL = 8
 """A new file is written when an eighth of the patterns, or half of the smallest file, are newer than the file."""
 _PAUSE = 10.0
@@ -108,7 +108,8 @@ class Content:
         """Read up to SMALLEST_FILE patterns; return whether these are all."""
         while self.unread_after is not None and self.tail < SMALLEST_FILE:
             self.read_page()
-            stop.check()
+            if self.unread_after is not None:
+                stop.check()
         return self.unread_after is None
 
     def read_page(self) -> None:

@@ -46,11 +46,15 @@ class BodyTooLargeAfterAll(BodyNeverEnded, BodyTooLarge):
 
 
 class Body:
-    """The body of one request. `refusal` says why it is not whole."""
+    """The body of one request. `refusal` says why it is not whole.
+
+    departure: how to find out whether the client of a request that was parked has gone.
+    """
 
     __slots__ = (
         "begun",
         "content",
+        "departure",
         "held",
         "holders",
         "joined",
@@ -70,6 +74,7 @@ class Body:
         self.received = self.held = 0
         self.begun = self.joined = time.monotonic()
         self.refusal: Refusal | None = None
+        self.departure: Callable[[], bool] | None = None
         self.pending: Any = None  # Granian's future of what comes next
 
     def wait_for_more(self, arrived: Callable[[Any], None]) -> None:

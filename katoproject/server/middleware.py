@@ -11,6 +11,7 @@ from access_app import rates
 from foundation import callers, contracts, logs
 from foundation.callers import Caller, Denied
 from foundation.errors import Overloaded, Refusal
+from foundation.http import parking
 from foundation.http.bodies import announced_size
 from foundation.http.encodings import check_content_encoding
 from foundation.http.refusals import refusal_answer, unavailable
@@ -65,6 +66,8 @@ class Envelope:
                 response = refusal_answer(refusal)
             finally:
                 board.leave()
+            if parking.is_parked():
+                return response  # nobody receives it
             response["X-Trace-ID"] = trace_id
             response[identity.HEADER] = self._program
             response.headers.setdefault(contracts.HEADER, contracts.in_force())
@@ -101,7 +104,7 @@ class Envelope:
             return cross_origin.preflight_answer(request)
         check_change(request.method, request.META)
         request.path_info = without_slash(request.path_info)
-        is_free = request.path_info in NEVER_LIMITED
+        is_free = request.path_info in NEVER_LIMITED or parking.was_parked()
         if not is_free:
             rates.charge_address(request.META.get("REMOTE_ADDR", ""))
         if request.path_info not in ALWAYS_ANSWERED:
@@ -115,7 +118,7 @@ class Envelope:
             raise Overloaded
         try:
             # With a slot: to look up a key that this process does not know, it waits for the database.
-            with callers.acting_as(_caller_of(request, is_prompt=False)):
+            with callers.acting_as(_caller_of(request, is_prompt=False, is_free=parking.was_parked())):
                 response = self._get_response(request)
                 response[contracts.HEADER] = contracts.in_force()  # before a session that has no part in the response
                 _touch_session_of_header(request, response)

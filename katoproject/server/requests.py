@@ -11,13 +11,14 @@ from urllib.parse import unquote_to_bytes
 from django.conf import settings
 
 from foundation.errors import Overloaded, Refusal
-from foundation.http import departure, streaming
+from foundation.http import departure, parking, streaming
 from foundation.http.slots import PATIENCE
 from katoproject.configuration.environment import MEBIBYTE
 from katoproject.console import share as console
 from katoproject.server.bodies import SMALL, Bodies, Body
 from katoproject.server.browser_headers import Headers, browser_headers
 from katoproject.server.loop import InPlace
+from katoproject.server.parked import Parked
 from katoproject.server.proxies import proxies
 from katoproject.server.transfer import length_of_body
 from katoproject.server.turns import Turns
@@ -60,6 +61,7 @@ class Requests:
             memory=memory,
             share=max(memory // 2, settings.DATA_UPLOAD_MAX_MEMORY_SIZE),
         )
+        self._parked = Parked(self._turns.join, seconds=settings.ENV.prediction_timeout)
         self._running: set[Any] = set()  # Granian's watchers
         for number in range(settings.ENV.limit_concurrency + SPARE_THREADS + console.THREADS + streaming.AT_ONCE):
             threading.Thread(target=self._work, name=f"request-{number}", daemon=True).start()
@@ -87,24 +89,41 @@ class Requests:
             body, waited = self._turns.next()
             if waited > PATIENCE and body.refusal is None:
                 body.refusal = Overloaded()  # its client has probably given up
-            watcher = body.watcher
-            client_has_gone = Departure(watcher.proto)
-            departure.begin_request(client_has_gone)
-            try:
-                self._respond(watcher.scope, watcher.proto, body, client_has_gone)
-            except BaseException as error:  # noqa: BLE001  Granian logs it, and the thread takes the next request
-                watcher.err(error)
-            else:
-                watcher.done()
-            departure.end_request()
-            self.bodies.release(body)
-            self._turns.done(body)
-            self._running.discard(watcher)
-            del body, watcher, client_has_gone  # the next request may be long in coming
+            self._begin(body)
+            del body  # the next request may be long in coming
 
-    def _respond(self, scope: Any, proto: Any, body: Body, client_has_gone: "Departure") -> None:
+    def _begin(self, body: Body) -> None:
+        """Respond to a request, or park it."""
+        watcher = body.watcher
+        client_has_gone = body.departure or Departure(watcher.proto)
+        departure.begin_request(client_has_gone)
+        parking.begin_request(is_possible=self._parked.is_possible(body), was_parked=body.departure is not None)
+        error: BaseException | None = None
+        try:
+            self._respond(watcher.scope, watcher.proto, body, client_has_gone)
+        except BaseException as raised:  # noqa: BLE001  Granian logs it, and the thread takes the next request
+            error = raised
+        departure.end_request()
+        until = parking.end_request()
+        if until is not None and error is None:
+            body.departure = client_has_gone
+            body.content.seek(0)
+            self._turns.done(body)
+            self._parked.park(body, until)
+            return
+        if error is None:
+            watcher.done()
+        else:
+            watcher.err(error)
+        self.bodies.release(body)
+        self._turns.done(body)
+        self._running.discard(watcher)
+
+    def _respond(self, scope: Any, proto: Any, body: Body, client_has_gone: Callable[[], bool]) -> None:
         environ = environ_of(scope, body)
         content = self._application(environ, Beginning(proto, browser_headers(environ)))
+        if parking.is_parked():
+            return
         if isinstance(content, list):
             proto.send({"type": "http.response.body", "body": b"".join(content)})
             return
@@ -132,6 +151,8 @@ class Beginning:
         self._constant_headers = constant_headers
 
     def __call__(self, status: str, headers: list[tuple[str, str]], exc_info: object = None) -> None:
+        if parking.is_parked():
+            return
         encoded = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers]
         encoded += self._constant_headers
         self._proto.send({"type": "http.response.start", "status": int(status[:3]), "headers": encoded})

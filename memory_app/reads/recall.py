@@ -22,11 +22,11 @@ from engine.predict import Prediction, predict
 from engine.ranges import clamped
 from engine.stm import state
 from engine.stopping import NEVER, Stop
-from memory_app.errors import PredictionRefused
 from memory_app.content import NO_MEMORY
+from memory_app.errors import PredictionRefused
 from memory_app.index import indexes
-from memory_app.node_index import NodeVersion, NodeView
 from memory_app.models import affinity_key
+from memory_app.node_index import NodeVersion, NodeView
 from memory_app.patience import PREDICTION_SECONDS, Bounded
 from memory_app.stores import PATTERNS
 

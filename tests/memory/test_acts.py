@@ -111,10 +111,10 @@ def test_an_index_that_has_not_followed_forgotten_acts_shows_what_the_node_is_no
     assert (len(followed.view), followed.version) == (3, built.version)
     assert sorted(followed.view.columns.frequency.tolist()) == [0, 1, 1]
     # What comes after them is followed again.
-    held = index.index
+    held = index.content.index
     un_retire(node_id=node, names=names[1:2])
     assert sorted(index.follow().view.columns.frequency.tolist()) == [1, 1, 1]
-    assert index.index is held
+    assert index.content.index is held
 
 
 def test_an_index_that_has_followed_what_is_forgotten_is_not_built_again(node: str) -> None:
@@ -122,12 +122,12 @@ def test_an_index_that_has_followed_what_is_forgotten_is_not_built_again(node: s
     retire(node_id=node, names=names[:1])
     index = NodeIndex(node)
     index.follow()
-    held = index.index
+    held = index.content.index
     while forget_all_but(0):
         pass
     retire(node_id=node, names=names[1:2])
     assert sorted(index.follow().view.columns.frequency.tolist()) == [0, 0, 1, 1]
-    assert index.index is held
+    assert index.content.index is held
 
 
 def test_an_export_does_not_go_on_where_acts_were_forgotten_since(node: str) -> None:

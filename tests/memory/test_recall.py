@@ -17,6 +17,7 @@ from engine.lesson import prepare_lesson
 from engine.naming import pattern_name
 from engine.stopping import Stop
 from memory_app import feed
+from memory_app.content import Content
 from memory_app.errors import PredictionRefused, RetiredPattern
 from memory_app.index import indexes
 from memory_app.node_index import NodeIndex, NodeView
@@ -268,10 +269,10 @@ def test_what_is_acted_on_while_an_index_is_built_is_followed(node: str, has_rea
     index = NodeIndex(node)
     changes = index._read_changes()
     assert changes is not None
-    index._begin(changes)
+    index.begun = Content.beginning(changes)
     if has_read:
-        index._read_on(Stop())
-        assert len(index.index.view()) == 3
+        index.begun.read_page()
+        assert len(index.begun.index.view()) == 3
     retire(node_id=node, names=[one.name, other.name])
     purge(node_id=node, names=[one.name], limit=10)
     un_retire(node_id=node, names=[one.name])
