@@ -93,7 +93,7 @@ class Index:
     def view(self) -> View:
         return self._view
 
-    def upsert_json(self, names: bytes, events: bytes, frequencies: Ints) -> None:
+    def upsert_json(self, names: bytes, events: str, frequencies: Ints) -> None:
         """Add new patterns, and replace the frequencies of known ones.
 
         names: 20 bytes each, all different. events: by name, as JSON, with commas between them.
@@ -123,7 +123,7 @@ class Index:
         latest = {name: (events, frequency) for name, events, frequency in rows}
         names, events = _binary_names(latest).tobytes(), [events for events, _ in latest.values()]
         frequencies = [frequency for _, frequency in latest.values()]
-        self.upsert_json(names, to_json(events)[1:-1], np.array(frequencies, dtype=np.int64))
+        self.upsert_json(names, to_json(events).decode()[1:-1], np.array(frequencies, dtype=np.int64))
 
     def remove(self, names: Iterable[str]) -> None:
         """Forget patterns; ignore unknown names. Raises ValueError for a name that is not 40 hexadecimal digits."""

@@ -88,14 +88,14 @@ class SymbolTable:
     def __len__(self) -> int:
         return len(self._array("hashes"))
 
-    def read(self, text: bytes, patterns: int) -> Events:
+    def read(self, text: str, patterns: int) -> Events:
         """The events of so many patterns, from their JSON texts with commas between them.
 
         New symbols receive the next tokens, in order of arrival. Raises ValueError for what is no JSON of events or has
         a symbol with a lone surrogate; that may leave symbols in the table that no pattern has.
         """
-        text.decode()  # UnicodeDecodeError is a ValueError
-        data, most = np.frombuffer(text, dtype=np.uint8), len(text) // len(b'"",') + 1
+        data = np.frombuffer(text.encode(), dtype=np.uint8)  # UnicodeEncodeError is a ValueError
+        most = len(data) // len(b'"",') + 1
         counts, numbers = np.empty((2, patterns), dtype=np.int64), np.empty((2, most), dtype=np.uint32)
         events, read, room = Events(*counts, *numbers), Read(0, 0, 0, 0, len(self), NO_ROOM), 0
         while read.status == NO_ROOM:

@@ -10,13 +10,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from django.conf import settings
-from pydantic_core import from_json
 
 from engine.index import Index
+from engine.rows import NAME_BYTES
 from engine.stopping import NEVER, Stop
 from engine.view import View
 from memory_app import feed, moments
-from memory_app.feed import PATTERNS_AT_ONCE, ActedOn, Changes, PatternRow
+from memory_app.feed import ActedOn, Changes, Patterns
 from memory_app.moments import Moment
 
 
@@ -67,7 +67,7 @@ class NodeIndex:
     version: NodeVersion | None = None
     known_since: float = 0.0
     snapshot: str = "1:1:"
-    unread_after: str | None = None
+    unread_after: bytes | None = None
     lock: threading.Lock = field(default_factory=threading.Lock)
     created_at: float = field(default_factory=time.time)
     last_used: float = field(default_factory=time.time)
@@ -140,7 +140,7 @@ class NodeIndex:
         # In this order: a pattern that was purged and then learned is among the changes.
         if gone := [name for name, now in acted_on.items() if not now.is_known]:
             self.index.remove(gone)
-        if changes.patterns:
+        if changes.patterns.names:
             self._upsert(changes.patterns)
         if retired := [name for name, now in acted_on.items() if now.is_retired]:
             self.index.retire(retired)
@@ -151,26 +151,24 @@ class NodeIndex:
     def _begin(self, changes: Changes) -> None:
         """Start to read a whole memory. The snapshot is older than all that is read, so the feed misses nothing."""
         self._reset(changes.memory, changes.rebuilt, changes.snapshot)
-        self.unread_after, self.acts_version = "", changes.acts_version
+        self.unread_after, self.acts_version = b"", changes.acts_version
 
     def _read_on(self, stop: Stop) -> None:
         """Read the rest of the memory, at least one page of it, in the order of names."""
         while self.unread_after is not None:
-            page = feed.next_patterns(self.memory, after=self.unread_after)
-            if page:
-                self._upsert(page)
+            patterns, is_last = feed.next_patterns(self.memory, after=self.unread_after)
+            if patterns.names:
+                self._upsert(patterns)
                 # Acts since the build began will be followed after it.
                 if self.acts_version:
-                    self.index.retire(feed.retired_among(self.memory, [name for name, *_ in page]))
-            self.unread_after = page[-1][0] if len(page) == PATTERNS_AT_ONCE else None
+                    self.index.retire(feed.retired_among(self.memory, patterns))
+            self.unread_after = None if is_last else patterns.names[-NAME_BYTES:]
             if self.unread_after is not None:
                 stop.check()
 
-    def _upsert(self, patterns: list[PatternRow]) -> None:
-        names, events, frequencies, with_emotives = zip(*patterns, strict=True)
-        # One call of the parser for the events of all.
-        self.index.upsert(zip(names, from_json(f"[{','.join(events)}]"), frequencies, strict=True))
-        self.has_emotives |= any(with_emotives)
+    def _upsert(self, patterns: Patterns) -> None:
+        self.index.upsert_json(patterns.names, patterns.events, patterns.frequencies)
+        self.has_emotives |= patterns.have_emotives
 
     def _reset(self, memory: int, rebuilt: int, snapshot: str) -> None:
         # A new object: predictions under way keep the one they began with.

@@ -105,7 +105,7 @@ def _end_of_string(text: Bytes, at: int) -> int:
     """The place of the quote that ends the string whose characters begin at `at`; that of the end without one."""
     while at < text.shape[0] and text[at] != _QUOTE:
         at += 2 if text[at] == _BACKSLASH else 1
-    return min(at, text.shape[0])
+    return int(min(at, text.shape[0]))
 
 
 @part

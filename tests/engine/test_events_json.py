@@ -20,11 +20,11 @@ Patterns = list[list[list[str]]]
 
 symbols = strategies.symbols | st.text(max_size=40)
 some_patterns = st.lists(st.lists(st.lists(symbols, max_size=4), max_size=4), max_size=5)
-PIECES = [b"", b"[", b"]", b",", b'"', b"\\", b"\\u", b"\\ud83d", b"\\ude00", b"0", b"\n", b"\x00", b"\xed\xa0\x80"]
+PIECES = ["", "[", "]", ",", '"', "\\", "\\u", "\\ud83d", "\\ude00", "0", "\n", "\x00", "\ud800"]
 spaces = st.text(" \t\n\r", max_size=2)
 
 
-def read(text: bytes, patterns: int, table: SymbolTable | None = None) -> Patterns:
+def read(text: str, patterns: int, table: SymbolTable | None = None) -> Patterns:
     """What the table reads of the text, as objects again."""
     table = table or SymbolTable()
     lengths, event_counts, tokens, ends = table.read(text, patterns)
@@ -49,14 +49,14 @@ def spellings(draw: st.DrawFn, value: Any) -> str:
     if draw(st.booleans()):
         units = value.encode("utf-16-be")
         form = draw(st.sampled_from(["\\u{:04x}", "\\u{:04X}"]))
-        plain = "".join(form.format(int.from_bytes(units[i : i + 2])) for i in range(0, len(units), 2))
+        plain = "".join(form.format(int.from_bytes(units[i : i + 2], "big")) for i in range(0, len(units), 2))
     return '"' + plain.replace("/", draw(st.sampled_from(["/", "\\/"]))) + '"'
 
 
 @settings(deadline=None)
 @given(some_patterns)
 def test_what_is_written_is_read(patterns: Patterns) -> None:
-    assert read(to_json(patterns)[1:-1], len(patterns)) == patterns
+    assert read(to_json(patterns).decode()[1:-1], len(patterns)) == patterns
 
 
 @settings(deadline=None)
@@ -65,14 +65,14 @@ def test_any_spelling_is_read(data: st.DataObject) -> None:
     patterns = data.draw(some_patterns)
     text = data.draw(spellings(patterns)).strip()[1:-1]
     assert json.loads(f"[{text}]") == patterns
-    assert read(text.encode(), len(patterns)) == patterns
+    assert read(text, len(patterns)) == patterns
 
 
-def valid(text: bytes) -> Patterns | None:
+def valid(text: str) -> Patterns | None:
     """By the parser of Python and Pydantic's; None if one of them refuses it, or if it is something else."""
     try:
-        patterns = from_json(b"[" + text + b"]")
-        assert json.loads(b"[" + text + b"]") == patterns
+        patterns = from_json(f"[{text}]")
+        assert json.loads(f"[{text}]") == patterns
     except ValueError:
         return None
     is_right = isinstance(patterns, list) and all(
@@ -86,17 +86,17 @@ def valid(text: bytes) -> Patterns | None:
 @given(st.data())
 def test_what_no_parser_reads_is_refused(data: st.DataObject) -> None:
     """Texts that are nearly right: one piece is missing, is there twice, or is something else."""
-    text = bytearray(to_json(data.draw(some_patterns))[1:-1])
+    text = to_json(data.draw(some_patterns)).decode()[1:-1]
     for _ in range(data.draw(st.integers(1, 2))):
-        place = data.draw(st.integers(0, len(text)))
-        text[place : place + data.draw(st.integers(0, 2))] = data.draw(st.sampled_from(PIECES))
-    expected = valid(bytes(text))
+        place, gone = data.draw(st.integers(0, len(text))), data.draw(st.integers(0, 2))
+        text = text[:place] + data.draw(st.sampled_from(PIECES)) + text[place + gone :]
+    expected = valid(text)
     if expected is not None:
-        assert read(bytes(text), len(expected)) == expected
+        assert read(text, len(expected)) == expected
     else:
         for patterns in range(4):
-            with pytest.raises(ValueError, match=r"JSON|utf-8"):
-                read(bytes(text), patterns)
+            with pytest.raises(ValueError, match=r"JSON|surrogates"):
+                read(text, patterns)
 
 
 @pytest.mark.parametrize(
@@ -135,7 +135,7 @@ def test_what_is_refused_changes_nothing(text: str) -> None:
     index.upsert([(pattern_name([["a"], ["b"]]), [["a"], ["b"]], 1)])
     before, stored = index.view(), index.stored()
     with pytest.raises(ValueError, match="events of 1 patterns"):
-        index.upsert_json(bytes(20), text.encode(), np.ones(1, dtype=np.int64))
+        index.upsert_json(bytes(20), text, np.ones(1, dtype=np.int64))
     assert index.view() is before
     assert index.stored().numbers == stored.numbers
     index.upsert([(pattern_name([["c"]]), [["c"]], 1)])
@@ -147,7 +147,7 @@ def test_many_new_symbols_and_long_ones_make_room() -> None:
     patterns.append([["x" * 100_000, "😀" * 1000]])
     table = SymbolTable()
     for _ in range(2):
-        assert read(to_json(patterns)[1:-1], len(patterns), table) == patterns
+        assert read(to_json(patterns).decode()[1:-1], len(patterns), table) == patterns
 
 
 @settings(deadline=None)
@@ -158,7 +158,7 @@ def test_predictions_are_the_same_however_events_are_written(known: list[Any], d
     names = b"".join(bytes.fromhex(one.name) for one in known)
     frequencies = np.array([one.frequency for one in known], dtype=np.int64)
     texts = data.draw(spellings([one.events for one in known])).strip()[1:-1]
-    spelled.upsert_json(names, texts.encode(), frequencies)
+    spelled.upsert_json(names, texts, frequencies)
     stm = data.draw(strategies.events())
     one, other = (predict(index.view(), stm, {}, emotives=lambda names: {}) for index in (plain, spelled))
     assert one == other

@@ -6,6 +6,7 @@ from typing import Any
 
 import numba
 import numpy as np
+import numpy.typing as npt
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic_core import to_json
@@ -16,8 +17,8 @@ from engine.symbols import SymbolTable
 texts = st.lists(st.text(max_size=4) | st.text(min_size=30, max_size=70), max_size=30)
 
 
-def learn(table: SymbolTable, symbols: list[str]) -> list[int]:
-    return table.read(to_json([symbols]), 1).tokens.tolist()
+def learn(table: SymbolTable, symbols: list[str]) -> npt.NDArray[np.int_]:
+    return table.read(to_json([symbols]).decode(), 1).tokens.astype(int)
 
 
 @settings(deadline=None)
@@ -26,7 +27,7 @@ def test_each_symbol_has_the_token_of_its_first_arrival(learned: list[list[str]]
     table, tokens = SymbolTable(), dict[str, int]()
     for some in learned:
         expected = [tokens.setdefault(symbol, len(tokens)) for symbol in some]
-        assert learn(table, some) == expected
+        assert learn(table, some).tolist() == expected
     symbols = table.symbols()
     assert symbols.tokens_of([*tokens, *others]).tolist() == [tokens.get(symbol, -1) for symbol in [*tokens, *others]]
     assert [symbols[token] for token in range(len(symbols))] == list(tokens) == table.texts().strings()
@@ -53,7 +54,7 @@ def test_a_lone_surrogate_is_no_symbol() -> None:
 def test_the_hash_is_that_of_cpython() -> None:
     """Which is SipHash-1-3, and with a seed of 0 its key is 0."""
 
-    @numba.njit  # type: ignore[type-var]  # its types know scalars only
+    @numba.njit
     def hashed(data: Any, key: Any) -> Any:
         return keyed_hash(data, 0, len(data), key)
 
