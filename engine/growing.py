@@ -39,11 +39,19 @@ class GrowingArray:
 
     def append(self, items: npt.ArrayLike) -> None:
         added = np.asarray(items, dtype=self._data.dtype)
-        needed = self._size + len(added)
+        self.with_room(len(added))[self._size : self._size + len(added)] = added
+        self._size += len(added)
+
+    def with_room(self, items: int) -> Array:
+        """The items so far and room for at least `items` more behind them, to write there and then `keep` it."""
+        needed = self._size + items
         if needed > len(self._data):
             self._move(needed + needed // 4, self._data.dtype)
-        self._data[self._size : needed] = added
-        self._size = needed
+        return self._data
+
+    def keep(self, size: int) -> None:
+        """Have this many items from now on."""
+        self._size = size
 
     def replace(self, places: npt.NDArray[np.int64], items: npt.ArrayLike) -> None:
         """Change the items at `places`, in a copy of all items."""

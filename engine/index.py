@@ -1,7 +1,8 @@
 """One node's patterns in memory, ready to predict from.
 
     index = Index()
-    index.upsert([(name, events, frequency), …])   # new patterns, or new frequencies of known ones
+    index.upsert_json(names, events, frequencies)   # new patterns, or new frequencies of known ones
+    index.upsert([(name, events, frequency), …])    # the same, of objects
     index.remove([name, …])
     index.retire([name, …])                        # no prediction returns them any more; they still count
     index.restore([name, …])                       # not retired any more
@@ -11,9 +12,9 @@
     len(view)                                       # patterns
     view.symbol_statistics()                        # freq(x) and pmf(x)
 
-A pattern's name is 40 hexadecimal digits; the `events` of a name that is already known are ignored. All symbol
-statistics of engine.md 1 follow from the patterns: freq(x), pmf(x), N, V and total_symbols. The order of upserts makes
-no difference to any prediction.
+A pattern's name is 40 hexadecimal digits, or their 20 bytes in `upsert_json`; the `events` of a name that is already
+known are ignored. All symbol statistics of engine.md 1 follow from the patterns: freq(x), pmf(x), N, V and
+total_symbols. The order of upserts makes no difference to any prediction.
 
 Threads: any number of threads may predict from an index while another thread changes it. `view()` takes no lock and
 returns the index as it is at that moment; the view never changes, because a change publishes a new view. Views share
@@ -21,15 +22,16 @@ the columns that only grow and have copies of the counts. Changes exclude each o
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from itertools import accumulate, chain
 from threading import Lock
 from typing import NamedTuple
 
 import numpy as np
+from pydantic_core import to_json
 
 from engine.arrays import Bytes, Columns, Flags, Ints, Statistics
 from engine.growing import Array
 from engine.kernels.counting import count_learned, count_members
+from engine.kernels.events_json import Events
 from engine.ranges import LARGEST_FREQUENCY
 from engine.rows import NAME_BYTES, NARROW, WIDE, Rows
 from engine.symbols import SYMBOL_COLUMNS, SymbolTable
@@ -95,31 +97,37 @@ class Index:
     def view(self) -> View:
         return self._view
 
-    def upsert(self, rows: Iterable[Row]) -> None:
-        """Add new patterns, and replace the frequencies of known ones. Of several rows with one name the last counts.
+    def upsert_json(self, names: bytes, events: str, frequencies: Ints) -> None:
+        """Add new patterns, and replace the frequencies of known ones.
 
+        names: 20 bytes each, all different. events: by name, as JSON, with commas between them.
         A frequency above LARGEST_FREQUENCY counts as that.
-        Raises ValueError, and changes nothing, for a frequency below 1, a pattern without symbols, a symbol with a lone
-        surrogate, or a name that is not 40 hexadecimal digits.
+        Raises ValueError, and changes nothing, for a frequency below 1, a pattern without symbols, and what is no JSON
+        of events or has a symbol with a lone surrogate.
+        """
+        if len(names) != NAME_BYTES * len(frequencies):
+            raise ValueError(f"a pattern name has {NAME_BYTES} bytes")
+        with self._changing:
+            new = self._symbols.read(events, len(frequencies))
+            if min(frequencies.min(initial=1), new.lengths.min(initial=1)) < 1:
+                raise ValueError("a pattern has at least one symbol and a frequency of at least 1")
+            counted = np.minimum(frequencies, LARGEST_FREQUENCY)
+            by_row = np.frombuffer(names, dtype=np.uint8).reshape(-1, NAME_BYTES)
+            found = self._rows.find(by_row)
+            is_known = found >= 0
+            self._append(by_row[~is_known], _only(new, ~is_known), counted[~is_known])
+            self._change(found[is_known], counted[is_known])
+            self._publish()
+
+    def upsert(self, rows: Iterable[Row]) -> None:
+        """`upsert_json` for objects of Python. Of several rows with one name the last counts.
+
+        Raises ValueError also for a name that is not 40 hexadecimal digits.
         """
         latest = {name: (events, frequency) for name, events, frequency in rows}
-        if not latest:
-            return
-        names = _binary_names(latest)
-        frequencies = np.fromiter((frequency for _, frequency in latest.values()), dtype=np.int64, count=len(latest))
-        if frequencies.min() < 1 or not all(any(events) for events, _ in latest.values()):
-            raise ValueError("a pattern has at least one symbol and a frequency of at least 1")
-        np.minimum(frequencies, LARGEST_FREQUENCY, out=frequencies)
-        with self._changing:
-            found = self._rows.find(names)
-            known = found >= 0
-            new = [
-                events for (events, _), is_known in zip(latest.values(), known.tolist(), strict=True) if not is_known
-            ]
-            if new:  # first, because only this can fail
-                self._append(names[~known], new, frequencies[~known])
-            self._change(found[known], frequencies[known])
-            self._publish()
+        names, events = _binary_names(latest).tobytes(), [events for events, _ in latest.values()]
+        frequencies = [frequency for _, frequency in latest.values()]
+        self.upsert_json(names, to_json(events).decode()[1:-1], np.array(frequencies, dtype=np.int64))
 
     def remove(self, names: Iterable[str]) -> None:
         """Forget patterns; ignore unknown names. Raises ValueError for a name that is not 40 hexadecimal digits."""
@@ -178,22 +186,12 @@ class Index:
         self._retired, self._hidden = np.zeros((2, 0), dtype=np.int64)
         self._publish()
 
-    def _append(self, names: Bytes, patterns: list[Sequence[Sequence[str]]], frequencies: Ints) -> None:
-        """Add rows for new patterns. Raises ValueError, and changes nothing, for a symbol with a lone surrogate."""
+    def _append(self, names: Bytes, new: Events, frequencies: Ints) -> None:
         first = len(self._rows)
-        ends = [list(accumulate(map(len, events))) for events in patterns]
-        tokens = self._symbols.tokens_of([symbol for events in patterns for event in events for symbol in event])
         added = len(self._symbols) - len(self._symbol_frequency)
         self._symbol_frequency = np.pad(self._symbol_frequency, (0, added))
         self._membership = np.pad(self._membership, (0, added))
-        self._rows.append(
-            names,
-            np.fromiter((pattern_ends[-1] for pattern_ends in ends), dtype=np.int64, count=len(ends)),
-            np.fromiter(map(len, ends), dtype=np.int64, count=len(ends)),
-            tokens.astype(WIDE),
-            np.fromiter(chain.from_iterable(ends), dtype=WIDE),
-            frequencies,
-        )
+        self._rows.append(names, *new, frequencies)
         rows = np.arange(first, len(self._rows))
         self._count(rows, frequencies)
         self._count_members(rows, 1)
@@ -247,6 +245,15 @@ class Index:
             total_symbols=self._total_symbols,
             retired=self._retired,
         )
+
+
+def _only(events: Events, chosen: Flags) -> Events:
+    """Those of the chosen patterns."""
+    if chosen.all():
+        return events
+    lengths, event_counts, tokens, ends = events
+    is_chosen = np.repeat(chosen, lengths), np.repeat(chosen, event_counts)
+    return Events(lengths[chosen], event_counts[chosen], tokens[is_chosen[0]], ends[is_chosen[1]])
 
 
 def _binary_names(names: Collection[str]) -> Bytes:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import accumulate
+from itertools import accumulate, pairwise
 from secrets import randbits
 
 import numpy as np
@@ -10,6 +10,7 @@ from pydantic_core import to_json
 
 from engine.arrays import Bytes, Hashes, Ints, Json, Masks, Slots, Texts
 from engine.growing import Array, GrowingArray, GrowingTable
+from engine.kernels.events_json import INVALID, NO_ROOM, Events, Read, read_events
 from engine.kernels.symbol_table import enter_tokens, find_tokens
 from engine.minhash import symbol_hashes
 
@@ -56,6 +57,9 @@ SYMBOL_COLUMNS = {
 }
 _STARTS = ("utf8_starts", "code_point_starts", "json_starts")
 
+_ROOM, _ORDINARY_SIZE = 16, 8
+"""The new symbols that a table first makes room for, and then twice as many each time; and the bytes for each."""
+
 
 class SymbolTable:
     """Symbols are only ever added."""
@@ -84,34 +88,49 @@ class SymbolTable:
     def __len__(self) -> int:
         return len(self._array("hashes"))
 
-    def tokens_of(self, symbols: Sequence[str]) -> Ints:
-        """The token of each; new symbols receive the next ones, in order of arrival.
+    def read(self, text: str, patterns: int) -> Events:
+        """The events of so many patterns, from their JSON texts with commas between them.
 
-        Raises ValueError, and changes nothing, for a symbol with a lone surrogate, because no JSON can hold it.
+        New symbols receive the next tokens, in order of arrival. Raises ValueError for what is no JSON of events or has
+        a symbol with a lone surrogate; that may leave symbols in the table that no pattern has.
         """
-        distinct = list(dict.fromkeys(symbols))
-        tokens = self.symbols().tokens_of(distinct)
-        new = [symbol for symbol, token in zip(distinct, tokens.tolist(), strict=True) if token < 0]
-        tokens[tokens < 0] = np.arange(len(self), len(self) + len(new))
-        self._add(new)
-        numbers = dict(zip(distinct, tokens.tolist(), strict=True))
-        return np.fromiter(map(numbers.__getitem__, symbols), dtype=np.int64, count=len(symbols))
+        data = np.frombuffer(text.encode(), dtype=np.uint8)  # UnicodeEncodeError is a ValueError
+        most = len(data) // len(b'"",') + 1
+        counts, numbers = np.empty((2, patterns), dtype=np.int64), np.empty((2, most), dtype=np.uint32)
+        events, read, room = Events(*counts, *numbers), Read(0, 0, 0, 0, len(self), NO_ROOM), 0
+        while read.status == NO_ROOM:
+            utf8, starts = self._with_room(room)
+            read = read_events(data, read, events, utf8, starts, self._table.slots, self._key)
+            self._columns["utf8_starts"].keep(read.symbols + 1)
+            self._columns["utf8"].keep(int(starts[read.symbols]))
+            room = max(2 * room, _ROOM)
+        self._describe_new()
+        if read.status == INVALID:
+            raise ValueError(f"these are not the events of {patterns} patterns as JSON: see byte {read.at}")
+        return events._replace(tokens=events.tokens[: read.tokens], ends=events.ends[: read.events])
 
-    def _add(self, new: Sequence[str]) -> None:
-        json = [to_json(symbol) for symbol in new]  # first, because only this can fail
-        first = len(self)
-        self._append("utf8", [symbol.encode() for symbol in new])
-        self._append("json", json)
+    def _with_room(self, symbols: int) -> tuple[Bytes, Ints]:
+        """UTF-8 and starts with room for at least so many more symbols of ordinary size; the slots get it, too."""
+        utf8 = self._columns["utf8"].with_room(symbols * _ORDINARY_SIZE)
+        starts = self._columns["utf8_starts"].with_room(symbols)
+        count = len(self._array("utf8_starts")) - 1
+        self._table.reserve(count + symbols, lambda slots: enter_tokens(0, count, utf8, starts, slots, self._key))
+        return utf8, starts
+
+    def _describe_new(self) -> None:
+        """Add what else is known of the symbols that have UTF-8."""
+        first, starts = len(self), self._array("utf8_starts")
+        if first == len(starts) - 1:
+            return
+        begun = starts[first]
+        joined, places = self._array("utf8")[begun:].tobytes(), (starts[first:] - begun).tolist()
+        new = [joined[start:end].decode() for start, end in pairwise(places)]
+        json = [to_json(symbol) for symbol in new]
+        self._columns["json"].append(np.frombuffer(b"".join(json), dtype=np.uint8))
+        self._append_starts("json_starts", map(len, json))
         self._columns["code_points"].append(np.frombuffer("".join(new).encode("utf-32-le"), dtype="<u4"))
         self._append_starts("code_point_starts", map(len, new))
         self._columns["hashes"].append(symbol_hashes(new))
-        utf8, starts = self._array("utf8"), self._array("utf8_starts")
-        self._table.reserve(len(self), lambda slots: enter_tokens(0, first, utf8, starts, slots, self._key))
-        enter_tokens(first, len(self), utf8, starts, self._table.slots, self._key)
-
-    def _append(self, name: str, texts: Sequence[bytes]) -> None:
-        self._columns[name].append(np.frombuffer(b"".join(texts), dtype=np.uint8))
-        self._append_starts(f"{name}_starts", map(len, texts))
 
     def _append_starts(self, name: str, lengths: Iterable[int]) -> None:
         self._columns[name].append(self._array(name)[-1] + np.fromiter(accumulate(lengths), dtype=np.int64))

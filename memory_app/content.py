@@ -4,12 +4,12 @@ import time
 from dataclasses import dataclass, field
 
 from django.conf import settings
-from pydantic_core import from_json
 
 from engine.index import Index
+from engine.rows import NAME_BYTES
 from engine.stopping import Stop
 from memory_app import feed
-from memory_app.feed import PATTERNS_AT_ONCE, ActedOn, Changes, PatternRow
+from memory_app.feed import ActedOn, Changes, Patterns
 from memory_app.index_files.folder import IndexFolder, Shown
 
 SMALLEST_FILE = 50_000
@@ -40,7 +40,7 @@ class Content:
     acts_version: int = 0
     snapshot: str = "1:1:"
     has_emotives: bool = False
-    unread_after: str | None = None
+    unread_after: bytes | None = None
     witness: str | None = None
     size: int = 0
     tail: int = 0
@@ -54,7 +54,7 @@ class Content:
             rebuilt=changes.rebuilt,
             acts_version=changes.acts_version,
             snapshot=changes.snapshot,
-            unread_after="",
+            unread_after=b"",
         )
 
     @classmethod
@@ -96,7 +96,7 @@ class Content:
         # In this order: a pattern that was purged and then learned is among the changes.
         if gone := [name for name, now in acted_on.items() if not now.is_known]:
             self.index.remove(gone)
-        if changes.patterns:
+        if changes.patterns.names:
             self._upsert(changes.patterns)
         if retired := [name for name, now in acted_on.items() if now.is_retired]:
             self.index.retire(retired)
@@ -115,13 +115,13 @@ class Content:
     def read_page(self) -> None:
         """Read some more patterns, in the order of names."""
         assert self.unread_after is not None
-        page = feed.next_patterns(self.memory, after=self.unread_after)
-        if page:
-            self._upsert(page)
+        patterns, is_last = feed.next_patterns(self.memory, after=self.unread_after)
+        if patterns.names:
+            self._upsert(patterns)
             # Acts since the reading began will be followed after it.
             if self.acts_version:
-                self.index.retire(feed.retired_among(self.memory, [name for name, *_ in page]))
-        self.unread_after = page[-1][0] if len(page) == PATTERNS_AT_ONCE else None
+                self.index.retire(feed.retired_among(self.memory, patterns))
+        self.unread_after = None if is_last else patterns.names[-NAME_BYTES:]
 
     def wants_a_file(self) -> bool:
         """Whether a new process would have to read much that no file shows."""
@@ -135,9 +135,7 @@ class Content:
     def is_tried(self) -> None:
         self.next_attempt = time.monotonic() + _PAUSE
 
-    def _upsert(self, patterns: list[PatternRow]) -> None:
-        names, events, frequencies, with_emotives = zip(*patterns, strict=True)
-        # One call of the parser for the events of all.
-        self.index.upsert(zip(names, from_json(f"[{','.join(events)}]"), frequencies, strict=True))
-        self.has_emotives |= any(with_emotives)
-        self.tail += len(patterns)
+    def _upsert(self, patterns: Patterns) -> None:
+        self.index.upsert_json(patterns.names, patterns.events, patterns.frequencies)
+        self.has_emotives |= patterns.have_emotives
+        self.tail += len(patterns.frequencies)

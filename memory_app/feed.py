@@ -11,8 +11,11 @@ leaves a row in `PatternAct`, which the feed follows in the same way, and change
 are acts read. Where acts since the horizon may have been forgotten (`acts_forgotten`), the index is built again.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+import numpy as np
+
+from engine.arrays import Ints
 from memory_app.stores import PATTERNS
 
 # Ids at or above the next one to be assigned are left over from another life of the database (a restored back-up): an
@@ -41,11 +44,22 @@ _ACTS = """
     ) AS act ON true
     WHERE node.memory = %(memory)s
 """
-PATTERNS_AT_ONCE = 10_000
-_NEXT_PATTERNS = f"""
-    SELECT encode(name, 'hex'), events::text, frequency, emotives::text <> '[]'
-    FROM memory_app_pattern WHERE memory = %(memory)s AND name > decode(%(after)s, 'hex')
-    ORDER BY name LIMIT {PATTERNS_AT_ONCE}
+PATTERNS_AT_ONCE, BYTES_AT_ONCE = 10_000, 32 * 1024 * 1024
+# A few long values instead of a row for each pattern: PostgreSQL makes them with less work than it sends rows, and an
+# index reads them as they are. The page ends early before they are as long as PostgreSQL can make no value any more.
+_NEXT_PATTERNS = """
+    SELECT string_agg(name, ''::bytea) FILTER (WHERE fits),
+        string_agg(events, ',') FILTER (WHERE fits),
+        string_agg(int8send(frequency), ''::bytea) FILTER (WHERE fits),
+        bool_or(has_emotives) FILTER (WHERE fits), count(*) < %(patterns)s AND bool_and(fits)
+    FROM (
+        SELECT *, coalesce(sum(octet_length(events)) OVER (ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0)
+            < %(bytes)s AS fits
+        FROM (
+            SELECT name, events::text, frequency, emotives::text <> '[]' AS has_emotives
+            FROM memory_app_pattern WHERE memory = %(memory)s AND name > %(after)s ORDER BY name LIMIT %(patterns)s
+        ) AS next
+    ) AS page
 """
 # By their names: between two patterns there may be any number of names that are retired and were never learned.
 _RETIRED = """
@@ -54,8 +68,25 @@ _RETIRED = """
 """
 
 
-# Name, events as JSON, frequency, whether it has emotives. Plain tuples: an index reads up to a million at once.
-PatternRow = tuple[str, str, int, bool]
+class Patterns(NamedTuple):
+    """Patterns as `Index.upsert_json` takes them, and whether any of them has emotives."""
+
+    names: bytes
+    events: str
+    frequencies: Ints
+    have_emotives: bool
+
+    def hex_names(self) -> list[str]:
+        digits = self.names.hex()
+        return [digits[start : start + 40] for start in range(0, len(digits), 40)]
+
+
+NO_PATTERNS = Patterns(b"", "", np.zeros(0, dtype=np.int64), False)
+
+
+class Page(NamedTuple):
+    patterns: Patterns
+    is_last: bool
 
 
 class Changes(NamedTuple):
@@ -66,7 +97,7 @@ class Changes(NamedTuple):
     finalized_version: int
     acts_version: int
     snapshot: str
-    patterns: list[PatternRow]
+    patterns: Patterns
 
 
 class ActedOn(NamedTuple):
@@ -93,12 +124,18 @@ def read_changes(node_id: str, *, memory: int, horizon: str) -> Changes | None:
         return None
     # The node's columns are the same in each row; those of a pattern are NULL where none has changed.
     memory, rebuilt, finalized_version, acts_version, snapshot, *_ = rows[0]
-    patterns = [
-        (name, events, frequency, has_emotives)
-        for _, _, _, _, _, name, events, frequency, has_emotives in rows
-        if name is not None
-    ]
+    patterns = NO_PATTERNS if rows[0][5] is None else _patterns([row[5:] for row in rows])
     return Changes(memory, rebuilt, finalized_version, acts_version, snapshot, patterns)
+
+
+def _patterns(rows: list[tuple[Any, ...]]) -> Patterns:
+    names, events, frequencies, with_emotives = zip(*rows, strict=True)
+    return Patterns(
+        bytes.fromhex("".join(names)),
+        ",".join(events),
+        np.array(frequencies, dtype=np.int64),
+        any(with_emotives),
+    )
 
 
 def read_acts(*, memory: int, horizon: str) -> Acts | None:
@@ -112,11 +149,16 @@ def read_acts(*, memory: int, horizon: str) -> Acts | None:
     return Acts(version, {name: ActedOn(known, retired) for _, _, name, known, retired in rows if name is not None})
 
 
-def next_patterns(memory: int, *, after: str) -> list[PatternRow]:
-    """The page of patterns after a name; a page of fewer than PATTERNS_AT_ONCE is the last."""
-    return PATTERNS.execute_in_order(_NEXT_PATTERNS, {"memory": memory, "after": after})
+def next_patterns(memory: int, *, after: bytes) -> Page:
+    """The page of patterns after a name."""
+    parameters = {"memory": memory, "after": after, "patterns": PATTERNS_AT_ONCE, "bytes": BYTES_AT_ONCE}
+    [row] = PATTERNS.execute_in_order(_NEXT_PATTERNS, parameters)
+    names, events, frequencies, have_emotives, is_last = row
+    if names is None:
+        return Page(NO_PATTERNS, is_last=True)
+    return Page(Patterns(names, events, np.frombuffer(frequencies, ">i8").astype(np.int64), have_emotives), is_last)
 
 
-def retired_among(memory: int, names: list[str]) -> list[str]:
-    """The retired ones of a page of patterns."""
-    return [name for (name,) in PATTERNS.execute(_RETIRED, {"memory": memory, "names": names})]
+def retired_among(memory: int, patterns: Patterns) -> list[str]:
+    """The names of the retired ones."""
+    return [name for (name,) in PATTERNS.execute(_RETIRED, {"memory": memory, "names": patterns.hex_names()})]

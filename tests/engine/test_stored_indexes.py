@@ -1,4 +1,4 @@
-"""An index over stored arrays is the index that they were taken from, and goes on from there (`Index.stored`, `over`)."""
+"""An index over stored arrays is the index that they were taken from, and goes on from there."""
 
 import mmap
 from pathlib import Path

@@ -2,18 +2,23 @@
 
 import subprocess
 import sys
+from typing import Any
 
 import numba
 import numpy as np
-import pytest
+import numpy.typing as npt
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pydantic_core import to_json
 
-from engine.arrays import Bytes, Masks
 from engine.kernels.symbol_table import keyed_hash
 from engine.symbols import SymbolTable
 
 texts = st.lists(st.text(max_size=4) | st.text(min_size=30, max_size=70), max_size=30)
+
+
+def learn(table: SymbolTable, symbols: list[str]) -> npt.NDArray[np.int_]:
+    return table.read(to_json([symbols]).decode(), 1).tokens.astype(int)
 
 
 @settings(deadline=None)
@@ -22,7 +27,7 @@ def test_each_symbol_has_the_token_of_its_first_arrival(learned: list[list[str]]
     table, tokens = SymbolTable(), dict[str, int]()
     for some in learned:
         expected = [tokens.setdefault(symbol, len(tokens)) for symbol in some]
-        assert table.tokens_of(some).tolist() == expected
+        assert learn(table, some).tolist() == expected
     symbols = table.symbols()
     assert symbols.tokens_of([*tokens, *others]).tolist() == [tokens.get(symbol, -1) for symbol in [*tokens, *others]]
     assert [symbols[token] for token in range(len(symbols))] == list(tokens) == table.texts().strings()
@@ -30,40 +35,35 @@ def test_each_symbol_has_the_token_of_its_first_arrival(learned: list[list[str]]
 
 def test_symbols_stay_as_they_were_when_the_table_grows() -> None:
     table = SymbolTable()
-    table.tokens_of(["a", "b"])
+    learn(table, ["a", "b"])
     before = table.symbols()
     many = [f"symbol {number}" for number in range(1000)]
     for start in range(0, 1000, 7):
-        table.tokens_of(many[start : start + 7])
+        learn(table, many[start : start + 7])
         assert before.tokens_of(["b", "a", many[0], many[start]]).tolist() == [1, 0, -1, -1]
     assert len(before) == 2
     assert table.symbols().tokens_of(many).tolist() == list(range(2, 1002))
 
 
-@pytest.mark.parametrize("lone", ["\ud800", "a\udfff", "\udc00\ud800"])
-def test_a_lone_surrogate_is_no_symbol(lone: str) -> None:
+def test_a_lone_surrogate_is_no_symbol() -> None:
     table = SymbolTable()
-    with pytest.raises(ValueError, match="surrogate"):
-        table.tokens_of(["a", lone])
-    assert len(table) == 0
-    table.tokens_of(["a", "b"])
-    assert table.symbols().tokens_of([lone, "b"]).tolist() == [-1, 1]
+    learn(table, ["a", "b"])
+    assert table.symbols().tokens_of(["\ud800", "b", "a\udfff", "\udc00\ud800"]).tolist() == [-1, 1, -1, -1]
 
 
 def test_the_hash_is_that_of_cpython() -> None:
     """Which is SipHash-1-3, and with a seed of 0 its key is 0."""
 
     @numba.njit
-    def hashed(data: Bytes, key: Masks) -> np.uint64:
+    def hashed(data: Any, key: Any) -> Any:
         return keyed_hash(data, 0, len(data), key)
 
     data = [bytes(range(200, 200 + length)) for length in range(1, 40)]
     program = f"print([hash(one) & (1 << 64) - 1 for one in {data}])"
-    reference = subprocess.run([sys.executable, "-c", program], env={"PYTHONHASHSEED": "0"}, capture_output=True)
+    run = subprocess.run([sys.executable, "-c", program], env={"PYTHONHASHSEED": "0"}, capture_output=True, check=True)
+    call: Any = hashed
     key = np.zeros(2, dtype=np.uint64)
-    assert (
-        str([int(hashed(np.frombuffer(one, dtype=np.uint8), key)) for one in data]) == reference.stdout.decode().strip()
-    )
+    assert run.stdout.decode().strip() == str([int(call(np.frombuffer(one, dtype=np.uint8), key)) for one in data])
 
 
 def test_two_tables_have_different_keys() -> None:

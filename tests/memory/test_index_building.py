@@ -10,10 +10,10 @@ from django.db import connection
 from pytest_django import DjangoDbBlocker
 
 from benchmarks.stack import eventually
+from memory_app import feed
 from memory_app.index import Indexes
 from memory_app.node_index import NodeIndex
 from memory_app.operations.nodes import clear
-from memory_app.stores import PATTERNS
 from tests.support.stopping import NobodyWaits, ended
 from tests.support.taught import lesson, teach
 
@@ -37,14 +37,14 @@ def node(server: object, django_db_blocker: DjangoDbBlocker) -> Iterator[str]:
 def pages(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """The sizes of the pages that indexes have read."""
     read: list[int] = []
-    whole = PATTERNS.execute_in_order
+    whole = feed.next_patterns
 
-    def counted(sql: str, parameters: dict[str, Any]) -> list[Any]:
-        page = whole(sql, parameters)
-        read.append(len(page))
+    def counted(memory: int, *, after: bytes) -> feed.Page:
+        page = whole(memory, after=after)
+        read.append(len(page.patterns.frequencies))
         return page
 
-    monkeypatch.setattr(PATTERNS, "execute_in_order", counted)
+    monkeypatch.setattr(feed, "next_patterns", counted)
     return read
 
 

@@ -127,7 +127,7 @@ def test_rows_from_another_life_of_the_database_are_not_read_again_and_again(
     assert len(index.follow().view) == PATTERNS
     changes = index._read_changes()
     assert changes is not None
-    assert changes.patterns == []
+    assert changes.patterns.names == b""
 
 
 @pytest.mark.usefixtures("server")
