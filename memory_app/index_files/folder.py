@@ -7,7 +7,7 @@ import logging
 import os
 import sys
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from functools import cache
@@ -152,14 +152,16 @@ class IndexFolder:
 
     def _make_room(self, memory: int, size: int) -> None:
         """Remove files of memories that are gone, then those used longest ago, until `size` bytes fit in."""
-        used = {path: path.stat() for path in self._path.iterdir() if path.stem != str(memory)}
-        existing = witnesses.existing([int(path.stem) for path in used])
-        total = size
-        for path, status in sorted(used.items(), key=lambda item: -item[1].st_mtime):
-            total += status.st_blocks * 512
-            if total > self._budget or int(path.stem) not in existing:
-                with self.writing(int(path.stem), wait=False) as is_ours:
-                    if is_ours:
+        others: dict[int, dict[Path, os.stat_result]] = {}
+        for path in self._path.iterdir():
+            if path.stem != str(memory):
+                others.setdefault(int(path.stem), {})[path] = path.stat()
+        existing, total = witnesses.existing(list(others)), size
+        for other, files in sorted(others.items(), key=lambda item: -_last_used(item[1])):
+            total += sum(status.st_blocks * 512 for status in files.values())
+            if total > self._budget or other not in existing:
+                with self.writing(other, wait=False) as is_ours:
+                    for path in files if is_ours else ():
                         self._remove(path)
 
     def _witness(self, path: Path) -> str | None:
@@ -176,6 +178,10 @@ class IndexFolder:
 
     def _file(self, memory: int) -> Path:
         return self._path / f"{memory}.index"
+
+
+def _last_used(files: Mapping[Path, os.stat_result]) -> float:
+    return max((status.st_mtime for path, status in files.items() if path.suffix == ".index"), default=0.0)
 
 
 def _index_of(mapped: layout.Mapped, memory: int, rebuilt: int) -> Loaded:
