@@ -58,9 +58,10 @@ class Build:
         return self._content
 
     def wait(self, stop: Stop) -> None:
-        """Wait for the end. Raises IndexBeingBuilt where the server can wait without this thread."""
+        """Wait for the end. Raises IndexBeingBuilt where the server can wait without this thread, or has waited."""
         if parking.is_possible():
             parking.wait_for(self.call_at_end)
+        if parking.is_possible() or parking.was_parked():
             raise IndexBeingBuilt(self.node_id, self.patterns_read)
         while not self._done.wait(_LOOK):
             stop.check()

@@ -18,7 +18,7 @@ from foundation.metrics.folder import folder
 
 # The most that KATO_WORKERS allows, and some that start while others still stop.
 _SLOTS = 80
-_FIELDS = _PID, _IN_FLIGHT, _PEAK, _NODES, _PATTERNS, _SYMBOLS, _INDEX_BYTES, _RESIDENT = range(8)
+_FIELDS = _PID, _IN_FLIGHT, _PEAK, _NODES, _PATTERNS, _SYMBOLS, _INDEX_BYTES, _SHARED, _BUILDS, _RESIDENT = range(10)
 _number, _column = Struct("q"), Struct(f"{_SLOTS}q")
 _BYTES = len(_FIELDS) * _column.size
 # Held by a process that makes the file.
@@ -27,7 +27,7 @@ _MAKING = _SLOTS
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """One living web process; sizes in bytes."""
+    """One living web process; sizes in bytes. index_bytes: its own; shared_bytes: of files that others map, too."""
 
     pid: int
     in_flight: int
@@ -35,6 +35,8 @@ class Slot:
     index_patterns: int
     index_symbols: int
     index_bytes: int
+    shared_bytes: int
+    index_builds: int
     resident_bytes: int
 
 
@@ -66,7 +68,17 @@ class Board:
         with self._lock:
             self._put(_IN_FLIGHT, self._own[_IN_FLIGHT] - 1)
 
-    def publish(self, *, nodes: int, patterns: int, symbols: int, index_bytes: int, resident_bytes: int) -> None:
+    def publish(
+        self,
+        *,
+        nodes: int,
+        patterns: int,
+        symbols: int,
+        index_bytes: int,
+        shared_bytes: int,
+        builds: int,
+        resident_bytes: int,
+    ) -> None:
         """What this process holds in memory. Does nothing in a process that has no slot."""
         if not self._is_claimed:
             return
@@ -75,6 +87,8 @@ class Board:
             _PATTERNS: patterns,
             _SYMBOLS: symbols,
             _INDEX_BYTES: index_bytes,
+            _SHARED: shared_bytes,
+            _BUILDS: builds,
             _RESIDENT: resident_bytes,
         }
         with self._lock:
@@ -90,7 +104,7 @@ class Board:
 
     def living(self) -> list[Slot]:
         self._open()
-        shown = (_PID, _IN_FLIGHT, _NODES, _PATTERNS, _SYMBOLS, _INDEX_BYTES, _RESIDENT)
+        shown = (_PID, _IN_FLIGHT, _NODES, _PATTERNS, _SYMBOLS, _INDEX_BYTES, _SHARED, _BUILDS, _RESIDENT)
         pids = self._read(_PID)
         slots = [slot for slot in range(_SLOTS) if self._is_alive(slot, pids[slot])]
         columns = [self._read(field) for field in shown]

@@ -21,7 +21,7 @@ _OF_ALL_NODES = frozenset(
         *("kato_sessions", "kato_sessions_expired"),
         *("kato_session_operations", "kato_observations", "kato_patterns_learned", "kato_pattern_acts", "kato_upkeep"),
         *("kato_cache_writes", "kato_cache_comparisons", "kato_cache_disagreements"),
-        *("kato_index_nodes", "kato_index_memory_bytes"),
+        *("kato_index_nodes", "kato_index_memory_bytes", "kato_index_shared_bytes", "kato_index_builds"),
         *("kato_sessions_active", "kato_sessions_expired_left", "kato_cleanup_lag_seconds"),
         *("kato_jobs_waiting", "kato_jobs_running", "kato_job_lag_seconds", "kato_queue_length"),
     }
@@ -89,7 +89,9 @@ def _processes() -> Iterator[Metric]:
     families = {
         "in_flight": GaugeMetricFamily("kato_requests_in_flight", "Requests in progress", labels=["pid"]),
         "index_nodes": GaugeMetricFamily("kato_index_nodes", "Nodes whose index is in memory", labels=["pid"]),
-        "index_bytes": GaugeMetricFamily("kato_index_memory_bytes", "Memory used by indexes", labels=["pid"]),
+        "index_bytes": GaugeMetricFamily("kato_index_memory_bytes", "Memory of indexes, its own", labels=["pid"]),
+        "shared_bytes": GaugeMetricFamily("kato_index_shared_bytes", "Index files that it has mapped", labels=["pid"]),
+        "index_builds": GaugeMetricFamily("kato_index_builds", "Large nodes that are being read", labels=["pid"]),
         "resident_bytes": GaugeMetricFamily("kato_process_memory_bytes", "Resident memory", labels=["pid"]),
     }
     living = board.living()

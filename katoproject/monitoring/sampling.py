@@ -169,6 +169,8 @@ def publish_indexes() -> None:
         patterns=sum(node.patterns for node in held),
         symbols=sum(node.symbols for node in held),
         index_bytes=sum(node.memory_bytes for node in held),
+        shared_bytes=sum(node.shared_bytes for node in held),
+        builds=len(indexes.builds()),
         resident_bytes=psutil.Process().memory_info().rss,
     )
 

@@ -65,6 +65,8 @@ class Live(BaseModel):
     index_patterns: int = 0
     index_symbols: int = 0
     index_bytes: int = 0
+    shared_bytes: int = 0
+    index_builds: int = 0
     resident_bytes: int = 0
 
 
@@ -284,5 +286,7 @@ def live_now() -> Live:
         index_patterns=sum(slot.index_patterns for slot in living),
         index_symbols=sum(slot.index_symbols for slot in living),
         index_bytes=sum(slot.index_bytes for slot in living),
+        shared_bytes=sum(slot.shared_bytes for slot in living),
+        index_builds=sum(slot.index_builds for slot in living),
         resident_bytes=sum(slot.resident_bytes for slot in living),
     )

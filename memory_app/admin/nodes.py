@@ -112,6 +112,7 @@ class NodeAdmin(ConsoleAdmin):
             "dimension": vector_table.space_of_memory(memory).dimension,
             "recent": self._rows(node_id, browsing.page(node_id, Wanted(), limit=5).patterns),
             "index": next((one for one in indexes.held() if one.node_id == node_id), None),
+            "build": next((one for one in indexes.builds() if one.node_id == node_id), None),
             **self.links(node_id),
         }
 

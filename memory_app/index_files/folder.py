@@ -48,6 +48,14 @@ class Loaded:
     witness: str
 
 
+@dataclass(frozen=True, slots=True)
+class Description:
+    """Of a file. `patterns`: how many it shows; `size`: its bytes on disk."""
+
+    patterns: int
+    size: int
+
+
 class IndexFolder:
     """`budget`: how many bytes all files may have together. Those used longest ago go first."""
 
@@ -80,6 +88,14 @@ class IndexFolder:
             return bool(layout.read_facts(self._file(memory)).get("witness") != witness)
         except (OSError, Unusable):
             return False
+
+    def describe(self, memory: int) -> Description | None:
+        """None if there is no file, or none that this version can read."""
+        path = self._file(memory)
+        try:
+            return Description(layout.read_facts(path)["numbers"]["pattern_count"], path.stat().st_blocks * 512)
+        except (OSError, Unusable):
+            return None
 
     def drop(self, memory: int, witness: str) -> None:
         """Remove the file with this witness: what it shows cannot be followed any more."""

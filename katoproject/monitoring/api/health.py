@@ -72,6 +72,12 @@ class BackgroundAnswer(BaseModel):
     lag_seconds: float = Field(description="How long the oldest of them has been waiting for a worker.")
 
 
+class IndexesAnswer(BaseModel):
+    being_built: int = Field(
+        description="Large nodes that the web processes of this host are reading. The first requests to them wait."
+    )
+
+
 class ReadyAnswer(BaseModel):
     ready: bool = Field(examples=[True])
     parts: dict[str, PartAnswer] = Field(
@@ -83,6 +89,7 @@ class ReadyAnswer(BaseModel):
         description="null where the database does not say, and without an access key for all nodes.",
     )
     cache: dict[str, int] = Field(examples=[{"hit": 320, "miss": 12, "fallback": 0}])
+    indexes: IndexesAnswer = Field(examples=[{"being_built": 0}])
     program: str
     timestamp: str
 
@@ -173,6 +180,7 @@ class Ready(LeanView):
             parts={name: PartAnswer.model_validate(part, from_attributes=True) for name, part in parts.items()},
             background=_background(backlog.result()),
             cache={name: counts.cache_count(name) for name in ("hit", "miss", "fallback")},
+            indexes=IndexesAnswer(being_built=snapshot.live_now().index_builds),
             program=identity.describe(),
             timestamp=figures.now(),
         )

@@ -40,6 +40,7 @@ first learn on. Ids are exact: case and spaces count."""
         self._add_list(commands)
         self._add_show(commands)
         self._add_clear(commands)
+        self._add_index(commands)
         self._add_reindex(commands)
         add_acts(self, commands)
         add_export(self, commands)
@@ -163,6 +164,38 @@ first learn on. Ids are exact: case and spaces count."""
             self.print_json({"node_id": node, "patterns_forgotten": patterns})
         else:
             self.stdout.write(f"{counted(patterns, 'pattern')} forgotten")
+
+    def _add_index(self, commands: Any) -> None:
+        parser = self.add_subcommand(
+            commands,
+            "index",
+            self._index,
+            about="Show the file of a node's index, which the processes of this host share.\n"
+            "With --build, make one ahead, so that no request waits for it. Small nodes have none: they are read in a\n"
+            "tenth of a second.",
+            examples="""
+  manage.py node index kitchen
+  manage.py node index --build kitchen
+""",
+        )
+        parser.add_argument("node", type=node_id, metavar="NODE", help="its exact id")
+        parser.add_argument("--build", action="store_true", help="read the node first, unless it has a file")
+        add_json_argument(parser)
+
+    def _index(self, node: str, build: bool, json: bool, **options: Any) -> None:
+        from memory_app.content import folder  # loads the kernels, which the other subcommands do without
+
+        memory = nodes.find(node).memory
+        if build:
+            _built_index(node)
+        file = folder.describe(memory)
+        if json:
+            shown = {"patterns": file.patterns, "bytes": file.size} if file else None
+            self.print_json({"node_id": node, "file": shown})
+        elif file:
+            self.stdout.write(f"A file of {file.size / 2**20:,.1f} MB shows {counted(file.patterns, 'pattern')}")
+        else:
+            self.stdout.write("No file on this host")
 
     def _add_reindex(self, commands: Any) -> None:
         parser = self.add_subcommand(
