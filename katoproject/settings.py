@@ -215,6 +215,7 @@ CHORES = {
     "expire-sessions": ("sessions_app.operations.delete_expired", 10.0),
     "forget-cleared-memories": ("memory_app.operations.nodes.delete_cleared", 30.0),
     "forget-acts": ("memory_app.operations.acts.forget", 600.0),
+    "forget-index-witnesses": ("memory_app.index_files.witnesses.forget", 3600.0),
     "index-vectors": ("memory_app.vector_indexes.maintain", 60.0),
     "forget-events": ("sessions_app.operations.announcements.delete_old", 60.0),
     "forget-idempotency-keys": ("sessions_app.operations.idempotency.delete_old", 600.0),

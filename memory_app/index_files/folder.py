@@ -62,12 +62,15 @@ class IndexFolder:
     def __init__(self, path: Path, budget: int) -> None:
         self._path, self._budget = path, budget
         self._no_attempt_before = 0.0
+        self._dropped: set[str] = set()
 
     def load(self, memory: int, rebuilt: int) -> Loaded | None:
         """The index of a memory, if there is a file of it that can be believed; other files are removed."""
         path = self._file(memory)
         try:
             mapped = layout.read(path)
+            if mapped.facts.get("witness") in self._dropped:
+                raise Unusable("it is too far behind")
             loaded = _index_of(mapped, memory, rebuilt)
             os.utime(path)  # used now
         except FileNotFoundError:
@@ -99,6 +102,7 @@ class IndexFolder:
 
     def drop(self, memory: int, witness: str) -> None:
         """Remove the file with this witness: what it shows cannot be followed any more."""
+        self._dropped.add(witness)  # where the disk is read-only, the file stays
         if not self.is_newer(memory, witness):
             self._remove(self._file(memory))
 

@@ -114,7 +114,9 @@ def test_a_client_that_leaves_is_not_waited_for(client: httpx.Client, files: Pat
 def test_a_request_that_waits_counts_once(client: httpx.Client, files: Path, memory: int) -> None:
     def counted() -> float:
         lines = client.get("/metrics").text.splitlines()
-        found = (line for line in lines if line.startswith("kato_request_duration_seconds_count") and "predictions" in line)
+        found = (
+            line for line in lines if line.startswith("kato_request_duration_seconds_count") and "predictions" in line
+        )
         return sum(float(line.rpartition(" ")[2]) for line in found)
 
     before = counted()
