@@ -113,11 +113,9 @@ def test_a_client_that_leaves_is_not_waited_for(client: httpx.Client, files: Pat
 
 def test_a_request_that_waits_counts_once(client: httpx.Client, files: Path, memory: int) -> None:
     def counted() -> float:
-        lines = client.get("/metrics").text.splitlines()
-        found = (
-            line for line in lines if line.startswith("kato_request_duration_seconds_count") and "predictions" in line
-        )
-        return sum(float(line.rpartition(" ")[2]) for line in found)
+        lines = client.get("/metrics-prom").text.splitlines()
+        name = "kato_request_duration_seconds_count{"
+        return sum(float(line.split()[-1]) for line in lines if line.startswith(name) and "predictions" in line)
 
     before = counted()
     with being_read_by_another_process(files, memory):
