@@ -17,29 +17,34 @@ from sessions_app.stores import SESSIONS
 _CREATED = SessionEvent.Kind.CREATED
 # Events are kept for ten minutes, so a younger number misses none, whichever release deletes them. A snapshot of
 # transactions that the database has not had yet comes from a back-up of another one.
-_IS_KNOWN = """
-    clock_timestamp() - total.counted_at BETWEEN interval '0' AND interval '5 minutes'
-    AND pg_snapshot_xmax(total.snapshot::pg_snapshot) <= pg_snapshot_xmax(pg_current_snapshot())
+# OFFSET 0: once, and not again for each event.
+_TOTAL = """
+    SELECT sessions, snapshot, pg_snapshot_xmin(snapshot) AS lowest, pg_snapshot_xmax(snapshot) AS following, present,
+        clock_timestamp() - counted_at BETWEEN interval '0' AND interval '5 minutes'
+            AND pg_snapshot_xmax(snapshot) <= present AS is_known
+    FROM (
+        SELECT sessions, snapshot::pg_snapshot, counted_at, pg_snapshot_xmax(pg_current_snapshot()) AS present
+        FROM sessions_app_sessiontotal OFFSET 0
+    ) AS stored OFFSET 0
 """
 # Ids that the database has not assigned yet are left over from before the restore of a back-up. That of this very
 # transaction may be the next one.
 _SINCE = f"""
     SELECT count(*) FILTER (WHERE kind = {_CREATED}) - count(*) FILTER (WHERE kind <> {_CREATED})
     FROM sessions_app_sessionevent
-    WHERE changed >= pg_snapshot_xmin(total.snapshot::pg_snapshot)
-        AND NOT pg_visible_in_snapshot(changed, total.snapshot::pg_snapshot)
-        AND (changed < pg_snapshot_xmax(pg_current_snapshot()) OR changed = pg_current_xact_id_if_assigned())
+    WHERE changed >= total.lowest
+        AND (changed >= total.following OR NOT pg_visible_in_snapshot(changed, total.snapshot))
+        AND (changed < total.present OR changed = pg_current_xact_id_if_assigned())
 """
 # SQL: the number of rows of sessions, as this statement sees them.
 ROWS = f"""(
-    SELECT CASE WHEN {_IS_KNOWN} THEN total.sessions + ({_SINCE}) ELSE (SELECT count(*) FROM sessions_app_session) END
-    FROM (VALUES (1)) AS one LEFT JOIN sessions_app_sessiontotal AS total ON true
+    SELECT CASE WHEN is_known THEN sessions + ({_SINCE}) ELSE (SELECT count(*) FROM sessions_app_session) END
+    FROM (VALUES (1)) AS one LEFT JOIN ({_TOTAL}) AS total ON true
 )"""
-# That number and the true one, if they differ. For `manage.py verify`.
+# That number and the true one, where they differ. For `manage.py verify`.
 DISAGREEMENT = f"""
-    SELECT {ROWS}, counted.number FROM sessions_app_sessiontotal AS total,
-        (SELECT count(*) AS number FROM sessions_app_session) AS counted
-    WHERE {_IS_KNOWN} AND {ROWS} <> counted.number
+    SELECT * FROM (SELECT {ROWS} AS known, count(*) AS counted FROM sessions_app_session) AS numbers
+    WHERE known <> counted
 """
 # SQL: whether the stored number includes what this transaction has `changed`.
 IS_INCLUDED = """
