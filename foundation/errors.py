@@ -113,6 +113,15 @@ class BeyondLimit(InvalidRequest):
         return explain_problems(self.problems)
 
 
+def unfit_cursor(text: str, kind: str, message: str) -> InvalidRequest:
+    """For an `after` that no page of the list has named."""
+    return InvalidRequest([{"type": kind, "loc": ["query", "after"], "msg": message, "input": text}])
+
+
+def no_cursor(text: str) -> InvalidRequest:
+    return unfit_cursor(text, "after_invalid", "Input should be the `next` of a page of this list")
+
+
 class BodyTooLarge(Refusal):
     """`size`: what was announced; None where the body came in chunks and was not read to its end."""
 

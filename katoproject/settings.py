@@ -213,6 +213,7 @@ CELERY_BEAT_SCHEDULER = "katoproject.upkeep.scheduler:MonotonicScheduler"
 # What the scheduler does, and every how many seconds (`katoproject/upkeep/chores.py`).
 CHORES = {
     "expire-sessions": ("sessions_app.operations.delete_expired", 10.0),
+    "count-sessions": ("sessions_app.operations.totals.count", 5.0),
     "forget-cleared-memories": ("memory_app.operations.nodes.delete_cleared", 30.0),
     "forget-acts": ("memory_app.operations.acts.forget", 600.0),
     "forget-index-witnesses": ("memory_app.index_files.witnesses.forget", 3600.0),

@@ -53,16 +53,31 @@ def minute_of(snapshot: Snapshot, points: list[Point]) -> Minute:
     )
 
 
+# The last sample that this process has read, and which file it was: to parse one takes longer than a request may.
+_known: tuple[tuple[int, int], Latest] | None = None
+
+
 def read() -> Latest | None:
-    """The sample of the last half minute, or None."""
+    """The sample of the last half minute, or None. All callers share it: it is not to be changed."""
+    global _known
     found = folder()
     if found is None:
         return None
     try:
-        latest = Latest.model_validate_json((found / _NAME).read_bytes())
+        with (found / _NAME).open("rb") as file:
+            status = os.fstat(file.fileno())
+            which = status.st_ino, status.st_mtime_ns
+            known = _known
+            if known is None or known[0] != which:
+                known = _known = which, Latest.model_validate_json(file.read())
     except FileNotFoundError:
         return None
-    return latest if 0 <= uptime() - latest.snapshot.uptime < FRESH else None
+    return known[1] if 0 <= age(known[1].snapshot) < FRESH else None
+
+
+def age(sample: Snapshot) -> float:
+    """Seconds since this instance was sampled, whatever has happened to the host's clock since."""
+    return uptime() - sample.uptime
 
 
 def collected_at() -> float:
@@ -97,6 +112,6 @@ def now() -> list[Snapshot]:
     mine.minute = minute_of(mine, latest.points)
     mine.resources, mine.shared = latest.snapshot.resources, latest.snapshot.shared
     # `sampling` has written into these when they were sampled, by this host's clock of that moment.
-    age = mine.uptime - latest.snapshot.uptime
-    others = (other for other in latest.others if latest.snapshot.at - other.at + age < FRESH)
+    since = age(latest.snapshot)
+    others = (other for other in latest.others if latest.snapshot.at - other.at + since < FRESH)
     return [mine, *others]

@@ -39,6 +39,7 @@ EXAMPLES: dict[str, Any] = {
     "recall_threshold": 0.4,
     "active_session_count": 9,
     "active_sessions": 9,
+    "active_sessions_age": 4.2,
     "exists": True,
     "expired": False,
     "total": 1,

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from django.conf import settings
 from pydantic_core import from_json, to_json
 
-from foundation.errors import InvalidRequest
+from foundation.errors import no_cursor, unfit_cursor
 from memory_app.patience import PREDICTION_SECONDS, Bounded
 from memory_app.reads import nodes
 from memory_app.stores import PATTERNS
@@ -171,10 +171,10 @@ def cursor_of(text: str, order: Order) -> Cursor:
     """Raises InvalidRequest where no page with this order has named it."""
     found = _CURSOR.fullmatch(text)
     if found is None:
-        raise _unfit(text, "after_invalid", "Input should be the `next` of a page of this list")
+        raise no_cursor(text)
     cursor = Cursor(Order(found[1]), int(found[2]), int(found[3]), found[4])
     if cursor.order is not order:
-        raise _unfit(text, "after_of_other_order", f"This page has the order {cursor.order}, not {order}")
+        raise unfit_cursor(text, "after_of_other_order", f"This page has the order {cursor.order}, not {order}")
     return cursor
 
 
@@ -185,7 +185,7 @@ def page(node_id: str, wanted: Wanted, *, after: Cursor | None = None, limit: in
     """
     memory = nodes.find(node_id).memory
     if after is not None and after.memory != memory:
-        raise _unfit(str(after), "after_outdated", "The node was cleared since: read from the beginning")
+        raise unfit_cursor(str(after), "after_outdated", "The node was cleared since: read from the beginning")
     names = None if wanted.symbol is None else _names_with(node_id, wanted.symbol)
     if names == []:
         return PatternPage([], None)
@@ -273,7 +273,3 @@ def _listed(row: _Row) -> ListedPattern:
         metadata=None if row.metadata is None else from_json(row.metadata),
         size=row.size,
     )
-
-
-def _unfit(text: str, kind: str, message: str) -> InvalidRequest:
-    return InvalidRequest([{"type": kind, "loc": ["query", "after"], "msg": message, "input": text}])

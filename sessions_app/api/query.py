@@ -8,6 +8,7 @@ from pydantic import Field, TypeAdapter
 from foundation import callers
 from foundation.http.bodies import parse_query
 from memory_app.node_ids import NodeId
+from sessions_app import reads
 from sessions_app.models.jobs import Kind, State
 from sessions_app.shapes.bodies import MAX_TTL
 
@@ -18,6 +19,7 @@ DEFAULT_TTL = 3600
 _SKIP = TypeAdapter(Annotated[int, Field(ge=0, le=MAX_SKIP)])
 _LIMIT = TypeAdapter(Annotated[int, Field(ge=1, le=MAX_LIMIT)])
 _NODE = TypeAdapter(NodeId)
+_TEXT = TypeAdapter(str)
 _STATE = TypeAdapter(State)
 _KIND = TypeAdapter(Kind)
 _MODE = TypeAdapter(Literal["sync", "async"])
@@ -26,6 +28,11 @@ _TTL = TypeAdapter(Annotated[int, Field(ge=1, le=MAX_TTL)])
 
 def skip_and_limit(request: HttpRequest) -> tuple[int, int]:
     return parse_query(request, "skip", _SKIP, 0), parse_query(request, "limit", _LIMIT, DEFAULT_LIMIT)
+
+
+def after(request: HttpRequest) -> reads.Cursor | None:
+    text: str | None = parse_query(request, "after", _TEXT, None)
+    return None if text is None else reads.cursor_of(text)
 
 
 def node_id(request: HttpRequest) -> str | None:

@@ -11,6 +11,7 @@ from memory_app.node_ids import NODE_ID_SCHEMA
 from sessions_app import config
 from sessions_app.api.query import DEFAULT_LIMIT, DEFAULT_TTL, MAX_LIMIT, MAX_SKIP
 from sessions_app.models.jobs import Kind, State
+from sessions_app.reads.sessions import CURSOR_PATTERN
 from sessions_app.shapes import error_bodies
 from sessions_app.shapes.bodies import MAX_TTL
 
@@ -122,6 +123,11 @@ JOB_FILTERS = [
 ]
 PAGE = [
     *_PAGE,
+    OpenApiParameter(
+        "after",
+        {"type": "string", "pattern": f"^{CURSOR_PATTERN}$"},
+        description="`next` of the page before: such a page takes the same time, however far it is from the first.",
+    ),
     OpenApiParameter("node_id", NODE_ID_SCHEMA, description="Only sessions of this node."),
 ]
 

@@ -63,12 +63,19 @@ class Sessions(LeanView):
     def get(self, request: HttpRequest) -> HttpResponse:
         callers.current().confirm()
         skip, limit = query.skip_and_limit(request)
-        page = reads.page(skip=skip, limit=limit, node_id=query.node_id(request))
+        node_id, after = query.node_id(request), query.after(request)
+        page = reads.page(after=after, skip=skip, limit=limit, node_id=node_id)
         contract = contracts.in_force()
-        sessions = [describe_session(info, contract=contract) for info in page.sessions]
-        end = skip + len(sessions)
-        next_skip = end if sessions and end < page.total else None
-        content = {"sessions": sessions, "total": page.total, "skip": skip, "limit": limit, "next_skip": next_skip}
+        counts = after is None
+        content = {
+            "sessions": [describe_session(info, contract=contract) for info in page.sessions],
+            # To count those of a node takes longer the more it has, and a page after a cursor takes the same time.
+            "total": reads.count(node_id=node_id) if counts else None,
+            "skip": skip,
+            "limit": limit,
+            "next_skip": skip + len(page.sessions) if counts and page.following else None,
+            "next": page.following and str(page.following),
+        }
         return json_answer(to_json(content))
 
 

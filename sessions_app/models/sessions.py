@@ -88,6 +88,19 @@ class Entry(models.Model):
         return f"{self.session_id} {Stream(self.stream).label} {self.position}"
 
 
+class SessionTotal(models.Model):
+    """One row: how many sessions there were, in which snapshot of the database (see `operations/totals.py`)."""
+
+    id = models.SmallIntegerField(primary_key=True)
+    sessions = models.BigIntegerField()
+    snapshot = models.TextField(null=True)
+    # NULL: not counted yet, or wrong.
+    counted_at = models.DateTimeField(null=True)
+
+    def __str__(self) -> str:
+        return f"{self.sessions} sessions"
+
+
 class IdempotencyKey(models.Model):
     """The first response to a POST with an Idempotency-Key, committed together with its effect."""
 

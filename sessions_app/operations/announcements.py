@@ -5,15 +5,17 @@ and one that commits is always announced.
 """
 
 from sessions_app.models.sessions import SessionEvent
+from sessions_app.operations import totals
 from sessions_app.stores import SESSIONS
 
 Kind = SessionEvent.Kind
 
 _KEPT = "10 minutes"
+# An event that the stored number of sessions does not include is needed to find the present one.
 _DELETE_OLD = f"""
     DELETE FROM sessions_app_sessionevent WHERE ctid = ANY(ARRAY(
         SELECT ctid FROM sessions_app_sessionevent
-        WHERE recorded_at < now() - interval '{_KEPT}' LIMIT %(limit)s FOR UPDATE SKIP LOCKED
+        WHERE recorded_at < now() - interval '{_KEPT}' AND {totals.IS_INCLUDED} LIMIT %(limit)s FOR UPDATE SKIP LOCKED
     )) RETURNING 1
 """
 

@@ -6,11 +6,13 @@ commands can do without.
 
 from sessions_app.reads.contents import Percept, ShortTermMemory, percept, short_term_memory
 from sessions_app.reads.sessions import (
+    Cursor,
     Existence,
     Population,
     SessionPage,
     StoredConfig,
     count,
+    cursor_of,
     existence,
     page,
     population,
@@ -19,6 +21,7 @@ from sessions_app.reads.sessions import (
 )
 
 __all__ = [
+    "Cursor",
     "Existence",
     "Percept",
     "Population",
@@ -26,6 +29,7 @@ __all__ = [
     "ShortTermMemory",
     "StoredConfig",
     "count",
+    "cursor_of",
     "existence",
     "page",
     "percept",

@@ -19,6 +19,7 @@ from memory_app.reads import acts
 from sessions_app.expiry import ALIVE
 from sessions_app.models.sessions import SessionEvent
 from sessions_app.operations.sql import json_text
+from sessions_app.reads.sessions import LIVING
 from sessions_app.stores import SESSIONS
 
 Kind = SessionEvent.Kind
@@ -30,12 +31,11 @@ _REASONS = {Kind.DELETED: "explicit_delete", Kind.EXPIRED: "expired"}
 
 # Of the living sessions, those of the nodes of each binding: a list of prefixes of node ids, or null for all nodes.
 _COUNTS = f"""(
-    SELECT json_agg((
+    SELECT json_agg(CASE WHEN jsonb_typeof(binding.prefixes) = 'array' THEN (
         SELECT count(*) FROM sessions_app_session
-        WHERE {ALIVE} AND CASE WHEN jsonb_typeof(binding.prefixes) = 'array'
-            THEN EXISTS (SELECT FROM jsonb_array_elements_text(binding.prefixes) AS prefix WHERE node_id ^@ prefix)
-            ELSE true END
-    ) ORDER BY binding.number)::text
+        WHERE {ALIVE} AND EXISTS (
+            SELECT FROM jsonb_array_elements_text(binding.prefixes) AS prefix WHERE node_id ^@ prefix)
+    ) ELSE {LIVING} END ORDER BY binding.number)::text
     FROM jsonb_array_elements(%(bindings)s::jsonb) WITH ORDINALITY AS binding (prefixes, number)
 )"""
 _COLUMNS = """

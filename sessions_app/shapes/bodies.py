@@ -150,12 +150,16 @@ class SessionAnswer(BaseModel):
 
 class SessionList(BaseModel):
     sessions: list[SessionAnswer]
-    total: int = Field(description="Living sessions (of the node, if one was named), whatever the page.")
+    total: int | None = Field(
+        description="Living sessions (of the node, if one was named), whatever the page; null with `after`."
+    )
     skip: int
     limit: int
     next_skip: int | None = Field(
-        description="Where the next page begins, null on the last. A page ends before `limit` where it gets too large."
+        description="The `skip` of the next page, null on the last and with `after`. A page ends before `limit` where "
+        "it gets too large."
     )
+    next: str | None = Field(description="The `after` of the next page, null on the last.")
 
 
 class SessionCount(BaseModel):

@@ -1,9 +1,9 @@
-"""Short-lived records: session events, and the responses stored for repeated requests."""
+"""Short-lived records: session events, the number that follows from them, and responses for repeated requests."""
 
 from collections.abc import Iterator
 
 from foundation.verification import Check, Connection, Fault, rows
-from sessions_app.operations import announcements
+from sessions_app.operations import announcements, totals
 from sessions_app.reads.event_feed import Kind
 
 _RECENT = "interval '5 minutes'"  # events are kept for ten
@@ -38,6 +38,7 @@ def _find_out_of_order(snapshot: Connection, node_id: str | None) -> Iterator[Fa
 def _delete_events(connection: Connection, faults: list[Fault]) -> None:
     changed, ids, kinds = (list(column) for column in zip(*(fault.key for fault in faults), strict=True))
     connection.execute(_DELETE_EVENTS, {"changed": changed, "ids": ids, "kinds": kinds})
+    connection.execute(totals.FORGET)
 
 
 _HAS_NO_CREATION = f"""
@@ -77,6 +78,16 @@ def _announce(connection: Connection, faults: list[Fault]) -> None:
     ids = {"ids": [fault.key[0] for fault in faults]}
     for statement in (_LOCK, _ANNOUNCE_CREATED, _ANNOUNCE_DELETED):
         connection.execute(statement, ids)
+    connection.execute(totals.FORGET)
+
+
+def _find_wrong_total(snapshot: Connection, node_id: str | None) -> Iterator[Fault]:
+    for known, true in rows(snapshot, totals.DISAGREEMENT):
+        yield Fault((), f"there are {true} sessions, and {known} are counted")
+
+
+def _forget_total(connection: Connection, faults: list[Fault]) -> None:
+    connection.execute(totals.FORGET)
 
 
 _UNUSABLE = "answer IS NULL OR octet_length(fingerprint) <> 32"
@@ -110,6 +121,14 @@ CHECKS = [
         "recent creations and deletions of sessions have events",
         _find_unannounced,
         _announce,
+        of_node=False,
+    ),
+    # After those of events, from which the number follows.
+    Check(
+        "session-total",
+        "the stored number of sessions and later events add up",
+        _find_wrong_total,
+        _forget_total,
         of_node=False,
     ),
     Check(

@@ -59,7 +59,6 @@ def test_status_metrics_and_stats_count_them(bound: httpx.Client) -> None:
         assert {one["node_id"] for one in processors["processors"]} <= {"mine-1", "mine-2"}
         assert processors["total_processors"] == len(processors["processors"])
         assert processors["memory_bytes"] == sum(one["memory_bytes"] for one in processors["processors"])
-    assert bound.get("/health").json()["active_sessions"] == 2
 
 
 def test_some_process_holds_an_index_of_another_node(bound: httpx.Client, operator: Key) -> None:
@@ -131,8 +130,13 @@ def test_how_many_jobs_wait_is_for_who_may_use_all_nodes(
         assert one.get("/health/ready").json()["background"] is None
 
 
-def test_without_a_key_health_does_not_say_how_many_sessions_there_are(client: httpx.Client) -> None:
-    assert client.get("/health").json()["active_sessions"] is None
+def test_how_many_sessions_a_sample_counted_is_for_who_may_use_all_nodes(
+    bound: httpx.Client, operator: Key, client: httpx.Client
+) -> None:
+    eventually(lambda: operator.client.get("/health").json()["active_sessions"] is not None, "a sample counts them")
+    for one in (bound, client):
+        health = one.get("/health").json()
+        assert (health["active_sessions"], health["active_sessions_age"]) == (None, None)
 
 
 def test_events_are_those_of_the_nodes(server: WebServer, bound: httpx.Client, mine: list[str], operator: Key) -> None:

@@ -3,14 +3,12 @@
 import os
 import time
 
-from django.db import Error as DatabaseTrouble
 from django.http import HttpRequest, HttpResponse
 from drf_spectacular.utils import OpenApiResponse, extend_schema
 from pydantic import BaseModel, Field
 from pydantic_core import to_json
 
 from foundation import callers, contracts
-from foundation.asking import Asker, NoAnswer
 from foundation.callers import ANY_SCOPE, OPEN
 from foundation.contracts import ContractName
 from foundation.http.answers import json_answer
@@ -20,10 +18,8 @@ from katoproject.configuration.versions import API_VERSIONS
 from katoproject.monitoring import latest, readiness, resources, snapshot
 from katoproject.monitoring.api import figures
 from katoproject.monitoring.series import SERIES
-from sessions_app import reads
+from katoproject.monitoring.snapshot import Snapshot
 from sessions_app.jobs.lifecycle import Backlog
-
-PATIENCE = 0.3  # seconds that liveness waits for the number of sessions
 
 
 class RootAnswer(BaseModel):
@@ -48,8 +44,10 @@ class HealthAnswer(BaseModel):
     metrics_collected: int = Field(examples=[1234])
     last_collection: float = Field(examples=[1795329488.9])
     active_sessions: int | None = Field(
-        description="Null where the database does not say at once, and without an access key."
+        description="As of the last sample. Null before the first one, where the database did not say at the last one, "
+        "and without an access key for all nodes."
     )
+    active_sessions_age: float | None = Field(description="Seconds since they were counted; null where they are.")
     worker_pid: int = Field(examples=[4711], description="Of the process that answers.")
     contracts: list[str] = Field(
         examples=[list(ContractName)], description="The values of `X-KATO-Contract`: versions of KATO it answers as."
@@ -94,16 +92,12 @@ class ReadyAnswer(BaseModel):
     timestamp: str
 
 
-_session_asker = Asker()
-
-
-def _active_sessions() -> int | None:
-    if not callers.current().may(callers.ANY_SCOPE):
-        return None
-    try:
-        return _session_asker.ask(reads.count, patience=PATIENCE)[0]
-    except (DatabaseTrouble, NoAnswer):
-        return None
+def _active_sessions(sample: Snapshot | None) -> tuple[int | None, float | None]:
+    """How many there were when they were last counted, and how many seconds ago that was."""
+    caller = callers.current()
+    if sample is None or sample.shared.sessions_active is None or not caller.may(ANY_SCOPE) or caller.nodes is not None:
+        return None, None
+    return sample.shared.sessions_active, round(latest.age(sample), 3)
 
 
 def _uptime() -> float:
@@ -142,7 +136,10 @@ class Health(LeanView):
         responses={200: HealthAnswer},
     )
     def get(self, request: HttpRequest) -> HttpResponse:
-        machine = resources.measure()
+        last = latest.read()
+        sample = last.snapshot if last else None
+        machine = (sample and sample.resources) or resources.measure()
+        sessions, age = _active_sessions(sample)
         return json_answer(
             to_json(
                 HealthAnswer(
@@ -153,7 +150,8 @@ class Health(LeanView):
                     issues=machine.issues,
                     metrics_collected=len(SERIES),
                     last_collection=latest.collected_at(),
-                    active_sessions=_active_sessions(),
+                    active_sessions=sessions,
+                    active_sessions_age=age,
                     worker_pid=os.getpid(),
                     contracts=list(ContractName),
                     timestamp=figures.now(),

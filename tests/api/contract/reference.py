@@ -13,7 +13,7 @@ SCHEMAS: dict[str, dict[str, dict[str, Any]]] = _FILE["schemas"]
 # Fields that this service adds. Everything else has exactly the fields of KATO.
 NEW_FIELDS: dict[str, set[str]] = {
     "RootResponse": {"program"},
-    "HealthResponse": {"program", "worker_pid", "contracts"},
+    "HealthResponse": {"program", "worker_pid", "contracts", "active_sessions_age"},
     "MetricsResponse": {"instances"},
     "ConcurrencyResponse": {"instance"},
 }

@@ -100,6 +100,11 @@ SETTLED: list[tuple[str, str]] = [
         SELECT pg_current_xact_id(), id, 0, node_id, now(), now() FROM sessions_app_session""",
     ),
     ("announcements", "DELETE FROM sessions_app_sessionevent WHERE kind <> 0"),
+    (
+        "session-total",
+        """UPDATE sessions_app_sessiontotal
+        SET sessions = 7, snapshot = pg_current_snapshot()::text, counted_at = clock_timestamp()""",
+    ),
     ("idempotency-keys", "UPDATE sessions_app_idempotencykey SET answer = NULL"),
     ("jobs", "UPDATE sessions_app_job SET finished_at = NULL WHERE state = 'done'"),
     ("jobs", "UPDATE sessions_app_job SET finished_at = now() WHERE state = 'waiting'"),

@@ -116,7 +116,8 @@ class listing(Generic[P, T, Row]):  # noqa: N801 - as `operation`
             yield from self._rows(page)
             if page["next"] is None:
                 return
-            kwargs["after"] = page["next"]
+            kwargs = {**kwargs, "after": page["next"]}
+            kwargs.pop("skip", None)  # of the first page
 
     async def _each_async(self, caller: Async, *args: Any, **kwargs: Any) -> AsyncIterator[Row]:
         while True:
@@ -125,7 +126,8 @@ class listing(Generic[P, T, Row]):  # noqa: N801 - as `operation`
                 yield row
             if page["next"] is None:
                 return
-            kwargs["after"] = page["next"]
+            kwargs = {**kwargs, "after": page["next"]}
+            kwargs.pop("skip", None)  # of the first page
 
 
 def route(method: str, path: str) -> Callable[[Callable[Concatenate[Any, P], Call[T]]], operation[P, T]]:

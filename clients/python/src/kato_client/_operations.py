@@ -44,9 +44,20 @@ class ServiceOperations:
         return Call(body={"node_id": node_id, **given(config=config, metadata=metadata, ttl_seconds=ttl_seconds)})
 
     @route("GET", "/sessions")
-    def list_sessions(self, *, node_id: str | None = None, skip: int = 0, limit: int = 100) -> Call[types.SessionPage]:
-        """Return the live sessions, newest first."""
-        return Call(query={"skip": skip, "limit": limit, **given(node_id=node_id)})
+    def list_sessions(
+        self, *, node_id: str | None = None, after: str | None = None, skip: int = 0, limit: int = 100
+    ) -> Call[types.SessionPage]:
+        """Return live sessions, newest first. `after`: the `next` of the page before; far pages are slow with `skip`.
+
+        A page with `after` does not say how many there are.
+        """
+        return Call(query={"skip": skip, "limit": limit, **given(node_id=node_id, after=after)})
+
+    sessions = listing(
+        list_sessions,
+        lambda page: page["sessions"],
+        "Iterate over the live sessions, newest first; arguments as for `list_sessions`, which returns one page.",
+    )
 
     @route("GET", "/sessions/count")
     def session_count(self) -> Call[types.SessionCount]:

@@ -34,6 +34,7 @@ class Health(TypedDict):
     program: NotRequired[str]
     worker_pid: NotRequired[int]
     contracts: NotRequired[list[str]]
+    active_sessions_age: NotRequired[float | None]
 
 
 class ReadyPart(TypedDict):

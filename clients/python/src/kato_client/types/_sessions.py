@@ -56,10 +56,11 @@ class SessionInfo(TypedDict):
 
 class SessionPage(TypedDict):
     sessions: list[SessionInfo]
-    total: int
+    total: int | None
     skip: int
     limit: int
     next_skip: NotRequired[int | None]
+    next: NotRequired[str | None]
 
 
 class SessionCount(TypedDict):
