@@ -45,6 +45,10 @@ class _OneDocument(SchemaGenerator):
 class _OfItsQuery:
     """A page about the document of the contract that its own query names."""
 
+    def get(self, request: Any, *args: Any, **kwargs: Any) -> Any:
+        _contract(request)  # or the browser would get a page, and only its script would be refused
+        return super().get(request, *args, **kwargs)  # type: ignore[misc]
+
     def _get_schema_url(self, request: Any) -> str:
         url: str = super()._get_schema_url(request)  # type: ignore[misc]
         return f"{url}?{urlencode({'contract': _contract(request)})}" if "contract" in request.GET else url
