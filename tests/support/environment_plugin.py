@@ -7,6 +7,7 @@ processes share the tests, each loads this and has servers of its own; the proce
 import gc
 import os
 import shutil
+import sys
 import tempfile
 from pathlib import Path
 
@@ -18,6 +19,10 @@ from benchmarks.stack import Stores
 from katoproject.configuration.environment import variable_names
 from katoproject.configuration.kernels import compile_all, configure_kernels
 from tests.support.prepared import copy_if_made, make_template
+
+# Each of the thousand processes of a run would compile all sources again.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 # The collector found little, for a tenth of the time.
 gc.set_threshold(50_000, 20, 50)
