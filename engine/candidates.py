@@ -86,11 +86,11 @@ def _continue(
 
 
 def _keep_best(view: View, semantics: Semantics, count: int, limit: int, found: Found) -> float:
-    """Move the best `limit` of `count` candidates to the front; return the lowest of their keys."""
+    """Move the best `limit` of `count` candidates to the front, in any order; return the lowest of their keys."""
     rows, keys, similarity = found.rows[:count], found.keys[:count], found.similarity[:count]
     least: float = np.partition(keys, count - limit)[count - limit]
-    near = np.flatnonzero(keys >= least)
-    near = near[_order_of_ties(view, semantics, rows[near], similarity[near])]
-    best = near[np.argsort(-keys[near], kind="stable")[:limit]]
+    better, ties = np.flatnonzero(keys > least), np.flatnonzero(keys == least)
+    ties = ties[_order_of_ties(view, semantics, rows[ties], similarity[ties])]
+    best = np.concatenate((better, ties[: limit - len(better)]))
     found.rows[:limit], found.keys[:limit], found.similarity[:limit] = rows[best], keys[best], similarity[best]
     return least
