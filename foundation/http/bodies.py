@@ -26,8 +26,8 @@ _FEW_VALUES = 20_000
 # May hold what JSON can spell and no field may contain: U+0000, which PostgreSQL cannot store, and numbers that are not
 # finite. A cheap test that almost every body passes; a body that matches is parsed and checked value by value.
 _SUSPICIOUS_WORDS = (rb"\u0000", b"NaN", b"Infinity")
-# The same for numbers, in a body whose digits are all `0`: searches for fixed bytes take a few milliseconds per megabyte
-# of anything, and an expression that counts digits takes sixty of a body that is full of them.
+# The same for numbers, in a body whose digits are all `0`: searches for fixed bytes take a few milliseconds a megabyte,
+# whatever the body holds. An expression that counts digits takes sixty where there are nothing but digits.
 _DIGITS_AS_0 = bytes.maketrans(b"123456789E", b"000000000e")
 _SUSPICIOUS_NUMBERS = (b"0e00", b"0e+00", b"0" * 200)
 
