@@ -54,11 +54,15 @@ def close_up(view: View, rows: Ints) -> tuple[View, Ints]:
     So the kernels that work on an ensemble are compiled for such tokens alone. A view that has them stays as it is; for
     too many symbols the kernels are compiled when they are needed.
     """
-    columns = view.columns
-    if columns.tokens.itemsize == 4 or (columns.starts[rows + 1] - columns.starts[rows]).sum() > MOST_GATHERED:
+    if view.columns.tokens.itemsize == 4 or _symbols_exceed(view, rows, MOST_GATHERED):
         return view, rows
-    gathered = gather(columns, rows, columns.names[rows], columns.frequency[rows])
-    return replace(view, columns=gathered), np.arange(len(rows))
+    return replace(view, columns=gather(view.columns, rows)), np.arange(len(rows))
+
+
+def _symbols_exceed(view: View, rows: Ints, most: int) -> bool:
+    """Whether these patterns have more symbols than `most`. They are counted only if the longest could have so many."""
+    starts = view.columns.starts
+    return len(rows) * view.longest > most and int((starts[rows + 1] - starts[rows]).sum()) > most
 
 
 def _order_of_ties(view: View, semantics: Semantics, rows: Ints, similarity: Floats) -> Ints:
@@ -82,11 +86,11 @@ def _continue(
 
 
 def _keep_best(view: View, semantics: Semantics, count: int, limit: int, found: Found) -> float:
-    """Move the best `limit` of `count` candidates to the front; return the lowest of their keys."""
+    """Move the best `limit` of `count` candidates to the front, in any order; return the lowest of their keys."""
     rows, keys, similarity = found.rows[:count], found.keys[:count], found.similarity[:count]
     least: float = np.partition(keys, count - limit)[count - limit]
-    near = np.flatnonzero(keys >= least)
-    near = near[_order_of_ties(view, semantics, rows[near], similarity[near])]
-    best = near[np.argsort(-keys[near], kind="stable")[:limit]]
+    better, ties = np.flatnonzero(keys > least), np.flatnonzero(keys == least)
+    ties = ties[_order_of_ties(view, semantics, rows[ties], similarity[ties])]
+    best = np.concatenate((better, ties[: limit - len(better)]))
     found.rows[:limit], found.keys[:limit], found.similarity[:limit] = rows[best], keys[best], similarity[best]
     return least

@@ -24,7 +24,7 @@ class Lesson:
 
     name, events, length: those of the pattern. A new pattern is stored; a known one has the same already.
     emotives: the accumulated maps, oldest first; input of `merge_emotives`.
-    metadata: input of `merge_metadata`.
+    metadata: input of `merge_metadata`: by key, sorted distinct texts.
     symbol_counts: by distinct symbol, its occurrences in the pattern. freq(x) grows by that number at every learn,
         pmf(x) by one for a new pattern.
     affinities: by emotive e, what aff(x, e) of every distinct symbol x grows by, at every learn.
@@ -68,13 +68,22 @@ def merge_emotives(stored: EmotivesWindow, learned: EmotivesWindow, *, persisten
 
 def merge_metadata(stored: Mapping[str, list[str]], learned: Mapping[str, list[str]]) -> dict[str, list[str]]:
     """By key, the sorted union of texts; keys in order of first appearance, stored ones first."""
-    return {**stored, **{key: sorted({*stored.get(key, ()), *texts}) for key, texts in learned.items()}}
+    merged = {
+        key: texts if stored.get(key, texts) == texts else distinct([*stored[key], *texts])
+        for key, texts in learned.items()
+    }
+    return {**stored, **merged}
 
 
 def metadata_texts(accumulated: Iterable[Mapping[str, Any]]) -> dict[str, list[str]]:
     """meta(M): by key, the sorted distinct text forms of its values; keys in order of first appearance."""
-    texts: dict[str, set[str]] = {}
+    texts: dict[str, list[str]] = {}
     for entry in accumulated:
         for key, value in entry.items():
-            texts.setdefault(key, set()).add(text_form(value))
-    return {key: sorted(values) for key, values in texts.items()}
+            texts.setdefault(key, []).append(text_form(value))
+    return {key: distinct(values) for key, values in texts.items()}
+
+
+def distinct(texts: list[str]) -> list[str]:
+    """The texts, sorted, each once. Most keys have one text, and a pattern may have a hundred thousand keys."""
+    return sorted(set(texts)) if len(texts) > 1 else texts

@@ -47,11 +47,11 @@ class View:
 
     def names(self, rows: Ints) -> npt.NDArray[np.bytes_]:
         """The binary names of rows, to sort by. NumPy drops zero bytes at the end, which makes no difference there."""
-        return self.columns.names[rows].view(f"S{NAME_BYTES}")[:, 0]
+        return self.columns.names.take(rows, axis=0).view(f"S{NAME_BYTES}")[:, 0]
 
     def hex_names(self, rows: Ints) -> list[str]:
         """The names of rows, 40 hexadecimal digits each."""
-        digits = self.columns.names[rows].tobytes().hex()
+        digits = self.columns.names.take(rows, axis=0).tobytes().hex()
         return [digits[start : start + 2 * NAME_BYTES] for start in range(0, len(digits), 2 * NAME_BYTES)]
 
     def token(self, symbol: str) -> int | None:

@@ -15,12 +15,13 @@ from django.conf import settings
 from django.db import connection
 from pytest_django import DjangoDbBlocker
 
-from benchmarks.stack import Stores, WebServer, Worker, eventually
+from benchmarks.stack import WebServer, Worker, eventually
 from foundation.postgresql import identity
 from katoproject.celery import app
 from katoproject.configuration.locations import postgres_url, redis_url
 from tests.support.connections import fresh_connections
 from tests.support.fragile import Fragile
+from tests.support.prepared import own_stores
 from tests.support.sessions import LiveSession, NewSession, OpenSession, create_session
 
 # For `make test-all`.
@@ -107,7 +108,7 @@ def folder() -> Iterator[Path]:
 
 @pytest.fixture(scope="module")
 def fragile(folder: Path) -> Iterator[Fragile]:
-    stores = Stores(folder / "data", private=True)
+    stores = own_stores(folder / "data")
     web = WebServer(workers=2, DATABASE_URL=postgres_url(stores.data), REDIS_URL=redis_url(stores.data))
     with stores, web:
         yield Fragile(stores, web)

@@ -16,6 +16,7 @@ from benchmarks.stack.process import ProcessGroup
 from benchmarks.stack.waiting import eventually
 from foundation.metrics import folder as monitoring
 from katoproject.configuration.environment import PROJECT_DIR
+from katoproject.configuration.locations import postgres_url
 from katoproject.launcher.web_program import web_command
 
 START_LIMIT = 60.0  # seconds; each worker process loads a compiler's runtime, on a machine that may be busy
@@ -47,7 +48,8 @@ def free_port() -> int:
 class WebServer(ProcessGroup):
     """The service as users run it: Granian, several worker processes, 8 threads each."""
 
-    _prepared: ClassVar[set[tuple[str | None, str]]] = set()
+    # Addresses of databases that are migrated, and data folders with static files.
+    _prepared: ClassVar[set[str]] = set()
     checkout = PROJECT_DIR  # of the release that it runs
 
     def __init__(self, *, workers: int = 4, output: str | None = None, **environment: str) -> None:
@@ -67,11 +69,16 @@ class WebServer(ProcessGroup):
     def prepare(self) -> None:
         """Do what `manage.py up` does before it starts the web server, in one process instead of three, and once for
         each database and data folder."""
-        place = self.environment.get("DATABASE_URL"), self.environment["KATO_DATA_DIR"]
-        if place in self._prepared:
+        folder = self.environment["KATO_DATA_DIR"]
+        needed = {self.environment.get("DATABASE_URL") or postgres_url(Path(folder)), folder}
+        if needed <= self._prepared:
             return
         subprocess.run([sys.executable, "-c", _PREPARE], cwd=self.checkout, env=self.environment, check=True)
-        self._prepared.add(place)
+        self._prepared.update(needed)
+
+    @classmethod
+    def take_as_prepared(cls, database_url: str, data: Path) -> None:
+        cls._prepared.update((database_url, str(data)))
 
     def start(self) -> None:
         self.launch()

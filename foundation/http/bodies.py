@@ -2,7 +2,6 @@
 
 import json
 import math
-import re
 from contextlib import suppress
 from functools import cache
 from itertools import islice
@@ -27,8 +26,10 @@ _FEW_VALUES = 20_000
 # May hold what JSON can spell and no field may contain: U+0000, which PostgreSQL cannot store, and numbers that are not
 # finite. A cheap test that almost every body passes; a body that matches is parsed and checked value by value.
 _SUSPICIOUS_WORDS = (rb"\u0000", b"NaN", b"Infinity")
-# Looks for a long number where digits begin, and nowhere else: a body of 199 digits again and again would take seconds.
-_SUSPICIOUS_NUMBER = re.compile(rb"\d(?:[eE]\+?\d\d|(?<!\d\d)\d{199})")
+# The same for numbers, in a body whose digits are all `0`: searches for fixed bytes take a few milliseconds a megabyte,
+# whatever the body holds. An expression that counts digits takes sixty where there are nothing but digits.
+_DIGITS_AS_0 = bytes.maketrans(b"123456789E", b"000000000e")
+_SUSPICIOUS_NUMBERS = (b"0e00", b"0e+00", b"0" * 200)
 
 _MISSING = {"type": "missing", "loc": ["body"], "msg": "Field required", "input": None}
 
@@ -209,8 +210,15 @@ def _entries(error: ValidationError) -> list[Problem]:
 
 def check_storable(body: bytes) -> None:
     """Raises InvalidRequest if JSON holds what no field may: U+0000, or a number that is not finite."""
-    if any(word in body for word in _SUSPICIOUS_WORDS) or _SUSPICIOUS_NUMBER.search(body):
+    if _is_suspicious(body):
         _refuse_unstorable(from_json(body))
+
+
+def _is_suspicious(body: bytes) -> bool:
+    if any(word in body for word in _SUSPICIOUS_WORDS):
+        return True
+    digits = body.translate(_DIGITS_AS_0)
+    return any(number in digits for number in _SUSPICIOUS_NUMBERS)
 
 
 def _refuse_unstorable(value: Any) -> None:

@@ -122,8 +122,14 @@ def _create_cluster(data: Path) -> None:
             *("--no-instructions",),
         ],
     )
-    _run(data, [str(_binary(data, "postgres")), "--single", "-D", str(fresh), "postgres"], "CREATE DATABASE kato;\n")
+    run_alone(data, "CREATE DATABASE kato;\n", cluster=fresh)
     fresh.rename(data / "postgres")
+
+
+def run_alone(data: Path, statement: str, *, cluster: Path | None = None) -> None:
+    """Run a statement in a cluster whose server does not run."""
+    folder = cluster or data / "postgres"
+    _run(data, [str(_binary(data, "postgres")), "--single", "-D", str(folder), "postgres"], statement)
 
 
 def _run(data: Path, command: list[str], text: str = "") -> None:

@@ -71,7 +71,7 @@ _UNKNOWN_CONTRACT = "X-KATO-Contract names an unknown contract, '7.0': valid one
 
 # Every operation has these responses. A view documents its other ones itself.
 _SHARED_RESPONSES = {
-    "400": "UnknownContract",
+    "400": "BadRequest",
     "401": "Unauthorized",
     "403": "Forbidden",
     "429": "TooOften",
@@ -79,6 +79,8 @@ _SHARED_RESPONSES = {
     "500": "InternalError",
     "503": "Unavailable",
 }
+# So have those with a body.
+_RESPONSES_TO_BODIES = {"408": "BodyTooSlow", "501": "UnknownTransferCoding"}
 
 
 class OperationSchema(AutoSchema):
@@ -139,7 +141,19 @@ def _add_components(components: Schema, contract: ContractName) -> None:
     parameters = {**PARAMETERS, contracts.HEADER: _contract_parameter(contract)}
     components["parameters"] = {name: {"name": name, "in": "header", **more} for name, more in parameters.items()}
     components["responses"] = {
-        "UnknownContract": error("The header names an unknown contract.", _UNKNOWN_CONTRACT),
+        "BadRequest": error(
+            "The header names an unknown contract, `Host` another host than those of the service, or the query has "
+            "more than 1000 parameters; or the body ended early. Nothing was changed.",
+            _UNKNOWN_CONTRACT,
+        ),
+        "BodyTooSlow": error(
+            "The body did not arrive in time; the connection is closed. Nothing was changed.",
+            "The request body did not arrive in time: 100 bytes received",
+        ),
+        "UnknownTransferCoding": error(
+            "The body is neither sent with its length nor in chunks; the connection is closed. Nothing was changed.",
+            "Transfer-Encoding 'gzip, chunked' is not implemented here: only chunked is",
+        ),
         "MethodNotAllowed": error("Another method than those of this path.", "Method Not Allowed", "Allow"),
         "Unauthorized": error(
             "The service asks for access keys, and the request has no valid one.",
@@ -195,10 +209,12 @@ def _complete_operation(path: str, method: str, operation: Schema) -> None:
 
 def _share_responses(path: str, operation: Schema) -> None:
     responses = operation["responses"]
-    if "400" in responses:
-        media = responses["400"]["content"]["application/json"]
-        media["schema"] = {"anyOf": [media["schema"], reference("schemas", "Error")]}
-    for status, name in _SHARED_RESPONSES.items():
+    has_body = "requestBody" in operation
+    for status in ("400", "501") if has_body else ("400",):
+        if status in responses:
+            media = responses[status]["content"]["application/json"]
+            media["schema"] = {"anyOf": [media["schema"], reference("schemas", "Error")]}
+    for status, name in {**_SHARED_RESPONSES, **(_RESPONSES_TO_BODIES if has_body else {})}.items():
         if status in ("401", "403") and not operation["x-kato-scopes"]:
             continue
         if not (status == "503" and path in ALWAYS_ANSWERED):

@@ -7,6 +7,7 @@ from urllib.parse import urlencode
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from drf_spectacular.generators import SchemaGenerator
+from drf_spectacular.utils import extend_schema
 from drf_spectacular.views import SpectacularJSONAPIView, SpectacularRedocView, SpectacularSwaggerSplitView
 
 from foundation import contracts
@@ -44,6 +45,11 @@ class _OneDocument(SchemaGenerator):
 
 class _OfItsQuery:
     """A page about the document of the contract that its own query names."""
+
+    @extend_schema(exclude=True)
+    def get(self, request: Any, *args: Any, **kwargs: Any) -> Any:
+        _contract(request)  # or the browser would get a page, and only its script would be refused
+        return super().get(request, *args, **kwargs)  # type: ignore[misc]
 
     def _get_schema_url(self, request: Any) -> str:
         url: str = super()._get_schema_url(request)  # type: ignore[misc]

@@ -7,7 +7,7 @@ import io
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from queue import Empty, SimpleQueue
 from typing import Any
 
@@ -68,7 +68,7 @@ class Body:
 
     def __init__(self, watcher: Any, length: int | None) -> None:
         self.watcher = watcher
-        self.holders = holders_of(watcher.scope)
+        self.holders: tuple[Hashable, ...] = holders_of(watcher.scope)
         self.length, self.limit = length, SMALL
         self.content = io.BytesIO()
         self.received = self.held = 0

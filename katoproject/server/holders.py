@@ -1,5 +1,6 @@
 """Whose a request is before anybody has judged its key: who waits for whom, and whose memory its body takes."""
 
+from collections.abc import Hashable
 from typing import Any
 
 from django.conf import settings
@@ -31,7 +32,12 @@ def holders_of(scope: Any) -> tuple[Holder, ...]:
     return (token,) if known is None else (known, token)
 
 
-def payer_of(holders: tuple[Holder, ...]) -> str | None:
+def is_of_unknown_key(holders: tuple[Hashable, ...]) -> bool:
+    """Whether the request shows a token that this process does not know to be valid."""
+    return bool(holders) and not isinstance(holders[0], str)
+
+
+def payer_of(holders: tuple[Hashable, ...]) -> str | None:
     """Whose memory the body takes; None: everybody's."""
     if holders and isinstance(holders[0], str):
         return holders[0]

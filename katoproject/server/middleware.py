@@ -26,7 +26,7 @@ from katoproject.monitoring import sampling
 from katoproject.server.callers import caller_of
 from katoproject.server.hosts_and_origins import check_change, check_host, cross_origin
 from katoproject.server.paths import ALWAYS_ANSWERED, NEVER_LIMITED, without_slash
-from katoproject.server.requests import REFUSAL
+from katoproject.server.requests import COUNT_FOR, REFUSAL
 from sessions_app import operations
 from sessions_app.errors import SessionNotFound
 from sessions_app.shapes.bodies import MAX_ID_LENGTH
@@ -119,6 +119,7 @@ class Envelope:
         try:
             # With a slot: to look up a key that this process does not know, it waits for the database.
             with callers.acting_as(_caller_of(request, is_prompt=False, is_free=parking.was_parked())):
+                _check_share(request)
                 response = self._get_response(request)
                 response[contracts.HEADER] = contracts.in_force()  # before a session that has no part in the response
                 _touch_session_of_header(request, response)
@@ -141,6 +142,14 @@ def _caller_of(request: HttpRequest, *, is_prompt: bool, is_free: bool = False) 
     """Raises TooOften."""
     header, address = request.META.get("HTTP_AUTHORIZATION"), request.META.get("REMOTE_ADDR", "")
     return caller_of(header, address, is_prompt=is_prompt, size=announced_size(request), is_free=is_free)
+
+
+def _check_share(request: HttpRequest) -> None:
+    """Raises Overloaded where the key of the request has its share of the process with its other token."""
+    count_for = request.META.get(COUNT_FOR)
+    key_id = callers.current().key_id
+    if count_for is not None and key_id is not None and not count_for(key_id):
+        raise Overloaded
 
 
 def _touch_session_of_header(request: HttpRequest, response: HttpResponse) -> None:

@@ -4,6 +4,7 @@ import logging
 import sys
 import threading
 from collections.abc import Callable, Iterable
+from functools import partial
 from queue import Empty, SimpleQueue
 from typing import Any
 from urllib.parse import unquote_to_bytes
@@ -17,6 +18,7 @@ from katoproject.configuration.environment import MEBIBYTE
 from katoproject.console import share as console
 from katoproject.server.bodies import SMALL, Bodies, Body
 from katoproject.server.browser_headers import Headers, browser_headers
+from katoproject.server.holders import is_of_unknown_key
 from katoproject.server.loop import InPlace
 from katoproject.server.parked import Parked
 from katoproject.server.proxies import proxies
@@ -32,6 +34,9 @@ Application = Callable[[Environ, Any], Iterable[bytes]]
 SPARE_THREADS = 2
 # In the environ: the refusal of a request whose body did not arrive as announced. The middleware returns it.
 REFUSAL = "kato.refusal"
+# In the environ of a request with a token that this process does not know: to be called with the id of its key. Returns
+# whether the key may have this request under way, too.
+COUNT_FOR = "kato.count_for"
 
 _EVERY_REQUEST: Environ = {
     "SCRIPT_NAME": "",
@@ -121,6 +126,8 @@ class Requests:
 
     def _respond(self, scope: Any, proto: Any, body: Body, client_has_gone: Callable[[], bool]) -> None:
         environ = environ_of(scope, body)
+        if is_of_unknown_key(body.holders):
+            environ[COUNT_FOR] = partial(self._turns.count_for, body)
         content = self._application(environ, Beginning(proto, browser_headers(environ)))
         if parking.is_parked():
             return

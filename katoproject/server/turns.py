@@ -15,9 +15,7 @@ from typing import Generic, Protocol, TypeVar
 class HasHolders(Protocol):
     """`joined`: when it began to wait for its turn, in seconds of the monotonic clock."""
 
-    @property
-    def holders(self) -> tuple[Hashable, ...]: ...
-
+    holders: tuple[Hashable, ...]
     joined: float
 
 
@@ -49,6 +47,20 @@ class Turns(Generic[Work]):
         """Wait for work, and take it; with the seconds that it waited. Call `done` with it afterwards."""
         work = self._queue.get()
         return work, time.monotonic() - work.joined
+
+    def count_for(self, work: Work, holder: Hashable) -> bool:
+        """Count work that is under way for a further holder, too. False, and not counted, where its share is taken.
+
+        Work of a key that this process has not met counts for its token. Of a key with two tokens each could have a
+        share, until this tells whose they are.
+        """
+        with self._lock:
+            if holder not in work.holders:
+                if self._under_way.get(holder, 0) >= self._share:
+                    return False
+                self._under_way[holder] = self._under_way.get(holder, 0) + 1
+                work.holders = (*work.holders, holder)
+        return True
 
     def done(self, work: Work) -> None:
         if not work.holders:

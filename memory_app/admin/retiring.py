@@ -109,7 +109,7 @@ ACTS = (
     ),
     Act(
         name="purge",
-        label="Purge retired patterns",
+        label="Purge patterns",
         icon="delete_sweep",
         permission="memory_app.delete_node",
         perform=_purge,

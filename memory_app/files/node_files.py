@@ -20,7 +20,7 @@ from django.db import transaction
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 from pydantic_core import PydanticCustomError, from_json
 
-from engine.lesson import Lesson
+from engine.lesson import Lesson, distinct
 from engine.naming import bare_name, pattern_name
 from engine.ranges import LARGEST_FREQUENCY
 from foundation.json_lines import Line, WrongLine, of_a_kind, parsed
@@ -78,7 +78,7 @@ class Pattern(Line):
             events=self.events,
             length=symbols.total(),
             emotives=self.emotives,
-            metadata=self.metadata,
+            metadata={key: distinct(texts) for key, texts in self.metadata.items()},
             symbol_counts=symbols,
             affinities={},
         )

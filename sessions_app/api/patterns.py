@@ -90,6 +90,8 @@ class Purge(SessionView):
         body = read_raw_body(request, self.body_limit)
         given = parse_body(request, pattern_acts.PurgePatterns, body)
         names = None if given.pattern_ids is None else names_of(given.pattern_ids)
+        # The index of the node may have to be read first, which may take longer than the session lives.
+        operations.hold(session_id=session_id)
 
         def perform() -> bytes:
             node_id, done = operations.purge(

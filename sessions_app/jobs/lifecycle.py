@@ -28,14 +28,16 @@ _ACCEPT = f"""
         now(), now(), now() + {GRACE}
     WHERE {CONFIRMED} RETURNING id
 """
+# What cancel and retry change.
+_CHANGED = ("state", "attempts", "error", "waiting_since", "due_at", "finished_at")
 _CANCEL = f"""
     UPDATE sessions_app_job SET state = 'cancelled', finished_at = now()
-    WHERE id = %(id)s AND state IN ('waiting', 'running') AND {CONFIRMED} RETURNING id
+    WHERE id = %(id)s AND state IN ('waiting', 'running') AND {CONFIRMED} RETURNING {", ".join(_CHANGED)}
 """
 _RETRY = f"""
     UPDATE sessions_app_job SET state = 'waiting', attempts = 0, error = NULL, finished_at = NULL,
         waiting_since = now(), due_at = now() + {GRACE}
-    WHERE id = %(id)s AND state IN ('failed', 'cancelled') AND {CONFIRMED} RETURNING id
+    WHERE id = %(id)s AND state IN ('failed', 'cancelled') AND {CONFIRMED} RETURNING {", ".join(_CHANGED)}
 """
 _PURGE = """
     WITH old AS (
@@ -177,9 +179,9 @@ def cancel(*, job_id: str) -> Job:
     """
     # Locked: a retry between the change, which a failed job does not need, and the answer would make this a refusal of
     # a waiting job.
-    if SESSIONS.execute_one(_CANCEL, {"id": find(job_id, locked=True).id}):
+    job = find(job_id, locked=True)
+    if _change(job, _CANCEL):
         deliver_freed_on_commit(job_id)
-    job = find(job_id)
     if job.state != State.CANCELLED:
         raise JobFinished(job_id, job.state)
     return job
@@ -193,22 +195,30 @@ def retry(*, job_id: str) -> Job:
 
     Raises JobNotFound, JobFinished where the job is done, QuotaUsedUp, and Unauthorized.
     """
-    key_id = find(job_id).key_id
-    limits = quotas.limits_of(key_id)
+    # Decides by the state as it is when the row is locked: the job may have ended while this waited for it. And answers
+    # with it: a cancel in between would be told as if a cancelled job had not been resumed.
+    job = find(job_id, locked=True)
+    limits = quotas.limits_of(job.key_id)
     if limits.jobs is not None:
-        # Before the job's row, as in `accept`: a transaction that held the row could wait for one that waits for it.
-        quotas.hold("jobs", key_id=key_id)
-    # Decides by the state as it is when the row is locked: the job may have ended since it was found. And answers with
-    # it: a cancel in between would be told as if a cancelled job had not been resumed.
-    find(job_id, locked=True)
-    if SESSIONS.execute_one(_RETRY, {"id": job_id}):
+        # With the job's row: who holds the quota waits for no row of a job that exists already.
+        quotas.hold("jobs", key_id=job.key_id)
+    if _change(job, _RETRY):
         if limits.jobs is not None:
-            _check_quota(job_id, key_id, limits)
+            _check_quota(job_id, job.key_id, limits)
         deliver_on_commit(job_id)
-    job = find(job_id)
     if job.state == State.DONE:
         raise JobFinished(job_id, job.state)
     return job
+
+
+def _change(job: Job, statement: str) -> bool:
+    """Whether the statement changes the job, whose row is locked. Raises Unauthorized."""
+    row = SESSIONS.execute_one(statement, {"id": job.id})
+    if row is None:
+        return False
+    for name, value in zip(_CHANGED, row, strict=True):
+        setattr(job, name, value)
+    return True
 
 
 def purge(*, limit: int = 500) -> int:

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from datetime import timedelta
 
 import httpx
+import psutil
 import psycopg
 import pytest
 
@@ -69,6 +70,41 @@ def test_a_key_that_is_being_rotated_has_one_share_for_both_of_its_tokens(
             assert rotated.get("/sessions/count").status_code == 200
         with kept_busy([busy.client.post, rotated.post], blocked, database):
             assert refusals(other, f"/sessions/{free}/stm") == []
+
+
+def test_both_tokens_have_one_share_of_a_process_that_meets_them_at_the_same_moment(
+    new_key: NewKey, database: psycopg.Connection
+) -> None:
+    """All its requests are there before the process has asked PostgreSQL whose they are."""
+    busy, other = new_key(), new_key()
+    blocked, free = session_of(busy), session_of(other)
+    issued = operations.rotate(key=busy.id, overlap=timedelta(hours=1))
+    with (
+        WebServer(workers=1, KATO_ACCESS="keys") as new,
+        client_with(new.url, busy.token) as former,
+        client_with(new.url, issued.token) as present,
+        client_with(new.url, other.token) as third,
+        ThreadPoolExecutor(2 * SLOTS) as pool,
+        locked(database, blocked),
+    ):
+        with psycopg.connect(database.info.dsn) as keys:
+            keys.execute("LOCK TABLE access_app_accessversion")
+            answers = [
+                pool.submit(client.post, f"/sessions/{blocked}/observe", json={"strings": ["a"]}, timeout=60)
+                for _ in range(SLOTS)
+                for client in (former, present)
+            ]
+            [process] = map(psutil.Process, new.worker_pids)
+            eventually(lambda: waits_for_locks(database) > 0, "it asks for the keys")
+            eventually(lambda: established(process, new.port) >= len(answers), "all requests have been sent")
+        eventually(lambda: waits_for_locks(database) == SLOTS // 2, "one share of the process waits for the session")
+        assert [third.get(f"/sessions/{free}/stm", timeout=PATIENCE).status_code for _ in range(10)] == [200] * 10
+        assert waits_for_locks(database) == SLOTS // 2
+
+
+def established(process: psutil.Process, port: int) -> int:
+    """How many connections clients have to this port of the process."""
+    return sum(one.laddr.port == port and bool(one.raddr) for one in process.net_connections("tcp"))
 
 
 @pytest.mark.parametrize("path", ["/health", "/health/ready/", "/status"])

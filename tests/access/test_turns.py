@@ -1,5 +1,6 @@
 """No access key holds more than half of a process: its other requests wait for each other, outside the queue of all."""
 
+from collections.abc import Hashable
 from dataclasses import dataclass
 
 from katoproject.server.turns import Turns
@@ -8,7 +9,7 @@ from katoproject.server.turns import Turns
 @dataclass
 class Work:
     name: str
-    holders: tuple[str, ...] = ()
+    holders: tuple[Hashable, ...] = ()
     joined: float = 0.0
 
 
@@ -74,6 +75,23 @@ def test_work_that_came_before_its_key_was_known_counts_for_the_key() -> None:
     turns.done(first)
     turns.done(second)
     assert [work.name for work in taken(turns, 2)] == ["KT3", "KT4"]
+
+
+def test_two_tokens_that_turn_out_to_be_of_one_key_have_one_share() -> None:
+    turns: Turns[Work] = Turns(share=2)
+    join_all(turns, "T1", "T2", "U1", "U2", "KT3")
+    works = taken(turns, 4)
+    assert [turns.count_for(work, "K") for work in works] == [True, True, False, False]
+    assert turns.count_for(works[0], "K"), "it counts already"
+    for work in works[2:]:
+        turns.done(work)
+    assert turns._queue.empty(), "KT3 waits for the work of K that is under way"
+    for work in works[:2]:
+        turns.done(work)
+    [third] = taken(turns, 1)
+    assert third.name == "KT3"
+    turns.done(third)
+    assert (turns._under_way, turns._waiting) == ({}, {})
 
 
 def test_what_has_to_wait_for_another_of_its_holders_keeps_nobody_waiting() -> None:

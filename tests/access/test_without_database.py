@@ -9,10 +9,11 @@ from pathlib import Path
 import httpx
 import pytest
 
-from benchmarks.stack import Stores, WebServer, eventually, manage, paused
+from benchmarks.stack import WebServer, eventually, manage, paused
 from katoproject.server.paths import ALWAYS_ANSWERED
 from tests.access.keys import bearer
 from tests.support.fragile import Fragile
+from tests.support.prepared import own_stores
 
 OPEN = {"/health", "/health/ready"}
 JUDGED = sorted(ALWAYS_ANSWERED - OPEN)
@@ -25,7 +26,7 @@ UNKNOWN = f"kato_000000000000_{43 * '0'}"
 @pytest.fixture(scope="module")
 def fragile(folder: Path) -> Iterator[Fragile]:
     """A service with one process, all of whose parts a test may stop."""
-    stores = Stores(folder / "data", private=True)
+    stores = own_stores(folder / "data")
     run = folder / "data" / "run"
     database, redis = f"postgresql://kato@/kato?host={run}", f"unix://{run / 'redis.sock'}"
     web = WebServer(workers=1, DATABASE_URL=database, REDIS_URL=redis, KATO_ACCESS="keys", KATO_WORKERS="1")

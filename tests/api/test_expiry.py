@@ -258,6 +258,23 @@ def test_a_batch_longer_than_the_ttl_neither_loses_nor_hides_the_session(
     assert client.get("/patterns/count", params={"node_id": "long batch"}).json()["pattern_count"] == 20_000
 
 
+def test_a_session_lives_as_long_as_its_purge_reads_the_index(
+    client: httpx.Client, new_session: NewSession, database: psycopg.Connection
+) -> None:
+    """R12: the purge does not lock the session's row meanwhile, so nothing else would keep it from being deleted."""
+    session_id = new_session(node_id="held while purged", ttl_seconds=30)
+    observed = {"observations": [{"vectors": [[1, 0]]}, {"strings": ["a"]}], "learn_at_end": True}
+    learned = client.post(f"/sessions/{session_id}/observe-sequence", json=observed).json()["final_learned_pattern"]
+    client.post(f"/sessions/{session_id}/patterns/retire", json={"pattern_ids": [learned]})
+    with ThreadPoolExecutor(1) as pool:
+        with database.transaction():
+            database.execute("LOCK TABLE memory_app_pattern")
+            purging = pool.submit(client.post, f"/sessions/{session_id}/patterns/purge", json={})
+            eventually(lambda: waits_for_locks(database) == 1, "the purge waits for the patterns")
+            assert time_left(client, session_id, node_id="held while purged") > timedelta(minutes=1)
+        assert purging.result().json()["status"] == "completed"
+
+
 @pytest.mark.usefixtures("steady_count")
 def test_the_count_is_exact_at_once_in_every_process(
     server: WebServer, client: httpx.Client, new_session: NewSession

@@ -80,6 +80,13 @@ def test_what_a_file_holds_is_known_afterwards(import_lines: Import, node: str) 
     assert nodes.affinities(node).affinities == {"a": {"joy": 0.1}}
 
 
+def test_texts_of_metadata_are_kept_sorted_and_once_however_the_file_has_them(import_lines: Import, node: str) -> None:
+    import_lines(HEAD, {**AB, "metadata": {"by": ["me", "her", "me"]}}, CD, FEELING, END)
+    pattern = nodes.pattern(node, name_of(AB))
+    assert pattern is not None
+    assert pattern.metadata == {"by": ["her", "me"]}
+
+
 def test_a_file_with_a_retired_pattern_is_not_imported(import_lines: Import, node: str) -> None:
     retire(node_id=node, names=[name_of(CD)])
     with pytest.raises(CommandError, match="already knows something"):

@@ -23,6 +23,9 @@ from tests.support.sessions import NewSession, OpenSession
 
 Scheme = Literal["light", "dark"]
 
+# Of `/health/ready`, in the order of the first page.
+PARTS = ["database", "redis", "broker", "worker", "upkeep", "disk", "clock", "neighbours"]
+
 pytestmark = needs_chromium
 
 
@@ -180,7 +183,7 @@ def test_too_many_wrong_passwords_are_explained(server: WebServer, chromium: Bro
 @pytest.mark.exhaustive
 def test_the_first_page_draws_its_charts_in_the_theme_that_is_chosen(console: Callable[..., Page]) -> None:
     page = console()
-    expect(page.locator(".parts .up").first).to_be_visible()
+    expect(page.locator(".parts li strong")).to_have_text(PARTS, timeout=PATIENCE)
     drawn = (
         "[...document.querySelectorAll('canvas')].map(one => one.toDataURL().length > 1000 && one.clientHeight > 100)"
     )
@@ -226,6 +229,24 @@ def test_pages_fit_desk_and_phone(
     expect(page.get_by_role("heading", name="Pattern of")).to_be_visible()
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     assert (page.locator("html").get_attribute("class") == "dark") is (scheme == "dark")
+
+
+@pytest.mark.exhaustive
+@pytest.mark.parametrize("width", [1040, 1280, 1400])
+def test_the_acts_of_an_administrator_leave_room_for_the_way_back(
+    width: int, console: Callable[..., Page], administrator: str, open_session: OpenSession
+) -> None:
+    session = open_session()
+    session.teach("a", "b")
+    page = console(width, user=administrator)
+    for path in (
+        f"/admin/sessions_app/session/{session.id}/change/",
+        f"/admin/memory_app/node/{session.node}/change/",
+        f"/admin/memory_app/node/{session.node}/acts/",
+    ):
+        page.goto(path)
+        cut = "[...document.querySelectorAll('#header-inner h1 > *')].filter(one => one.scrollWidth > one.clientWidth)"
+        assert page.evaluate(f"{cut}.map(one => one.innerText)") == [], path
 
 
 @pytest.mark.exhaustive

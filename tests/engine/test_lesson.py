@@ -47,6 +47,13 @@ def test_metadata_is_a_sorted_union_of_texts() -> None:
     }
 
 
+def test_metadata_that_is_known_already_stays_as_it_is() -> None:
+    known = {"by": ["her", "me"], "src": ["web"]}
+    assert merge_metadata(known, {"src": ["web"]}) == known
+    assert merge_metadata(known, {"by": ["me"]}) == known
+    assert list(merge_metadata(known, {"new": ["1"], "src": ["web"]})) == ["by", "src", "new"]
+
+
 def test_text_forms_of_numbers() -> None:
     values = [1.0, 2.5, 1e20, 1e-05, 1e15, 0.0001, [1, "x"], False, 123456789012345678901234567890]
     assert set(metadata_texts({"v": value} for value in values)["v"]) == {

@@ -25,6 +25,7 @@ from katoproject.launcher.installation import (
     server_uid,
 )
 from tests.support.commands import process
+from tests.support.prepared import own_stores
 from tests.support.readiness import part
 from tests.support.sessions import observation
 
@@ -71,7 +72,7 @@ def _copy(primary: str, data: Path) -> None:
 
 @pytest.fixture(scope="module")
 def pair(folder: Path) -> Iterator[Pair]:
-    stores, standby = Stores(folder / "data", private=True), folder / "standby"
+    stores, standby = own_stores(folder / "data"), folder / "standby"
     with ExitStack() as running:
         running.enter_context(stores)
         copied = running.enter_context(proxying(postgres_socket(stores.data)))

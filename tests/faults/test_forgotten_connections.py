@@ -24,6 +24,7 @@ from katoproject.configuration.locations import postgres_url
 from katoproject.launcher import postgres
 from katoproject.settings import _database
 from tests.support.jobs import end_of, train
+from tests.support.prepared import own_stores
 
 pytestmark = pytest.mark.long
 
@@ -43,7 +44,7 @@ def address_of_its_own() -> str:
 
 @pytest.fixture(scope="module")
 def stores(folder: Path) -> Iterator[Stores]:
-    running = Stores(folder / "data", private=True)
+    running = own_stores(folder / "data")
     with pytest.MonkeyPatch.context() as changed:
         changed.setitem(postgres.SETTINGS, "listen_addresses", address_of_its_own())
         running.start_one("postgres")

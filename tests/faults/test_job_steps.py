@@ -3,10 +3,13 @@
 import httpx
 import psycopg
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from foundation.postgresql.statements import OTHER
-from sessions_app.jobs import running
+from sessions_app.jobs import lifecycle, running
 from sessions_app.jobs.lifecycle import find
+from sessions_app.shapes.descriptions import describe_job
 from tests.support.jobs import learned, look, poison, start, train
 from tests.support.sessions import NewSession
 
@@ -39,6 +42,22 @@ def test_a_message_for_a_job_that_is_finished_changes_nothing(
     for _ in range(3):
         running.run(accepted["job_id"])
     assert (look(client, accepted), learned(database, "finished")) == (finished, [1])
+
+
+def test_cancelling_and_retrying_read_the_job_once_and_answer_with_what_is_stored(client: httpx.Client) -> None:
+    job_id = train(client, "read once", [[["a"], ["b"]]])["job_id"]
+    for act, state in (
+        (lifecycle.cancel, "cancelled"),
+        (lifecycle.cancel, "cancelled"),
+        (lifecycle.retry, "waiting"),
+        (lifecycle.retry, "waiting"),
+    ):
+        with CaptureQueriesContext(connection) as captured:
+            job = act(job_id=job_id)
+        reads = [query["sql"] for query in captured if query["sql"].startswith("SELECT") and "_job" in query["sql"]]
+        assert len(reads) == 1
+        assert job.state == state
+        assert describe_job(job) == describe_job(find(job_id))
 
 
 def test_finalizing_waits_for_the_earlier_jobs_of_its_node(

@@ -14,6 +14,7 @@ from katoproject.configuration.locations import postgres_url, redis_url
 from tests.support.commands import process
 from tests.support.jobs import end_of, train
 from tests.support.pgbouncer import PgBouncer, pgbouncer
+from tests.support.prepared import own_stores
 from tests.support.races import at_once
 from tests.support.readiness import part
 from tests.support.sessions import create_session, observation, observations, observe
@@ -24,7 +25,7 @@ pytestmark = pytest.mark.long
 
 @pytest.fixture(scope="module")
 def stores(folder: Path) -> Iterator[Stores]:
-    with Stores(folder / "data", private=True) as running:
+    with own_stores(folder / "data") as running:
         yield running
 
 

@@ -15,7 +15,7 @@ import pytest
 import redis
 from psycopg.types.json import Jsonb
 
-from benchmarks.stack import START_LIMIT, Stores, WebServer, Worker, eventually, paused
+from benchmarks.stack import START_LIMIT, WebServer, Worker, eventually, paused
 from foundation.metrics.folder import VARIABLE
 from katoproject.configuration.locations import redis_password, redis_url
 from katoproject.monitoring.snapshot import Snapshot
@@ -23,6 +23,7 @@ from sessions_app import cache
 from tests.support.connections import fresh_connections, from_every_process
 from tests.support.fragile import Fragile
 from tests.support.jobs import end_of, train
+from tests.support.prepared import own_stores
 from tests.support.sessions import create_session, observation, observations
 from tests.support.transactions import locked
 
@@ -43,7 +44,7 @@ def store_urls(data: Path) -> dict[str, str]:
 @pytest.fixture(scope="module")
 def watched(folder: Path) -> Iterator[Fragile]:
     """Four processes that cache no metrics, with stores of their own, whose URLs contain passwords."""
-    stores = Stores(folder / "data", private=True)
+    stores = own_stores(folder / "data")
     with stores, WebServer(workers=4, METRICS_CACHE_TTL_SECONDS="0", **store_urls(folder / "data")) as web:
         yield Fragile(stores, web)
 

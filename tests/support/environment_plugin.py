@@ -7,6 +7,7 @@ processes share the tests, each loads this and has servers of its own; the proce
 import gc
 import os
 import shutil
+import sys
 import tempfile
 from pathlib import Path
 
@@ -17,6 +18,11 @@ from xdist import is_xdist_controller, is_xdist_worker
 from benchmarks.stack import Stores
 from katoproject.configuration.environment import variable_names
 from katoproject.configuration.kernels import compile_all, configure_kernels
+from tests.support.prepared import copy_if_made, make_template
+
+# Each of the thousand processes of a run would compile all sources again.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 # The collector found little, for a tenth of the time.
 gc.set_threshold(50_000, 20, 50)
@@ -50,7 +56,10 @@ def pytest_sessionstart(session: pytest.Session) -> None:
             )
         # Once, with all processors, instead of in each process that needs them.
         compile_all()
+        make_template()
     else:
+        if _stores.are_own:
+            copy_if_made(_stores.data)
         _stores.start()
         _learn_which_database_this_is()
 

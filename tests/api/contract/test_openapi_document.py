@@ -16,6 +16,7 @@ from tests.api.contract.document import (
     DESCRIBED,
     DOCUMENT,
     DOCUMENTS,
+    assert_described,
     assert_fits,
     make_document,
     resolved,
@@ -117,6 +118,15 @@ def test_every_answer_has_an_example_and_the_common_headers(contract: str, name:
         for media in answer["content"].values():
             for example in examples_of(media):
                 assert_fits(media["schema"], example, contract)
+
+
+@each_operation
+def test_what_has_a_body_may_refuse_it_before_it_is_read(contract: str, name: str) -> None:
+    operation = BY_CONTRACT[contract][name]
+    refused = {"408", "413", "415"} & set(operation["responses"])
+    assert refused == ({"408", "413", "415"} if "requestBody" in operation else set())
+    for status in (400, 408, 501) if refused else (400,):
+        assert_described(name, status, {"detail": "Text"}, contract)
 
 
 def test_operation_ids_are_unique() -> None:

@@ -2,13 +2,11 @@
 
 from collections.abc import Iterator
 
-import psycopg
 import pytest
 from django.db import connection, connections
 from pytest_django import DjangoDbBlocker
 
 import memory_app.operations.finalizing
-from benchmarks.stack import manage
 from memory_app.operations.nodes import clear
 from memory_app.operations.purging import purge
 from memory_app.operations.retiring import retire
@@ -18,20 +16,16 @@ from sessions_app.jobs.lifecycle import accept
 from sessions_app.models.jobs import Kind
 from sessions_app.operations import idempotency
 from tests.commands.verify.database import DATABASE, TABLES, execute, new_session, observation, sequence
+from tests.support.prepared import own_database
 
 
 @pytest.fixture(scope="module")
-def own_database(django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
+def verified(django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
     """A migrated database that no other process writes to; the tests of a file use it in this process."""
     parts = connections.settings["default"]
-    with psycopg.connect(host=parts["HOST"], port=parts["PORT"], user=parts["USER"], dbname="kato") as maker:
-        maker.autocommit = True
-        maker.execute(f"DROP DATABASE IF EXISTS {DATABASE}")
-        maker.execute(f"CREATE DATABASE {DATABASE}")
-    url = f"host='{parts['HOST']}' port={parts['PORT']} user={parts['USER']} dbname={DATABASE}"
-    manage("migrate", "--verbosity=0", "--skip-checks", DATABASE_URL=url)
-    name, parts["NAME"] = parts["NAME"], DATABASE
-    with django_db_blocker.unblock():
+    name = parts["NAME"]
+    with own_database(DATABASE), django_db_blocker.unblock():
+        parts["NAME"] = DATABASE
         connection.close()
         yield
         connection.close()
@@ -39,7 +33,7 @@ def own_database(django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
 
 
 @pytest.fixture
-def empty(own_database: None) -> None:
+def empty(verified: None) -> None:
     execute(f"TRUNCATE {', '.join(TABLES)}")
     cache.drop(None)  # entries of other tests, whose database has higher numbers of memories
 

@@ -10,12 +10,13 @@ import pytest
 import redis
 from redis import Redis
 
-from benchmarks.stack import Stores, WebServer
+from benchmarks.stack import WebServer
 from benchmarks.stack.proxy import database_url, postgres_socket, proxying, redis_socket
 from katoproject.configuration.locations import postgres_url, redis_url
 from katoproject.configuration.redis_url import RedisServer
 from tests.faults.changed_stores.stack import Stack
 from tests.support.loopback import has_ipv6
+from tests.support.prepared import own_stores
 
 LOOPBACK = "::1" if has_ipv6() else "127.0.0.1"
 
@@ -23,7 +24,7 @@ LOOPBACK = "::1" if has_ipv6() else "127.0.0.1"
 @pytest.fixture(scope="module")
 def stack(folder: Path) -> Iterator[Stack]:
     with ExitStack() as opened:
-        stores = opened.enter_context(Stores(folder / "data", private=True))
+        stores = opened.enter_context(own_stores(folder / "data"))
         parts = RedisServer.parse(redis_url(stores.data))
         postgres = opened.enter_context(proxying(postgres_socket(stores.data), host=LOOPBACK))
         cache = opened.enter_context(proxying(redis_socket(stores.data), host=LOOPBACK))
