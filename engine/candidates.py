@@ -1,11 +1,11 @@
 """Choosing an ensemble: a kernel finds candidates, and the best are kept (engine.md 5.6, D01; kato-6.md 3.4)."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
 
-from engine.arrays import Floats, Ints
+from engine.arrays import Columns, Floats, Ints
 from engine.contracts import Semantics
 from engine.kernels.blocks import WORD
 from engine.kernels.gathering import gather
@@ -16,10 +16,13 @@ from engine.kernels.select import select
 from engine.limits import MOST_GATHERED
 from engine.query import Query
 from engine.stopping import Stop
+from engine.together import together
 from engine.view import View
 
 _ROOM = 512
 """How many candidates beyond the limit the scan finds before the best are picked: few, so that the bar rises early."""
+CHUNK = 50_000
+"""Rows that a thread scans before it takes the next ones: a thread is started where there is work for two."""
 
 
 class Candidates(NamedTuple):
@@ -30,22 +33,79 @@ class Candidates(NamedTuple):
     in_ties: Ints
 
 
-def choose(view: View, query: Query, semantics: Semantics, weights: Weights, limit: int, stop: Stop) -> Candidates:
-    """All candidates in the order of ties; of more than `limit`, the best by pre (or potential, 5.9)."""
-    room = min(limit + _ROOM, len(view.columns.frequency))
-    found = Found(np.empty(room, dtype=np.int64), np.empty(room), np.empty(room))
-    scan, pruned = Scan(row=0, candidates=0, bar=-np.inf), False
-    while scan.row < len(view.columns.frequency):
-        scan = _continue(scan, view, query, semantics, weights, found, stop)
-        stop.check()
-        if scan.candidates > limit:
-            scan = Scan(scan.row, candidates=limit, bar=_keep_best(view, semantics, scan.candidates, limit, found))
-            pruned = True
-    count = scan.candidates
-    rows, keys, similarity = found.rows[:count], found.keys[:count], found.similarity[:count]
-    order = _order_of_ties(view, semantics, rows, similarity)
+class _Part:
+    """What one thread finds, in chunks of rows that no other thread scans."""
+
+    def __init__(self, view: View, query: Query, semantics: Semantics, weights: Weights, limit: int) -> None:
+        self._view, self._query, self._semantics, self._weights, self._limit = view, query, semantics, weights, limit
+        room = min(limit + _ROOM, len(view.columns.frequency))
+        self.found = Found(np.empty(room, dtype=np.int64), np.empty(room), np.empty(room))
+        self.count, self.pruned = 0, False
+        # Scratch, which no two threads may share.
+        self._fuzzy = query.fuzzy._replace(seen=query.fuzzy.seen.copy())
+
+    def scan(self, chunk: range, bar: "_Bar", stop: Stop) -> None:
+        # The kernels scan to the last frequency.
+        columns = self._view.columns._replace(frequency=self._view.columns.frequency[: chunk.stop])
+        row = chunk.start
+        while row < chunk.stop:
+            row, self.count, _ = self._continue(columns, Scan(row, self.count, bar.lowest), stop)
+            stop.check()
+            if self.count > self._limit:
+                bar.lowest = max(
+                    bar.lowest, _keep_best(self._view, self._semantics, self.count, self._limit, self.found)
+                )
+                self.count, self.pruned = self._limit, True
+
+    def _continue(self, columns: Columns, scan: Scan, stop: Stop) -> Scan:
+        """Scan on, to the last row or until there is no room for another candidate."""
+        query, semantics = self._query, self._semantics
+        if query.state.size == 1:
+            token, anywhere = query.state.tokens[0], query.single_anywhere
+            return select_by_symbol(columns, token, anywhere, semantics, self._weights, scan, self.found, stop.flag)
+        search = Search(query.state, query.recall, self._fuzzy, query.text, semantics.by_position)
+        masks = query.state.masks if query.state.size <= WORD else None
+        return select(columns, self._view.texts, search, masks, scan, self.found, stop.flag)
+
+
+@dataclass(slots=True)
+class _Bar:
+    """The lowest key worth keeping, of all threads. One that reads an older bar finds more than it must, never less."""
+
+    lowest: float = -np.inf
+
+
+def choose(
+    view: View, query: Query, semantics: Semantics, weights: Weights, limit: int, stop: Stop, *, threads: int = 1
+) -> Candidates:
+    """All candidates in the order of ties; of more than `limit`, the best by pre (or potential, 5.9).
+
+    However many threads scan, and whatever each of them finds first, the best are the same.
+    """
+    rows = len(view.columns.frequency)
+    chunks = iter([range(start, min(start + CHUNK, rows)) for start in range(0, rows, CHUNK)])
+    number = max(1, min(threads, rows // CHUNK))
+    parts, bar = [_Part(view, query, semantics, weights, limit) for _ in range(number)], _Bar()
+
+    def scan(part: _Part) -> None:
+        for chunk in chunks:
+            part.scan(chunk, bar, stop)
+
+    together(scan, parts)
+    found = Found(
+        *(
+            np.concatenate([column[: part.count] for part, column in zip(parts, columns, strict=True)])
+            for columns in zip(*(part.found for part in parts), strict=True)
+        )
+    )
+    count, pruned = len(found.rows), any(part.pruned for part in parts)
+    if count > limit:
+        _keep_best(view, semantics, count, limit, found)
+        count, pruned = limit, True
+    rows_of, keys, similarity = found.rows[:count], found.keys[:count], found.similarity[:count]
+    order = _order_of_ties(view, semantics, rows_of, similarity)
     place = np.argsort(-keys[order], kind="stable") if pruned else np.arange(count)
-    return Candidates(rows[order[place]], similarity[order[place]], place)
+    return Candidates(rows_of[order[place]], similarity[order[place]], place)
 
 
 def close_up(view: View, rows: Ints) -> tuple[View, Ints]:
@@ -71,18 +131,6 @@ def _order_of_ties(view: View, semantics: Semantics, rows: Ints, similarity: Flo
     if semantics.largest_name_first:
         return np.argsort(names)[::-1]
     return np.lexsort((names, -similarity))
-
-
-def _continue(
-    scan: Scan, view: View, query: Query, semantics: Semantics, weights: Weights, found: Found, stop: Stop
-) -> Scan:
-    """Scan on, to the last row or until `found` is full."""
-    if query.state.size == 1:
-        token, anywhere = query.state.tokens[0], query.single_anywhere
-        return select_by_symbol(view.columns, token, anywhere, semantics, weights, scan, found, stop.flag)
-    search = Search(query.state, query.recall, query.fuzzy, query.text, semantics.by_position)
-    masks = query.state.masks if query.state.size <= WORD else None
-    return select(view.columns, view.texts, search, masks, scan, found, stop.flag)
 
 
 def _keep_best(view: View, semantics: Semantics, count: int, limit: int, found: Found) -> float:

@@ -14,6 +14,7 @@ affinity: aff(x, e) by symbol for the configured `affinity_emotive`; None if the
     was never learned, an empty mapping. For a state of two or more symbols, only the symbols of the state are looked
     up; for a state of one symbol, under 3.10, all symbols of the patterns.
 stop: ends the prediction early, from another thread: it raises the reason of the stop.
+threads: how many scan a large node together; the predictions are the same for any number.
 finalized: what the last finalize-training left (`engine.finalize`); None if there was none since the last clear-all.
     6.3 does not depend on it.
 
@@ -74,6 +75,7 @@ def predict(
     affinity: Mapping[str, float] | None = None,
     finalized: Finalized | None = None,
     stop: Stop = NEVER,
+    threads: int = 1,
 ) -> Prediction:
     """The predictions for `stm`, best first.
 
@@ -87,7 +89,7 @@ def predict(
     query = encode(view, stm, options, stop)
     apart = query.state.size == 1 and semantics.one_symbol_apart
     weights = affinity_weights(view, query, affinity, of_all=apart)
-    candidates = choose(view, query, semantics, weights, 3 * options.max_predictions, stop)
+    candidates = choose(view, query, semantics, weights, 3 * options.max_predictions, stop, threads=threads)
     if len(candidates.rows) == 0:
         return NOTHING
     return describe(

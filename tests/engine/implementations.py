@@ -60,7 +60,7 @@ def predict_parsed(inputs: Inputs) -> Outcome:
     return Outcome(from_json(prediction.predictions), from_json(prediction.future_potentials))
 
 
-def predict_fast(inputs: Inputs) -> Prediction:
+def predict_fast(inputs: Inputs, *, threads: int = 1) -> Prediction:
     """What the fast implementation returns."""
     index = Index()
     index.upsert((pattern.name, pattern.events, pattern.frequency) for pattern in inputs.patterns)
@@ -74,6 +74,7 @@ def predict_fast(inputs: Inputs) -> Prediction:
         emotives=lambda names: {name: windows[name] for name in names},
         affinity=inputs.affinity,
         finalized=_finalized(inputs.finalized_patterns, index.view()),
+        threads=threads,
     )
 
 

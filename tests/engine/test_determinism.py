@@ -5,6 +5,7 @@ import random
 import subprocess
 import sys
 from hashlib import sha1
+from unittest.mock import patch
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -14,6 +15,7 @@ from engine.index import Index
 from engine.naming import pattern_name
 from engine.options import RANK_FIELDS
 from engine.predict import predict
+from engine.together import together
 from tests.engine import strategies
 from tests.engine.implementations import Inputs, predict_fast
 
@@ -25,6 +27,33 @@ Row = tuple[str, list[list[str]], int]
 def test_the_order_of_learning_does_not_matter(inputs: Inputs, shuffler: random.Random) -> None:
     shuffled = inputs._replace(patterns=shuffler.sample(inputs.patterns, len(inputs.patterns)))
     assert predict_fast(inputs) == predict_fast(shuffled)
+
+
+@pytest.mark.parametrize("room", [1, 512])
+@settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
+@given(
+    strategies.all_inputs(
+        st.fixed_dictionaries({"max_predictions": st.integers(1, 3)}, optional={"fuzzy_token_threshold": st.just(0.5)}),
+        most=40,
+    )
+)
+def test_the_number_of_threads_does_not_matter(room: int, inputs: Inputs) -> None:
+    """Also where each thread finds more than there is room for, and raises the bar for the others."""
+    with patch("engine.candidates.CHUNK", 3), patch("engine.candidates._ROOM", room):
+        one, *others = [predict_fast(inputs, threads=threads) for threads in (1, 2, 8)]
+    assert others == [one, one]
+
+
+def test_what_a_thread_raises_is_raised() -> None:
+    class Reason(Exception):
+        pass
+
+    def work(number: int) -> None:
+        if number == 2:
+            raise Reason
+
+    with pytest.raises(Reason):
+        together(work, [1, 2, 3])
 
 
 def predictions_digest(order_seed: int) -> str:
