@@ -34,12 +34,12 @@ def _array(texts: tuple[str, ...] | None) -> str | None:
 class GuardedStore(Store):
     """A store whose statements may contain the conditions above."""
 
-    def execute(self, sql: str, parameters: Parameters, *, prepare: bool = True) -> list[Row]:
+    def execute(self, sql: str, parameters: Parameters, *, prepare: bool = True, binary: bool = False) -> list[Row]:
         caller = callers.current()
         # As texts: psycopg takes four times as long for a list.
         version = None if caller.version is None else str(caller.version)
         guarded = {**parameters, "caller_version": version, "caller_nodes": _array(caller.nodes)}
-        return super().execute(sql, guarded, prepare=prepare)
+        return super().execute(sql, guarded, prepare=prepare, binary=binary)
 
     def execute_one(self, sql: str, parameters: Parameters) -> Row | None:
         """As in the base. If it finds nothing because a key was changed, it looks again with the keys as they are now.

@@ -94,10 +94,10 @@ class SymbolTable:
         New symbols receive the next tokens, in order of arrival. Raises ValueError for what is no JSON of events or has
         a symbol with a lone surrogate; that may leave symbols in the table that no pattern has.
         """
-        data = np.frombuffer(text.encode(), dtype=np.uint8)  # UnicodeEncodeError is a ValueError
+        data = np.frombuffer(bytearray(text, "utf-8"), dtype=np.uint8)  # UnicodeEncodeError is a ValueError
         most = len(data) // len(b'"",') + 1
         counts, numbers = np.empty((2, patterns), dtype=np.int64), np.empty((2, most), dtype=np.uint32)
-        events, read, room = Events(*counts, *numbers), Read(0, 0, 0, 0, len(self), NO_ROOM), 0
+        events, read, room = Events(*counts, *numbers), Read(0, 0, 0, 0, 0, 0, 0, len(self), NO_ROOM), 0
         while read.status == NO_ROOM:
             utf8, starts = self._with_room(room)
             read = read_events(data, read, events, utf8, starts, self._table.slots, self._key)

@@ -152,7 +152,7 @@ def read_acts(*, memory: int, horizon: str) -> Acts | None:
 def next_patterns(memory: int, *, after: bytes) -> Page:
     """The page of patterns after a name."""
     parameters = {"memory": memory, "after": after, "patterns": PATTERNS_AT_ONCE, "bytes": BYTES_AT_ONCE}
-    [row] = PATTERNS.execute_in_order(_NEXT_PATTERNS, parameters)
+    [row] = PATTERNS.execute_in_order(_NEXT_PATTERNS, parameters, binary=True)
     names, events, frequencies, have_emotives, is_last = row
     if names is None:
         return Page(NO_PATTERNS, is_last=True)

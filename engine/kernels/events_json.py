@@ -13,14 +13,18 @@ DONE, NO_ROOM, INVALID = range(3)
 
 
 class Read(NamedTuple):
-    """How much was read: up to the place `at` of the text, whole patterns with their tokens and events.
+    """How far the text was read: up to `at`, which is `depth` brackets deep; whole patterns, tokens, events.
 
+    first_token, first_event: where those of the pattern begin that is being read.
     symbols: how many the table has now. status: DONE; NO_ROOM: give the table more room and call again; INVALID.
     """
 
     at: int
+    depth: int
     patterns: int
+    first_token: int
     tokens: int
+    first_event: int
     events: int
     symbols: int
     status: int
@@ -48,28 +52,36 @@ _ESCAPED[list(b'"\\/bfnrt')] = list(b'"\\/\b\f\n\r\t')
 def read_events(text: Bytes, before: Read, events: Events, utf8: Bytes, starts: Ints, slots: Slots, key: Masks) -> Read:
     """Read on in `text`, which is valid UTF-8: JSON texts, one for each pattern, with commas between them.
 
+    It writes to the text: a string is there without its escapes once it is read.
     events: room for all. utf8, starts, slots, key: the symbol table, with room behind its end.
     The table gets new symbols even if what has them turns out to be invalid.
     """
     lengths, event_counts, tokens, ends = events
-    at, patterns, token, event, symbols = before.at, before.patterns, before.tokens, before.events, before.symbols
-    depth, after_value, after_comma = 0, False, False
-    begun, first_token, first_event = at, token, event
+    at, depth, patterns, first_token, token, first_event, event, symbols, _ = before
+    after_value, after_comma = False, False
     while at < text.shape[0]:
         c = text[at]
         if c == _QUOTE and depth == 2 and not after_value:
-            end = _end_of_string(text, at + 1)
-            start = starts[symbols]
-            if 3 * (symbols + 1) > 2 * slots.shape[0] or symbols + 1 == starts.shape[0]:
-                return Read(begun, patterns, first_token, first_event, symbols, NO_ROOM)
-            if start + end - at > utf8.shape[0]:
-                return Read(begun, patterns, first_token, first_event, symbols, NO_ROOM)
-            at, size = end, _write_string(text, at + 1, end, utf8, start)
-            if size < 0:
+            end = start = at + 1
+            while end < text.shape[0] and text[end] != _QUOTE and text[end] != _BACKSLASH and text[end] >= 0x20:
+                end += 1
+            has_escapes = end < text.shape[0] and text[end] == _BACKSLASH
+            at = _end_of_string(text, end) if has_escapes else end
+            if at >= text.shape[0] or text[at] != _QUOTE:
                 break
-            slot = find_place(utf8, start, start + size, symbols, utf8, starts, slots, key)
+            known = starts[symbols]
+            is_full = 3 * (symbols + 1) > 2 * slots.shape[0] or symbols + 1 == starts.shape[0]
+            if is_full or known + at - start > utf8.shape[0]:
+                return Read(start - 1, depth, patterns, first_token, token, first_event, event, symbols, NO_ROOM)
+            if has_escapes:
+                end = _unescape(text, end, at)
+                if end < 0:
+                    break
+            slot = find_place(text, start, end, symbols, utf8, starts, slots, key)
             if slots[slot] < 0:
-                starts[symbols + 1] = start + size
+                for i in range(start, end):
+                    utf8[known + i - start] = text[i]
+                starts[symbols + 1] = known + end - start
                 slots[slot] = symbols
                 symbols += 1
             tokens[token] = slots[slot]
@@ -78,11 +90,9 @@ def read_events(text: Bytes, before: Read, events: Events, utf8: Bytes, starts: 
             after_value, after_comma = False, True
             at += 1
             continue
-        elif c == _OPEN and not after_value and depth < 2:
+        elif c == _OPEN and not after_value and depth < 2 and patterns < lengths.shape[0]:
             if depth == 0:
-                if patterns == lengths.shape[0]:
-                    break
-                begun, first_token, first_event = at, token, event
+                first_token, first_event = token, event
             depth += 1
         elif c == _CLOSE and depth > 0 and not after_comma:
             depth, after_value = depth - 1, True
@@ -97,50 +107,44 @@ def read_events(text: Bytes, before: Read, events: Events, utf8: Bytes, starts: 
         after_comma &= bool(_IS_SPACE[c])
         at += 1
     is_whole = at == text.shape[0] and depth == 0 and not after_comma and patterns == lengths.shape[0]
-    return Read(at, patterns, token, event, symbols, DONE if is_whole else INVALID)
+    status = DONE if is_whole else INVALID
+    return Read(at, depth, patterns, first_token, token, first_event, event, symbols, status)
 
 
 @part
 def _end_of_string(text: Bytes, at: int) -> int:
-    """The place of the quote that ends the string whose characters begin at `at`; that of the end without one."""
+    """The place of the quote that ends the string which goes on at `at`, of the end of the text if there is none."""
     while at < text.shape[0] and text[at] != _QUOTE:
         at += 2 if text[at] == _BACKSLASH else 1
-    return int(min(at, text.shape[0]))
+    return int(at)
 
 
 @part
-def _write_string(text: Bytes, at: int, end: int, utf8: Bytes, start: int) -> int:
-    """Write the string text[at : end], without quotes, to utf8[start:]; return its size, -1 if it is invalid."""
-    place = start
-    if end == text.shape[0]:
-        return -1
+def _unescape(text: Bytes, at: int, end: int) -> int:
+    """Write text[at : end], the rest of a string, without escapes; return its new end, -1 if it is invalid."""
+    place = at
     while at < end:
-        c = text[at]
-        if c != _BACKSLASH:
-            if c < 0x20:
-                return -1
-            utf8[place] = c
-            at, place = at + 1, place + 1
-            continue
         c = text[at + 1]
-        at += 2
-        if c == _U:
-            code_point = _hexadecimal(text, at, end)
-            at += 4
-            if 0xD800 <= code_point < 0xDC00 and at < end and text[at] == _BACKSLASH and text[at + 1] == _U:
-                low = _hexadecimal(text, at + 2, end) - 0xDC00
+        if text[at] < 0x20:
+            return -1
+        if text[at] != _BACKSLASH:
+            text[place] = text[at]
+            at, place = at + 1, place + 1
+        elif c == _U:
+            code_point, size = _hexadecimal(text, at + 2, end), 6
+            if 0xD800 <= code_point < 0xDC00 and text[at + 6] == _BACKSLASH and text[at + 7] == _U:
+                low = _hexadecimal(text, at + 8, end) - 0xDC00
                 if 0 <= low < 0x400:
-                    code_point = 0x10000 + ((code_point - 0xD800) << 10) + low
-                    at += 6
+                    code_point, size = 0x10000 + ((code_point - 0xD800) << 10) + low, 12
             if code_point < 0 or 0xD800 <= code_point < 0xE000:
                 return -1
-            place = _write_code_point(code_point, utf8, place)
+            at, place = at + size, _write_code_point(code_point, text, place)
         elif _ESCAPED[c] > 0:
-            utf8[place] = _ESCAPED[c]
-            place += 1
+            text[place] = _ESCAPED[c]
+            at, place = at + 2, place + 1
         else:
             return -1
-    return place - start
+    return int(place)
 
 
 @part
@@ -151,7 +155,7 @@ def _hexadecimal(text: Bytes, at: int, end: int) -> int:
     number = 0
     for i in range(at, at + 4):
         number = number * 16 + _DIGITS[text[i]]
-    return number
+    return int(number)
 
 
 @part

@@ -7,7 +7,7 @@ be able to choose some that all belong into one place.
 import numpy as np
 
 from engine.arrays import Bytes, Ints, Masks, Slots
-from engine.kernels.compiler import compiled, inlined, part
+from engine.kernels.compiler import compiled, inlined
 
 
 @inlined
@@ -15,41 +15,35 @@ def _turned(word: np.uint64, bits: int) -> np.uint64:
     return (word << np.uint64(bits)) | (word >> np.uint64(64 - bits))
 
 
-@part
-def _mixed(v0: np.uint64, v1: np.uint64, v2: np.uint64, v3: np.uint64) -> tuple[np.uint64, ...]:
-    """A SipRound."""
-    v0 += v1
-    v2 += v3
-    v1 = _turned(v1, 13) ^ v0
-    v3 = _turned(v3, 16) ^ v2
-    v0 = _turned(v0, 32)
-    v2 += v1
-    v0 += v3
-    v1 = _turned(v1, 17) ^ v2
-    v3 = _turned(v3, 21) ^ v0
-    return v0, v1, _turned(v2, 32), v3
-
-
-@part
+@inlined
 def keyed_hash(data: Bytes, start: int, end: int, key: Masks) -> np.uint64:
     """SipHash-1-3 of data[start : end]."""
     v0, v1 = key[0] ^ np.uint64(0x736F6D6570736575), key[1] ^ np.uint64(0x646F72616E646F6D)
     v2, v3 = key[0] ^ np.uint64(0x6C7967656E657261), key[1] ^ np.uint64(0x7465646279746573)
-    word, filled = np.uint64(0), 0
-    for i in range(start, end):
-        word |= np.uint64(data[i]) << np.uint64(8 * filled)
-        filled += 1
-        if filled == 8:
-            v0, v1, v2, v3 = _mixed(v0, v1, v2, v3 ^ word)
-            v0 ^= word
-            word, filled = np.uint64(0), 0
-    word |= np.uint64((end - start) & 0xFF) << np.uint64(56)
-    v0, v1, v2, v3 = _mixed(v0, v1, v2, v3 ^ word)
-    v0 ^= word
-    v2 ^= np.uint64(0xFF)
-    for _ in range(3):
-        v0, v1, v2, v3 = _mixed(v0, v1, v2, v3)
-    return v0 ^ v1 ^ v2 ^ v3
+    whole_words = (end - start) // 8
+    for number in range(whole_words + 4):
+        word = np.uint64(0)
+        if number <= whole_words:
+            first = start + 8 * number
+            for i in range(first, min(first + 8, end)):
+                word |= np.uint64(data[i]) << np.uint64(8 * (i - first))
+        if number == whole_words:
+            word |= np.uint64((end - start) & 0xFF) << np.uint64(56)
+        elif number == whole_words + 1:
+            v2 ^= np.uint64(0xFF)
+        v3 ^= word
+        v0 += v1
+        v2 += v3
+        v1 = _turned(v1, 13) ^ v0
+        v3 = _turned(v3, 16) ^ v2
+        v0 = _turned(v0, 32)
+        v2 += v1
+        v0 += v3
+        v1 = _turned(v1, 17) ^ v2
+        v3 = _turned(v3, 21) ^ v0
+        v2 = _turned(v2, 32)
+        v0 ^= word
+    return np.uint64(v0 ^ v1 ^ v2 ^ v3)
 
 
 @inlined

@@ -42,10 +42,11 @@ class Store:
     def _errors(self) -> Counter:
         return _ERRORS.labels(self._name)
 
-    def execute(self, sql: str, parameters: Parameters, *, prepare: bool = True) -> list[Row]:
+    def execute(self, sql: str, parameters: Parameters, *, prepare: bool = True, binary: bool = False) -> list[Row]:
         """Run one statement on this thread's connection, inside its transaction if there is one.
 
-        The connection keeps the statement prepared. Pass `prepare=False` when its text is different each time.
+        The connection keeps the statement prepared. Pass `prepare=False` when its text is different each time, and
+        `binary=True` for long values of bytes, of which PostgreSQL would send two digits each.
 
         A statement costs three times as much with Django's cursor as with psycopg's. So this uses Django's connection
         alone: its transactions, its reconnecting and its exceptions (`django.db.OperationalError`, …).
@@ -53,22 +54,24 @@ class Store:
         # Not the proxy `django.db.connection`, which looks up the connection of the thread for each attribute.
         connection = cast(DatabaseWrapper, connections[DEFAULT_DB_ALIAS])
         try:
-            return self._execute(connection, sql, parameters, prepare=prepare)
+            return self._execute(connection, sql, parameters, prepare=prepare, binary=binary)
         except OperationalError as error:
             # In a transaction, what went before is lost.
             if connection.in_atomic_block or not isinstance(error.__cause__, OutdatedStatement):
                 raise
         connection.close()
-        return self._execute(connection, sql, parameters, prepare=prepare)
+        return self._execute(connection, sql, parameters, prepare=prepare, binary=binary)
 
-    def _execute(self, connection: DatabaseWrapper, sql: str, parameters: Parameters, *, prepare: bool) -> list[Row]:
+    def _execute(
+        self, connection: DatabaseWrapper, sql: str, parameters: Parameters, *, prepare: bool, binary: bool
+    ) -> list[Row]:
         durations = self._durations
         begun = perf_counter()
         try:
             connection.ensure_connection()
             with connection.wrap_database_errors:
                 raw = cast(Connection[Any], connection.connection)
-                cursor = raw.execute(sql, parameters, prepare=prepare)
+                cursor = raw.execute(sql, parameters, prepare=prepare, binary=binary)
                 result = cursor.pgresult
                 return cursor.fetchall() if result and result.status == ExecStatus.TUPLES_OK else []
         except Error as error:
@@ -85,14 +88,14 @@ class Store:
         return rows[0] if rows else None
 
     @transaction.atomic
-    def execute_in_order(self, sql: str, parameters: Parameters) -> list[Row]:
+    def execute_in_order(self, sql: str, parameters: Parameters, *, binary: bool = False) -> list[Row]:
         """Like `execute`, for a page of a long list: reads its rows in the order of an index.
 
         PostgreSQL plans for a node of average size. For that it would sort all rows, which is quick, and then also sort
         a million rows of a large node.
         """
         self.execute("SET LOCAL enable_sort = off", {})
-        return self.execute(sql, parameters)
+        return self.execute(sql, parameters, binary=binary)
 
     def fetch_in_batches(
         self, sql: str, parameters: Parameters, *, size: int = 10_000

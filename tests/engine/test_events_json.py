@@ -73,7 +73,7 @@ def valid(text: str) -> Patterns | None:
     try:
         patterns = from_json(f"[{text}]")
         assert json.loads(f"[{text}]") == patterns
-    except ValueError:
+    except (ValueError, TypeError):  # TypeError: Pydantic's, for lone surrogates
         return None
     is_right = isinstance(patterns, list) and all(
         isinstance(events, list) and all(isinstance(e, list) and all(isinstance(x, str) for x in e) for e in events)

@@ -14,6 +14,7 @@ from memory_app import feed
 from memory_app.index import Indexes
 from memory_app.node_index import NodeIndex
 from memory_app.operations.nodes import clear
+from memory_app.operations.retiring import retire
 from tests.support.stopping import NobodyWaits, ended
 from tests.support.taught import lesson, teach
 
@@ -29,6 +30,16 @@ def node(server: object, django_db_blocker: DjangoDbBlocker) -> Iterator[str]:
     node_id = f"node-{uuid.uuid4().hex}"
     with django_db_blocker.unblock():
         teach_some(node_id, PATTERNS_LEARNED)
+        yield node_id
+        connection.close()
+
+
+@pytest.fixture
+def few(server: object, django_db_blocker: DjangoDbBlocker) -> Iterator[str]:
+    """A node of twenty patterns."""
+    node_id = f"node-{uuid.uuid4().hex}"
+    with django_db_blocker.unblock():
+        teach_some(node_id, 20)
         yield node_id
         connection.close()
 
@@ -57,6 +68,38 @@ def test_each_who_gives_up_reads_a_page_and_the_next_reads_on(node: str, pages: 
         assert indexes.total_bytes == sum(one.memory_bytes for one in indexes.held())
     assert len(indexes.follow(node, ended()).view) == PATTERNS_LEARNED
     assert pages == [10_000, 10_000, 50]
+
+
+@pytest.mark.parametrize(
+    ("patterns", "text", "expected"), [(7, 10**6, [7, 7, 6]), (20, 10**6, [20, 0]), (7, 1, [1] * 20)]
+)
+def test_pages_of_a_build_are_short_where_patterns_are_long(
+    few: str, pages: list[int], monkeypatch: pytest.MonkeyPatch, patterns: int, text: int, expected: list[int]
+) -> None:
+    """PostgreSQL could not make the values of a page if all its patterns were of the longest."""
+    whole = NodeIndex(few).follow()
+    pages.clear()
+    monkeypatch.setattr(feed, "PATTERNS_AT_ONCE", patterns)
+    monkeypatch.setattr(feed, "BYTES_AT_ONCE", text)
+    found = NodeIndex(few).follow()
+    assert pages == expected
+    assert (found.version, found.view.symbol_statistics()) == (whole.version, whole.view.symbol_statistics())
+    assert not found.has_emotives
+
+
+@pytest.mark.parametrize("patterns", [1, 6, 100])
+def test_a_build_finds_what_is_retired_and_what_has_emotives_on_any_page(
+    few: str, monkeypatch: pytest.MonkeyPatch, patterns: int
+) -> None:
+    monkeypatch.setattr(feed, "PATTERNS_AT_ONCE", patterns)
+    felt = lesson("first", "felt", emotives=[{"joy": 0.5}])
+    teach(few, felt)
+    gone = [lesson("first", f"symbol {n}").name for n in range(0, 20, 3)]
+    retire(node_id=few, names=gone)
+    found = NodeIndex(few).follow()
+    assert found.has_emotives
+    assert sorted(found.view.hex_names(found.view.retired)) == sorted(gone)
+    assert len(found.view) == 21
 
 
 def test_what_is_learned_during_the_build_is_in_the_index(node: str) -> None:
