@@ -48,12 +48,22 @@ def measure(scenario: Scenario, service: Service, scale: float) -> Round:
 
 
 @dataclass(frozen=True)
-class Row:
-    scenario: str
-    ours: Round
-    baseline: Round
+class Comparison:
+    """With one baseline. `ratio`: of our CPU per request to its; `target`: the highest acceptable one."""
+
+    round: Round
     ratio: float
     target: float | None
+
+
+@dataclass(frozen=True)
+class Row:
+    """`durable` is None for what the durable baseline does not have."""
+
+    scenario: str
+    ours: Round
+    baseline: Comparison
+    durable: Comparison | None
 
 
 def typical(rounds: list[Round]) -> Round:
@@ -75,22 +85,24 @@ def growth(short: Scenario, full: Scenario, service: Service, *, rounds: int, sc
     return median(second.cpu_us / first.cpu_us for first, second in pairs)
 
 
-def compare(scenario: Scenario, ours: Service, baseline: Service | Round, *, rounds: int, scale: float) -> Row:
-    """Alternate rounds of both services, so that other load affects both alike; or ours beside a known round."""
-    measured = [ours] if isinstance(baseline, Round) else [ours, baseline]
-    for service in measured:
-        measure(scenario, service, scale * WARM_UP)
-    pairs = [
-        (
-            measure(scenario, ours, scale),
-            baseline if isinstance(baseline, Round) else measure(scenario, baseline, scale),
-        )
-        for _ in range(rounds)
+def compare(
+    scenario: Scenario, ours: Service, baseline: Service | Round, durable: Service, *, rounds: int, scale: float
+) -> Row:
+    """Alternate rounds of all services, so that other load affects all alike; or ours beside a known round."""
+    sides: list[Service | Round] = [ours, baseline, *([durable] if scenario.durable_target else [])]
+    for side in sides:
+        if isinstance(side, Service):
+            measure(scenario, side, scale * WARM_UP)
+    measured = [
+        [measure(scenario, side, scale) if isinstance(side, Service) else side for side in sides] for _ in range(rounds)
     ]
-    return Row(
-        scenario=scenario.name,
-        ours=typical([first for first, _ in pairs]),
-        baseline=typical([second for _, second in pairs]),
-        ratio=median(first.cpu_us / second.cpu_us for first, second in pairs),
-        target=scenario.target,
-    )
+    ours_rounds, *others = zip(*measured, strict=True)
+    compared = [
+        Comparison(
+            typical(list(theirs)),
+            median(first.cpu_us / second.cpu_us for first, second in zip(ours_rounds, theirs, strict=True)),
+            target,
+        )
+        for theirs, target in zip(others, (scenario.target, scenario.durable_target), strict=False)
+    ]
+    return Row(scenario.name, typical(list(ours_rounds)), compared[0], compared[1] if len(compared) > 1 else None)

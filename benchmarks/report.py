@@ -10,37 +10,51 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.correctness import DELETED, WRITERS, Faults
-from benchmarks.measuring import Round, Row
+from benchmarks.measuring import Comparison, Round, Row
 from katoproject.configuration.environment import PROJECT_DIR
 
 RESULTS = PROJECT_DIR / "benchmarks" / "results"
 # The highest acceptable ratio of the CPU of an observation into a nearly full STM to one into a short STM.
 FLAT = 1.2
 
-_COLUMNS = "{:<32} {:>6} {:>6} {:>7} {:>7} {:>7} {:>7}  {:>6} {:>6} {:>6} {:>6} {:>6}  {:>5} {:>7}"
+_COLUMNS = "{:<30} {:>5} {:>5} {:>5} {:>6} {:>6} {:>6}  {:>5} {:>5} {:>5} {:>5} {:>5} {:>5}  {:>5} {:>10} {:>5} {:>10}"
 HEADINGS = "\n".join(
     (
-        _COLUMNS.format("", "req/s", "", "p50 ms", "", "p99 ms", "", "CPU µs", "a req.", "", "", "", "ours/", ""),
-        _COLUMNS.format("", *("ours", "base") * 3, "ours", "web", "pg", "redis", "base", "base", "target"),
+        _COLUMNS.format("", "req/s", "", "", "p50 ms", "", "", "CPU", "µs", "", "", "", "", "ours/", "", "ours/", ""),
+        _COLUMNS.format(
+            "",
+            *("ours", "redis", "dur.") * 2,
+            *("ours", "web", "pg", "cache", "redis", "dur."),
+            *("redis", "target", "dur.", "target"),
+        ),
     )
 )
 
 
 def line(row: Row) -> str:
-    ours, base = row.ours, row.baseline
-    parts = (f"{ours.cpu.get(part, 0):.0f}" for part in ("web", "postgres", "redis"))
+    ours, base, durable = row.ours, row.baseline, row.durable
+    rounds = [ours, base.round, *([durable.round] if durable else [])]
+    missing = [""] * (3 - len(rounds))
     text = _COLUMNS.format(
         row.scenario,
-        *(f"{one.per_second:.0f}" for one in (ours, base)),
-        *(f"{one.p50_ms:.1f}" for one in (ours, base)),
-        *(f"{one.p99_ms:.1f}" for one in (ours, base)),
+        *(f"{one.per_second:.0f}" for one in rounds),
+        *missing,
+        *(f"{one.p50_ms:.1f}" for one in rounds),
+        *missing,
         f"{ours.cpu_us:.0f}",
-        *parts,
-        f"{base.cpu_us:.0f}",
-        f"{row.ratio:.2f}",
-        "" if row.target is None else f"{_verdict(row.ratio, row.target)} {row.target}",
+        *(f"{ours.cpu.get(part, 0):.0f}" for part in ("web", "postgres", "redis")),
+        *(f"{one.cpu_us:.0f}" for one in rounds[1:]),
+        *missing,
+        *_ratio(base),
+        *(_ratio(durable) if durable else ("", "")),
     )
-    return text + _failures("ours", ours) + _failures("base", base)
+    named = zip(("ours", "redis", "durable"), rounds, strict=False)
+    return text.rstrip() + "".join(_failures(name, one) for name, one in named)
+
+
+def _ratio(found: Comparison) -> tuple[str, str]:
+    target = "" if found.target is None else f"{_verdict(found.ratio, found.target)} {found.target}"
+    return f"{found.ratio:.2f}", target
 
 
 def _verdict(ratio: float, target: float) -> str:

@@ -1,4 +1,4 @@
-"""`python -m benchmarks.run`: this service and the baseline, side by side, on this machine."""
+"""`python -m benchmarks.run`: this service and two baselines, side by side, on this machine."""
 
 import argparse
 import os
@@ -13,7 +13,7 @@ from benchmarks.correctness import Faults
 from benchmarks.load import Load, load_generator
 from benchmarks.measuring import Row, compare, growth
 from benchmarks.scenarios import FULL_OBSERVE, SCENARIOS, SHORT_OBSERVE
-from benchmarks.services import Baseline, Ours
+from benchmarks.services import Baseline, Durable, Ours
 from benchmarks.stack import temporary_folder
 from katoproject.configuration.environment import PROJECT_DIR, variable_names
 
@@ -28,8 +28,9 @@ def main() -> None:
     rounds = options.rounds or (1 if options.quick else 3)
     scale = 0.25 if options.quick else 1.0
     found: dict[str, Any] = {}
-    with temporary_folder() as folder, load_generator() as load, _services(folder, load) as (ours, baseline):
-        found["rows"] = _measure_all(ours, baseline, options.only, rounds=rounds, scale=scale)
+    with temporary_folder() as folder, load_generator() as load, _services(folder, load) as services:
+        ours, baseline, durable = services
+        found["rows"] = _measure_all(ours, baseline, durable, options.only, rounds=rounds, scale=scale)
         if not options.only:
             found["growth"] = growth(SHORT_OBSERVE, FULL_OBSERVE, ours, rounds=2 * rounds, scale=scale)
             print(f"\n{report.flatness(found['growth'])}", flush=True)
@@ -47,14 +48,16 @@ def _options() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _measure_all(ours: Ours, baseline: Baseline, only: str, *, rounds: int, scale: float) -> list[Row]:
+def _measure_all(
+    ours: Ours, baseline: Baseline, durable: Durable, only: str, *, rounds: int, scale: float
+) -> list[Row]:
     print(f"Two web processes each. CPU is the sum over all processes of a service.\n\n{report.HEADINGS}", flush=True)
     rows: dict[str, Row] = {}
     for scenario in SCENARIOS:
         if only not in scenario.name:
             continue
         known = rows.get(scenario.beside or "")
-        row = compare(scenario, ours, known.baseline if known else baseline, rounds=rounds, scale=scale)
+        row = compare(scenario, ours, known.baseline.round if known else baseline, durable, rounds=rounds, scale=scale)
         print(report.line(row), flush=True)
         rows[scenario.name] = row
     return list(rows.values())
@@ -70,17 +73,20 @@ def _count_faults(ours: Ours, baseline: Baseline, *, trials: int) -> dict[str, F
 
 
 @contextmanager
-def _services(folder: Path, load: Load) -> Iterator[tuple[Ours, Baseline]]:
+def _services(folder: Path, load: Load) -> Iterator[tuple[Ours, Baseline, Durable]]:
     ours, baseline = Ours(folder / "ours", load), Baseline(folder / "baseline", load)
+    durable = Durable(folder / "durable", load)
     # `web_command` reads both in this process: the folder of static files, and the level of the server's log.
     os.environ |= {"KATO_DATA_DIR": str(folder / "ours"), "LOG_LEVEL": "ERROR"}
     try:
         ours.start()
         baseline.start()
-        yield ours, baseline
+        durable.start()
+        yield ours, baseline, durable
     finally:
         ours.stop()
         baseline.stop()
+        durable.stop()
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The two services that are compared, each with stores of its own, and what their processes cost."""
+"""The services that are compared, each with stores of its own, and what their processes cost."""
 
 import http.client
 import json
@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+import psycopg
 import redis
 
+from benchmarks.baseline import durable
 from benchmarks.baseline.process import BaselineProcess
 from benchmarks.baseline.sessions import INDEX, Session, key
 from benchmarks.load import CREATED, Job, Load, Script, Step, create, event, load_generator, observe_sequence
@@ -194,6 +196,49 @@ class Baseline(Service):
 
     def start_redis(self) -> None:
         self._redis = processes.start(embedded_redis.program(self.data))
+
+
+class Durable(Baseline):
+    """The baseline with one row in PostgreSQL for a session; it has no Redis."""
+
+    name = "durable"
+
+    def __init__(self, data: Path, load: Load) -> None:
+        super().__init__(data, load)
+        self._stores = Stores(data, private=True)
+        # `kato` is created by this project's own migrations.
+        self._url = postgres_url(data).replace("/kato?", "/postgres?")
+
+    def start(self) -> None:
+        self._stores.start_one("postgres")
+        with psycopg.connect(self._url, autocommit=True) as connection:
+            connection.execute(durable.SCHEMA)
+        self._start_web(WORKERS)
+
+    def _start_web(self, workers: int) -> None:
+        self._web = BaselineProcess(
+            redis_url(self.data),
+            workers=workers,
+            app="benchmarks.baseline.durable:app",
+            environment={"DATABASE_URL": self._url},
+        )
+        self._web.start()
+        self.port = self._web.port
+
+    def stop(self) -> None:
+        self._stop_web()
+        self._stores.stop()
+
+    def processes(self) -> dict[str, list[int]]:
+        assert self._web is not None
+        return {"web": [self._web.pid]} | {name: [one.pid] for name, one in self._stores.running.items()}
+
+    def seed(self, number: int, length: int = 0) -> list[str]:
+        ids = _seeded(self, [create()], number)
+        stm = json.dumps([sorted(event(n)["strings"]) for n in range(length)])
+        with psycopg.connect(self._url, autocommit=True) as connection:
+            connection.execute("UPDATE session SET stm = %s::jsonb, time = %s WHERE id = ANY(%s)", [stm, length, ids])
+        return ids
 
 
 @contextmanager

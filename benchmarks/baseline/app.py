@@ -1,12 +1,14 @@
 """The routes: `uvicorn benchmarks.baseline.app:app`, with REDIS_URL in the environment."""
 
 import os
+import time
 import uuid
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
+import psutil
 from fastapi import APIRouter, FastAPI, HTTPException, Request
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel
@@ -14,6 +16,8 @@ from redis.asyncio import Redis
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from benchmarks.baseline.sessions import DEFAULT_TTL, STREAM_LIMIT, Session, SessionConfig, SessionStore
+
+STARTED = time.monotonic()
 
 
 class CreateSession(BaseModel):
@@ -107,6 +111,19 @@ class SessionLookUp:
 @router.get("/")
 async def root() -> dict[str, int]:
     return {"pid": os.getpid()}
+
+
+@router.get("/health")
+async def health(request: Request) -> dict[str, Any]:
+    memory, cpu = psutil.virtual_memory().percent, psutil.cpu_percent()
+    status = "unhealthy" if memory > 90 else "degraded" if cpu > 80 else "healthy"
+    return {
+        "status": status,
+        "service_name": "baseline",
+        "uptime_seconds": time.monotonic() - STARTED,
+        "active_sessions": await request.app.state.store.count(),
+        "timestamp": datetime.now(UTC).isoformat(),
+    }
 
 
 def _answer(session: Session) -> SessionAnswer:
