@@ -4,6 +4,7 @@
 """
 
 import json
+import os
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
@@ -80,6 +81,9 @@ class Environment(BaseSettings):
     # Prediction
     index_memory_mb: int = Field(1024, ge=16, alias="KATO_INDEX_MEMORY_MB")
     index_dir: Path | None = Field(None, alias="KATO_INDEX_DIR")
+    prediction_threads: int = Field(
+        default_factory=lambda: min(8, os.cpu_count() or 1), ge=1, le=64, alias="KATO_PREDICTION_THREADS"
+    )
     prediction_timeout: float = Field(25, ge=0.1, le=3600, alias="KATO_PREDICTION_TIMEOUT_SECONDS")
 
     # Monitoring

@@ -12,6 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from django.conf import settings
 from django.db import transaction
 from pydantic_core import from_json
 
@@ -105,6 +106,7 @@ class Memory:
                 affinity=self._affinity(stm, emotive, contract.semantics) if emotive is not None else None,
                 finalized=self._finalized(),
                 stop=self.stop,
+                threads=settings.ENV.prediction_threads,
             )
         except PredictionTooLarge as error:
             raise PredictionRefused(error.setting, str(error)) from error

@@ -87,11 +87,11 @@ def test_a_session_larger_than_a_page_has_one_of_its_own(
     made = [new_session(node_id="huge pages") for _ in range(3)][::-1]
     huge = json.dumps({"k": "x" * (settings.ENV.limit_page + 1)})
     database.execute("UPDATE sessions_app_session SET metadata = %s WHERE id = %s", [huge, made[1]])
-    found, after = [], {}
-    while after is not None:
-        one = client.get("/sessions", params={"node_id": "huge pages", **after}).json()
+    found, query = [], {"node_id": "huge pages"}
+    while "after" not in query or query["after"]:
+        one = client.get("/sessions", params=query).json()
         found.append(ids(one))
-        after = None if one["next"] is None else {"after": one["next"]}
+        query["after"] = one["next"]
     assert found == [[each] for each in made]
 
 
