@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from typing import Any
+from uuid import uuid4
 
 import httpx
 import psycopg
@@ -21,6 +22,11 @@ OF_SESSION = [one for one in CLOSED if one.of_session]
 OWN, FOREIGN = "own-node", "foreign-node"
 
 each = pytest.mark.parametrize
+
+
+def new_node(beginning: str) -> str:
+    """A node that no job of another test changes: a worker that is busy executes them long after those tests."""
+    return f"{beginning}-{uuid4().hex}"
 
 
 def named(operations: list[Operation]) -> Any:
@@ -93,11 +99,12 @@ def test_a_key_without_the_scope_gets_a_403_that_names_it(
     home: Callable[[str], dict[str, str]],
     rows: Callable[[str], list[Any]],
 ) -> None:
-    own = home(OWN)
+    node = new_node(OWN)
+    own = home(node)
     before = rows(own["session_id"])
     lacking = {Scope.READ, Scope.WRITE, Scope.MONITOR} - set(operation.needs)
     for scope in lacking:
-        response = operation.call(scoped[scope].client, node_id=OWN, path=own)
+        response = operation.call(scoped[scope].client, node_id=node, path=own)
         assert response.status_code == 403, scope
         assert response.json()["detail"].endswith(f"needs the scope {' or '.join(sorted(operation.needs))}")
     assert rows(own["session_id"]) == before
@@ -108,13 +115,14 @@ def test_a_key_with_the_scope_may_and_an_administrator_may(
     operation: Operation, scoped: dict[Scope, Key], home: Callable[[str], dict[str, str]]
 ) -> None:
     for scope in {*operation.needs, Scope.ADMIN}:
-        own = home(OWN)
-        options: dict[str, Any] = {"params": {"node_id": OWN}} if "node_id" in operation.parameters else {}
+        node = new_node(OWN)
+        own = home(node)
+        options: dict[str, Any] = {"params": {"node_id": node}} if "node_id" in operation.parameters else {}
         if operation.path == "/cache/invalidate":
             options = {"params": {"session_id": own["session_id"]}}
         if operation.path.endswith("/import"):
             options = {"params": {"partial": "true"}}
-        response = operation.call(scoped[scope].client, node_id=OWN, path=own, **options)
+        response = operation.call(scoped[scope].client, node_id=node, path=own, **options)
         # Another key's job does not exist for others than administrators; a finished one is a conflict.
         missing = operation.path == "/metrics/{metric_name}" or (operation.of_job and scope != Scope.ADMIN)
         expected = {404} if missing else {200, 202, 409} if operation.of_job else {200, 202}
@@ -128,7 +136,7 @@ def test_a_session_of_a_foreign_node_is_missing_and_stays_as_it_is(
     home: Callable[[str], dict[str, str]],
     rows: Callable[[str], list[Any]],
 ) -> None:
-    foreign = home(FOREIGN)
+    foreign = home(new_node(FOREIGN))
     before = rows(foreign["session_id"])
     for scope in {*operation.needs, Scope.ADMIN}:
         client = scoped[scope].client
@@ -188,14 +196,14 @@ def test_routes_that_name_a_node_were_found() -> None:
 def test_a_job_of_a_foreign_node_is_missing_for_an_administrator_of_other_nodes(
     operation: Operation, scoped: dict[Scope, Key], home: Callable[[str], dict[str, str]]
 ) -> None:
-    response = operation.call(scoped[Scope.ADMIN].client, node_id=OWN, path=home(FOREIGN))
+    response = operation.call(scoped[Scope.ADMIN].client, node_id=OWN, path=home(new_node(FOREIGN)))
     assert response.status_code == 404
 
 
 def test_invalidating_the_cache_of_foreign_sessions_is_a_403(
     scoped: dict[Scope, Key], home: Callable[[str], dict[str, str]], operator: Key
 ) -> None:
-    administrator, foreign = scoped[Scope.ADMIN].client, home(FOREIGN)["session_id"]
+    administrator, foreign = scoped[Scope.ADMIN].client, home(new_node(FOREIGN))["session_id"]
     for params in ({}, {"session_id": foreign}, {"session_id": "missing"}):
         assert administrator.post("/cache/invalidate", params=params).status_code == 403
     assert operator.client.post("/cache/invalidate", params={"session_id": foreign}).status_code == 200
@@ -207,7 +215,7 @@ def test_what_no_route_serves_tells_a_monitor_nothing_about_sessions(
     method: str, path: str, scoped: dict[Scope, Key], home: Callable[[str], dict[str, str]],
     rows: Callable[[str], list[Any]],
 ) -> None:  # fmt: skip
-    own = home(OWN)
+    own = home(new_node(OWN))
     before = rows(own["session_id"])
     response = scoped[Scope.MONITOR].client.request(method, path.format(**own))
     assert response.status_code == 403

@@ -3,7 +3,7 @@
 import os
 import signal
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 
 import psycopg
 import pytest
@@ -14,6 +14,7 @@ from psycopg.errors import LockNotAvailable
 from benchmarks.stack import eventually
 from tests.support.acts import ACTS
 from tests.support.commands import process, start_process
+from tests.support.prepared import own_database
 
 pytestmark = pytest.mark.long
 
@@ -59,10 +60,12 @@ _BUILT = """
 """
 
 
-def _migrate_to(number: str, url: str) -> None:
-    """All, and then back, because the groups of the console need all tables."""
-    for target in ([], ["memory_app", number]):
-        assert process("migrate", *target, "--verbosity=0", DATABASE_URL=url).status == 0
+@contextmanager
+def _migrated_to(number: str) -> Iterator[str]:
+    """The address of a database. Back from all migrations, because the groups of the console need all tables."""
+    with own_database("migrated_back") as url:
+        assert process("migrate", "memory_app", number, "--verbosity=0", DATABASE_URL=url).status == 0
+        yield url
 
 
 def _can_learn(connection: psycopg.Connection) -> bool:
@@ -73,16 +76,16 @@ def _can_learn(connection: psycopg.Connection) -> bool:
     return True
 
 
-def test_an_index_of_a_large_table_is_built_beside_writers_and_without_a_time_limit(empty: str) -> None:
+def test_an_index_of_a_large_table_is_built_beside_writers_and_without_a_time_limit() -> None:
     """It waits for a transaction that has written before, longer than other statements may take."""
-    _migrate_to("0005", empty)
     longest = settings.DATABASE_SESSION["statement_timeout"]
     with (
-        closing(psycopg.connect(empty)) as learner,
-        closing(psycopg.connect(empty, autocommit=True)) as other,
+        _migrated_to("0005") as url,
+        closing(psycopg.connect(url)) as learner,
+        closing(psycopg.connect(url, autocommit=True)) as other,
     ):
         learner.execute(_LEARN, [b"1"])
-        migrating = start_process("migrate", "--verbosity=0", DATABASE_URL=empty)
+        migrating = start_process("migrate", "--verbosity=0", DATABASE_URL=url)
         eventually(lambda: other.execute(_BUILDS, [longest]).rowcount > 0, "the index is being built", seconds=60)
         other.execute("SET lock_timeout = '1s'")
         assert _can_learn(other)
@@ -92,11 +95,10 @@ def test_an_index_of_a_large_table_is_built_beside_writers_and_without_a_time_li
         assert "((memory + 0)), frequency, name)" in str(other.execute(_BUILT).fetchone())
 
 
-def test_an_index_that_was_not_completed_is_built_again(empty: str) -> None:
-    _migrate_to("0005", empty)
-    with closing(psycopg.connect(empty, autocommit=True)) as database:
+def test_an_index_that_was_not_completed_is_built_again() -> None:
+    with _migrated_to("0005") as url, closing(psycopg.connect(url, autocommit=True)) as database:
         database.execute("CREATE INDEX pattern_frequency ON memory_app_pattern (memory)")
-        assert process("migrate", "--verbosity=0", DATABASE_URL=empty).status == 0
+        assert process("migrate", "--verbosity=0", DATABASE_URL=url).status == 0
         assert "((memory + 0)), frequency, name)" in str(database.execute(_BUILT).fetchone())
 
 
@@ -106,20 +108,19 @@ _ACT = """
 """
 
 
-def test_records_of_each_pattern_become_records_of_acts(empty: str) -> None:
-    _migrate_to("0006", empty)
+def test_records_of_each_pattern_become_records_of_acts() -> None:
     acts = [
         *[("retired", name, "broken", None, 7) for name in (b"1", b"2", b"3")],
         *[("purged", name, "broken", 5, 8) for name in (b"2", b"1")],
         *[("retired", b"4", None, None, 9), ("purged", b"4", None, 0, 9)],
     ]
-    with closing(psycopg.connect(empty, autocommit=True)) as database:
+    with _migrated_to("0006") as url, closing(psycopg.connect(url, autocommit=True)) as database:
         database.execute(_LEARN, [b"3"])
         for name in (b"3", b"5"):
             database.execute("INSERT INTO memory_app_retirement (memory, name) VALUES (1, %s)", [name])
         for act in acts:
             database.execute(_ACT, act)
-        assert process("migrate", "--verbosity=0", DATABASE_URL=empty).status == 0
+        assert process("migrate", "--verbosity=0", DATABASE_URL=url).status == 0
         query = f"SELECT kind, name, why, frequency, changed::text::int FROM {ACTS} ORDER BY one.number"
         assert database.execute(query).fetchall() == acts
         assert database.execute("SELECT count(*) FROM memory_app_patternact").fetchone() == (4,)

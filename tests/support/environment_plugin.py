@@ -18,6 +18,7 @@ from xdist import is_xdist_controller, is_xdist_worker
 from benchmarks.stack import Stores
 from katoproject.configuration.environment import variable_names
 from katoproject.configuration.kernels import compile_all, configure_kernels
+from tests.support import database
 from tests.support.prepared import copy_if_made, make_template
 
 # Each of the thousand processes of a run would compile all sources again.
@@ -45,6 +46,10 @@ os.environ["SSL_CERT_DIR"] = str(DATA)
 _stores = Stores(DATA / "data")
 
 _ENGINE = Path(__file__).parents[1] / "engine"
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    database.remember(config)
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -48,5 +48,7 @@ def own_database(name: str) -> Iterator[str]:
             manage("migrate", "--verbosity=0", "--skip-checks", DATABASE_URL=migrated)
         made, template = sql.Identifier(name), sql.Identifier(MIGRATED)
         maker.execute(sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(made, template))
-        yield make_conninfo(dbname=name, **address)
-        maker.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(made))
+        try:
+            yield make_conninfo(dbname=name, **address)
+        finally:
+            maker.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(made))

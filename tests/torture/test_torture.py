@@ -26,7 +26,7 @@ def test_clients_of_a_service_that_breaks_see_every_promise_kept(tmp_path: Path)
         seed=20261128,
         minutes=10.0,  # where the machine is busy; the number of faults ends it
         faults=len(QUICK),
-        pace=0.2,
+        pace=0.4,
         only=QUICK,
         size=Size(workers=1, disk=400),
         verified=False,

@@ -6,7 +6,7 @@ from urllib.parse import quote
 import httpx
 import pytest
 
-from tests.api.contract.document import BY_CONTRACT, resolved
+from tests.api.contract.document import BY_CONTRACT, DEFAULT, resolved
 from tests.api.contract.fuzzing import Lenient
 from tests.api.contract.world import BODIES
 from tests.support.contracts import asking, create
@@ -25,12 +25,23 @@ PATHS = {"node_id": "parameters", "name": NAME, "pattern_id": NAME, "symbol": "a
 LINES = b'{"kato":"node","version":1,"node_id":"x"}\n{"end":true,"patterns":0,"affinities":0}\n'
 
 
+def parameters(contract: str, name: str) -> list[dict[str, Any]]:
+    return [resolved(one, contract) for one in BY_CONTRACT[contract].get(name, {}).get("parameters", [])]
+
+
 def cases() -> list[Any]:
     return [
-        pytest.param(contract, name, parameter, id=f"{contract} {name} {parameter['name']}")
+        pytest.param(
+            contract,
+            name,
+            parameter,
+            id=f"{contract} {name} {parameter['name']}",
+            # In `make test` once, if both contracts describe it in the same way.
+            marks=pytest.mark.exhaustive if contract != DEFAULT and parameter in parameters(DEFAULT, name) else (),
+        )
         for contract, described in BY_CONTRACT.items()
-        for name, operation in described.items()
-        for parameter in (resolved(one, contract) for one in operation["parameters"])
+        for name in described
+        for parameter in parameters(contract, name)
         if parameter["name"] not in OF_EVERY_REQUEST
     ]
 

@@ -12,6 +12,7 @@ import pytest
 from sessions_app import operations
 from tests.support.commands import CommandResult, command, process, start_process
 from tests.support.listeners import listening
+from tests.support.prepared import own_database
 from tests.support.sessions import NewSession, OpenSession, observe
 
 pytestmark = pytest.mark.usefixtures("same_database")
@@ -231,11 +232,11 @@ def test_an_empty_database_is_distinguished_from_one_without_tables(database: ps
     url = f"postgresql://{info.user}@/nothing_yet?host={info.host}&port={info.port}"
     try:
         without_tables = process("session", "list", DATABASE_URL=url)
-        process("migrate", "--verbosity=0", "--skip-checks", DATABASE_URL=url)
-        empty = process("node", "list", "--json", DATABASE_URL=url)
-        export = process("session", "export", "--all", DATABASE_URL=url)
     finally:
         database.execute("DROP DATABASE nothing_yet WITH (FORCE)")
+    with own_database("nothing_in_it") as url:
+        empty = process("node", "list", "--json", DATABASE_URL=url)
+        export = process("session", "export", "--all", DATABASE_URL=url)
     assert (without_tables.status, without_tables.out) == (1, "")
     assert without_tables.err.endswith("does not exist): run `manage.py migrate`\n")
     assert empty == CommandResult(0, "", "")
