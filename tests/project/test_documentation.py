@@ -83,3 +83,14 @@ def test_the_worked_example_of_a_prediction(server: WebServer) -> None:
     for field, value in (("similarity", 0.6), ("evidence", 0.5), ("confidence", 0.75), ("snr", 5 / 7)):
         assert first[field] == value
     assert second["future"] == [["biscuit"]]
+
+
+def test_the_settings_for_a_service_behind_a_proxy_reach_a_program_that_is_started_after_them() -> None:
+    """Pasted into a shell. Unexported they would reach no program, and a service on loopback then asks for no keys."""
+    section = (PROJECT_DIR / "docs" / "operations.md").read_text().partition("### Behind a proxy")[2]
+    settings = re.search(r"(?:^    .+\n)+", section, re.MULTILINE)
+    assert settings is not None
+    result = subprocess.run(["bash", "-euc", f"{settings[0]}\nenv"], capture_output=True, text=True, check=True, env={})
+    environment = dict(line.split("=", 1) for line in result.stdout.splitlines())
+    assert environment["KATO_ACCESS"] == "keys"
+    assert {"ENVIRONMENT", "KATO_SECRET_KEY", "KATO_ALLOWED_HOSTS", "KATO_TRUSTED_PROXIES"} <= environment.keys()
