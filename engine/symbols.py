@@ -97,7 +97,8 @@ class SymbolTable:
         data = np.frombuffer(bytearray(text, "utf-8"), dtype=np.uint8)  # UnicodeEncodeError is a ValueError
         most = len(data) // len(b'"",') + 1
         counts, numbers = np.empty((2, patterns), dtype=np.int64), np.empty((2, most), dtype=np.uint32)
-        events, read, room = Events(*counts, *numbers), Read(0, 0, 0, 0, 0, 0, 0, len(self), NO_ROOM), 0
+        events, room = Events(*counts, *numbers), 0
+        read = Read(0, 0, 0, 0, 0, 0, 0, len(self.symbols()), NO_ROOM)
         while read.status == NO_ROOM:
             utf8, starts = self._with_room(room)
             read = read_events(data, read, events, utf8, starts, self._table.slots, self._key)
@@ -113,7 +114,7 @@ class SymbolTable:
         """UTF-8 and starts with room for at least so many more symbols of ordinary size; the slots get it, too."""
         utf8 = self._columns["utf8"].with_room(symbols * _ORDINARY_SIZE)
         starts = self._columns["utf8_starts"].with_room(symbols)
-        count = len(self._array("utf8_starts")) - 1
+        count = len(self.symbols())
         self._table.reserve(count + symbols, lambda slots: enter_tokens(0, count, utf8, starts, slots, self._key))
         return utf8, starts
 
