@@ -26,6 +26,8 @@ def settle_alone(
 
 FEW = st.sampled_from("abcd")
 EVENTS = st.lists(st.lists(FEW, min_size=1, max_size=4), min_size=1, max_size=8)
+# 250, and a thousand in `make test-all`.
+MANY = settings(max_examples=settings().max_examples * 5 // 2, deadline=None, suppress_health_check=list(HealthCheck))
 
 
 def settled(events: Stm, stm: Stm) -> list[Pair]:
@@ -82,13 +84,13 @@ def test_the_pairs_are_those_of_the_blocks() -> None:
     assert settled_by_kernel(events, [["b", "c", "e"], ["d"]]) == [(1, 0), (2, 1), (3, 3)]
 
 
-@settings(max_examples=1000, deadline=None, suppress_health_check=list(HealthCheck))
+@MANY
 @given(EVENTS, EVENTS)
 def test_any_moves(events: Stm, stm: Stm) -> None:
     assert settled_by_kernel(events, stm) == settled(events, stm)
 
 
-@settings(max_examples=1000, deadline=None, suppress_health_check=list(HealthCheck))
+@MANY
 @given(EVENTS, EVENTS)
 def test_moves_never_widen_present(events: Stm, stm: Stm) -> None:
     """What `select` relies on. A pair that is alone may move anywhere, and stays one event wide."""
@@ -98,7 +100,7 @@ def test_moves_never_widen_present(events: Stm, stm: Stm) -> None:
         assert after[-1].at <= before[-1].at
 
 
-@settings(max_examples=1000, deadline=None, suppress_health_check=list(HealthCheck))
+@MANY
 @given(EVENTS, EVENTS)
 def test_moves_stay_within_the_nearest_ends(events: Stm, stm: Stm) -> None:
     """`select` leaves out the moves of pairs whose ends cannot get nearer, and asks at once where a lone pair goes."""
