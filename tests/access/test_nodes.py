@@ -76,7 +76,7 @@ GAUGES_OF_ALL = {
     "kato_sessions_expired",
     *("kato_sessions_active", "kato_sessions_expired_left", "kato_cleanup_lag_seconds"),
     *("kato_jobs_waiting", "kato_jobs_running", "kato_job_lag_seconds", "kato_queue_length"),
-    *("kato_index_nodes", "kato_index_memory_bytes"),
+    *("kato_index_nodes", "kato_index_memory_bytes", "kato_index_shared_bytes", "kato_index_builds"),
 }
 COUNTERS_OF_ALL = {
     "kato_sessions",

@@ -72,7 +72,8 @@ class BackgroundAnswer(BaseModel):
 
 class IndexesAnswer(BaseModel):
     being_built: int = Field(
-        description="Large nodes that the web processes of this host are reading. The first requests to them wait."
+        examples=[0],
+        description="Large nodes that the web processes of this host are reading. The first requests to them wait.",
     )
 
 

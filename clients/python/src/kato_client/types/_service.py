@@ -49,11 +49,16 @@ class ReadyBackground(TypedDict):
     lag_seconds: float
 
 
+class ReadyIndexes(TypedDict):
+    being_built: int
+
+
 class Ready(TypedDict):
     ready: bool
     parts: dict[str, ReadyPart]
     background: ReadyBackground | None
     cache: dict[str, int]
+    indexes: ReadyIndexes
     program: str
     timestamp: str
 
