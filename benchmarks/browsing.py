@@ -1,17 +1,14 @@
 """`python -m benchmarks.browsing`: pages of the patterns of a large node, and what their index costs a learn."""
 
 import argparse
-import os
 import time
-from contextlib import ExitStack
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
 import psutil
 import psycopg
 
-from benchmarks.stack.stores import Stores, temporary_folder
-from katoproject.configuration.locations import postgres_url
+from benchmarks.own_database import fill_node, own_database
 
 if TYPE_CHECKING:
     from memory_app.reads.browsing import Cursor, Wanted
@@ -43,23 +40,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.browsing", description=__doc__)
     parser.add_argument("--patterns", type=int, default=PATTERNS, help=f"of the large node ({PATTERNS})")
     options = parser.parse_args()
-    with ExitStack() as opened:
-        folder = opened.enter_context(temporary_folder())
-        stores = Stores(folder / "data", private=True)
-        stores.start()
-        opened.callback(stores.stop)
-        url = postgres_url(stores.data)
-        os.environ |= {
-            "DATABASE_URL": url,
-            "KATO_DATA_DIR": str(stores.data),
-            "DJANGO_SETTINGS_MODULE": "katoproject.settings",
-        }
-        import django
-        from django.core.management import call_command
-
-        django.setup()
-        call_command("migrate", verbosity=0, interactive=False)
-        connection = opened.enter_context(psycopg.connect(url, autocommit=True))
+    with own_database() as connection:
         for node, patterns in (("small", 1000), ("large", options.patterns)):
             _fill(connection, node, patterns)
         _browsing(connection)
@@ -67,15 +48,8 @@ def main() -> None:
 
 
 def _fill(connection: psycopg.Connection, node: str, patterns: int) -> None:
-    row = connection.execute(
-        "INSERT INTO memory_app_node (node_id, memory) VALUES (%s, nextval('memory_app_memory')) RETURNING memory",
-        [node],
-    ).fetchone()
-    assert row is not None
-    for first in range(1, patterns + 1, 100_000):
-        last = min(patterns, first + 99_999)
-        connection.execute(_FILL, {"memory": row[0], "first": first, "last": last})
-    connection.execute(_RETIRE, {"memory": row[0]})
+    memory = fill_node(connection, node, _FILL, patterns)
+    connection.execute(_RETIRE, {"memory": memory})
     connection.execute("VACUUM ANALYZE memory_app_pattern, memory_app_retirement")
 
 

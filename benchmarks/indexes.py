@@ -17,10 +17,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-import psycopg
-
-from benchmarks.stack.stores import Stores, temporary_folder
-from katoproject.configuration.locations import postgres_url
+from benchmarks.own_database import fill_node, own_database
 
 PATTERNS, MANY = 1_000_000, 10_000_000
 PROCESSES = 4
@@ -51,25 +48,10 @@ def main() -> int:
     if options.process:
         return _serve()
     patterns = options.patterns or (MANY if options.full else PATTERNS)
-    with ExitStack() as opened:
-        folder = opened.enter_context(temporary_folder())
-        stores = Stores(folder / "data", private=True)
-        stores.start()
-        opened.callback(stores.stop)
-        url = postgres_url(stores.data)
-        os.environ |= {
-            "DATABASE_URL": url,
-            "KATO_DATA_DIR": str(stores.data),
-            "KATO_INDEX_MEMORY_MB": "8192",
-            "DJANGO_SETTINGS_MODULE": "katoproject.settings",
-        }
-        import django
-        from django.core.management import call_command
-
-        django.setup()
-        call_command("migrate", verbosity=0, interactive=False)
-        with psycopg.connect(url, autocommit=True) as connection:
-            _fill(connection, patterns)
+    with own_database(KATO_INDEX_MEMORY_MB="8192") as connection:
+        connection.execute("SELECT setseed(0.5)")
+        fill_node(connection, NODE, _FILL, patterns)
+        connection.execute("VACUUM ANALYZE memory_app_pattern")
         rows = Rows()
         _build(rows, patterns)
         _processes(rows, patterns)
@@ -90,19 +72,6 @@ class Rows:
         self.missed |= not holds
         target = "" if most is least is None else f"{'at most' if most is not None else 'at least'} {most or least:,g}"
         print(f"{what:<62}{value:>12,.3g} {unit:<10}{target:<20}{'' if holds else 'MISSED'}", flush=True)
-
-
-def _fill(connection: psycopg.Connection, patterns: int) -> None:
-    row = connection.execute(
-        "INSERT INTO memory_app_node (node_id, memory) VALUES (%s, nextval('memory_app_memory')) RETURNING memory",
-        [NODE],
-    ).fetchone()
-    assert row is not None
-    connection.execute("SELECT setseed(0.5)")
-    for first in range(1, patterns + 1, 100_000):
-        last = min(patterns, first + 99_999)
-        connection.execute(_FILL, {"memory": row[0], "first": first, "last": last})
-    connection.execute("VACUUM ANALYZE memory_app_pattern")
 
 
 def _build(rows: Rows, patterns: int) -> None:

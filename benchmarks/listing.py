@@ -1,17 +1,14 @@
 """`python -m benchmarks.listing`: pages of many sessions, and their number, among a thousand and among a million."""
 
 import argparse
-import os
 import time
 from collections.abc import Callable
-from contextlib import ExitStack
 from statistics import median
 
 import psutil
 import psycopg
 
-from benchmarks.stack.stores import Stores, temporary_folder
-from katoproject.configuration.locations import postgres_url
+from benchmarks.own_database import own_database
 
 FEW, MANY = 1_000, 1_000_000
 LIMIT = 100
@@ -50,23 +47,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.listing", description=__doc__)
     parser.add_argument("--sessions", type=int, default=MANY, help=f"how many there are ({MANY})")
     options = parser.parse_args()
-    with ExitStack() as opened:
-        folder = opened.enter_context(temporary_folder())
-        stores = Stores(folder / "data", private=True)
-        stores.start()
-        opened.callback(stores.stop)
-        url = postgres_url(stores.data)
-        os.environ |= {
-            "DATABASE_URL": url,
-            "KATO_DATA_DIR": str(stores.data),
-            "DJANGO_SETTINGS_MODULE": "katoproject.settings",
-        }
-        import django
-        from django.core.management import call_command
-
-        django.setup()
-        call_command("migrate", verbosity=0, interactive=False)
-        connection = opened.enter_context(psycopg.connect(url, autocommit=True))
+    with own_database() as connection:
         print(f"{'sessions':>10}  {'what':<44}{'p50 ms':>9}{'p95 ms':>9}{'CPU ms':>9}")
         first = 1
         for number in (FEW, options.sessions):
