@@ -44,21 +44,6 @@ def few(server: object, django_db_blocker: DjangoDbBlocker) -> Iterator[str]:
         connection.close()
 
 
-@pytest.fixture
-def pages(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """The sizes of the pages that indexes have read."""
-    read: list[int] = []
-    whole = feed.next_patterns
-
-    def counted(memory: int, *, after: bytes) -> feed.Page:
-        page = whole(memory, after=after)
-        read.append(len(page.patterns.frequencies))
-        return page
-
-    monkeypatch.setattr(feed, "next_patterns", counted)
-    return read
-
-
 def test_each_who_gives_up_reads_a_page_and_the_next_reads_on(node: str, pages: list[int]) -> None:
     indexes = Indexes(budget_bytes=10**9)
     for read in (10_000, 20_000):

@@ -56,21 +56,6 @@ def node(same_database: None) -> str:
     return node_id
 
 
-@pytest.fixture
-def pages(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """A number for each page of patterns that an index has read from the table."""
-    read: list[int] = []
-    whole = feed.next_patterns
-
-    def counted(memory: int, *, after: bytes) -> feed.Page:
-        page = whole(memory, after=after)
-        read.append(len(page.patterns.frequencies))
-        return page
-
-    monkeypatch.setattr(feed, "next_patterns", counted)
-    return read
-
-
 def shown(view: View) -> dict[str, Any]:
     """What a view shows, whatever its order of rows and symbols."""
     rows = np.arange(len(view.columns.frequency))
