@@ -57,6 +57,10 @@ class _Part:
                 )
                 self.count, self.pruned = self._limit, True
 
+    def candidates(self) -> Found:
+        count = self.count
+        return Found(self.found.rows[:count], self.found.keys[:count], self.found.similarity[:count])
+
     def _continue(self, columns: Columns, scan: Scan, stop: Stop) -> Scan:
         """Scan on, to the last row or until there is no room for another candidate."""
         query, semantics = self._query, self._semantics
@@ -92,12 +96,7 @@ def choose(
             part.scan(chunk, bar, stop)
 
     together(scan, parts)
-    found = Found(
-        *(
-            np.concatenate([column[: part.count] for part, column in zip(parts, columns, strict=True)])
-            for columns in zip(*(part.found for part in parts), strict=True)
-        )
-    )
+    found = _joined([part.candidates() for part in parts])
     count, pruned = len(found.rows), any(part.pruned for part in parts)
     if count > limit:
         _keep_best(view, semantics, count, limit, found)
@@ -106,6 +105,11 @@ def choose(
     order = _order_of_ties(view, semantics, rows_of, similarity)
     place = np.argsort(-keys[order], kind="stable") if pruned else np.arange(count)
     return Candidates(rows_of[order[place]], similarity[order[place]], place)
+
+
+def _joined(parts: list[Found]) -> Found:
+    """All of them. One alone is not copied: one thread scans most nodes."""
+    return parts[0] if len(parts) == 1 else Found(*map(np.concatenate, zip(*parts, strict=True)))
 
 
 def close_up(view: View, rows: Ints) -> tuple[View, Ints]:
