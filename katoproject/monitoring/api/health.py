@@ -179,7 +179,7 @@ class Ready(LeanView):
             parts={name: PartAnswer.model_validate(part, from_attributes=True) for name, part in parts.items()},
             background=_background(backlog.result()),
             cache={name: counts.cache_count(name) for name in ("hit", "miss", "fallback")},
-            indexes=IndexesAnswer(being_built=snapshot.live_now().index_builds),
+            indexes=IndexesAnswer(being_built=counts.live.index_builds),
             program=identity.describe(),
             timestamp=figures.now(),
         )
