@@ -2,7 +2,6 @@
 
 import logging
 import threading
-import time
 from collections.abc import Callable
 
 from django.db import connections
@@ -23,9 +22,7 @@ class Build:
     """The first reading of a large memory: from the file that another process of this host writes, or the table."""
 
     def __init__(self, node_id: str, content: Content) -> None:
-        self.node_id, self.began_at = node_id, time.time()
-        self.waits_for_another = True
-        self._content = content
+        self.node_id, self._content = node_id, content
         self._error: BaseException | None = None
         self._is_wanted = True
         self._done = threading.Event()
@@ -77,7 +74,6 @@ class Build:
     def _run(self) -> None:
         try:
             with folder.writing(self._content.memory, wait=True):
-                self.waits_for_another = False
                 self._content = self._read()
         except STORE_TROUBLE as error:
             self._error = error

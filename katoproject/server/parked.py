@@ -20,9 +20,6 @@ class Parked:
         self._arrived = threading.Condition()
         self._thread: threading.Thread | None = None
 
-    def __len__(self) -> int:
-        return len(self._waiting)
-
     def is_possible(self, body: Body) -> bool:
         return time.monotonic() < body.begun + self._seconds
 

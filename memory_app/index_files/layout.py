@@ -2,8 +2,8 @@
 
     8 bytes FORMAT · length of the header, 8 bytes · its digest, 8 bytes · header, JSON · arrays, each from a page on
 
-An array that grows has room behind its items: a hole in the file, which takes no space on disk. Whoever maps the file
-copies what it writes (`ACCESS_COPY`), so what a process appends is its own, and all else is in memory once for all
+An array that grows has room behind its items: a hole in the file, which takes no space on disk. A process that maps
+the file copies what it writes (`ACCESS_COPY`), so what it appends is its own, and all else is in memory once for all
 processes. Nothing ever writes to a file that has its name: another one takes its place, and those who have mapped the
 old one keep it.
 """
@@ -74,7 +74,7 @@ def write(path: Path, *, facts: Mapping[str, Any], arrays: Mapping[str, Array], 
         file.write(_PREFIX.pack(FORMAT, len(header), xxh3_64_intdigest(header)) + header)
         for one in placed:
             file.seek(one.offset)
-            file.write(np.ascontiguousarray(arrays[one.name]).data.cast("B"))
+            file.write(_bytes(arrays[one.name]))
         # No fsync: what a crash of the machine leaves half written has another digest.
 
 
@@ -83,10 +83,13 @@ def _place(arrays: Mapping[str, Array], growing: Collection[str], offset: int) -
     for name, array in arrays.items():
         offset = -(-offset // _PAGE) * _PAGE
         room = len(array) + max(len(array) // _ROOM, _PAGE) if name in growing else len(array)
-        digest = xxh3_64_intdigest(np.ascontiguousarray(array).data.cast("B")) if array.size else 0
-        placed.append(Placed(name, array.dtype.str, list(array.shape), room, offset, digest))
+        placed.append(Placed(name, array.dtype.str, list(array.shape), room, offset, xxh3_64_intdigest(_bytes(array))))
         offset = placed[-1].end
     return placed
+
+
+def _bytes(array: Array) -> memoryview:
+    return np.ascontiguousarray(array).data.cast("B")
 
 
 def read_facts(path: Path) -> dict[str, Any]:
@@ -99,11 +102,10 @@ def read_facts(path: Path) -> dict[str, Any]:
 def read(path: Path) -> Mapped:
     """Map a file, after a look at every byte of it. Raises OSError and Unusable."""
     with path.open("rb") as file:
-        size = os.fstat(file.fileno()).st_size
-        if size <= _PREFIX.size:
+        status = os.fstat(file.fileno())
+        if status.st_size <= _PREFIX.size:
             raise Unusable("it is cut off")
         content = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY)
-        taken = os.fstat(file.fileno()).st_blocks * 512
     header = _header(content[: _PREFIX.size + _MOST_HEADER])
     arrays, sizes = {}, {}
     try:
@@ -116,10 +118,9 @@ def read(path: Path) -> Mapped:
     except (TypeError, KeyError, ValueError) as error:
         raise Unusable(f"its header is malformed: {error}") from error
     for one in placed:
-        items = arrays[one.name][: one.shape[0]]
-        if items.size and xxh3_64_intdigest(items.data.cast("B")) != one.digest:
+        if xxh3_64_intdigest(_bytes(arrays[one.name][: one.shape[0]])) != one.digest:
             raise Unusable(f"its array {one.name} is damaged")
-    return Mapped(header["facts"], arrays, sizes, taken)
+    return Mapped(header["facts"], arrays, sizes, status.st_blocks * 512)
 
 
 def _header(beginning: bytes) -> Any:

@@ -1,7 +1,7 @@
 """Which index files the database vouches for.
 
 After a back-up is restored, a file may show what the database has never heard of, and the ids of transactions come
-again: the change feed from the file's horizon would miss what other transactions with such ids wrote. So whoever writes
+again: the change feed from the file's horizon would miss what other transactions with such ids wrote. So the writer of
 a file first commits a random witness. PostgreSQL's log has one order: a database that has the witness has everything
 that had committed before it, which is all that the file shows, and any later write has a later id.
 """
