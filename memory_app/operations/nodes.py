@@ -16,23 +16,24 @@ _CLEAR = """
 _REINDEX = """
     UPDATE memory_app_node SET rebuilt = rebuilt + 1 WHERE node_id = %(node_id)s RETURNING memory
 """
+
+
+def _delete(table: str) -> str:
+    """Some rows of a memory that was cleared, which nobody changes any more, by their places.
+
+    By their names, PostgreSQL would compare each row with each name where it takes the memory for a small one.
+    """
+    return f"""
+        DELETE FROM {table} WHERE ctid = ANY(ARRAY(
+            SELECT ctid FROM {table} WHERE memory = %(memory)s LIMIT %(limit)s)) RETURNING 1
+    """
+
+
 _FIND_CLEARED = "SELECT memory FROM memory_app_clearedmemory ORDER BY memory LIMIT 1"
-_DELETE_PATTERNS = """
-    DELETE FROM memory_app_pattern WHERE memory = %(memory)s AND name = ANY(ARRAY(
-        SELECT name FROM memory_app_pattern WHERE memory = %(memory)s LIMIT %(limit)s)) RETURNING 1
-"""
-_DELETE_AFFINITIES = """
-    DELETE FROM memory_app_symbolaffinity WHERE memory = %(memory)s AND symbol_key = ANY(ARRAY(
-        SELECT symbol_key FROM memory_app_symbolaffinity WHERE memory = %(memory)s LIMIT %(limit)s)) RETURNING 1
-"""
-_DELETE_RETIREMENTS = """
-    DELETE FROM memory_app_retirement WHERE memory = %(memory)s AND name = ANY(ARRAY(
-        SELECT name FROM memory_app_retirement WHERE memory = %(memory)s LIMIT %(limit)s)) RETURNING 1
-"""
-_DELETE_VECTORS = """
-    DELETE FROM memory_app_vector WHERE memory = %(memory)s AND name = ANY(ARRAY(
-        SELECT name FROM memory_app_vector WHERE memory = %(memory)s LIMIT %(limit)s)) RETURNING 1
-"""
+_DELETE_PATTERNS = _delete("memory_app_pattern")
+_DELETE_AFFINITIES = _delete("memory_app_symbolaffinity")
+_DELETE_RETIREMENTS = _delete("memory_app_retirement")
+_DELETE_VECTORS = _delete("memory_app_vector")
 _DELETE_SPACE = "DELETE FROM memory_app_vectorspace WHERE memory = %(memory)s"
 _DELETE_CLEARED = "DELETE FROM memory_app_clearedmemory WHERE memory = %(memory)s"
 

@@ -6,13 +6,14 @@ from collections.abc import Callable, Iterator
 
 import psycopg
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 from pytest_django import DjangoDbBlocker
 
 from engine.contracts import KATO_3_10
 from memory_app import moments
 from memory_app.index import Indexes
 from memory_app.node_index import NodeIndex
+from memory_app.operations import nodes
 from memory_app.operations.finalizing import finalize
 from memory_app.operations.nodes import clear, delete_cleared
 from memory_app.reads.recall import Memory, recall
@@ -203,3 +204,21 @@ def test_a_cleared_memory_is_deleted_in_small_batches(node: Callable[[], str]) -
     while delete_cleared():
         pass
     assert left() == 0
+
+
+@pytest.mark.usefixtures("same_database")
+def test_a_memory_that_postgresql_takes_for_a_small_one_is_deleted_by_places() -> None:
+    """It knows memories with one pattern alone. By names it would compare each row with each name: 10,000 × 20,000."""
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(
+            """
+            INSERT INTO memory_app_pattern (memory, name, events, length, frequency, emotives, metadata, created, changed)
+            SELECT 1000000000 + n, decode(md5(n::text) || left(md5((-n)::text), 8), 'hex'), '[["a"]]',
+                1, 1, '[]', '{}', '100', '100'
+            FROM generate_series(1, 20000) AS n
+            """
+        )
+        cursor.execute("ANALYZE memory_app_pattern")
+        cursor.execute(f"EXPLAIN {nodes._DELETE_PATTERNS}", {"memory": -1, "limit": 10_000})
+        assert "Tid Scan" in "\n".join(line for (line,) in cursor.fetchall())
+        transaction.set_rollback(True)
