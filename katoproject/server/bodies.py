@@ -6,7 +6,7 @@ A body that does not come in time, breaks off or does not fit leaves a refusal i
 import io
 import threading
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Hashable
 from queue import Empty, SimpleQueue
 from typing import Any
@@ -20,6 +20,9 @@ from katoproject.server.transfer import BodyNeverEnded
 SMALL = 64 * 1024
 # Seconds between two looks at the bodies that are late.
 INTERVAL = 0.5
+# Seconds that Granian has to end a receive that was cancelled: it does not tell when it has. If the response is sent
+# before that, the connection stays open.
+TO_CANCEL = 0.2
 
 
 class BodyTooSlow(BodyNeverEnded):
@@ -124,6 +127,7 @@ class Bodies:
         # The thread that removes a body from here passes it on.
         self._unfinished: dict[Body, bool] = {}
         self._news: SimpleQueue[tuple[Body, Any]] = SimpleQueue()
+        self._cancelled: deque[tuple[float, Body]] = deque()  # with the moment from when on each is passed on
         self._held = 0
         self._held_by: Counter[str | None] = Counter()
         self._lock = threading.Lock()  # of both
@@ -171,6 +175,8 @@ class Bodies:
             if (now := time.monotonic()) >= next_look:
                 self._refuse_late_ones(now)
                 next_look = now + INTERVAL
+            while self._cancelled and self._cancelled[0][0] <= now:
+                self._pass_on(self._cancelled.popleft()[1])
 
     def _collect(self, body: Body, message: Any) -> None:
         if body not in self._unfinished:
@@ -234,6 +240,8 @@ class Bodies:
         if self._unfinished.pop(body, False):
             body.content = io.BytesIO()
             body.refusal = refusal
-            body.pending.cancel()  # while a receive is pending, Granian leaves the connection open
             self.release(body)
-            self._pass_on(body)
+            if body.pending.cancel():
+                self._cancelled.append((time.monotonic() + TO_CANCEL, body))
+            else:
+                self._pass_on(body)
