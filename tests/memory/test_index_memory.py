@@ -212,7 +212,8 @@ def test_a_memory_that_postgresql_takes_for_a_small_one_is_deleted_by_places() -
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(
             """
-            INSERT INTO memory_app_pattern (memory, name, events, length, frequency, emotives, metadata, created, changed)
+            INSERT INTO memory_app_pattern
+                (memory, name, events, length, frequency, emotives, metadata, created, changed)
             SELECT 1000000000 + n, decode(md5(n::text) || left(md5((-n)::text), 8), 'hex'), '[["a"]]',
                 1, 1, '[]', '{}', '100', '100'
             FROM generate_series(1, 20000) AS n
