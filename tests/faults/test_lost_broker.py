@@ -39,6 +39,7 @@ def store() -> Iterator[Redis]:
 
 @pytest.fixture
 def worker_of_its_own(url: str) -> Iterator[Worker]:
+    app.control.purge()  # jobs of other tests, with which it would be busy
     with Worker(REDIS_URL=url) as running:
         eventually(answers, "the worker answers")
         yield running
