@@ -110,14 +110,19 @@ def affinity_weights(view: View, query: Query, affinity: Mapping[str, float] | N
 def _encode_state(view: View, observed: list[str], ends: Ints) -> State:
     known = len(view.symbol_frequency)
     tokens, unknown = view.symbols.tokens_of(observed), dict[str, int]()
-    for place in np.flatnonzero(tokens < 0).tolist():
-        tokens[place] = known + unknown.setdefault(observed[place], len(unknown))
+    by_place = tokens.tolist()
+    if -1 in by_place:
+        for place, token in enumerate(by_place):
+            if token < 0:
+                tokens[place] = known + unknown.setdefault(observed[place], len(unknown))
     if len(observed) > WORD:
         return State(len(observed), tokens, np.zeros(0, dtype=np.uint64), *_places_by_token(known, tokens), ends)
+    mask_of = dict[int, int]()
+    for place, token in enumerate(by_place):
+        if token >= 0:
+            mask_of[token] = mask_of.get(token, 0) | 1 << place
     masks = np.zeros(known, dtype=np.uint64)
-    for place, token in enumerate(tokens.tolist()):
-        if token < known:
-            masks[token] |= np.uint64(1 << place)
+    masks[list(mask_of)] = np.fromiter(mask_of.values(), dtype=np.uint64)
     return State(len(observed), tokens, masks, _NO_INTS, _NO_INTS, ends)
 
 

@@ -1,6 +1,6 @@
 """The symbols of an index: the number of each, called its token, and its texts, all of them as arrays."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
 from secrets import randbits
@@ -39,11 +39,12 @@ class Symbols:
     def __getitem__(self, token: int) -> str:
         return self.utf8[self.starts[token] : self.starts[token + 1]].tobytes().decode()
 
-    def tokens_of(self, symbols: Iterable[str]) -> Ints:
+    def tokens_of(self, symbols: Collection[str]) -> Ints:
         """The token of each, -1 for those that are not known."""
-        # No known symbol has a lone surrogate.
-        texts = json_texts([symbol.encode("utf-8", "surrogatepass") for symbol in symbols])
-        return find_tokens(*texts, self.utf8, self.starts, self.slots, self.key)
+        # No known symbol has a lone surrogate, and no UTF-8 has 0xFF.
+        texts = b"\xff".join([symbol.encode("utf-8", "surrogatepass") for symbol in symbols]) + b"\xff"
+        wanted = np.frombuffer(texts, dtype=np.uint8)
+        return find_tokens(wanted, len(symbols), self.utf8, self.starts, self.slots, self.key)
 
 
 SYMBOL_COLUMNS = {

@@ -69,13 +69,17 @@ def find_place(
 
 
 @compiled
-def find_tokens(wanted: Bytes, wanted_starts: Ints, utf8: Bytes, starts: Ints, slots: Slots, key: Masks) -> Ints:
-    """By wanted symbol, its token, -1 if there is none. Their UTF-8 is joined as that of the known symbols is."""
-    tokens, known = np.empty(wanted_starts.shape[0] - 1, dtype=np.int64), starts.shape[0] - 1
-    for w in range(tokens.shape[0]):
-        first, end = wanted_starts[w], wanted_starts[w + 1]
+def find_tokens(wanted: Bytes, count: int, utf8: Bytes, starts: Ints, slots: Slots, key: Masks) -> Ints:
+    """By wanted symbol, its token, -1 if there is none. wanted: the UTF-8 of `count` symbols, with 0xFF after each."""
+    tokens, known = np.empty(count, dtype=np.int64), starts.shape[0] - 1
+    first = 0
+    for w in range(count):
+        end = first
+        while wanted[end] != 0xFF:
+            end += 1
         token = slots[find_place(wanted, first, end, known, utf8, starts, slots, key)]
         tokens[w] = token if token < known else -1  # another thread may just have entered it into the empty slot
+        first = end + 1
     return tokens
 
 
