@@ -4,13 +4,15 @@ What is large comes from kernels as text; a kernel then joins the fields. No Pyt
 """
 
 from collections.abc import Mapping, Sequence
+from functools import cache
 from itertools import accumulate
 from typing import Any, NamedTuple
 
 import numpy as np
 from pydantic_core import to_json
 
-from engine.arrays import Bytes, Ints
+from engine.arrays import Bytes, Floats, Ints
+from engine.kernels.distinct import find_distinct
 from engine.kernels.joining import join_fields
 
 _COMMA = ord(",")
@@ -23,6 +25,11 @@ class Cells(NamedTuple):
     ends: Ints
     before: bytes = b""
     after: bytes = b""
+
+
+@cache
+def _opening(key: str) -> bytes:
+    return to_json(key) + b":"
 
 
 class JsonObjects:
@@ -44,13 +51,18 @@ class JsonObjects:
         bounds = np.fromiter(accumulate(map(len, texts), initial=offset), dtype=np.int64)
         return Cells(bounds[:-1], bounds[1:], before, after)
 
-    def numbers(self, numbers: list[float]) -> list[Cells]:
-        """As many cells as fit: `numbers` holds one number for each object, then those of the next key, and so on."""
-        text = to_json(numbers)
+    def numbers(self, *tables: Floats | Ints) -> list[Cells]:
+        """Cells for each row of each table, shape (keys, objects). Of equal numbers, one is written."""
+        written, of_tables = list[float](), []
+        for table in tables:
+            distinct, places = find_distinct(table.view(np.int64).ravel())
+            of_tables.append(places.reshape(table.shape) + len(written))
+            written += distinct.view(table.dtype).tolist()
+        text = to_json(written)
         commas = np.flatnonzero(np.frombuffer(text, dtype=np.uint8) == _COMMA)
         bounds = np.concatenate(([0], commas, [len(text) - 1])) + self._add(text)
-        starts, ends = bounds[:-1].reshape(-1, self._count) + 1, bounds[1:].reshape(-1, self._count)
-        return list(map(Cells, starts, ends))
+        places = np.concatenate(of_tables)
+        return list(map(Cells, bounds[places] + 1, bounds[places + 1]))
 
     def parts(self, text: Bytes, starts: Ints, ends: Ints, before: bytes, after: bytes) -> list[Cells]:
         """Cells for each row of `starts` and `ends`, shape (keys, objects): where in `text` the values are."""
@@ -61,15 +73,15 @@ class JsonObjects:
         """The array of the objects, with the fields in this order. There must be at least one object."""
         literals, before = [], b"{"
         for key, cells in fields.items():
-            literals.append(before + to_json(key) + b":" + cells.before)
+            literals.append(before + _opening(key) + cells.before)
             before = cells.after + b","
         literals.append(before.removesuffix(b",") + b"},")
         joined = join_fields(
             np.frombuffer(b"".join(literals), dtype=np.uint8),
             np.fromiter(accumulate(map(len, literals)), dtype=np.int64),
             np.frombuffer(b"".join(self._texts), dtype=np.uint8),
-            np.array([cells.starts for cells in fields.values()]),
-            np.array([cells.ends for cells in fields.values()]),
+            np.concatenate([cells.starts for cells in fields.values()]).reshape(len(fields), -1),
+            np.concatenate([cells.ends for cells in fields.values()]).reshape(len(fields), -1),
         )
         return joined.tobytes()
 

@@ -74,13 +74,14 @@ def shared_cells(facts: Facts, taken: Taken) -> tuple[JsonObjects, dict[str, Cel
     facts.stop.check()
     cells = dict(zip(LISTS, _lists(objects, written), strict=True))
     measured = FIELDS if facts.weighted else UNWEIGHTED
-    numbers = facts.values[chosen, _PLACES[measured]].ravel().tolist()
-    numbers += view.columns.frequency[rows].tolist()
-    numbers += (view.columns.starts[rows + 1] - view.columns.starts[rows]).tolist()
-    cells.update(zip((*measured, "frequency", "length"), objects.numbers(numbers), strict=True))
+    lengths = view.columns.starts[rows + 1] - view.columns.starts[rows]
+    numbers = objects.numbers(
+        facts.values[chosen, _PLACES[measured]], np.array([view.columns.frequency[rows], lengths])
+    )
+    cells.update(zip((*measured, "frequency", "length"), numbers, strict=True))
     cells.update(
         type=objects.constant("prototypical"),
-        name=objects.texts([name.encode() for name in facts.names], b'"', b'"'),
+        name=_names(objects, facts.names),
         emotives=_emotives(objects, facts),
         fuzzy_matches=_fuzzy_matches(objects, facts),
         bayesian_prior=cells["pattern_probability"],
@@ -100,8 +101,9 @@ def describe_futures(view: View, members: Members, futures: Futures) -> bytes:
     objects = JsonObjects(len(first))
     written = write_futures(view.columns, members.rows[first], members.future[first], view.json)
     [future] = _lists(objects, written)
-    columns = (futures.aggregate, futures.members, futures.weight)
-    aggregate, supporting, weight = objects.numbers([number for c in columns for number in c[order].tolist()])
+    aggregate, weight, supporting = objects.numbers(
+        np.array([futures.aggregate[order], futures.weight[order]]), futures.members[order][np.newaxis]
+    )
     return objects.join(
         {
             "future": future,
@@ -116,6 +118,13 @@ def _lists(objects: JsonObjects, written: Written) -> list[Cells]:
     if written.too_large:
         raise PredictionTooLarge("max_predictions", "the predictions have too many symbols for one response")
     return objects.parts(written.data, written.starts, written.ends, b"[", b"]")
+
+
+def _names(objects: JsonObjects, names: list[str]) -> Cells:
+    digits = np.frombuffer("".join(names).encode(), dtype=np.uint8)
+    bounds = np.arange(0, len(digits) + 1, len(names[0]))
+    [cells] = objects.parts(digits, bounds[np.newaxis, :-1], bounds[np.newaxis, 1:], b'"', b'"')
+    return cells
 
 
 def _emotives(objects: JsonObjects, facts: Facts) -> Cells:

@@ -6,6 +6,7 @@ import numpy as np
 
 from engine.arrays import Columns, Floats, Ints, Tokens
 from engine.kernels.compiler import compiled, inlined, part
+from engine.kernels.hashing import mix
 from engine.kernels.members import Members
 
 
@@ -21,13 +22,6 @@ class Futures(NamedTuple):
     members: Ints
     weight: Floats
     aggregate: Floats
-
-
-@inlined
-def mix(number: np.uint64) -> np.uint64:
-    """A hash of a number."""
-    number = (number ^ (number >> np.uint64(31))) * np.uint64(0x9E3779B97F4A7C15)
-    return number ^ (number >> np.uint64(29))
 
 
 @inlined
