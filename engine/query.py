@@ -63,7 +63,12 @@ def encode(view: View, stm: Stm, options: Options, stop: Stop) -> Query:
     Raises ValueError for a symbol with a lone surrogate, PredictionTooLarge, and the reason of `stop`.
     """
     observed = state(stm)
+    # Of a long state, each step takes long, and no other thread can run meanwhile.
+    stop.check()
     encoded = _encode_state(view, observed, np.fromiter(accumulate(map(len, stm)), dtype=np.int64, count=len(stm)))
+    stop.check()
+    json = json_texts([to_json(symbol) for symbol in observed])
+    stop.check()
     by_tokens = options.use_token_matching
     text = NO_NEEDLE if by_tokens else needle(" ".join(observed))
     filtered, allowed = bool(options.filter_pipeline) and len(observed) > 1, _NO_FLAGS
@@ -79,7 +84,7 @@ def encode(view: View, stm: Stm, options: Options, stop: Stop) -> Query:
         least = np.full(view.longest + 1, int(threshold > 0))
     return Query(
         observed=observed,
-        json=json_texts([to_json(symbol) for symbol in observed]),
+        json=json,
         state=encoded,
         recall=Recall(threshold, by_tokens, least, view.largest_event, filtered, allowed),
         fuzzy=_encode_fuzzy(view, observed, ratios, active=options.fuzzy_token_threshold > 0),

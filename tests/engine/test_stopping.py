@@ -63,6 +63,27 @@ def test_both_implementations_raise_the_reason(stm: list[list[str]], config: dic
         plain.predict(known, stm, Options.from_config(config), stop=ended())
 
 
+class Ending(Stop):
+    """Ends when it is asked for the nth time."""
+
+    def __init__(self, n: int) -> None:
+        self._left = n
+        super().__init__()
+
+    def check(self) -> None:
+        self._left -= 1
+        if self._left == 0:
+            self.end(NobodyWaits())
+        super().check()
+
+
+@pytest.mark.parametrize("n", [1, 2, 3])
+def test_a_state_is_encoded_in_steps_that_ask(n: int) -> None:
+    """Of 200,000 symbols each takes tens of milliseconds, in which no other thread of the process can run."""
+    with pytest.raises(NobodyWaits):
+        encode(view_of([["a"]]), [["a"] * 1000], Options.from_config({}), Ending(n))
+
+
 class Announcing(Stop):
     """Tells when a kernel is about to look at the flag."""
 
