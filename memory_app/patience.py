@@ -1,6 +1,6 @@
 """When a prediction ends early: at its deadline, and when the client that asked for it has gone.
 
-One thread in each process looks, twenty times a second, at what is under way. So a prediction pays for neither the clock
+One thread in each process looks twenty times a second at what is under way. So a prediction pays for neither the clock
 nor the connection, and it can be ended inside a compiled kernel, which no other thread could interrupt.
 """
 
