@@ -114,7 +114,7 @@ class Environment(BaseSettings):
     limit_symbols: int = Field(10_000, ge=1, alias="KATO_LIMIT_SYMBOLS")
     limit_emotives: int = Field(200, ge=1, alias="KATO_LIMIT_EMOTIVES")
     limit_vectors: int = Field(2000, ge=1, alias="KATO_LIMIT_VECTORS")
-    limit_events: int = Field(20_000, ge=1, alias="KATO_LIMIT_EVENTS")
+    limit_events: int = Field(10_000, ge=1, alias="KATO_LIMIT_EVENTS")
     limit_training: int = Field(50_000, ge=1, alias="KATO_LIMIT_TRAINING")
     limit_affinities: int = Field(50_000, ge=1000, alias="KATO_LIMIT_AFFINITIES")
     limit_pattern: int = Field(4 * MEBIBYTE, ge=1024, alias="KATO_LIMIT_PATTERN")

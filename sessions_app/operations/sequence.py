@@ -56,7 +56,7 @@ def observe_sequence(
             if clear_stm_between and position:
                 session.stm.clear()
             auto_learned = session.observe(observation)
-            # Each of 20,000 observations may make a session in ROLLING mode learn a thousand events again.
+            # Each of many observations may make a session in ROLLING mode learn a thousand events again.
             if session.learned_symbols > MAX_LEARNED or session.learned_characters > MOST_CHARACTERS_LEARNED:
                 raise TooMuchLearning(symbols=MAX_LEARNED, characters=MOST_CHARACTERS_LEARNED)
             if learn_after_each and len(session.stm):
