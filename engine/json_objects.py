@@ -52,7 +52,7 @@ class JsonObjects:
         return Cells(bounds[:-1], bounds[1:], before, after)
 
     def numbers(self, *tables: Floats | Ints) -> list[Cells]:
-        """Cells for each row of each table, shape (keys, objects). Of equal numbers, one is written."""
+        """Cells for each row of each table, shape (keys, objects). Equal numbers share a text, almost always."""
         written, of_tables = list[float](), []
         for table in tables:
             distinct, places = find_distinct(table.view(np.int64).ravel())

@@ -63,7 +63,7 @@ def encode(view: View, stm: Stm, options: Options, stop: Stop) -> Query:
     Raises ValueError for a symbol with a lone surrogate, PredictionTooLarge, and the reason of `stop`.
     """
     observed = state(stm)
-    # Of a long state, each step takes long, and no other thread can run meanwhile.
+    # A long state makes each step long, and no other thread can run meanwhile.
     stop.check()
     encoded = _encode_state(view, observed, np.fromiter(accumulate(map(len, stm)), dtype=np.int64, count=len(stm)))
     stop.check()
@@ -124,7 +124,7 @@ def _encode_state(view: View, observed: list[str], ends: Ints) -> State:
         return State(len(observed), tokens, np.zeros(0, dtype=np.uint64), *_places_by_token(known, tokens), ends)
     mask_of = dict[int, int]()
     for place, token in enumerate(by_place):
-        if token >= 0:
+        if 0 <= token < known:
             mask_of[token] = mask_of.get(token, 0) | 1 << place
     masks = np.zeros(known, dtype=np.uint64)
     masks[list(mask_of)] = np.fromiter(mask_of.values(), dtype=np.uint64)

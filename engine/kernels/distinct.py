@@ -6,10 +6,16 @@ from engine.arrays import Ints
 from engine.kernels.compiler import compiled
 from engine.kernels.hashing import mix
 
+MOST_LOOKS = 16
+
 
 @compiled
 def find_distinct(numbers: Ints) -> tuple[Ints, Ints]:
-    """The distinct numbers as they appear, and by number its place among them. An open-addressing table finds them."""
+    """The distinct numbers as they appear, and for each number, its place among them.
+
+    An open-addressing table finds them. It is asked `MOST_LOOKS` times for a number: clients choose frequencies, and
+    could choose many that all belong into one slot. Of those, equal ones may be among the distinct ones repeatedly.
+    """
     size = 16
     while size < 2 * numbers.shape[0]:
         size *= 2
@@ -17,12 +23,18 @@ def find_distinct(numbers: Ints) -> tuple[Ints, Ints]:
     distinct, places = np.empty_like(numbers), np.empty_like(numbers)
     count = 0
     for k in range(numbers.shape[0]):
-        slot = np.int64(mix(np.uint64(numbers[k])) & np.uint64(size - 1))
-        while slots[slot] >= 0 and distinct[slots[slot]] != numbers[k]:
+        slot, place = np.int64(mix(np.uint64(numbers[k])) & np.uint64(size - 1)), -1
+        for _ in range(MOST_LOOKS):
+            if slots[slot] < 0:
+                slots[slot] = count
+                break
+            if distinct[slots[slot]] == numbers[k]:
+                place = slots[slot]
+                break
             slot = (slot + 1) & (size - 1)
-        if slots[slot] < 0:
-            slots[slot] = count
+        if place < 0:
+            place = count
             distinct[count] = numbers[k]
             count += 1
-        places[k] = slots[slot]
+        places[k] = place
     return distinct[:count], places

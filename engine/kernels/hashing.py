@@ -1,4 +1,4 @@
-"""A hash of numbers that no client chooses."""
+"""A fast hash of numbers, without a key: who chooses the numbers can make them collide."""
 
 import numpy as np
 
