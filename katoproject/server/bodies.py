@@ -127,7 +127,7 @@ class Bodies:
         # The thread that removes a body from here passes it on.
         self._unfinished: dict[Body, bool] = {}
         self._news: SimpleQueue[tuple[Body, Any]] = SimpleQueue()
-        self._cancelled: deque[tuple[float, Body]] = deque()  # with the moment from when on each is passed on
+        self._cancelled: deque[tuple[float, Body]] = deque()  # with the moment to pass each on, oldest first
         self._held = 0
         self._held_by: Counter[str | None] = Counter()
         self._lock = threading.Lock()  # of both
@@ -167,7 +167,7 @@ class Bodies:
         next_look = 0.0
         while True:
             try:
-                body, message = self._news.get(timeout=INTERVAL)
+                body, message = self._news.get(timeout=TO_CANCEL if self._cancelled else INTERVAL)
             except Empty:
                 pass
             else:
