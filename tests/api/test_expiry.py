@@ -246,10 +246,10 @@ def test_a_batch_longer_than_the_ttl_neither_loses_nor_hides_the_session(
     body = {"observations": [{"strings": [f"s{n}", "x" * 4000]} for n in range(20)], "learn_after_each": True}
     with ThreadPoolExecutor(1) as pool:
         with database.transaction():
-            database.execute("LOCK TABLE memory_app_pattern")
+            database.execute("LOCK TABLE memory_app_pattern IN EXCLUSIVE MODE")
             running = pool.submit(client.post, f"/sessions/{session_id}/observe-sequence", json=body)
             eventually(lambda: waits_for_locks(database) == 1, "the batch waits for the patterns")
-            end, seen = time.monotonic() + 2 * ttl, set()
+            end, seen = time.monotonic() + 1.5 * ttl, set()
             while time.monotonic() < end:
                 seen.add(alive(client, session_id))
         assert running.result().status_code == 200

@@ -50,7 +50,7 @@ def answers() -> bool:
 
 
 def holds_a_task() -> bool:
-    """In Redis that shows earlier: while the worker has yet to read the reply with the message."""
+    """Redis shows the message earlier, before the worker has read the reply."""
     return any((app.control.inspect(timeout=0.5).reserved() or {}).values())
 
 
