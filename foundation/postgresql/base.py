@@ -108,7 +108,7 @@ class BoundedConnection(psycopg.Connection[Any]):
 
 
 def renew_all(*, pause: float = 0.0) -> None:
-    """Let each thread connect anew before its next use; not if that was `pause` seconds ago or less."""
+    """Let each thread connect again before its next use; not if that was `pause` seconds ago or less."""
     now = time.monotonic()
     if now - BoundedConnection.obsolete_before > pause:
         BoundedConnection.obsolete_before = now

@@ -83,7 +83,7 @@ class _Last:
 def check(*, thoroughly: bool = False) -> None:
     """Raises an OperationalError; OnlyReads only if that is all that is wrong.
 
-    What it found is gone only with the connections that it may be true of: this process connects anew, at most every
+    What it found is gone only with the connections that it may be true of: this process connects again, at most every
     few seconds while it lasts, and once more when it is over. `thoroughly`: also try a second connection.
     """
     try:

@@ -19,9 +19,9 @@ _REINDEX = """
 
 
 def _delete(table: str) -> str:
-    """Some rows of a memory that was cleared, which nobody changes any more, by their places.
+    """SQL that deletes some rows of a cleared memory, which nobody changes any more, by their places.
 
-    By their names, PostgreSQL would compare each row with each name where it takes the memory for a small one.
+    By name, PostgreSQL would compare each row with each name if it takes the memory for a small one.
     """
     return f"""
         DELETE FROM {table} WHERE ctid = ANY(ARRAY(

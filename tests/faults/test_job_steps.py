@@ -19,7 +19,7 @@ pytestmark = pytest.mark.usefixtures("same_database")
 def test_a_worker_that_has_lost_its_lock_does_no_step_of_another(
     client: httpx.Client, database: psycopg.Connection
 ) -> None:
-    """The lock ends with its connection, and the worker connects anew: its next step finds that the row has moved."""
+    """The lock ends with its connection, and the worker connects again: its next step finds that the row has moved."""
     accepted = train(client, "lost lock", [[["a"], ["b"]]] * 1500)
     job_id = accepted["job_id"]
     assert OTHER.execute(running._CLAIM, {"id": job_id}) == [(job_id,)]

@@ -32,7 +32,7 @@ def from_all_threads(stack: Stack, ask: Callable[[httpx.Client], httpx.Response]
 
 
 def wait_for_all_threads(stack: Stack, database: psycopg.Connection) -> None:
-    """Return when every thread has found out by itself that it must connect anew: all of them wait for one lock."""
+    """Return when every thread has found out by itself that it must connect again: all of them wait for one lock."""
 
     def until_answered(one: httpx.Client) -> httpx.Response:
         response = one.get("/sessions/unknown/stm")

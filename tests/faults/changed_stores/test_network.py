@@ -59,7 +59,7 @@ def test_a_process_without_files_to_open_says_so_once_and_goes_on(
     try:
         with many_connected(20, stack.web):
             eventually(lambda: complaint in stack.log.read_text(), "the log says why")
-            # 503 in a thread that must connect to PostgreSQL anew, which is a file, too.
+            # 503 in a thread that must connect to PostgreSQL again, which is a file, too.
             assert client.get(f"/sessions/{session_id}/stm").status_code in (200, 503)
     finally:
         resource.prlimit(pid, resource.RLIMIT_NOFILE, allowed)

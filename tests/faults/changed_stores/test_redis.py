@@ -77,7 +77,7 @@ def test_a_message_that_redis_does_not_take_back_holds_no_place_of_the_worker(
     error: type[redis.RedisError],
     done_with: Callable[[Message], None],
 ) -> None:
-    """There are as many as it has processes: when all were held, it took no job until it was started anew."""
+    """There are as many as it has processes: when all were held, it took no job until it was started again."""
     url = stack.web.environment["REDIS_URL"]
     options = {"socket_timeout": 0.5}
     with app.connection_for_read(url, transport_options=options) as connection, connection.SimpleQueue("held") as queue:
