@@ -136,7 +136,7 @@ def test_a_key_that_ends_after_it_was_confirmed_changes_no_job(
         }
         method, path, content = request[change]
         with database.transaction():
-            database.execute("LOCK TABLE sessions_app_job IN ACCESS EXCLUSIVE MODE")
+            database.execute("LOCK TABLE sessions_app_job IN EXCLUSIVE MODE")
             running = pool.submit(key.client.request, method, path, json=content)
             eventually(lambda: database.execute(BLOCKED).fetchone() == (1,), "it waits, and its key was confirmed")
             operations.revoke(key=key.id)
