@@ -45,11 +45,11 @@ class JsonObjects:
         nothing = np.zeros(self._count, dtype=np.int64)
         return Cells(nothing, nothing, before=to_json(value))
 
-    def texts(self, texts: Sequence[bytes], before: bytes = b"", after: bytes = b"") -> Cells:
+    def texts(self, texts: Sequence[bytes]) -> Cells:
         """One text for each object."""
         offset = self._add(b"".join(texts))
         bounds = np.fromiter(accumulate(map(len, texts), initial=offset), dtype=np.int64)
-        return Cells(bounds[:-1], bounds[1:], before, after)
+        return Cells(bounds[:-1], bounds[1:])
 
     def numbers(self, *tables: Floats | Ints) -> list[Cells]:
         """Cells for each row of each table, shape (keys, objects). Equal numbers share a text, almost always."""

@@ -4,7 +4,7 @@ import numpy as np
 
 from engine.arrays import Ints
 from engine.kernels.compiler import compiled
-from engine.kernels.hashing import mix
+from engine.kernels.hashing import empty_slots, mix
 
 MOST_LOOKS = 16
 
@@ -16,14 +16,12 @@ def find_distinct(numbers: Ints) -> tuple[Ints, Ints]:
     An open-addressing table finds them. It is asked `MOST_LOOKS` times for a number: clients choose frequencies, and
     could choose many that all belong into one slot. Of those, equal ones may be among the distinct ones repeatedly.
     """
-    size = 16
-    while size < 2 * numbers.shape[0]:
-        size *= 2
-    slots = np.full(size, -1, dtype=np.int64)
+    slots = empty_slots(numbers.shape[0])
+    last = slots.shape[0] - 1
     distinct, places = np.empty_like(numbers), np.empty_like(numbers)
     count = 0
     for k in range(numbers.shape[0]):
-        slot, place = np.int64(mix(np.uint64(numbers[k])) & np.uint64(size - 1)), -1
+        slot, place = np.int64(mix(np.uint64(numbers[k])) & np.uint64(last)), -1
         for _ in range(MOST_LOOKS):
             if slots[slot] < 0:
                 slots[slot] = count
@@ -31,7 +29,7 @@ def find_distinct(numbers: Ints) -> tuple[Ints, Ints]:
             if distinct[slots[slot]] == numbers[k]:
                 place = slots[slot]
                 break
-            slot = (slot + 1) & (size - 1)
+            slot = (slot + 1) & last
         if place < 0:
             place = count
             distinct[count] = numbers[k]

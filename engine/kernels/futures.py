@@ -6,7 +6,7 @@ import numpy as np
 
 from engine.arrays import Columns, Floats, Ints, Tokens
 from engine.kernels.compiler import compiled, inlined, part
-from engine.kernels.hashing import mix
+from engine.kernels.hashing import empty_slots, mix
 from engine.kernels.members import Members
 
 
@@ -66,10 +66,8 @@ def group_futures(columns: Columns, members: Members, similarity: Floats) -> Fut
     ends, frequency = columns.ends, columns.frequency
     rows, future = members.rows, members.future
     count = rows.shape[0]
-    size = 16
-    while size < 2 * count:
-        size *= 2
-    slots = np.full(size, -1, dtype=np.int64)
+    slots = empty_slots(count)
+    last = slots.shape[0] - 1
     group_of, first = np.full(count, -1, dtype=np.int64), np.empty(count, dtype=np.int64)
     group_members, weight = np.zeros(count, dtype=np.int64), np.zeros(count)
     groups = 0
@@ -78,7 +76,7 @@ def group_futures(columns: Columns, members: Members, similarity: Floats) -> Fut
         length = event_starts[rows[m] + 1] - events
         if length == 0:
             continue
-        slot = np.int64(hash_future(tokens, start, ends, events, length) & np.uint64(size - 1))
+        slot = np.int64(hash_future(tokens, start, ends, events, length) & np.uint64(last))
         while slots[slot] >= 0:
             other = first[slots[slot]]
             other_events = event_starts[rows[other]] + future[other]
@@ -86,7 +84,7 @@ def group_futures(columns: Columns, members: Members, similarity: Floats) -> Fut
                 tokens, start, starts[rows[other]], ends, events, other_events, length
             ):
                 break
-            slot = (slot + 1) & (size - 1)
+            slot = (slot + 1) & last
         if slots[slot] < 0:
             slots[slot] = groups
             first[groups] = m

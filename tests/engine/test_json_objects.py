@@ -5,7 +5,7 @@ from pydantic_core import to_json
 
 from engine.json_objects import JsonObjects
 from engine.kernels.distinct import MOST_LOOKS, find_distinct
-from engine.kernels.hashing import mix
+from engine.kernels.hashing import empty_slots, mix
 
 
 def test_equal_numbers_are_written_like_any_others() -> None:
@@ -27,13 +27,9 @@ def test_each_distinct_number_is_found_once() -> None:
 
 def test_numbers_that_all_belong_into_one_slot_are_not_compared_with_all_others() -> None:
     """Clients choose frequencies, and the hash has no key."""
-    slots = 1024
-    candidates = np.arange(300_000, dtype=np.uint64)
-    mixed = (candidates ^ (candidates >> np.uint64(31))) * np.uint64(0x9E3779B97F4A7C15)
-    mixed ^= mixed >> np.uint64(29)
-    assert int(mixed[7]) == int(mix(np.uint64(7)))
-    chosen = candidates[mixed % np.uint64(slots) == 0][:200].astype(np.int64)
-    numbers = np.concatenate((chosen, chosen))
+    slots = len(empty_slots(2 * 200))
+    chosen = [number for number in range(300_000) if int(mix(np.uint64(number))) % slots == 0][:200]
+    numbers = np.array(chosen * 2)
     distinct, places = find_distinct(numbers)
     assert distinct[places].tolist() == numbers.tolist()
     assert len(distinct) == 2 * len(chosen) - MOST_LOOKS, "only the first ones are found again"
