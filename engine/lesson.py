@@ -25,8 +25,6 @@ class Lesson:
     name, events, length: those of the pattern. A new pattern is stored; a known one has the same already.
     emotives: the accumulated maps, oldest first; input of `merge_emotives`.
     metadata: input of `merge_metadata`: by key, sorted distinct texts.
-    symbol_counts: by distinct symbol, its occurrences in the pattern. freq(x) grows by that number at every learn,
-        pmf(x) by one for a new pattern.
     affinities: by emotive e, what aff(x, e) of every distinct symbol x grows by, at every learn.
     """
 
@@ -35,8 +33,16 @@ class Lesson:
     length: int
     emotives: EmotivesWindow
     metadata: dict[str, list[str]]
-    symbol_counts: Counter[str]
     affinities: dict[str, float]
+
+    @property
+    def symbol_counts(self) -> Counter[str]:
+        """By distinct symbol, its occurrences in the pattern.
+
+        freq(x) grows by that number at every learn, pmf(x) by one for a new pattern. It is counted when asked for: only
+        a learn with emotives asks.
+        """
+        return Counter(chain.from_iterable(self.events))
 
 
 def prepare_lesson(
@@ -46,17 +52,16 @@ def prepare_lesson(
     metadata: Iterable[Mapping[str, Any]] = (),
 ) -> Lesson | None:
     """What learning `events` adds, with these accumulated emotives and metadata; None below two symbols (4.1)."""
-    symbols = list(chain.from_iterable(events))
-    if len(symbols) < 2:
+    length = sum(map(len, events))
+    if length < 2:
         return None
     window = [dict(entry) for entry in emotives]
     return Lesson(
         name=pattern_name(events),
         events=[list(event) for event in events],
-        length=len(symbols),
+        length=length,
         emotives=window,
         metadata=metadata_texts(metadata),
-        symbol_counts=Counter(symbols),
         affinities=mean_emotives(window),
     )
 
@@ -80,10 +85,17 @@ def metadata_texts(accumulated: Iterable[Mapping[str, Any]]) -> dict[str, list[s
     texts: dict[str, list[str]] = {}
     for entry in accumulated:
         for key, value in entry.items():
-            texts.setdefault(key, []).append(text_form(value))
-    return {key: distinct(values) for key, values in texts.items()}
+            text = text_form(value)
+            if key in texts:
+                texts[key].append(text)
+            else:
+                texts[key] = [text]
+    for key, values in texts.items():
+        if len(values) > 1:  # most have one, and there may be a hundred thousand keys
+            texts[key] = distinct(values)
+    return texts
 
 
 def distinct(texts: list[str]) -> list[str]:
-    """The texts, sorted, each once. Most keys have one text, and a pattern may have a hundred thousand keys."""
-    return sorted(set(texts)) if len(texts) > 1 else texts
+    """The texts, sorted, each once."""
+    return sorted(set(texts))

@@ -18,7 +18,7 @@ def pattern_name(events: Iterable[Iterable[str]]) -> str:
 
     The events are neither sorted nor trimmed: the name reflects them as they are.
     """
-    lists = ("[" + ", ".join(map(_quoted, event)) + "]" for event in events)
+    lists = ["[" + ", ".join(map(_quoted, event)) + "]" for event in events]
     return sha1(("[" + ", ".join(lists) + "]").encode()).hexdigest()
 
 
@@ -46,6 +46,8 @@ def text_form(value: Any) -> str:
 
 
 def _quoted(text: str) -> str:
+    if text.isascii():
+        return repr(text)  # the same, several times faster
     quote = '"' if "'" in text and '"' not in text else "'"
     return quote + _SPECIAL.sub(_escaped, text).replace(quote, "\\" + quote) + quote
 

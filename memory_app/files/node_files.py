@@ -8,7 +8,6 @@
 """
 
 import json
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
@@ -72,14 +71,12 @@ class Pattern(Line):
     @cached_property
     def lesson(self) -> Lesson:
         """Without affinities, which have lines of their own."""
-        symbols = Counter(symbol for event in self.events for symbol in event)
         return Lesson(
             name=pattern_name(self.events),
             events=self.events,
-            length=symbols.total(),
+            length=sum(map(len, self.events)),
             emotives=self.emotives,
             metadata={key: distinct(texts) for key, texts in self.metadata.items()},
-            symbol_counts=symbols,
             affinities={},
         )
 

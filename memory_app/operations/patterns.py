@@ -95,7 +95,7 @@ def learn(
     each = zip(lessons, counted, strict=True)
     merged = [(one, its.felt) for one, its in each if one.emotives or one.metadata or its.felt]
     _merge_emotives_and_metadata(memory, merged, persistence, largest)
-    affinities.add(memory, (Felt(lesson.symbol_counts, lesson.affinities) for lesson in lessons))
+    affinities.add(memory, (Felt(one.symbol_counts, one.affinities) for one in lessons if one.affinities))
 
 
 def add_affinities(*, node_id: str, felt: list[Felt]) -> None:

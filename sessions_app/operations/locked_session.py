@@ -16,6 +16,7 @@ from sessions_app.errors import SessionNotFound, SessionTooLarge
 from sessions_app.expiry import TOUCHED_DEADLINE
 from sessions_app.limits import LARGEST_SESSION
 from sessions_app.models.sessions import Stream
+from sessions_app.observations import percept_text
 from sessions_app.operations.session_state import SessionState, Window
 from sessions_app.operations.sql import CACHED_VERSION, NEXT_VERSION, trim_if_due
 from sessions_app.stores import SESSIONS
@@ -108,13 +109,14 @@ class LockedSession(SessionState):
         config = effective(from_json(row.config), contract=of_row(row.contract))
         super().__init__(row.node_id, config, NodeVectors(row.node_id, most=config["vector_search_limit"]))
         self.id = session_id
-        self.time, self.percept = row.time, row.percept
+        self.time = row.time
         self.stm = Window(row.stm_start, row.stm_end)
         self.emotives = Window(row.emotives_start, row.emotives_end)
         self.metadata = Window(row.metadata_start, row.metadata_end)
         self.waiting = Window(row.vectors_start, row.vectors_end, limit=None)
         self.seen_start, self.seen_end = row.seen_start, row.seen_end
         self.seen_emotives_start, self.seen_emotives_end = row.seen_emotives_start, row.seen_emotives_end
+        self._stored_percept = row.percept
         self._content_bytes = row.content_bytes
         self._loaded = False
 
@@ -154,7 +156,7 @@ class LockedSession(SessionState):
             {
                 "id": self.id,
                 "time": self.time,
-                "percept": self.percept,
+                "percept": percept_text(self.observed) if self.observed else self._stored_percept,
                 "stm_start": self.stm.start,
                 "stm_end": self.stm.end,
                 "emotives_start": self.emotives.start,

@@ -13,7 +13,7 @@ from memory_app.errors import TooManyAffinities, VectorDimensionError
 from memory_app.vectors import NodeVectors
 from sessions_app.config.rules import SELF_ONLY
 from sessions_app.limits import MOST_AFFINITIES
-from sessions_app.observations import Observation, VectorSearch, percept_text
+from sessions_app.observations import Observation, VectorSearch
 
 
 class Window:
@@ -64,7 +64,7 @@ class SessionState:
         self.node_id = node_id
         self.config = config
         self.time = 0
-        self.percept: str | None = None
+        self.observed: Observation | None = None  # the last one
         self.stm, self.emotives, self.metadata = Window(0, 0), Window(0, 0), Window(0, 0)
         self.waiting = Window(0, 0, limit=None)
         # The windows that the last observation saw, before any learning.
@@ -90,7 +90,7 @@ class SessionState:
         if observation.metadata:
             self.metadata.append(observation.metadata)
         self.time += 1
-        self.percept = percept_text(observation)
+        self.observed = observation
         predicts = event and self.config["process_predictions"]
         self.seen_start, self.seen_end = self.stm.start if predicts else self.stm.end, self.stm.end
         self.seen_emotives_start, self.seen_emotives_end = self.emotives.start, self.emotives.end
@@ -145,6 +145,8 @@ class SessionState:
     def _count(self, lesson: Lesson) -> None:
         self.learned_symbols += lesson.length
         self.learned_characters += sum(map(len, chain.from_iterable(lesson.events)))
+        if not lesson.affinities:
+            return
         self.learned_affinities += len(lesson.symbol_counts) * len(lesson.affinities)
         if self.learned_affinities > MOST_AFFINITIES:
             raise TooManyAffinities(limit=MOST_AFFINITIES, pairs=self.learned_affinities)
