@@ -63,7 +63,7 @@ class LargestProduct(Lesson):
     statuses = frozenset({200})
 
     def observations(self) -> list[dict[str, Any]]:
-        return [{"strings": symbols(250), "emotives": emotives(200)}]
+        return [{"strings": symbols(150), "emotives": emotives(200)}]
 
 
 @attack

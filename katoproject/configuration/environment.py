@@ -116,7 +116,7 @@ class Environment(BaseSettings):
     limit_vectors: int = Field(2000, ge=1, alias="KATO_LIMIT_VECTORS")
     limit_events: int = Field(10_000, ge=1, alias="KATO_LIMIT_EVENTS")
     limit_training: int = Field(50_000, ge=1, alias="KATO_LIMIT_TRAINING")
-    limit_affinities: int = Field(50_000, ge=1000, alias="KATO_LIMIT_AFFINITIES")
+    limit_affinities: int = Field(30_000, ge=1000, alias="KATO_LIMIT_AFFINITIES")
     limit_pattern: int = Field(4 * MEBIBYTE, ge=1024, alias="KATO_LIMIT_PATTERN")
     limit_retired: int = Field(1_000_000, ge=1000, alias="KATO_LIMIT_RETIRED")
     limit_acts: int = Field(10_000_000, ge=10_000, alias="KATO_LIMIT_ACTS")
