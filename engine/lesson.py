@@ -73,8 +73,12 @@ def merge_emotives(stored: EmotivesWindow, learned: EmotivesWindow, *, persisten
 
 def merge_metadata(stored: Mapping[str, list[str]], learned: Mapping[str, list[str]]) -> dict[str, list[str]]:
     """By key, the sorted union of texts; keys in order of first appearance, stored ones first."""
-    changed = [key for key in stored.keys() & learned.keys() if stored[key] != learned[key]]
-    return {**stored, **learned, **{key: distinct([*stored[key], *learned[key]]) for key in changed}}
+    more = {
+        key: distinct([*stored[key], *texts])
+        for key, texts in learned.items()
+        if stored and stored.get(key, texts) != texts
+    }
+    return {**stored, **learned, **more}
 
 
 def metadata_texts(accumulated: Iterable[Mapping[str, Any]]) -> dict[str, list[str]]:

@@ -172,16 +172,11 @@ def _merge_emotives_and_metadata(
     for name, limit in most.items():
         if (size := _size(*merged[name])) > limit:
             raise PatternTooLarge(name, limit=limit, size=size)
-    PATTERNS.execute(
-        _SET_EMOTIVES_AND_METADATA,
-        {
-            "memory": memory,
-            "names": list(merged),
-            "emotives": [emotives for emotives, _ in merged.values()],
-            "metadata": [metadata for _, metadata in merged.values()],
-            "felt": [journal.text(felt[name]) for name in merged],
-        },
-    )
+    written = [(name, *texts, journal.text(felt[name])) for name, texts in merged.items()]
+    as_before = set(rows)  # the same metadata again is usual, and may be megabytes
+    if changed := [row for row in written if row not in as_before]:
+        columns = zip(("names", "emotives", "metadata", "felt"), map(list, zip(*changed, strict=True)), strict=True)
+        PATTERNS.execute(_SET_EMOTIVES_AND_METADATA, {"memory": memory, **dict(columns)})
 
 
 def _size(emotives: str, metadata: str) -> int:
