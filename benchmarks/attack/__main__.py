@@ -17,6 +17,7 @@ from benchmarks.attack import access, bodies, connections, learning, predictions
 from benchmarks.attack.attack import ATTACKS, KEYS, MEBIBYTE, OPEN, Attack, Measured
 from benchmarks.attack.attacker import NotPossible, Seen
 from benchmarks.attack.honest import Figures
+from benchmarks.attack.machine import slowness
 from benchmarks.attack.service import MemoryWatch, Service, serving
 from benchmarks.stack import Stores, temporary_folder
 
@@ -40,6 +41,7 @@ class Row:
             return "nothing"
         parts = [f"p99 {self.measured.alone.p99_ms:.0f} → {self.measured.during.p99_ms:.0f} ms"]
         parts.append(f"+{self.measured.risen / MEBIBYTE:.0f} MB")
+        parts.append(f"machine ×{self.measured.slowness:.1f}")
         if self.seen.answers:
             parts.append(", ".join(f"{n} × {status or 'closed'}" for status, n in sorted(self.seen.statuses.items())))
             parts.append(f"≤ {self.seen.slowest:.2f} s, {self.seen.largest / 1000:.1f} kB")
@@ -60,11 +62,13 @@ def perform(kind: type[Attack], service: Service) -> Row:
     try:
         one.prepare(service.attacker)
         alone = alone_figures(service)
+        slow = slowness()
         with MemoryWatch(service) as memory:
             seen = one.attack(service.attacker)
             time.sleep(AFTERMATH)
             during = service.honest.figures()
-        measured = Measured(alone, during, memory.before, memory.peak, memory.after)
+        slow = max(slow, slowness())
+        measured = Measured(alone, during, memory.before, memory.peak, memory.after, slow)
         return Row(one, seen, measured, list(one.broken(seen, measured)))
     except (NotPossible, OSError) as error:
         return Row(one, Seen(), None, [f"could not be tried: {error}"])

@@ -41,6 +41,12 @@ def test_what_the_attacker_must_not_get(answer: Answer, reason: str) -> None:
     assert reasons(Seen([Answer(413, 0.1, 200), answer])) == [reason]
 
 
+def test_a_machine_that_takes_twice_as_long_as_usual_may_answer_twice_as_late() -> None:
+    slow = replace(UNTOUCHED, slowness=2.0)
+    assert reasons(Seen([Answer(413, 1.9, 200)]), slow) == []
+    assert reasons(Seen([Answer(413, 2.1, 200)]), slow) == ["an answer after 2.1 s, later than 2"]
+
+
 def test_what_the_honest_client_must_not_notice() -> None:
     slow, failed = replace(WELL, p99_ms=81), replace(WELL, failed=2, why="GET stm: 503")
     assert reasons(Seen(), replace(UNTOUCHED, during=slow)) == ["honest p99 81 ms, more than 80"]
