@@ -173,7 +173,7 @@ class NodeIndex:
         if self.renewal is not None and self.renewal.is_done:
             renewal, self.renewal = self.renewal, None
             content = renewal.result
-            if content is not None and content.memory == self.content.memory:
+            if content is not None and (content.memory, content.rebuilt) == (self.content.memory, self.content.rebuilt):
                 self._take(content)
 
     def _take(self, content: Content) -> None:

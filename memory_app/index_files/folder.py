@@ -8,7 +8,7 @@ import os
 import sys
 import time
 from collections.abc import Generator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
@@ -23,6 +23,7 @@ from memory_app.index_files.metrics import unusable, unwritten, written
 
 log = logging.getLogger(__name__)
 
+_SUFFIXES = (".index", ".tmp", ".lock")
 _PAUSE = 60.0
 """Seconds without attempts to write after one failed: a full disk costs no more."""
 
@@ -174,8 +175,10 @@ class IndexFolder:
         """Remove files of memories that are gone, then those used longest ago, until `size` bytes fit in."""
         others: dict[int, dict[Path, os.stat_result]] = {}
         for path in self._path.iterdir():
-            if path.stem != str(memory):
-                others.setdefault(int(path.stem), {})[path] = path.stat()
+            # Nothing else than its own: the folder may be a disk that has a `lost+found`.
+            if path.stem.isdecimal() and path.suffix in _SUFFIXES and path.stem != str(memory):
+                with suppress(FileNotFoundError):  # another process removes it
+                    others.setdefault(int(path.stem), {})[path] = path.stat()
         existing, total = witnesses.existing(list(others)), size
         for other, files in sorted(others.items(), key=lambda item: -_last_used(item[1])):
             total += sum(status.st_blocks * 512 for status in files.values())

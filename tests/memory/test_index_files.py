@@ -18,7 +18,6 @@ from django.db import connection
 from pytest_django import DjangoDbBlocker
 
 from benchmarks.stack import eventually
-from engine.view import View
 from foundation.postgresql import identity
 from memory_app import building, content, feed
 from memory_app.index_files import folder, layout, metrics, witnesses
@@ -28,6 +27,7 @@ from memory_app.operations.acts import forget
 from memory_app.operations.nodes import clear, reindex
 from memory_app.operations.purging import purge
 from memory_app.operations.retiring import retire
+from tests.support.index_contents import shown
 from tests.support.taught import lesson, teach, teach_many
 
 LARGE = 1000
@@ -54,17 +54,6 @@ def node(same_database: None) -> str:
     node_id = f"node-{uuid.uuid4().hex}"
     teach_many(node_id, PATTERNS)
     return node_id
-
-
-def shown(view: View) -> dict[str, Any]:
-    """What a view shows, whatever its order of rows and symbols."""
-    rows = np.arange(len(view.columns.frequency))
-    return {
-        "patterns": dict(zip(view.hex_names(rows), view.columns.frequency.tolist(), strict=True)),
-        "symbols": view.symbol_statistics(),
-        "total": view.total_symbols,
-        "retired": sorted(view.hex_names(view.retired)),
-    }
 
 
 def read_from_the_table(node: str, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
@@ -386,6 +375,17 @@ def test_files_of_memories_that_are_gone_are_removed(node: str, files: Path, sam
     teach_many(other, PATTERNS)
     NodeIndex(other).follow()
     assert not gone.exists()
+
+
+def test_what_else_is_in_the_folder_stays_there(node: str, files: Path) -> None:
+    """A disk of its own has a `lost+found`."""
+    (files / "lost+found").mkdir(mode=0)
+    for name in ("notes.index", "7.txt", "²³.index"):
+        (files / name).write_text("")
+    index = NodeIndex(node)
+    index.follow()
+    assert index.content.witness is not None
+    assert {"lost+found", "notes.index", "7.txt", "²³.index"} < {path.name for path in files.iterdir()}
 
 
 def test_indexes_that_are_dropped_leave_no_mapping_and_no_descriptor(node: str) -> None:
