@@ -23,6 +23,8 @@ INTERVAL = 0.5
 # Seconds that Granian has to end a receive that was cancelled: it does not tell when it has. If the response is sent
 # before that, the connection stays open.
 TO_CANCEL = 0.2
+# Seconds for a body that is refused in any case, beside those for what has arrived of it: most clients send it at once.
+TO_DISCARD = 0.5
 
 
 class BodyTooSlow(BodyNeverEnded):
@@ -49,7 +51,7 @@ class BodyTooLargeAfterAll(BodyNeverEnded, BodyTooLarge):
 
 
 class Body:
-    """The body of one request. `refusal` says why it is not whole.
+    """The body of one request. `refusal` says why it is not there: what still comes of it is discarded.
 
     departure: how to find out whether the client of a request that was parked has gone.
     """
@@ -89,9 +91,9 @@ class Body:
         if message["type"] != "http.request":
             raise BodyIncomplete(self.received)
         piece = message["body"]
-        if self.received:
+        if self.refusal is None and self.received:
             self.content.write(piece)
-        else:
+        elif self.refusal is None:
             self.content = io.BytesIO(piece)
             self.content.seek(len(piece))
         self.received += len(piece)
@@ -101,8 +103,11 @@ class Body:
 class Bodies:
     """`pass_on` is given each body once, when it is complete or refused, in a thread that it must not block.
 
-    `limit_of` returns the largest body that a path takes; it is not asked about a body of at most `always_taken` bytes.
     A body may take `seconds`, and one more for every `rate` bytes of it that have arrived.
+
+    `limit_of` returns the largest body that a path takes; it is not asked about a body of at most `always_taken` bytes.
+    Of a larger one up to `discarded` bytes are read before it is passed on with its refusal, as long as they come: a
+    proxy that is still sending when the connection closes would answer with a 502 of its own.
 
     Until `release`, all bodies together may hold `memory` bytes, and those of one access key `share` bytes. Beyond that
     the largest unfinished one is refused: then a few large bodies do not keep out many small ones, and a key whose
@@ -115,13 +120,14 @@ class Bodies:
         *,
         limit_of: Callable[[str], int],
         always_taken: int,
+        discarded: int,
         seconds: float,
         rate: int,
         memory: int,
         share: int,
     ) -> None:
         self._pass_on = pass_on
-        self._limit_of, self._always_taken = limit_of, always_taken
+        self._limit_of, self._always_taken, self._discarded = limit_of, always_taken, discarded
         self._seconds, self._rate = seconds, rate
         self._memory, self._share = memory, share
         # The thread that removes a body from here passes it on.
@@ -143,8 +149,9 @@ class Bodies:
             body.limit = self._limit_of(watcher.scope["path"])
             if length is not None and length > body.limit:
                 body.refusal = BodyTooLarge(limit=body.limit, size=length)
-                self._pass_on(body)
-                return
+                if length > self._discarded:
+                    self._pass_on(body)
+                    return
         self._unfinished[body] = True
 
         def arrived(done: Any) -> None:
@@ -183,7 +190,9 @@ class Bodies:
             return
         try:
             complete = body.add(message)
-            if body.received > body.limit:
+            if body.received > body.limit and body.refusal is None:
+                self._discard(body, BodyTooLargeAfterAll(limit=body.limit))
+            if body.received > self._discarded:
                 raise BodyTooLargeAfterAll(limit=body.limit)
         except Refusal as refusal:
             self._refuse(body, refusal)
@@ -191,7 +200,7 @@ class Bodies:
         except MemoryError:
             self._refuse(body, NoMemoryForBody())
             return
-        if body.received > SMALL:
+        if body.received > SMALL and body.refusal is None:
             self._hold(body, body.received - body.held)
             self._make_room(payer_of(body.holders))
         if complete:
@@ -201,8 +210,9 @@ class Bodies:
 
     def _refuse_late_ones(self, now: float) -> None:
         for body in self.unfinished():
-            if now - body.begun > self._seconds + body.received / self._rate:
-                self._refuse(body, BodyTooSlow(body.received))
+            seconds = self._seconds if body.refusal is None else TO_DISCARD
+            if now - body.begun > seconds + body.received / self._rate:
+                self._refuse(body, body.refusal or BodyTooSlow(body.received))
 
     def _make_room(self, payer: str | None) -> None:
         while payer is not None and self._held_by[payer] > self._share:
@@ -236,11 +246,15 @@ class Bodies:
             body.content.seek(0)
             self._pass_on(body)
 
+    def _discard(self, body: Body, refusal: Refusal) -> None:
+        """What has come of it, and what will come."""
+        body.content = io.BytesIO()
+        body.refusal = refusal
+        self.release(body)
+
     def _refuse(self, body: Body, refusal: Refusal) -> None:
         if self._unfinished.pop(body, False):
-            body.content = io.BytesIO()
-            body.refusal = refusal
-            self.release(body)
+            self._discard(body, refusal)
             if body.pending.cancel():
                 self._cancelled.append((time.monotonic() + TO_CANCEL, body))
             else:

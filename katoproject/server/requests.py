@@ -61,6 +61,7 @@ class Requests:
             self._turns.join,
             limit_of=getattr(application, "body_limit", lambda path: settings.DATA_UPLOAD_MAX_MEMORY_SIZE),
             always_taken=min(SMALL, settings.DATA_UPLOAD_MAX_MEMORY_SIZE),
+            discarded=settings.DATA_UPLOAD_MAX_MEMORY_SIZE,
             seconds=settings.ENV.body_timeout,
             rate=settings.ENV.body_rate,
             memory=memory,

@@ -18,6 +18,7 @@ from foundation.errors import InvalidRequest
 from foundation.http import bodies
 from sessions_app.shapes.bodies import ObservationInput
 from sessions_app.shapes.bodies import ObserveSequence as SequenceInput
+from tests.support.raw_sockets import connected, request
 from tests.support.sessions import NewSession, create_session
 
 JSON = {"Content-Type": "application/json"}
@@ -283,6 +284,20 @@ def test_a_body_that_announces_too_much_is_refused_before_it_is_sent(server: Web
         with socket.create_connection(("127.0.0.1", server.port), timeout=10) as connection:
             connection.sendall(head.encode())
             assert connection.recv(100).startswith(b"HTTP/1.1 413 ")
+
+
+@pytest.mark.parametrize("framing", ["announced", "chunked"])
+def test_who_sends_a_body_that_is_too_large_can_send_all_of_it(server: WebServer, framing: str) -> None:
+    """A proxy that is still sending when the connection closes answers with a 502 of its own."""
+    body = b" " * (12 * MEBIBYTE)
+    if framing == "announced":
+        whole = request("POST", "/sessions", announced=len(body), body=body)
+    else:
+        chunks = b"%x\r\n%s\r\n0\r\n\r\n" % (len(body), body)
+        whole = request("POST", "/sessions", "Transfer-Encoding: chunked", body=chunks)
+    for _ in range(5):
+        with connected(server, whole) as one:
+            assert one.recv(10_000).startswith(b"HTTP/1.1 413 ")
 
 
 @pytest.mark.parametrize(("route", "limit"), [("config", 64 * 1024), ("observe", MEBIBYTE)])
