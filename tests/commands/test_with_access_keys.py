@@ -196,6 +196,11 @@ def test_doctor_says_when_the_key_is_none(keyed: WebServer, some_session: str) -
             "warning",
             "everybody who reaches 0.0.0.0 may read and change every session",
         ),
+        (
+            {"KATO_TRUSTED_PROXIES": "127.0.0.1"},
+            "warning",
+            "everybody who comes through a trusted proxy may read and change every session",
+        ),
     ],
 )
 def test_doctor_says_who_may_come_in_without_a_key(environment: dict[str, str], verdict: str, text: str) -> None:

@@ -1,6 +1,7 @@
 """ENVIRONMENT=production refuses what must not face strangers, and passes Django's deployment check."""
 
 import os
+import re
 import secrets
 import subprocess
 import sys
@@ -34,6 +35,22 @@ def test_the_deployment_check_has_nothing_to_say() -> None:
     result = check("--deploy", "--fail-level", "WARNING")
     assert result.returncode == 0, result.stderr
     assert "no issues" in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("variables", "problem"),
+    [
+        ({"KATO_TRUSTED_PROXIES": "127.0.0.1", "KATO_ACCESS": "open"}, "kato.W001"),
+        ({"HOST": "0.0.0.0", "KATO_ACCESS": "open", "KATO_OPEN_TO_THE_NETWORK": "yes"}, "kato.W001"),
+        ({"KATO_TRUSTED_PROXIES": "10.0.0.1,0.0.0.0/0", "KATO_ACCESS": "keys"}, "kato.W002"),
+        ({"KATO_ALLOWED_HOSTS": "*"}, "kato.W003"),
+        ({"CORS_ORIGINS": "*"}, "kato.W004"),
+    ],
+)
+def test_the_deployment_check_names_what_lets_strangers_in(variables: dict[str, str], problem: str) -> None:
+    result = check("--deploy", "--fail-level", "WARNING", **variables)
+    assert result.returncode == 1
+    assert re.findall(r"kato\.W\d+", result.stderr) == [problem]
 
 
 def test_it_does_not_start_with_debug() -> None:

@@ -37,11 +37,12 @@ def _open(host: str) -> Finding:
             f"no key is needed, and {host} is not loopback: the service refuses to start",
             "set KATO_ACCESS=keys; or KATO_ACCESS=open and KATO_OPEN_TO_THE_NETWORK=yes, if that is wanted",
         )
-    if is_loopback(host):
+    if is_loopback(host) and not settings.ENV.trusted_proxies:
         return ok(_CHECK, f"no key is needed, and only this machine reaches {host}")
+    who = "comes through a trusted proxy" if settings.ENV.trusted_proxies else f"reaches {host}"
     return warning(
         _CHECK,
-        f"no key is needed: everybody who reaches {host} may read and change every session",
+        f"no key is needed: everybody who {who} may read and change every session",
         "set KATO_ACCESS=keys, and create a key with `manage.py key create NAME`",
     )
 
