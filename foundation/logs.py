@@ -24,8 +24,9 @@ _LONGEST_PATH, _LONGEST_METHOD = 1000, 20  # characters
 # Ids of all common tracing systems are of this kind. Others would only serve to fill the log, or to forge it.
 _TRACE_ID = re.compile(r"[\w.:/+=@~-]{1,128}", re.ASCII)
 
-# An access key's token, or what is left of one that was cut. Clients put them into paths and headers by mistake.
-_TOKEN = re.compile(r"(kato_[0-9A-Za-z]{12}_)[0-9A-Za-z]+")
+# An access key's token, or what is left of one that was cut. Clients put them into paths and headers by mistake, also
+# encoded once more than paths are.
+_TOKEN = re.compile("(kato{0}[0-9A-Za-z]{{12}}{0})[0-9A-Za-z]+".format("(?:_|%(?:25)*5[Ff])"))
 
 _context: ContextVar[Fields | None] = ContextVar("log_context", default=None)
 

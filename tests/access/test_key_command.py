@@ -120,7 +120,9 @@ def test_revoke_shows_the_end_and_frees_the_name(name: str) -> None:
     second = made(name)
     # The name is that of the valid one.
     assert key("show", name, "--json").json["id"] == second["id"]
+    key("rotate", name, "--overlap", "1h")
     revoked = key("revoke", second["id"], "--json").json
+    assert revoked["former_token_valid_until"] is None
     assert (revoked["state"], "token" in revoked) == ("revoked", False)
     assert revoked["revoked_at"] is not None
 

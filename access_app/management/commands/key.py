@@ -268,7 +268,7 @@ def _facts(key: AccessKey) -> dict[str, Any]:
         "expires_at": key.expires_at,
         "revoked_at": key.revoked_at,
         "last_used_at": key.last_used_at,
-        "former_token_valid_until": key.previous_until,
+        "former_token_valid_until": None if key.revoked_at else key.previous_until,
     }
 
 
