@@ -164,6 +164,15 @@ def _readable(descriptor: int) -> bool:
 class DatabaseWrapper(base.DatabaseWrapper):
     """Settings: `"ENGINE": "foundation.postgresql"`."""
 
+    _kept_cursor: psycopg.Cursor[Any] | None = None
+
+    def kept_cursor(self) -> psycopg.Cursor[Any]:
+        """For a statement whose rows are read at once: to make a cursor costs a third of what psycopg takes for one."""
+        cursor = self._kept_cursor
+        if cursor is None or cursor.connection is not self.connection:
+            cursor = self._kept_cursor = self.connection.cursor()
+        return cursor
+
     def get_new_connection(self, conn_params: dict[str, Any]) -> BoundedConnection:
         if "isolation_level" in self.settings_dict["OPTIONS"] or self.settings_dict["OPTIONS"].get("pool"):
             raise ImproperlyConfigured("foundation.postgresql supports neither isolation_level nor pool")

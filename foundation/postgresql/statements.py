@@ -70,10 +70,13 @@ class Store:
         try:
             connection.ensure_connection()
             with connection.wrap_database_errors:
-                raw = cast(Connection[Any], connection.connection)
-                cursor = raw.execute(sql, parameters, prepare=prepare, binary=binary)
+                cursor = connection.kept_cursor().execute(sql, parameters, prepare=prepare, binary=binary)
                 result = cursor.pgresult
-                return cursor.fetchall() if result and result.status == ExecStatus.TUPLES_OK else []
+                if result is None or result.status != ExecStatus.TUPLES_OK:
+                    return []
+                rows = cursor.fetchall()
+                result.clear()  # the cursor keeps it until the next statement, and it may be megabytes
+                return rows
         except Error as error:
             self._errors.inc()
             if isinstance(error, ProgrammingError) and means_wrong_schema(error):
