@@ -80,7 +80,7 @@ class Caller:
     """`key_id`: of its access key; None for the operator. `nodes`: prefixes of node ids; None for all nodes.
 
     `version`: of the access table, as of which the caller is known to be valid; None where none can make it invalid.
-    `user`: the name of an operator who is logged in to the console.
+    `user`: the name of an operator who is logged in to the console, or who runs a command (`manage.py: ada`).
     """
 
     key_id: str | None = None

@@ -8,12 +8,16 @@ Exit status: 0 done; 1 not done (not found, a check failed, unreachable); 2 wron
 
 import argparse
 import logging
+import os
+import pwd
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import IO, TYPE_CHECKING, Any, cast
 
 from django.core.management.base import BaseCommand, CommandParser, DjangoHelpFormatter
 
+from foundation import callers
 from foundation.json_text import written
 from foundation.terminal.errors import EXPECTED, explained
 
@@ -27,6 +31,17 @@ class HelpFormatter(DjangoHelpFormatter, argparse.RawDescriptionHelpFormatter):
 
 def _epilog(examples: str) -> str | None:
     return f"examples:\n{examples.strip(chr(10))}" if examples else None
+
+
+def _user() -> str:
+    """The operating system's user. Not what the environment says, which anybody can set.
+
+    A container may run as a user who has no name.
+    """
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        return str(os.getuid())
 
 
 class Command(BaseCommand):
@@ -66,8 +81,10 @@ class Command(BaseCommand):
 
     def execute(self, *args: Any, **options: Any) -> str | None:
         self._no_color = options["no_color"]
+        operator = replace(callers.OPERATOR, user=f"manage.py: {_user()}")
         try:
-            return super().execute(*args, **options)
+            with callers.acting_as(operator):
+                return super().execute(*args, **options)
         except EXPECTED as error:
             raise explained(error) from error
 

@@ -107,9 +107,12 @@ def _act(
     """done, others: what happened to some of the patterns, and what the others are; `keys`: both in JSON."""
     result = act(node_id=node, names=patterns, why=why)
     if json:
-        command.print_json({"node_id": node, **dict(zip(keys, result, strict=True))})
+        command.print_json({"node_id": node, **dict(zip(keys, (result.names, result.others), strict=True))})
     else:
         command.stdout.write(f"{counted(len(result.names), 'pattern')} {done}, {len(result.others)} {others}")
+    if result.never_learned:  # the node's id, or the names, may have been mistyped
+        were = "was" if result.never_learned == 1 else "were"
+        command.tell(f"{result.never_learned} of them {were} never learned by node {readable(node)}")
 
 
 def _purge(

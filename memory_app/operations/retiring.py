@@ -81,10 +81,14 @@ _MOST_NEVER_LEARNED: int = settings.ENV.limit_retired
 
 
 class ActedOn(NamedTuple):
-    """Names, each once, in the order in which they were given. `others`: of those there was nothing to do for."""
+    """Names, each once, in the order in which they were given. `others`: of those there was nothing to do for.
+
+    `never_learned`: how many of `names` the node has never learned.
+    """
 
     names: list[str]
     others: list[str]
+    never_learned: int
 
 
 def lock(node_id: str) -> int | None:
@@ -119,9 +123,10 @@ def retire(*, node_id: str, names: Sequence[str], purged: Sequence[str] = (), wh
     memory = lock_or_make(node_id)
     parameters = {"memory": memory, "names": list(names), "purged": list(purged)}
     retired = PATTERNS.execute(_RETIRE, {**act_of_caller(node_id, why), **parameters})
-    if any(never_learned for _, never_learned in retired):
+    acted_on = _divided(names, retired)
+    if acted_on.never_learned:
         _check_never_learned(memory)
-    return _counted(PatternAct.Kind.RETIRED, _divided(names, retired))
+    return _counted(PatternAct.Kind.RETIRED, acted_on)
 
 
 def _check_never_learned(memory: int) -> None:
@@ -148,9 +153,11 @@ def act_of_caller(node_id: str, why: str | None) -> dict[str, str | None]:
 
 
 def _divided(names: Iterable[str], rows: Iterable[Row]) -> ActedOn:
-    done = {name for name, _ in rows}
+    """`rows`: the names of those that something was done for, each with whether the node has never learned it."""
+    done = dict(rows)
     given = list(dict.fromkeys(names))
-    return ActedOn([name for name in given if name in done], [name for name in given if name not in done])
+    others = [name for name in given if name not in done]
+    return ActedOn([name for name in given if name in done], others, sum(done.values()))
 
 
 def _counted(kind: PatternAct.Kind, done: ActedOn) -> ActedOn:

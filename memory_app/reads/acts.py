@@ -38,7 +38,9 @@ recent is news.
 
 
 class Act(NamedTuple):
-    """`pattern`: 40 hexadecimal digits. `key_id`: of the access key, None for an operator. `user`: of the console.
+    """`pattern`: 40 hexadecimal digits. `key_id`: of the access key, None for an operator.
+
+    `user`: of the console; `manage.py: ada` for the operating system's user who ran a command.
 
     `frequency`, `exact`: of a purge, see the model.
     """

@@ -1,5 +1,9 @@
 """`manage.py node retire`, `un-retire`, `purge` and `acts`."""
 
+import os
+import pwd
+from pathlib import Path
+
 import psycopg
 import pytest
 
@@ -34,6 +38,55 @@ def test_the_three_acts_and_their_list(open_session: OpenSession) -> None:
     assert shown[:2] == [("purged", AB, None, 1, True), ("un-retired", BC, None, None, None)]
     assert sorted(shown[2:]) == sorted(("retired", name, "outdated", None, None) for name in (AB, BC))
     assert "outdated" in command("node", "acts", "--node", node).out
+
+
+@pytest.mark.parametrize("act", ["retire", "un-retire", "purge"])
+def test_an_act_records_which_user_of_the_operating_system_ran_the_command(
+    open_session: OpenSession, monkeypatch: pytest.MonkeyPatch, act: str
+) -> None:
+    monkeypatch.setenv("LOGNAME", "mallory")
+    monkeypatch.setenv("USER", "mallory")
+    session = open_session()
+    session.teach("a", "b")
+    command("node", "retire", session.node, AB)
+    command("node", act, session.node, AB, *(["--yes"] if act == "purge" else []))
+    acts = command("node", "acts", "--node", session.node, "--json").lines
+    assert {one["user"] for one in acts} == {f"manage.py: {pwd.getpwuid(os.getuid()).pw_name}"}
+    assert len(acts) == (1 if act == "retire" else 2)
+
+
+def test_a_user_without_a_name_is_recorded_by_number(
+    open_session: OpenSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "getuid", lambda: 4_000_000_000)
+    node = open_session().node
+    command("node", "retire", node, AB)
+    assert command("node", "acts", "--node", node, "--json").lines[0]["user"] == "manage.py: 4000000000"
+
+
+def test_what_a_file_retires_is_recorded_for_who_imports_it(open_session: OpenSession, tmp_path: Path) -> None:
+    node, file = open_session().node, tmp_path / "kitchen.ndjson"
+    command("node", "retire", node, AB)
+    command("node", "export", node, "--output", str(file))
+    other = f"{node} again"
+    assert command("node", "import", str(file), "--node", other).status == 0
+    [act] = command("node", "acts", "--node", other, "--json").lines
+    assert act["user"].startswith("manage.py: ")
+
+
+def test_it_says_how_many_names_the_node_has_never_learned(open_session: OpenSession) -> None:
+    session = open_session()
+    session.teach("a", "b")
+    mistyped = f"{session.node} mistyped"
+    first = command("node", "retire", mistyped, AB)
+    assert first.out == "1 pattern retired, 0 were already\n"
+    assert first.err == f"1 of them was never learned by node {mistyped}\n"
+    assert command("node", "retire", mistyped, AB).err == ""
+    assert command("node", "retire", session.node, AB).err == ""
+    others = [f"{number:040x}" for number in range(2)]
+    result = command("node", "retire", session.node, BC, *others, "--json")
+    assert result.json["retired"] == [BC, *others]
+    assert result.err == f"3 of them were never learned by node {session.node}\n"
 
 
 def test_what_cannot_be_purged_is_an_error_that_says_why(open_session: OpenSession) -> None:
