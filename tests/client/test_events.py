@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterable, Iterator
+from itertools import islice
 
 import pytest
 
@@ -14,8 +15,12 @@ from tests.client.shapes import problems
 def assert_story_of(session_id: str, snapshot: types.Snapshot, events: list[types.SessionEvent]) -> None:
     assert problems(snapshot, types.Snapshot) == []
     assert [problems(event, types.SessionEvent) for event in events] == [[]] * len(events)
-    mine = [event["event_type"] for event in events if event["data"]["session_id"] == session_id]
+    mine = [event["event_type"] for event in events if is_about(session_id, event)]
     assert mine == ["session.created", "session.destroyed"]
+
+
+def is_about(session_id: str, event: types.SessionEvent) -> bool:
+    return event["event_type"].startswith("session.") and event["data"].get("session_id") == session_id
 
 
 def is_end_of(session_id: str, event: types.SessionEvent) -> bool:
@@ -34,6 +39,27 @@ def test_a_client_receives_the_events_of_a_session(server: WebServer, node: str)
         with kato.session(node) as session:
             pass
         assert_story_of(session.id, events.snapshot, list(up_to_end_of(session.id, events)))
+
+
+def test_a_client_receives_the_acts_on_patterns(server: WebServer, node: str) -> None:
+    name = "0" * 40
+    with Kato(server.url) as kato, kato.session(node) as session, kato.events() as events:
+        session.retire_patterns([name])
+        session.un_retire_patterns([name])
+        session.retire_patterns([name])
+        session.purge_patterns([name])
+        heard = list(islice(acts_on(node, events), 4))
+    assert [problems(event, types.SessionEvent) for event in heard] == [[]] * 4
+    acts = ("retired", "un-retired", "retired", "purged")
+    assert [event["event_type"] for event in heard] == [f"patterns.{act}" for act in acts]
+    assert [event["data"] for event in heard] == [{"node_id": node, "patterns": [name], "count": 1}] * 4
+
+
+def acts_on(node: str, events: Iterable[types.SessionEvent]) -> Iterator[types.PatternsActedOn]:
+    for event in events:
+        match event["event_type"]:
+            case "patterns.retired" | "patterns.un-retired" | "patterns.purged" if event["data"]["node_id"] == node:
+                yield event
 
 
 def test_an_async_client_receives_the_events_of_a_session(server: WebServer, node: str) -> None:

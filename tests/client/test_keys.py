@@ -215,7 +215,9 @@ def test_what_is_too_large_is_not_repeated(
 
 def test_events_need_the_key_too(keyed: WebServer, token: str, node: str) -> None:
     with Kato(keyed.url, api_key=token) as kato, kato.events() as events, kato.session(node) as session:
-        assert next(iter(events))["data"]["session_id"] == session.id
+        event = next(iter(events))
+        assert event["event_type"] == "session.created"
+        assert event["data"]["session_id"] == session.id
     with Kato(keyed.url) as kato, pytest.raises(Unauthorized, match="Give the client an api_key"), kato.events():
         pass
     monitor = Kato(keyed.url, api_key=new_token("--scope", "monitor"))

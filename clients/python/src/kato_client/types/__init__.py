@@ -8,8 +8,10 @@ the clients: `Kato(url, contract="6.3")` is a `Kato[Prediction63]`.
 """
 
 from kato_client.types._events import (
+    ActData,
     CreatedData,
     DestroyedData,
+    PatternsActedOn,
     SessionCreated,
     SessionDestroyed,
     SessionEvent,
@@ -108,6 +110,7 @@ from kato_client.types._values import (
 )
 
 __all__ = [
+    "ActData",
     "Affinities",
     "Affinity",
     "AllCleared",
@@ -158,6 +161,7 @@ __all__ = [
     "PatternDeleted",
     "PatternLookup",
     "PatternPage",
+    "PatternsActedOn",
     "PatternsPurged",
     "PatternsRetired",
     "PatternsUnRetired",

@@ -1,4 +1,4 @@
-"""What the stream of session events sends."""
+"""What the stream of events sends: about sessions, and about acts on patterns."""
 
 from typing import Literal, NotRequired, TypedDict
 
@@ -21,6 +21,14 @@ class DestroyedData(TypedDict):
     reason: str
 
 
+class ActData(TypedDict):
+    """`patterns`: their names without `PTRN|`, at most a thousand of them. `count`: of all."""
+
+    node_id: str
+    patterns: list[str]
+    count: int
+
+
 class Snapshot(TypedDict):
     event_type: Literal["state.snapshot"]
     timestamp: str
@@ -39,4 +47,11 @@ class SessionDestroyed(TypedDict):
     data: DestroyedData
 
 
-SessionEvent = SessionCreated | SessionDestroyed
+class PatternsActedOn(TypedDict):
+    event_type: Literal["patterns.retired", "patterns.un-retired", "patterns.purged"]
+    timestamp: str
+    data: ActData
+
+
+SessionEvent = SessionCreated | SessionDestroyed | PatternsActedOn
+"""`event_type` says which one it is; events of patterns have no `session_id`."""
