@@ -15,7 +15,7 @@ from tests.support.sessions import LiveSession
 
 def scrape(url: str) -> dict[str, Metric]:
     response = httpx.get(f"{url}/metrics-prom", timeout=30)
-    assert response.headers["Content-Type"].startswith("text/plain; version=")
+    assert response.headers["Content-Type"] == "text/plain; version=0.0.4; charset=utf-8"
     return {family.name: family for family in text_string_to_metric_families(response.text)}
 
 

@@ -9,7 +9,8 @@ from django.conf import settings
 from django.db import Error as DatabaseTrouble
 from django.http import HttpRequest, HttpResponse
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse, extend_schema
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client import generate_latest
+from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from pydantic import Field, TypeAdapter
 from pydantic_core import to_json
 
@@ -100,7 +101,7 @@ class Prometheus(LeanView):
         },
     )
     def get(self, request: HttpRequest) -> HttpResponse:
-        return HttpResponse(generate_latest(exposition()), content_type=CONTENT_TYPE_LATEST)
+        return HttpResponse(generate_latest(exposition()), content_type=CONTENT_TYPE_PLAIN_0_0_4)
 
 
 def _steps(minutes: int) -> list[history.Step]:
