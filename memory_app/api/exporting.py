@@ -62,7 +62,8 @@ class Export(LeanView):
         responses={
             (200, NDJSON): OpenApiResponse(
                 str,
-                "Lines of JSON as docs/migrating.md describes; without the last one, the export was cut short.",
+                "Lines of JSON as docs/migrating.md describes, without vectors. Without the last one, the export was "
+                "cut short.",
                 [NODE_FILE],
             ),
             404: NODE_UNKNOWN,

@@ -9,7 +9,8 @@ from typing import Any
 from foundation.terminal.command import Command
 from foundation.terminal.errors import Error, Interrupted
 from foundation.terminal.progress import progress
-from foundation.terminal.text import readable
+from foundation.terminal.text import counted, readable
+from memory_app import vector_table
 from memory_app.files import exporting
 from memory_app.management.arguments import node_id
 from memory_app.reads import nodes
@@ -21,7 +22,8 @@ def add_export(command: Command, commands: Any) -> None:
         "export",
         partial(_export, command),
         about="Export what a node knows as lines of JSON (docs/migrating.md), all from one moment.\n"
-        "The file does not contain sessions or vectors. Its last line marks it as complete.",
+        "The file does not contain sessions or vectors; how many vectors the node has is reported at the end.\n"
+        "Its last line marks it as complete.",
         examples="""
   manage.py node export kitchen > kitchen.ndjson
   manage.py node export kitchen --output kitchen.ndjson
@@ -33,7 +35,7 @@ def add_export(command: Command, commands: Any) -> None:
 
 
 def _export(command: Command, *, node: str, output: Path | None, **options: Any) -> None:
-    nodes.find(node)
+    vectors = vector_table.count(nodes.find(node).memory)
     parts = exporting.parts(node)
     try:
         with (
@@ -54,3 +56,5 @@ def _export(command: Command, *, node: str, output: Path | None, **options: Any)
     finally:
         parts.close()
     command.tell(f"Node {readable(node)} exported")
+    if vectors:
+        command.tell(f"{counted(vectors, 'vector')} of the node {'is' if vectors == 1 else 'are'} not in the file")

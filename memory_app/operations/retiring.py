@@ -154,7 +154,7 @@ def act_of_caller(node_id: str, why: str | None) -> dict[str, str | None]:
 
 def _divided(names: Iterable[str], rows: Iterable[Row]) -> ActedOn:
     """`rows`: the names of those that something was done for, each with whether the node has never learned it."""
-    done = dict(rows)
+    done: dict[str, bool] = dict(rows)
     given = list(dict.fromkeys(names))
     others = [name for name in given if name not in done]
     return ActedOn([name for name in given if name in done], others, sum(done.values()))

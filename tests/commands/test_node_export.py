@@ -12,6 +12,8 @@ from memory_app.operations.deleting import delete
 from memory_app.operations.purging import purge
 from memory_app.operations.retiring import retire, un_retire
 from memory_app.reads import acts, nodes
+from tests.support.commands import command
+from tests.support.sessions import OpenSession
 from tests.support.taught import learn_each, lesson, teach
 
 pytestmark = pytest.mark.usefixtures("same_database")
@@ -34,6 +36,19 @@ def test_a_file_makes_a_copy_of_the_node(node: str, tmp_path: Path) -> None:
     call_command("node", "export", node, "--output", str(file))
     call_command("node", "import", str(file), "--node", f"copy of {node}", "--json")
     assert lines(f"copy of {node}") == lines(node)
+
+
+def test_it_says_how_many_vectors_are_not_in_the_file(open_session: OpenSession, tmp_path: Path) -> None:
+    session = open_session()
+    session.observe("a", vectors=[[1, 2]])
+    session.observe("b", vectors=[[3, 4]])
+    session.post("learn")
+    file = tmp_path / "node.ndjson"
+    told = command("node", "export", session.node, "--output", str(file)).err
+    assert "2 vectors of the node are not in the file\n" in told
+    assert command("node", "import", str(file), "--node", f"copy of {session.node}").status == 0
+    told = command("node", "export", f"copy of {session.node}", "--output", str(tmp_path / "copy.ndjson")).err
+    assert told == f"Node copy of {session.node} exported\n"
 
 
 def copied(node_id: str, folder: Path) -> str:

@@ -58,7 +58,7 @@ class Service(ServiceOperations, Generic[SessionKind, EventsKind]):
 
     @abstractmethod
     def events(self) -> EventsKind:
-        """Stream the creation and end of sessions as they happen; needs the extra `events`."""
+        """Stream the creation and end of sessions, and acts on patterns, as they happen; needs the extra `events`."""
 
     def session(
         self,
@@ -168,7 +168,9 @@ class Kato(Service[Session[AnyPrediction], Events], Sync):
         return self._driver.do(self._waiting(job_id, poll))
 
     def export_node(self, node_id: str, file: str | PathLike[str], *, resume: bool = False) -> types.NodeExported:
-        """Write everything that a node knows to a new file. Uses little memory, and continues after lost connections.
+        """Write everything that a node knows, except vectors, to a new file.
+
+        Uses little memory, and continues after lost connections.
 
         resume: continue a file that an earlier call did not complete. Raises FileExistsError without it, and ApiError
         (409) if the node has changed since: delete the file and begin again.
