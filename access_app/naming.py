@@ -1,4 +1,4 @@
-"""What a key may be called, and to which nodes it may be bound, whoever asks: a command, the console, a program."""
+"""What a key may be called, and to which nodes it may be bound: the same for a command, the console and a program."""
 
 from access_app.errors import Unfit
 from access_app.tokens import is_id

@@ -18,7 +18,7 @@ def limits() -> Limits:
 
 
 def limits_of(key_id: str | None) -> Limits:
-    """Those of a key, valid or not, whoever asks."""
+    """Those of a key, valid or not, whichever caller asks."""
     if key_id is None or not settings.ENV.needs_keys:
         return UNLIMITED
     [stored] = AccessKey.objects.filter(id=key_id).values_list("limits", flat=True) or [{}]

@@ -34,6 +34,8 @@ class Act:
     variant: ActionVariant = ActionVariant.DEFAULT
     # The object does not exist afterwards.
     is_end: bool = False
+    # The label names something that the object has: the page asks "Clear STM of session …?".
+    acts_on_part: bool = False
     # Also offered for the selected rows of the list.
     for_many: bool = True
 

@@ -38,7 +38,7 @@ class LeanView(APIView):
 
     @property
     def default_response_headers(self) -> dict[str, str]:
-        return {}  # `finalize_response` lists the methods where somebody asks
+        return {}  # `finalize_response` lists the methods where a request asks
 
     def initialize_request(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
         return request

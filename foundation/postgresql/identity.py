@@ -28,7 +28,7 @@ def remember(connection: psycopg.Connection[Any]) -> None:
     try:
         found = connection.execute(_ASK.format(cluster=_CLUSTER), prepare=False).fetchone()
     except InsufficientPrivilege:
-        # Every role may ask, unless somebody has revoked that.
+        # Every role may ask, unless an administrator has revoked that.
         found = connection.execute(_ASK.format(cluster="0"), prepare=False).fetchone()
     _newest = hashlib.blake2b(repr(found).encode(), digest_size=_BYTES, person=b"kato-database").hexdigest()
 

@@ -197,7 +197,7 @@ class Service:
     def access(self) -> str:
         if self.environment.needs_keys:
             return "every request needs a key: manage.py key create NAME"
-        return f"open: no key is needed, and whoever reaches {self.environment.host} may do everything"
+        return f"open: no key is needed, and every program that reaches {self.environment.host} may do everything"
 
     def print_summary(self) -> None:
         host, port = self.environment.host, self.environment.port

@@ -96,7 +96,7 @@ def read() -> list[Record]:
 
 
 def complaint(records: list[Record], refusal: str | None = None) -> tuple[str, str] | None:
-    """What is overdue, and what helps; None where nothing is. `refusal`: why no chore can be done, whoever runs."""
+    """What is overdue, and what helps; None where nothing is. `refusal`: why no process can do a chore."""
     overdue = [record for record in records if record.is_overdue]
     if not overdue:
         return None

@@ -91,6 +91,7 @@ ACTS = (
         done="Retired patterns",
         told=_told("Retired", "were retired already"),
         form=ActForm,
+        acts_on_part=True,
         for_many=False,
     ),
     Act(
@@ -105,6 +106,7 @@ ACTS = (
         done="Un-retired patterns",
         told=_told("Un-retired", "were not retired"),
         form=ActForm,
+        acts_on_part=True,
         for_many=False,
     ),
     Act(
@@ -118,6 +120,7 @@ ACTS = (
         done="Purged patterns",
         told=_told_of_purge,
         form=ActForm,
+        acts_on_part=True,
         variant=ActionVariant.DANGER,
         for_many=False,
     ),

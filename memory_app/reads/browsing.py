@@ -181,11 +181,13 @@ def cursor_of(text: str, order: Order) -> Cursor:
 def page(node_id: str, wanted: Wanted, *, after: Cursor | None = None, limit: int) -> PatternPage:
     """At most `limit` patterns; fewer where they are long, or where few of those that were examined are wanted.
 
-    Raises NodeUnknown, InvalidRequest for a cursor of before a clear-all, PredictionTimedOut and ClientLeft.
+    Raises NodeUnknown, InvalidRequest for a cursor of another node or of before a clear-all, PredictionTimedOut and
+    ClientLeft.
     """
     memory = nodes.find(node_id).memory
     if after is not None and after.memory != memory:
-        raise unfit_cursor(str(after), "after_outdated", "The node was cleared since: read from the beginning")
+        reason = "This page is not of this node, or the node was cleared since: read from the beginning"
+        raise unfit_cursor(str(after), "after_outdated", reason)
     names = None if wanted.symbol is None else _names_with(node_id, wanted.symbol)
     if names == []:
         return PatternPage([], None)

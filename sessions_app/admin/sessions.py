@@ -112,6 +112,7 @@ class SessionAdmin(ConsoleAdmin):
             perform=lambda session_id: operations.clear_stm(session_id=session_id),
             warning="Empties short-term memory, accumulated emotives and percept. What its node learned stays.",
             done="STM cleared",
+            acts_on_part=True,
         ),
         Act(
             name="expire",

@@ -191,7 +191,7 @@ def cancel(*, job_id: str) -> Job:
 def retry(*, job_id: str) -> Job:
     """Resume a failed or cancelled job where it stopped; an unfinished job stays as it is.
 
-    Counts among the jobs of the key that created it, whoever retries it.
+    Counts among the jobs of the key that created it, whichever key retries it.
 
     Raises JobNotFound, JobFinished where the job is done, QuotaUsedUp, and Unauthorized.
     """

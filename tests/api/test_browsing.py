@@ -293,6 +293,17 @@ def test_a_wrong_parameter_is_a_422_that_names_it(client: httpx.Client, node: st
     assert problem["msg"]
 
 
+def test_a_page_of_another_node_cannot_be_followed(client: httpx.Client, node: str) -> None:
+    teach(node, lesson("a", "b"), lesson("c", "d"))
+    teach(f"{node} too", lesson("a", "b"))
+    after = ask(client, path_of(node), limit=1)["next"]
+    response = client.get(path_of(f"{node} too"), params={"after": after})
+    assert response.status_code == 422
+    [problem] = response.json()["detail"]
+    assert problem["type"] == "after_outdated"
+    assert problem["msg"] == "This page is not of this node, or the node was cleared since: read from the beginning"
+
+
 def test_a_page_of_before_a_clear_all_cannot_be_followed(client: httpx.Client, node: str) -> None:
     teach(node, lesson("a", "b"), lesson("c", "d"))
     after = ask(client, path_of(node), limit=1)["next"]

@@ -7,7 +7,7 @@ from typing import Any, assert_type
 import pytest
 
 from benchmarks.stack import WebServer
-from kato_client import ApiError, AsyncKato, ConnectionFailed, Kato, PatternNotFound, RetiredPattern, types
+from kato_client import ApiError, AsyncKato, ConnectionFailed, Kato, PatternNotFound, RetiredPattern, UnfitFile, types
 from tests.client.conftest import Connect
 from tests.client.relay import DROP, LOSE_ANSWER, Cut, Relay
 from tests.client.shapes import problems
@@ -158,8 +158,39 @@ def test_an_export_that_cannot_begin_leaves_no_file(kato: Any, node: str, tmp_pa
 def test_a_file_of_another_node_is_not_continued(kato: Any, node: str, five: list[str], tmp_path: Path) -> None:
     file = tmp_path / "node.ndjson"
     kato.export_node(node, file)
-    with pytest.raises(ValueError, match="is a file of node"):
+    with pytest.raises(UnfitFile, match="is a file of node"):
         kato.export_node("another", file, resume=True)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"milk, bread",
+        b"milk\nbread\n",
+        b'{"kato":"sessions","version":1}\n',
+        b"[]\n",
+        b'{"kato":"node","node_id":"x","moment":"1-2:3:"}\nbread\n',
+        b'{"kato":"node","node_id":"x","moment":"1-2:3:"}\n["bread"]\n',
+        b"\xff\xfe\xfd\n",
+    ],
+)
+def test_a_file_that_is_no_export_is_refused_and_stays_as_it_is(
+    kato: Any, node: str, tmp_path: Path, content: bytes
+) -> None:
+    file = tmp_path / "shopping.txt"
+    file.write_bytes(content)
+    with pytest.raises(UnfitFile, match=r"shopping\.txt is no export of a node, so it cannot be continued"):
+        kato.export_node(node, file, resume=True)
+    assert file.read_bytes() == content
+
+
+@pytest.mark.usefixtures("five")
+@pytest.mark.parametrize("begun", [b"", b'{"ka', b'{"kato":"node","version":1,"nod'])
+def test_a_file_that_ends_in_its_first_line_is_begun_again(kato: Any, node: str, tmp_path: Path, begun: bytes) -> None:
+    file = tmp_path / "node.ndjson"
+    file.write_bytes(begun)
+    kato.export_node(node, file, resume=True)
+    assert whole(file.read_text()) == whole(kato.node_export(node))
 
 
 @pytest.mark.usefixtures("worker", "five")

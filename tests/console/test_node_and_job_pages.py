@@ -107,9 +107,11 @@ def test_from_the_page_of_a_pattern_its_name_is_filled_in(log_in: LogIn, open_se
     operator = log_in("operator")
     html = page(operator, f"{change(NODES, teacher.node).removesuffix('change/')}patterns/{tea}/")
     links = [unescape(link) for link in re.findall(r'href="([^"]*/act/[^"]*)"', html)]
-    for name in ("retire", "un-retire"):
+    for name, question in (("retire", "Retire patterns"), ("un-retire", "Un-retire patterns")):
         [link] = {link for link in links if f"/act/{name}/" in link}
-        assert re.search(rf"<textarea[^>]*>\s*{tea}</textarea>", page(operator, link))
+        asked = page(operator, link)
+        assert re.search(rf"<textarea[^>]*>\s*{tea}</textarea>", asked)
+        assert f"<h2>{question} of node {teacher.node}?</h2>" in asked
     assert teacher.patterns() == 1
 
 

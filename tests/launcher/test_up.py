@@ -86,7 +86,7 @@ def test_it_prints_the_addresses_of_all_parts(service: Service) -> None:
 
 @pytest.mark.exhaustive
 def test_it_says_whether_keys_are_needed(service: Service) -> None:
-    assert "open: no key is needed, and whoever reaches 127.0.0.1 may do everything" in service.output
+    assert "open: no key is needed, and every program that reaches 127.0.0.1 may do everything" in service.output
     service.stop()
     service.start(KATO_ACCESS="keys")
     assert "every request needs a key: manage.py key create NAME" in service.output

@@ -26,8 +26,8 @@ from memory_app.reads import nodes
 class Command(TerminalCommand):
     help = """Manage the long-term memories of nodes.
 
-A node is what all sessions with the same node id share: the patterns and vectors that they learned. It exists from its
-first learn on. Ids are exact: case and spaces count."""
+A node is what all sessions with the same node id share: the patterns and vectors that they learned. It exists once it
+has learned something, or one of its patterns was retired. Ids are exact: case and spaces count."""
     examples = """
   manage.py node list --counts
   manage.py node show kitchen

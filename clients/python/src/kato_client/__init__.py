@@ -29,6 +29,7 @@ from kato_client.errors import (
     TooManyRequests,
     Unauthorized,
     Unavailable,
+    UnfitFile,
     WrongDimension,
 )
 
@@ -57,6 +58,7 @@ __all__ = [
     "TooManyRequests",
     "Unauthorized",
     "Unavailable",
+    "UnfitFile",
     "WrongDimension",
     "types",
 ]

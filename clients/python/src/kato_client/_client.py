@@ -172,8 +172,9 @@ class Kato(Service[Session[AnyPrediction], Events], Sync):
 
         Uses little memory, and continues after lost connections.
 
-        resume: continue a file that an earlier call did not complete. Raises FileExistsError without it, and ApiError
-        (409) if the node has changed since: delete the file and begin again.
+        resume: continue a file that an earlier call did not complete. Raises FileExistsError without it, UnfitFile if
+        the file is no export of this node, and ApiError (409) if the node has changed since: delete the file and begin
+        again.
         """
         return self._driver.do(export(self._policy, node_id, file, resume=resume))
 

@@ -13,10 +13,11 @@ import httpx
 from kato_client import types
 from kato_client._exchange import Policy, Receive, Wait, Work, open_stream
 from kato_client._operations import ServiceOperations
-from kato_client.errors import ConnectionFailed
+from kato_client.errors import ConnectionFailed, UnfitFile
 
 # What a line is about, and how to ask for what follows it.
 _POSITIONS = {"name": "after", "symbol": "after_symbol", "retired": "after_retired"}
+_BEGINNING = b'{"kato":"node"'
 
 
 class NodeFile:
@@ -36,27 +37,36 @@ class NodeFile:
     @classmethod
     @contextmanager
     def opened(cls, path: Path, *, resume: bool) -> Iterator[Self]:
-        """A new file, or one that exists. Leaves no empty one behind. Raises OSError."""
+        """A new file, or one that exists. Leaves no empty one behind. Raises OSError, and UnfitFile."""
         out = path.open("r+b" if resume and path.exists() else "x+b")
         try:
             with out:
                 file = cls(out)
-                file._take_up()
+                try:
+                    file._take_up()
+                except ValueError:
+                    raise UnfitFile(
+                        f"{path} is no export of a node, so it cannot be continued; it is as it was"
+                    ) from None
                 yield file
         finally:
             if path.stat().st_size == 0:
                 path.unlink()
 
     def _take_up(self) -> None:
-        """Read what is there, and go on after its last whole line."""
-        end = 0
+        """Read what is there, and go on after its last whole line. Raises ValueError, before it changes anything."""
+        end, rest = 0, b""
         for line in self._out:
             if line.endswith(b"\n"):
                 end += len(line)
                 self._keep(line)
+            else:
+                rest = line
+        if self.head is None and not _BEGINNING.startswith(rest[: len(_BEGINNING)]):
+            raise ValueError("the first line is that of no export")
+        self.part_ends()
         self._out.seek(end)
         self._out.truncate()
-        self.part_ends()
 
     def part_begins(self) -> None:
         self._begun = b""
@@ -78,22 +88,25 @@ class NodeFile:
 
     def part_ends(self) -> None:
         """See whether the last line is the end of the file."""
-        last = json.loads(self._last) if self._last else {}
+        last = _read(self._last) if self._last else {}
         if last.get("end") is True:
             self.end = last
 
     def _keep(self, line: bytes) -> None:
         if self.head is None:
-            self.head = json.loads(line)
+            head = _read(line)
+            if head.get("kato") != "node":
+                raise ValueError("the first line is that of no export")
+            self.head = head
         self._last = line
 
     def position(self) -> dict[str, str]:
-        """What asks for the rest of the file; nothing where it has no line yet. Raises ValueError."""
+        """What asks for the rest of the file; nothing where it has no line yet. Raises UnfitFile."""
         if self.head is None:
             return {}
         if "moment" not in self.head:
-            raise ValueError("The file cannot be continued: its first line has no moment, so another program wrote it")
-        last = json.loads(self._last)
+            raise UnfitFile("The file cannot be continued: its first line has no moment, so another program wrote it")
+        last = _read(self._last)
         named = {query: last[field] for field, query in _POSITIONS.items() if field in last}
         return {"moment": str(self.head["moment"]), **named}
 
@@ -102,11 +115,19 @@ class NodeFile:
         return self._out.tell()
 
 
+def _read(line: bytes) -> dict[str, Any]:
+    """Raises ValueError."""
+    match json.loads(line):
+        case dict(read):
+            return read
+    raise ValueError("a line of an export is an object")
+
+
 def export(policy: Policy, node_id: str, path: str | PathLike[str], *, resume: bool) -> Work[types.NodeExported]:
-    """Receive the file of a node. Raises KatoError, OSError and ValueError."""
+    """Receive the file of a node. Raises KatoError and OSError."""
     with NodeFile.opened(Path(path), resume=resume) as file:
         if file.head is not None and file.head.get("node_id") != node_id:
-            raise ValueError(f"{path} is a file of node {file.head.get('node_id')!r}, not of {node_id!r}")
+            raise UnfitFile(f"{path} is a file of node {file.head.get('node_id')!r}, not of {node_id!r}")
         pauses = iter(policy.delays)
         while file.end is None:
             size = file.size

@@ -19,6 +19,10 @@ class ConnectionFailed(KatoError):
         self.performed = performed
 
 
+class UnfitFile(KatoError, ValueError):
+    """The file that an export is to continue is not one that it can continue: no export, or that of another node."""
+
+
 class ForeignServer(KatoError):
     """The response came from another program under the same name and port, not from this service.
 
