@@ -1,4 +1,4 @@
-"""Why somebody acts on patterns, in words: kept with who did it and when."""
+"""Why an operator or a program acts on patterns, in words: kept with who did it and when."""
 
 from typing import Annotated
 

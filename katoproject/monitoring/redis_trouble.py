@@ -28,7 +28,7 @@ def remedy(error: Exception | None) -> str | None:
     if server.path or (error is not None and not _came_to_nothing(error)):
         return None
     try:
-        # Whoever waits for the other's first words in the wrong language waits in silence, or is cut off.
+        # A side that waits for the other's first words in the wrong language waits in silence, or is cut off.
         with socket.create_connection((server.host, server.port), timeout=PATIENCE) as connection:
             if server.tls:
                 return HAS_NO_TLS if _answers_plainly(connection) else None

@@ -35,7 +35,7 @@ _END = """
     VALUES (%(name)s, clock_timestamp(), clock_timestamp())
     ON CONFLICT (name) DO UPDATE SET done_at = clock_timestamp()
 """
-# Whoever does a chore holds its lock (`chores.perform`).
+# The process that does a chore holds its lock (`chores.perform`).
 _AGES = f"""
     SELECT name, extract(epoch FROM clock_timestamp() - begun_at)::float8,
         extract(epoch FROM clock_timestamp() - done_at)::float8,

@@ -1,4 +1,4 @@
-"""`/nodes/{id}/export`: everything that a node has learned, as its file (http.md 1.7)."""
+"""`/nodes/{id}/export`: what a node has learned, without vectors, as its file (http.md 1.7)."""
 
 import logging
 from collections.abc import Generator, Iterator

@@ -1,4 +1,4 @@
-"""`manage.py node export`: everything that a node has learned, as lines of JSON."""
+"""`manage.py node export`: what a node has learned, without vectors, as lines of JSON."""
 
 import sys
 from contextlib import nullcontext
