@@ -39,8 +39,8 @@ class Lesson:
     def symbol_counts(self) -> Counter[str]:
         """By distinct symbol, its occurrences in the pattern.
 
-        freq(x) grows by that number at every learn, pmf(x) by one for a new pattern. It is counted when asked for: only
-        a learn with emotives asks.
+        freq(x) grows by that number at every learn, pmf(x) by one for a new pattern. It is counted each time it is
+        asked for, which only a learn with emotives does.
         """
         return Counter(chain.from_iterable(self.events))
 

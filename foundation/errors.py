@@ -123,7 +123,7 @@ def no_cursor(text: str) -> InvalidRequest:
 
 
 class BodyTooLarge(Refusal):
-    """`size`: what was announced; None where the body came in chunks and was not read to its end."""
+    """`size`: what was announced; None where the body came in chunks."""
 
     status = 413
 

@@ -101,8 +101,8 @@ class PatternAct(models.Model):
     """Who retired, un-retired or purged patterns, when and why; and for indexes, what they have to follow.
 
     It outlives what it is about: un-retire and clear-all delete a retirement, never its history. Of all nodes only the
-    newest are kept. `key_id`: of the access key. `user`: the name of a user of
-    the console, or of the operating system (`manage.py: ada`).
+    newest are kept. `key_id`: of the access key. `user`: the name of a user of the console, or of the operating system
+    (`manage.py: ada`).
     """
 
     class Kind(models.TextChoices):

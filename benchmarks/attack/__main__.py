@@ -67,7 +67,6 @@ def perform(kind: type[Attack], service: Service) -> Row:
             seen = one.attack(service.attacker)
             time.sleep(AFTERMATH)
             during = service.honest.figures()
-        slow = max(slow, slowness())
         measured = Measured(alone, during, memory.before, memory.peak, memory.after, slow)
         return Row(one, seen, measured, list(one.broken(seen, measured)))
     except (NotPossible, OSError) as error:

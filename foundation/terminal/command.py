@@ -34,7 +34,7 @@ def _epilog(examples: str) -> str | None:
 
 
 def _user() -> str:
-    """The operating system's user. Not what the environment says, which anybody can set.
+    """The operating system's user. Not what the environment says, which its user can set.
 
     A container may run as a user who has no name.
     """

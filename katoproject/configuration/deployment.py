@@ -14,8 +14,14 @@ def check_deployment(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> 
     env = settings.ENV
     found: list[CheckMessage] = []
     if not env.needs_keys and (env.trusted_proxies or not is_loopback(env.host)):
-        whom = f"The proxy that you name lets everybody to {env.host}" if env.trusted_proxies else "A network is let in"
-        found.append(Warning(f"{whom}, and no key is needed.", hint="Set KATO_ACCESS=keys.", id="kato.W001"))
+        who = "comes through a trusted proxy" if is_loopback(env.host) else f"reaches {env.host}"
+        found.append(
+            Warning(
+                f"Everybody who {who} may read and change every session: no key is needed.",
+                hint="Set KATO_ACCESS=keys.",
+                id="kato.W001",
+            )
+        )
     if any(network.prefixlen == 0 for network in env.trusted_proxies):
         found.append(
             Warning(

@@ -14,7 +14,7 @@ from typing import Any
 from foundation.errors import BodyTooLarge, Refusal, Unavailable
 from katoproject.server.holders import STRANGERS, holders_of, payer_of
 from katoproject.server.loop import InPlace
-from katoproject.server.transfer import BodyNeverEnded
+from katoproject.server.transfer import BodyNeverEnded, waits_for_permission
 
 # Bodies up to this size do not count as held memory: the number of connections bounds them.
 SMALL = 64 * 1024
@@ -46,8 +46,8 @@ class NoMemoryForBody(BodyNeverEnded, Unavailable):
         super().__init__(f"The service is receiving too many large request bodies{whose} at the moment")
 
 
-class BodyTooLargeAfterAll(BodyNeverEnded, BodyTooLarge):
-    """Its client did not announce how large it is."""
+class TooLargeToRead(BodyNeverEnded, BodyTooLarge):
+    """It is not read to its end."""
 
 
 class Body:
@@ -148,10 +148,11 @@ class Bodies:
         if length is None or length > self._always_taken:
             body.limit = self._limit_of(watcher.scope["path"])
             if length is not None and length > body.limit:
-                body.refusal = BodyTooLarge(limit=body.limit, size=length)
-                if length > self._discarded:
+                if length > self._discarded or waits_for_permission(watcher.scope["headers"]):
+                    body.refusal = TooLargeToRead(limit=body.limit, size=length)
                     self._pass_on(body)
                     return
+                body.refusal = BodyTooLarge(limit=body.limit, size=length)
         self._unfinished[body] = True
 
         def arrived(done: Any) -> None:
@@ -191,9 +192,9 @@ class Bodies:
         try:
             complete = body.add(message)
             if body.received > body.limit and body.refusal is None:
-                self._discard(body, BodyTooLargeAfterAll(limit=body.limit))
+                self._discard(body, BodyTooLarge(limit=body.limit))
             if body.received > self._discarded:
-                raise BodyTooLargeAfterAll(limit=body.limit)
+                raise TooLargeToRead(limit=body.limit)
         except Refusal as refusal:
             self._refuse(body, refusal)
             return
@@ -210,9 +211,11 @@ class Bodies:
 
     def _refuse_late_ones(self, now: float) -> None:
         for body in self.unfinished():
-            seconds = self._seconds if body.refusal is None else TO_DISCARD
-            if now - body.begun > seconds + body.received / self._rate:
-                self._refuse(body, body.refusal or BodyTooSlow(body.received))
+            taken = now - body.begun - body.received / self._rate
+            if body.refusal is None and taken > self._seconds:
+                self._refuse(body, BodyTooSlow(body.received))
+            elif body.refusal is not None and taken > TO_DISCARD:
+                self._refuse(body, TooLargeToRead(limit=body.limit, size=body.length))
 
     def _make_room(self, payer: str | None) -> None:
         while payer is not None and self._held_by[payer] > self._share:

@@ -39,3 +39,8 @@ def length_of_body(headers: list[tuple[bytes, bytes]]) -> int | None:
     if len(codings) > 1 or codings[0].strip().lower() != b"chunked":
         raise UnknownTransferCoding(b", ".join(codings))
     return None
+
+
+def waits_for_permission(headers: list[tuple[bytes, bytes]]) -> bool:
+    """Whether the client sends its body only after a 100, which Granian sends when the body is asked for."""
+    return any(name == b"expect" and value.lower() == b"100-continue" for name, value in headers)

@@ -5,6 +5,7 @@ import fcntl
 import hashlib
 import logging
 import os
+import re
 import sys
 import time
 from collections.abc import Generator, Mapping
@@ -23,7 +24,7 @@ from memory_app.index_files.metrics import unusable, unwritten, written
 
 log = logging.getLogger(__name__)
 
-_SUFFIXES = (".index", ".tmp", ".lock")
+_OWN = re.compile(r"[0-9]{1,18}\.(index|tmp|lock)")
 _PAUSE = 60.0
 """Seconds without attempts to write after one failed: a full disk costs no more."""
 
@@ -176,7 +177,7 @@ class IndexFolder:
         others: dict[int, dict[Path, os.stat_result]] = {}
         for path in self._path.iterdir():
             # Nothing else than its own: the folder may be a disk that has a `lost+found`.
-            if path.stem.isdecimal() and path.suffix in _SUFFIXES and path.stem != str(memory):
+            if _OWN.fullmatch(path.name) and path.stem != str(memory):
                 with suppress(FileNotFoundError):  # another process removes it
                     others.setdefault(int(path.stem), {})[path] = path.stat()
         existing, total = witnesses.existing(list(others)), size

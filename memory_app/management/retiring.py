@@ -112,7 +112,7 @@ def _act(
         command.stdout.write(f"{counted(len(result.names), 'pattern')} {done}, {len(result.others)} {others}")
     if result.never_learned:  # the node's id, or the names, may have been mistyped
         were = "was" if result.never_learned == 1 else "were"
-        command.tell(f"{result.never_learned} of them {were} never learned by node {readable(node)}")
+        command.tell(f"{result.never_learned} of them {were} unknown to node {readable(node)}")
 
 
 def _purge(

@@ -18,7 +18,7 @@ from foundation.errors import InvalidRequest
 from foundation.http import bodies
 from sessions_app.shapes.bodies import ObservationInput
 from sessions_app.shapes.bodies import ObserveSequence as SequenceInput
-from tests.support.raw_sockets import connected, request
+from tests.support.raw_sockets import connected, everything_from, request
 from tests.support.sessions import NewSession, create_session
 
 JSON = {"Content-Type": "application/json"}
@@ -287,7 +287,7 @@ def test_a_body_that_announces_too_much_is_refused_before_it_is_sent(server: Web
 
 
 @pytest.mark.parametrize("framing", ["announced", "chunked"])
-def test_who_sends_a_body_that_is_too_large_can_send_all_of_it(server: WebServer, framing: str) -> None:
+def test_a_client_can_send_all_of_a_body_that_is_too_large(server: WebServer, framing: str) -> None:
     """A proxy that is still sending when the connection closes answers with a 502 of its own."""
     body = b" " * (12 * MEBIBYTE)
     if framing == "announced":
@@ -298,6 +298,12 @@ def test_who_sends_a_body_that_is_too_large_can_send_all_of_it(server: WebServer
     for _ in range(5):
         with connected(server, whole) as one:
             assert one.recv(10_000).startswith(b"HTTP/1.1 413 ")
+
+
+def test_a_client_that_asks_first_need_not_send_a_body_that_is_too_large(server: WebServer) -> None:
+    asking = request("POST", "/sessions", "Expect: 100-continue", announced=12 * MEBIBYTE)
+    with connected(server, asking) as one:
+        assert everything_from(one).startswith(b"HTTP/1.1 413 ")
 
 
 @pytest.mark.parametrize(("route", "limit"), [("config", 64 * 1024), ("observe", MEBIBYTE)])

@@ -80,13 +80,13 @@ def test_it_says_how_many_names_the_node_has_never_learned(open_session: OpenSes
     mistyped = f"{session.node} mistyped"
     first = command("node", "retire", mistyped, AB)
     assert first.out == "1 pattern retired, 0 were already\n"
-    assert first.err == f"1 of them was never learned by node {mistyped}\n"
+    assert first.err == f"1 of them was unknown to node {mistyped}\n"
     assert command("node", "retire", mistyped, AB).err == ""
     assert command("node", "retire", session.node, AB).err == ""
     others = [f"{number:040x}" for number in range(2)]
     result = command("node", "retire", session.node, BC, *others, "--json")
     assert result.json["retired"] == [BC, *others]
-    assert result.err == f"3 of them were never learned by node {session.node}\n"
+    assert result.err == f"3 of them were unknown to node {session.node}\n"
 
 
 def test_what_cannot_be_purged_is_an_error_that_says_why(open_session: OpenSession) -> None:

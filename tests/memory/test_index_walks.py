@@ -56,7 +56,7 @@ class World:
         self.learned += count
 
     def some_names(self) -> list[str]:
-        known = list(shown(self.from_the_table())["patterns"])
+        known = sorted(shown(self.from_the_table())["patterns"])
         return self.chance.sample(known, min(len(known), 3))
 
     def from_the_table(self) -> View:
@@ -157,7 +157,8 @@ def damage_a_file(world: World) -> None:
     for path in host.path.glob("*.index"):
         damaged = bytearray(path.read_bytes())
         written = [place for place in range(len(damaged)) if damaged[place]]
-        damaged[world.chance.choice(written)] ^= 1
+        # Not `choice`: how much chance that uses up depends on how many there are, which no seed decides.
+        damaged[written[int(world.chance.random() * len(written))]] ^= 1
         path.unlink()
         path.write_bytes(damaged)
     host.processes = [NodeIndex(world.node) for _ in range(2)]

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from django.db import connection, transaction
+from django.db import DEFAULT_DB_ALIAS, connection, connections, transaction
 from pytest_django import DjangoDbBlocker
 
 from engine.lesson import Lesson, prepare_lesson
@@ -16,7 +16,9 @@ from foundation.postgresql.statements import Store
 from memory_app.operations import affinities
 from memory_app.operations.patterns import learn
 from memory_app.reads import nodes
+from memory_app.stores import PATTERNS
 from memory_app.vectors import NodeVectors
+from tests.support import taught
 
 
 @pytest.fixture
@@ -101,3 +103,27 @@ def test_vectors_that_were_not_expected_in_this_order_have_the_same_neighbours(n
     surprised = NodeVectors(node)
     surprised.expect(asked[::-1])
     assert [surprised.nearest(one) for one in asked] == [NodeVectors(node).nearest(one) for one in asked]
+
+
+def test_what_a_pattern_has_already_is_not_written_again(node: str, statements: list[str]) -> None:
+    known = taught.lesson(["a"], ["b"], metadata=[{"source": "x" * 1000}])
+    taught.learn_each(node, known)
+    assert len(writes(statements)) == 1
+    taught.learn_each(node, known)
+    assert len(writes(statements)) == 1
+    taught.learn_each(node, taught.lesson(["a"], ["b"], metadata=[{"source": "another"}]))
+    assert len(writes(statements)) == 2
+
+
+def writes(statements: list[str]) -> list[str]:
+    return [sql for sql in statements if sql.lstrip().startswith("UPDATE memory_app_pattern")]
+
+
+def test_a_result_is_not_kept_until_the_next_statement_and_a_new_connection_has_a_cursor_of_its_own(node: str) -> None:
+    assert PATTERNS.execute("SELECT repeat('x', 1000000)", {}) == [("x" * 1_000_000,)]
+    cursor = connections[DEFAULT_DB_ALIAS].kept_cursor()  # type: ignore[attr-defined]
+    assert cursor.pgresult is not None
+    assert cursor.pgresult.ntuples == 0
+    connection.close()
+    assert PATTERNS.execute("SELECT 1", {}) == [(1,)]
+    assert connections[DEFAULT_DB_ALIAS].kept_cursor() is not cursor  # type: ignore[attr-defined]

@@ -39,7 +39,7 @@ def _open(host: str) -> Finding:
         )
     if is_loopback(host) and not settings.ENV.trusted_proxies:
         return ok(_CHECK, f"no key is needed, and only this machine reaches {host}")
-    who = "comes through a trusted proxy" if settings.ENV.trusted_proxies else f"reaches {host}"
+    who = "comes through a trusted proxy" if is_loopback(host) else f"reaches {host}"
     return warning(
         _CHECK,
         f"no key is needed: everybody who {who} may read and change every session",

@@ -13,7 +13,7 @@ import httpx
 from kato_client import types
 from kato_client._exchange import Policy, Receive, Wait, Work, open_stream
 from kato_client._operations import ServiceOperations
-from kato_client.errors import ConnectionFailed, UnfitFile
+from kato_client.errors import ConnectionFailed, ForeignServer, UnfitFile
 
 # What a line is about, and how to ask for what follows it.
 _POSITIONS = {"name": "after", "symbol": "after_symbol", "retired": "after_retired"}
@@ -83,8 +83,8 @@ class NodeFile:
             lines.readline()
             self._skips_head = False
         for line in lines:
-            self._out.write(line)
             self._keep(line)
+            self._out.write(line)
 
     def part_ends(self) -> None:
         """See whether the last line is the end of the file."""
@@ -153,7 +153,10 @@ def _receive(policy: Policy, node_id: str, file: NodeFile) -> Work[httpx.Transpo
     call = asked.build(None, node_id, **file.position())
     yield from open_stream(policy, asked, call, call.path)
     file.part_begins()
-    while isinstance(part := (yield Receive()), bytes):
-        file.receive(part)
-    file.part_ends()
+    try:
+        while isinstance(part := (yield Receive()), bytes):
+            file.receive(part)
+        file.part_ends()
+    except ValueError as error:
+        raise ForeignServer(f"The response is no export of node {node_id!r}: {error}") from error
     return part if isinstance(part, httpx.TransportError) else None
