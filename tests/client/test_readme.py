@@ -20,7 +20,7 @@ README = PROJECT_DIR / "clients" / "python" / "README.md"
 def test_every_example_prints_what_it_says(server: WebServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     text = README.read_text()
     blocks = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
-    assert len(blocks) == 9
+    assert len(blocks) == 10
     monkeypatch.chdir(tmp_path)
     for block in blocks:
         promised = re.findall(r"print\(.*\)\s+# (.*)", block)

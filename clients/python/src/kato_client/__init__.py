@@ -29,6 +29,7 @@ from kato_client.errors import (
     TooManyRequests,
     Unauthorized,
     Unavailable,
+    Unfit,
     UnfitFile,
     WrongDimension,
 )
@@ -58,6 +59,7 @@ __all__ = [
     "TooManyRequests",
     "Unauthorized",
     "Unavailable",
+    "Unfit",
     "UnfitFile",
     "WrongDimension",
     "types",

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-from kato_client import types
+from kato_client import _given, types
 from kato_client._call import Call, given, listing, route
 
 
@@ -41,6 +41,7 @@ class ServiceOperations:
         ttl_seconds: int | None = None,
     ) -> Call[types.SessionInfo]:
         """Create a session. `session()` does the same and returns an object with its operations."""
+        config = config and _given.settings(config)
         return Call(body={"node_id": node_id, **given(config=config, metadata=metadata, ttl_seconds=ttl_seconds)})
 
     @route("GET", "/sessions")
@@ -198,7 +199,7 @@ class ServiceOperations:
     def train(
         self,
         node_id: str,
-        sequences: Sequence[Sequence[Sequence[str] | types.Observation]],
+        sequences: Sequence[Sequence[types.AnyEvent]],
         *,
         config: types.Config | None = None,
     ) -> Call[types.Job]:
@@ -206,7 +207,8 @@ class ServiceOperations:
 
         A sequence is a list of events; an event is a list of symbols, or an observation with emotives and metadata.
         """
-        return Call(body={"kind": "train", "node_id": node_id, "sequences": sequences, **given(config=config)})
+        body = {"kind": "train", "node_id": node_id, "sequences": _given.sequences(sequences)}
+        return Call(body={**body, **given(config=config and _given.settings(config))})
 
     @route("GET", "/jobs")
     def list_jobs(

@@ -1,11 +1,12 @@
 """Every operation of a session, one method each."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Generic
+from typing import Any, Generic, cast
 
-from kato_client import types
-from kato_client._call import Call, route
+from kato_client import _given, types
+from kato_client._call import Call, given, route
 from kato_client._journal import Journal
+from kato_client.errors import Unfit
 from kato_client.types import AnyPrediction
 
 
@@ -35,7 +36,7 @@ class SessionOperations(Generic[AnyPrediction]):
     @route("POST", "/sessions/{session_id}/config")
     def update_config(self, config: types.Config) -> Call[types.ConfigUpdated]:
         """Change settings: all of them, or none if one is invalid."""
-        return Call(body={"config": config}, remember=lambda journal, _: journal.configured(config))
+        return Call(body={"config": _given.settings(config)}, remember=lambda journal, _: journal.configured(config))
 
     @route("POST", "/sessions/{session_id}/extend")
     def extend(self, ttl_seconds: int = 3600) -> Call[types.Extended]:
@@ -45,24 +46,27 @@ class SessionOperations(Generic[AnyPrediction]):
     @route("POST", "/sessions/{session_id}/observe")
     def observe(
         self,
-        strings: Sequence[str] = (),
+        strings: types.AnyEvent = (),
         *,
         vectors: Sequence[Sequence[float]] = (),
         emotives: Mapping[str, float] | None = None,
         metadata: Mapping[str, Any] | None = None,
         unique_id: str | None = None,
     ) -> Call[types.Observed]:
-        """Append one event to the STM; without strings and vectors, add only emotives and metadata."""
-        if isinstance(strings, str):
-            raise TypeError('strings must be a list of symbols: ["text"], not "text"')
-        observation = types.Observation(
-            strings=list(strings),
-            vectors=[list(vector) for vector in vectors],
-            emotives=emotives or {},
-            metadata=metadata or {},
+        """Append one event to the STM; without strings and vectors, add only emotives and metadata.
+
+        strings: a list of symbols; or all of the observation, as in a sequence, and then nothing else.
+        """
+        parts = given(
+            vectors=[list(vector) for vector in vectors] or None,
+            emotives=emotives,
+            metadata=metadata,
+            unique_id=unique_id,
         )
-        if unique_id is not None:
-            observation["unique_id"] = unique_id
+        if isinstance(strings, Mapping) and parts:
+            raise Unfit(f"an observation has all its parts: give {', '.join(parts)} in it")
+        empty = types.Observation(strings=[], vectors=[], emotives={}, metadata={})
+        observation = cast(types.Observation, {**empty, **_given.observation(strings), **parts})
 
         def remember(journal: Journal, answer: types.Observed) -> None:
             journal.observed(observation, answer)
@@ -72,18 +76,22 @@ class SessionOperations(Generic[AnyPrediction]):
     @route("POST", "/sessions/{session_id}/observe-sequence")
     def observe_sequence(
         self,
-        observations: Sequence[types.Observation],
+        observations: Sequence[types.AnyEvent],
         *,
         learn_after_each: bool = False,
         learn_at_end: bool = False,
         clear_stm_between: bool = False,
     ) -> Call[types.SequenceObserved]:
-        """Observe many events in one request: all of them, or none if one is invalid."""
-        body = _sequence(observations, learn_after_each, learn_at_end, clear_stm_between)
+        """Observe many events in one request: all of them, or none if one is invalid.
+
+        An event is a list of symbols, or an observation with emotives and metadata.
+        """
+        given_events = _given.observations(observations)
+        body = _sequence(given_events, learn_after_each, learn_at_end, clear_stm_between)
 
         def remember(journal: Journal, answer: types.SequenceObserved) -> None:
             journal.sequence_observed(
-                observations, answer, learn_after_each=learn_after_each, clear_stm_between=clear_stm_between
+                given_events, answer, learn_after_each=learn_after_each, clear_stm_between=clear_stm_between
             )
 
         return Call(body=body, remember=remember)
@@ -91,7 +99,7 @@ class SessionOperations(Generic[AnyPrediction]):
     @route("POST", "/sessions/{session_id}/observe-sequence")
     def start_observe_sequence(
         self,
-        observations: Sequence[types.Observation],
+        observations: Sequence[types.AnyEvent],
         *,
         learn_after_each: bool = False,
         learn_at_end: bool = False,
@@ -100,7 +108,7 @@ class SessionOperations(Generic[AnyPrediction]):
         """Run `observe_sequence` in the background; `wait_for_job` waits until it is done."""
         return Call(
             query={"mode": "async"},
-            body=_sequence(observations, learn_after_each, learn_at_end, clear_stm_between),
+            body=_sequence(_given.observations(observations), learn_after_each, learn_at_end, clear_stm_between),
             remember=lambda journal, _: journal.changed_unseen(),
         )
 
@@ -175,10 +183,10 @@ def _acted_on(pattern_ids: Sequence[str] | None, why: str | None) -> dict[str, A
 
 
 def _sequence(
-    observations: Sequence[types.Observation], learn_after_each: bool, learn_at_end: bool, clear_stm_between: bool
+    observations: list[types.Observation], learn_after_each: bool, learn_at_end: bool, clear_stm_between: bool
 ) -> dict[str, Any]:
     return {
-        "observations": list(observations),
+        "observations": observations,
         "learn_after_each": learn_after_each,
         "learn_at_end": learn_at_end,
         "clear_stm_between": clear_stm_between,

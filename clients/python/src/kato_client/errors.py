@@ -19,6 +19,10 @@ class ConnectionFailed(KatoError):
         self.performed = performed
 
 
+class Unfit(KatoError, TypeError):
+    """What a method was given is not what it takes. Nothing was sent."""
+
+
 class UnfitFile(KatoError, ValueError):
     """The file that an export is to continue is not one that it can continue: no export, or that of another node."""
 

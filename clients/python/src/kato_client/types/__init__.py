@@ -46,6 +46,7 @@ from kato_client.types._nodes import (
 )
 from kato_client.types._observations import (
     AllCleared,
+    AnyEvent,
     Cleared,
     Learned,
     Observation,
@@ -114,6 +115,7 @@ __all__ = [
     "Affinities",
     "Affinity",
     "AllCleared",
+    "AnyEvent",
     "AnyPrediction",
     "CacheInvalidated",
     "CacheStats",

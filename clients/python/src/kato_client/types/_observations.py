@@ -16,6 +16,10 @@ class Observation(TypedDict, total=False):
     unique_id: str | None
 
 
+#: Where events are taken: the symbols of one, or an observation.
+AnyEvent = Sequence[str] | Observation
+
+
 class VectorMatch(TypedDict):
     """`rank`: from 1, the nearest. `raw_score`: the distance, if it is known."""
 
