@@ -44,9 +44,8 @@ class Attack:
 
     most_p99_ms: of the honest client; None: twice of what it has alone, or NO_DELAY_MS.
     statuses: those that the attacker may get; empty: any below 500.
-    most_seconds, most_answer: of each of its answers. A slow machine may take longer, except for the part of
-    most_seconds that is a deadline of the service.
-    most_memory: by which the web processes may rise meanwhile. most_growth: by which they may have grown at the end.
+    most_seconds, most_answer: of each of its answers. most_memory: by which the web processes may rise meanwhile.
+    most_growth: by which they may have grown at the end.
     """
 
     name: ClassVar[str]
@@ -55,7 +54,6 @@ class Attack:
     most_p99_ms: ClassVar[float | None] = 1000.0
     statuses: ClassVar[frozenset[int]] = frozenset()
     most_seconds: ClassVar[float] = float("inf")
-    deadline: ClassVar[float] = 0.0
     most_answer: ClassVar[int] = MEBIBYTE
     most_memory: ClassVar[int] = 200 * MEBIBYTE
     most_growth: ClassVar[int] = 200 * MEBIBYTE
@@ -77,9 +75,8 @@ class Attack:
         wrong = {status for status in seen.statuses if not self._is_allowed(status)}
         if wrong:
             yield f"answers with {', '.join(map(str, sorted(wrong)))}"
-        most_seconds = self.deadline + (self.most_seconds - self.deadline) * measured.slowness
-        if seen.slowest > most_seconds:
-            yield f"an answer after {seen.slowest:.1f} s, later than {most_seconds:.2g}"
+        if seen.slowest > self.most_seconds:
+            yield f"an answer after {seen.slowest:.1f} s, later than {self.most_seconds:g}"
         if seen.largest > self.most_answer:
             yield f"an answer of {seen.largest / MEBIBYTE:.1f} MB"
         if measured.risen > self.most_memory:

@@ -8,11 +8,8 @@ TIMES = 5
 
 
 def slowness() -> float:
-    """By how much the limits of work grow: 2 where the machine takes twice as long as usual; never below 1.
-
-    To be measured before an attack, or it would excuse what the attack has done to the machine.
-    """
-    return max(1.0, min(_seconds() for _ in range(TIMES)) / USUAL)
+    """2 where the machine takes twice as long as usual. It excuses nothing, but tells why a time may be long."""
+    return min(_seconds() for _ in range(TIMES)) / USUAL
 
 
 def _seconds() -> float:

@@ -6,7 +6,6 @@ from typing import Any
 
 from benchmarks.attack.attack import MEBIBYTE, Attack, attack
 from benchmarks.attack.attacker import Answer, Attacker, NotPossible, Seen
-from benchmarks.attack.machine import slowness
 
 DEADLINE = 3.0
 """The deadline of predictions that the benchmark sets."""
@@ -30,7 +29,7 @@ class Expensive(Attack):
     """Predictions that would take long."""
 
     statuses = frozenset({200, 422, 503})
-    deadline, most_seconds = DEADLINE, DEADLINE + 1.5
+    most_seconds = DEADLINE + 1.5
     most_answer = 64 * MEBIBYTE
     at_once = AT_ONCE
     most_memory = most_growth = AT_ONCE * MEMORY_OF_ONE
@@ -91,18 +90,17 @@ class LongListsLeft(LongLists):
     most_memory = most_growth = SLOTS * MEMORY_OF_ONE
 
     def attack(self, attacker: Attacker) -> Seen:
-        half_a_second = 0.5 * slowness()
         # Each waits for its answer in vain, or there would be nothing to compute when it leaves.
         answers = attacker.ask_at_once(
             self.at_once, [lambda: predict(attacker, self.session_id, patience=0.3) for _ in range(self.at_once)]
         )
-        time.sleep(half_a_second)
+        time.sleep(0.5)
         answer = attacker.ask("GET", "/concurrency")
         if answer.status != 200:
             return Seen(answers, broken=[f"the next request got {answer.status}"])
         running = answer.json()["current"]["concurrent_requests"]
         broken = [f"{running} requests are under way"] if running > self.most_running else []
-        if answer.seconds > half_a_second:
+        if answer.seconds > 0.5:
             broken.append(f"the next request took {answer.seconds:.1f} s")
         return Seen(answers, note=f"{running} under way; the next took {answer.seconds:.2f} s", broken=broken)
 
