@@ -76,7 +76,7 @@ def merge_metadata(stored: Mapping[str, list[str]], learned: Mapping[str, list[s
     more = {
         key: distinct([*stored[key], *texts])
         for key, texts in learned.items()
-        if stored and stored.get(key, texts) != texts
+        if key in stored and stored[key] != texts
     }
     return {**stored, **learned, **more}
 

@@ -7,17 +7,16 @@ from django.apps import AppConfig
 from django.conf import settings
 from django.core.checks import CheckMessage, Warning
 
-from katoproject.configuration.exposure import is_loopback
+from katoproject.configuration.exposure import strangers
 
 
 def check_deployment(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
     env = settings.ENV
     found: list[CheckMessage] = []
-    if not env.needs_keys and (env.trusted_proxies or not is_loopback(env.host)):
-        who = "comes through a trusted proxy" if is_loopback(env.host) else f"reaches {env.host}"
+    if not env.needs_keys and (let_in := strangers(env)):
         found.append(
             Warning(
-                f"Everybody who {who} may read and change every session: no key is needed.",
+                f"No key is needed: {let_in} may read and change every session.",
                 hint="Set KATO_ACCESS=keys.",
                 id="kato.W001",
             )

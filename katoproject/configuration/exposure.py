@@ -25,6 +25,13 @@ def check_exposure(environment: Environment, host: str) -> None:
         raise Exposed(host)
 
 
+def strangers(environment: Environment) -> str | None:
+    """Who reaches the service from elsewhere, in words; None if only this machine does."""
+    if not is_loopback(environment.host):
+        return f"everybody who reaches {environment.host}"
+    return "everybody who comes through a trusted proxy" if environment.trusted_proxies else None
+
+
 def is_loopback(host: str) -> bool:
     try:
         return ipaddress.ip_address(host.strip("[]")).is_loopback

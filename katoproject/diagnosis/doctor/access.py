@@ -10,7 +10,7 @@ from django.db.models.functions import Now
 
 from access_app.models import AccessKey
 from foundation.terminal.text import counted
-from katoproject.configuration.exposure import Exposed, check_exposure, is_loopback
+from katoproject.configuration.exposure import Exposed, check_exposure, strangers
 from katoproject.diagnosis.doctor.findings import Finding, ok, problem, warning
 
 SOON = timedelta(days=14)
@@ -37,12 +37,11 @@ def _open(host: str) -> Finding:
             f"no key is needed, and {host} is not loopback: the service refuses to start",
             "set KATO_ACCESS=keys; or KATO_ACCESS=open and KATO_OPEN_TO_THE_NETWORK=yes, if that is wanted",
         )
-    if is_loopback(host) and not settings.ENV.trusted_proxies:
+    if (let_in := strangers(settings.ENV)) is None:
         return ok(_CHECK, f"no key is needed, and only this machine reaches {host}")
-    who = "comes through a trusted proxy" if is_loopback(host) else f"reaches {host}"
     return warning(
         _CHECK,
-        f"no key is needed: everybody who {who} may read and change every session",
+        f"no key is needed: {let_in} may read and change every session",
         "set KATO_ACCESS=keys, and create a key with `manage.py key create NAME`",
     )
 
