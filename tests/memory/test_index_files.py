@@ -19,7 +19,7 @@ from pytest_django import DjangoDbBlocker
 
 from benchmarks.stack import eventually
 from foundation.postgresql import identity
-from memory_app import building, content, feed
+from memory_app import content, feed
 from memory_app.index_files import folder, layout, metrics, witnesses
 from memory_app.index_files.folder import IndexFolder
 from memory_app.node_index import NodeIndex
@@ -27,7 +27,7 @@ from memory_app.operations.acts import forget
 from memory_app.operations.nodes import clear, reindex
 from memory_app.operations.purging import purge
 from memory_app.operations.retiring import retire
-from tests.support.index_contents import shown
+from tests.support.indexes import read_from_the_table, shown, use_folder
 from tests.support.taught import lesson, teach, teach_many
 
 LARGE = 1000
@@ -37,16 +37,11 @@ PATTERNS = 1200
 @pytest.fixture(autouse=True)
 def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, server: object) -> Path:
     """A host of its own, on which a thousand patterns are a large node."""
-    _use_folder(monkeypatch, IndexFolder(tmp_path, budget=10**9))
+    use_folder(monkeypatch, IndexFolder(tmp_path, budget=10**9))
     monkeypatch.setattr(content, "SMALLEST_FILE", LARGE)
     monkeypatch.setattr(feed, "PATTERNS_AT_ONCE", 500)
     monkeypatch.setattr(content, "_PAUSE", 0.0)
     return tmp_path
-
-
-def _use_folder(monkeypatch: pytest.MonkeyPatch, used: IndexFolder) -> None:
-    monkeypatch.setattr(content, "folder", used)
-    monkeypatch.setattr(building, "folder", used)
 
 
 @pytest.fixture
@@ -54,14 +49,6 @@ def node(same_database: None) -> str:
     node_id = f"node-{uuid.uuid4().hex}"
     teach_many(node_id, PATTERNS)
     return node_id
-
-
-def read_from_the_table(node: str, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
-    """What an index shows that no file had a part in."""
-    with monkeypatch.context() as patched:
-        patched.setattr(content, "SMALLEST_FILE", 10**9)
-        patched.setattr(content.Content, "of_file", lambda *_: None)
-        return shown(NodeIndex(node).follow().view)
 
 
 def the_file(files: Path) -> Path:
@@ -85,7 +72,7 @@ def test_what_was_learned_since_is_followed_from_the_snapshot_of_the_file(
     NodeIndex(node).follow()
     teach(node, lesson("n1", "common", "of 1"), lesson("new", "symbols"))
     index = NodeIndex(node)
-    assert shown(index.follow().view) == read_from_the_table(node, monkeypatch)
+    assert shown(index.follow().view) == shown(read_from_the_table(node, monkeypatch))
     assert index.content.witness is not None
 
 
@@ -172,7 +159,7 @@ def test_a_damaged_file_is_written_again(
     NodeIndex(node).follow()
     damage(the_file(files))
     pages.clear()
-    assert shown(NodeIndex(node).follow().view) == read_from_the_table(node, monkeypatch)
+    assert shown(NodeIndex(node).follow().view) == shown(read_from_the_table(node, monkeypatch))
     assert sum(pages) >= PATTERNS
     layout.read(the_file(files))
 
@@ -202,7 +189,7 @@ def test_a_file_of_another_engine_machine_or_database_is_not_believed(
         NodeIndex(node).follow()
         assert layout.read_facts(the_file(files))[name] == "another"
     pages.clear()
-    assert shown(NodeIndex(node).follow().view) == read_from_the_table(node, monkeypatch)
+    assert shown(NodeIndex(node).follow().view) == shown(read_from_the_table(node, monkeypatch))
     assert sum(pages) >= PATTERNS
     assert layout.read_facts(the_file(files))[name] == folder._facts()[name]
 
@@ -219,7 +206,7 @@ def test_a_file_from_before_the_database_was_restored_is_not_believed(
     database.execute("DELETE FROM memory_app_indexwitness WHERE NOT witness = ANY(%s)", [list(known)])
     lost = "memory = (SELECT memory FROM memory_app_node WHERE node_id = %s) AND frequency = 2"
     database.execute(f"DELETE FROM memory_app_pattern WHERE {lost}", [node])
-    assert shown(NodeIndex(node).follow().view) == read_from_the_table(node, monkeypatch)
+    assert shown(NodeIndex(node).follow().view) == shown(read_from_the_table(node, monkeypatch))
 
 
 def test_the_database_vouches_for_a_file_before_the_file_has_its_name(
@@ -308,9 +295,9 @@ def test_where_nothing_can_be_written_the_index_is_in_memory(
     node: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "no folder").write_text("")
-    _use_folder(monkeypatch, IndexFolder(tmp_path / "no folder", budget=10**9))
+    use_folder(monkeypatch, IndexFolder(tmp_path / "no folder", budget=10**9))
     index = NodeIndex(node)
-    assert shown(index.follow().view) == read_from_the_table(node, monkeypatch)
+    assert shown(index.follow().view) == shown(read_from_the_table(node, monkeypatch))
     assert index.content.witness is None
     assert index.memory_bytes() > 20 * PATTERNS
 
@@ -328,7 +315,7 @@ def test_a_writer_that_is_killed_leaves_nothing_that_is_believed_wrongly(
         os._exit(1)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
     connection.close()
-    assert shown(NodeIndex(node).follow().view) == read_from_the_table(node, monkeypatch)
+    assert shown(NodeIndex(node).follow().view) == shown(read_from_the_table(node, monkeypatch))
     assert [file.suffix for file in sorted(files.iterdir())] == [".index", ".lock"]
 
 
@@ -359,7 +346,7 @@ def test_the_files_used_longest_ago_make_room(
                 os.utime(file, (number, number))
                 size = file.stat().st_blocks * 512
     NodeIndex(nodes[0]).follow()  # used now
-    _use_folder(monkeypatch, IndexFolder(files, budget=int(2.5 * size)))
+    use_folder(monkeypatch, IndexFolder(files, budget=int(2.5 * size)))
     teach_many(nodes[2], PATTERNS)
     held = [NodeIndex(node) for node in (nodes[2], nodes[0])]
     for index in held:

@@ -17,7 +17,7 @@ from benchmarks.stack import eventually
 from engine.contracts import KATO_6_3
 from engine.predict import predict
 from engine.view import View
-from memory_app import building, content, feed
+from memory_app import content, feed
 from memory_app.index_files.folder import IndexFolder
 from memory_app.node_index import NodeIndex
 from memory_app.operations.acts import forget
@@ -25,7 +25,7 @@ from memory_app.operations.nodes import clear, reindex
 from memory_app.operations.purging import purge
 from memory_app.operations.retiring import retire, un_retire
 from memory_app.stores import PATTERNS
-from tests.support.index_contents import shown
+from tests.support.indexes import read_from_the_table, shown, use_folder
 from tests.support.taught import lesson, teach
 
 LARGE = 60
@@ -40,6 +40,9 @@ class Host:
     files: IndexFolder
     processes: list[NodeIndex] = field(default_factory=list)
 
+    def start(self, node: str) -> None:
+        self.processes = [NodeIndex(node) for _ in range(2)]
+
 
 class World:
     def __init__(self, hosts: list[Host], patch: pytest.MonkeyPatch, chance: random.Random) -> None:
@@ -47,7 +50,7 @@ class World:
         self.hosts, self._patch, self.chance = hosts, patch, chance
         self.learned = 0
         for host in hosts:
-            host.processes = [NodeIndex(self.node) for _ in range(2)]
+            host.start(self.node)
         self.learn(100)
 
     def learn(self, count: int) -> None:
@@ -60,15 +63,11 @@ class World:
         return self.chance.sample(known, min(len(known), 3))
 
     def from_the_table(self) -> View:
-        with self._patch.context() as patched:
-            patched.setattr(content, "SMALLEST_FILE", 10**9)
-            patched.setattr(content.Content, "of_file", lambda *_: None)
-            return NodeIndex(self.node).follow().view
+        return read_from_the_table(self.node, self._patch)
 
     def follow(self, host: Host, number: int) -> View:
         """As that process of the host; what it writes in a thread is written when this returns."""
-        for module in (content, building):
-            self._patch.setattr(module, "folder", host.files)
+        use_folder(self._patch, host.files)
         index = host.processes[number]
         view = index.follow().view
         if (renewal := index.renewal) is not None:
@@ -147,8 +146,7 @@ def restart(world: World) -> None:
 
 
 def restart_host(world: World) -> None:
-    host = world.chance.choice(world.hosts)
-    host.processes = [NodeIndex(world.node) for _ in range(2)]
+    world.chance.choice(world.hosts).start(world.node)
 
 
 def damage_a_file(world: World) -> None:
@@ -161,7 +159,7 @@ def damage_a_file(world: World) -> None:
         damaged[written[int(world.chance.random() * len(written))]] ^= 1
         path.unlink()
         path.write_bytes(damaged)
-    host.processes = [NodeIndex(world.node) for _ in range(2)]
+    host.start(world.node)
 
 
 def lose_a_folder(world: World) -> None:
